@@ -1,0 +1,54 @@
+"""Save frames of good parts from the camera, as PNG, for training."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from rich.progress import track
+
+from edge.arguments import add_settings, settings_of
+from edge.camera import Camera, EndOfStream
+from edge.camera.open import open_camera
+from edge.commands.inspect import write_png
+from edge.errors import CameraError
+from edge.event import Code
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where frames go")
+    parser.add_argument(
+        "--frames", type=int, default=200, metavar="N", help="how many (default 200)"
+    )
+    add_settings(parser, "source", "bit_depth")
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    if options.frames < 1:
+        raise CameraError(f"--frames {options.frames}: at least 1 is needed")
+    options.to.mkdir(parents=True, exist_ok=True)
+    first = len(list(options.to.glob("frame_*.png")))
+    with open_camera(settings.source, triggered=False, bit_depth=settings.bit_depth) as camera:
+        saved = collect(camera, options.to, options.frames, first)
+    log.info("%d frames saved in %s", saved, options.to)
+    if saved < options.frames:
+        raise CameraError(
+            f"the source ended after {saved} of {options.frames} frames: give it more"
+        )
+    return 0
+
+
+def collect(camera: Camera, folder: Path, count: int, first: int) -> int:
+    """Save up to `count` frames as frame_<number>.png, from number `first` on; how many it were."""
+    saved = 0
+    for _ in track(range(count), "collecting", transient=True):
+        try:
+            frame = camera.read()
+        except EndOfStream:
+            break
+        if frame.code is Code.NONE:
+            write_png(folder / f"frame_{first + saved:05d}.png", frame.image)
+            saved += 1
+    return saved

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Installs the project with every extra that pip can give this machine. Run by './just setup'.
+set -eu
+cd "$(dirname "$0")/.."
+
+extras=trainer,modbus,opcua,mqtt,s7,dev
+# NVIDIA ships the RTX flavour of TensorRT for x86-64 alone; it compiles without a GPU.
+[ "$(uname -m)" = x86_64 ] && extras=$extras,tensorrt-rtx
+# pycuda is built from source: it needs the CUDA toolkit, and a GPU to be of use.
+command -v nvcc >/dev/null && command -v nvidia-smi >/dev/null && extras=$extras,tensorrt
+# PyGObject is built from source too.
+pkg-config --exists gobject-introspection-1.0 cairo 2>/dev/null && extras=$extras,genicam
+
+stamp=.venv/setup-done
+wanted="$extras $(cat pyproject.toml constraints.txt deploy/setup.sh | sha256sum)"
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then exit 0; fi
+echo "installing into .venv: $extras (PyTorch is large, this takes some minutes once)"
+.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extras]"
+echo "$wanted" > "$stamp"

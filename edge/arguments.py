@@ -1,0 +1,59 @@
+"""Station settings as options of a command line: one description serves both."""
+
+import argparse
+import typing
+from typing import Any
+
+from edge.errors import SettingsError
+from edge.settings import Station, load_settings
+
+
+def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
+    """An option for each named setting, with the setting's own description as help."""
+    group = parser.add_argument_group("settings of the station")
+    for name in names:
+        field = Station.model_fields[name]
+        default = "" if field.default is None else f" (default {field.default})"
+        choices = [c for c in typing.get_args(field.annotation) if isinstance(c, str)]
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=name,
+            metavar=None if choices else name.upper(),
+            choices=choices or None,
+            help=f"{field.description}{default}".replace("%", "%%"),
+        )
+
+
+def settings_of(options: argparse.Namespace) -> Station:
+    """The station's settings, those of the command line on top. Raises SettingsError."""
+    given: dict[str, Any] = {k: v for k, v in vars(options).items() if k in Station.model_fields}
+    return load_settings(given)
+
+
+def product_name(settings: Station) -> str:
+    """The product to work on. Raises SettingsError where none is named."""
+    if settings.product is None:
+        raise SettingsError("no product named: add --product NAME (or set it in station.toml)")
+    return settings.product
+
+
+def parse_box(text: str) -> tuple[int, int, int, int]:
+    """x,y,width,height from a command line."""
+    try:
+        x, y, width, height = (int(v) for v in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError("write x,y,width,height in pixels") from None
+    if min(x, y) < 0 or min(width, height) < 1:
+        raise argparse.ArgumentTypeError("x and y must be 0 or more, width and height 1 or more")
+    return x, y, width, height
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width from 256 or 192x256; both must be multiples of 32."""
+    try:
+        sides = [int(v) for v in text.lower().split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2) or min(sides) < 32 or any(side % 32 for side in sides):
+        raise argparse.ArgumentTypeError("write one side or HEIGHTxWIDTH, multiples of 32")
+    return sides[0], sides[-1]

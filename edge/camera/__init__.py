@@ -1,0 +1,65 @@
+"""Sources of frames: one read, one deadline.
+
+CameraError (edge.errors)
+├── FrameTimeout   no frame within the deadline; the next read may succeed
+└── EndOfStream    a folder or a file has no more frames
+"""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from edge.errors import CameraError
+from edge.frame import Frame
+
+
+class FrameTimeout(CameraError):
+    """No frame came within the deadline."""
+
+
+class EndOfStream(CameraError):
+    """There are no more frames."""
+
+
+class Camera(Protocol):
+    """A source of frames; one thread reads it.
+
+    `live` tells whether frames come by their own clock. One that is not (a folder, a file) waits
+    until each of its frames has been taken.
+    """
+
+    live: bool
+
+    def read(self) -> Frame:
+        """Wait for the next frame. Raises FrameTimeout, EndOfStream or CameraError."""
+        ...
+
+    def close(self) -> None:
+        """Give the device back; a read in another thread ends."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class CameraBase:
+    """Closing for every camera: a `with` block closes it."""
+
+    def close(self) -> None:
+        """Nothing to give back unless a camera says so."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

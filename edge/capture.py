@@ -1,0 +1,119 @@
+"""The capture thread and the slot through which its frames reach the loop.
+
+Free-running: the slot keeps the latest frame and counts those it replaced. Triggered: no frame is
+replaced; a trigger that comes while another frame waits is handed over without its picture, as an
+overrun.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Condition, Thread
+from threading import Event as StopEvent
+from typing import NamedTuple
+
+import numpy as np
+
+from edge.camera import Camera, EndOfStream, FrameTimeout
+from edge.event import Code
+from edge.frame import Frame
+
+LARGEST_BACKLOG = 100_000
+OPEN_MS = 100
+
+
+class Taken(NamedTuple):
+    """A frame, and how many were passed over since the one before it."""
+
+    frame: Frame
+    passed_over: int
+
+
+class Ended(Exception):
+    """No more frames will come."""
+
+
+class Slot:
+    """One waiting picture between two threads; behind it, in order, the triggers that overran."""
+
+    def __init__(self, *, live: bool, triggered: bool) -> None:
+        self._live = live
+        self._triggered = triggered
+        self._waiting: deque[Taken] = deque()
+        self._changed = Condition()
+        self._error: BaseException | None = None
+        self._closed = False
+
+    def put(self, frame: Frame, stop: StopEvent) -> None:
+        """Hand over a frame; where it is not live, wait until the one before it was taken."""
+        with self._changed:
+            while not self._live and self._waiting and not stop.is_set():
+                self._changed.wait(OPEN_MS / 1000)
+            if not self._waiting:
+                self._waiting.append(Taken(frame, 0))
+            elif self._triggered:
+                self._overrun(frame)
+            else:
+                replaced = self._waiting.pop()
+                self._waiting.append(Taken(frame, replaced.passed_over + 1))
+            self._changed.notify_all()
+
+    def _overrun(self, frame: Frame) -> None:
+        if len(self._waiting) >= LARGEST_BACKLOG:
+            raise OverflowError(f"{LARGEST_BACKLOG} triggers wait: the loop no longer takes them")
+        blank = np.zeros((0, 0, 3), np.uint8)
+        self._waiting.append(Taken(replace(frame, image=blank, code=Code.OVERRUN), 0))
+
+    def close(self, error: BaseException | None = None) -> None:
+        """No more frames come; `error` says why where it was not the end of the stream."""
+        with self._changed:
+            self._closed, self._error = True, error
+            self._changed.notify_all()
+
+    def take(self, timeout_ms: float) -> Taken | None:
+        """The next frame, or None where none came in time.
+
+        Raises Ended after the last one, or the error that ended the capture thread.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed, timeout_ms / 1000)
+            if self._waiting:
+                taken = self._waiting.popleft()
+                self._changed.notify_all()
+                return taken
+            if self._error:
+                raise self._error
+            if self._closed:
+                raise Ended
+            return None
+
+
+@contextmanager
+def capturing(camera: Camera, stop: StopEvent, *, triggered: bool) -> Iterator[Slot]:
+    """Read the camera on a thread of its own; the block's end stops it."""
+    slot = Slot(live=camera.live, triggered=triggered)
+    thread = Thread(target=_read_all, args=(camera, slot, stop), name="capture", daemon=True)
+    thread.start()
+    try:
+        yield slot
+    finally:
+        stop.set()
+        # A driver that hangs in a read must not keep the program from ending.
+        thread.join(timeout=1.0)
+
+
+def _read_all(camera: Camera, slot: Slot, stop: StopEvent) -> None:
+    """The capture thread: whatever ends it is told to the loop."""
+    try:
+        while not stop.is_set():
+            try:
+                slot.put(camera.read(), stop)
+            except FrameTimeout:
+                continue  # the loop notices by its own deadline
+    except EndOfStream:
+        slot.close()
+    except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it
+        slot.close(error)
+    else:
+        slot.close()

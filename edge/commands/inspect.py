@@ -1,0 +1,111 @@
+"""Judge image files without a camera: a line each, whatever the verdicts exit code 0.
+
+A product that is not calibrated yet gives NO_VERDICT with its score.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.arguments import add_settings, product_name, settings_of
+from edge.engine import openvino
+from edge.errors import ImageError
+from edge.frame import Frame
+from edge.images import Image, read_image, read_images
+from edge.inspector import Inspector, Judged, Stopwatch
+from edge.product import load_product
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="images, or folders")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object a line: path, score, threshold, verdict, code, regions",
+    )
+    parser.add_argument(
+        "--maps",
+        type=Path,
+        metavar="DIR",
+        help="write each heatmap (16-bit PNG, 65535 is 1.0) and an overlay of it here",
+    )
+    parser.add_argument("--version", help="the product's version (default: its current one)")
+    add_settings(parser, "product", "products", "bit_depth")
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    product = load_product(settings.products, product_name(settings), options.version)
+    # Read all once before the first verdict: too many broken files are refused as a whole.
+    paths = [path for path, _ in read_images(*options.paths, bit_depth=settings.bit_depth)]
+    if options.maps:
+        options.maps.mkdir(parents=True, exist_ok=True)
+    with openvino.load(product) as engine:
+        inspector = Inspector(engine, product)
+        for number, path in enumerate(paths, start=1):
+            image = read_image(path, settings.bit_depth)
+            judged = inspector(Frame(image, number, 0), Stopwatch())
+            print(_json(path, judged) if options.json else _line(path, judged), flush=True)
+            if options.maps and judged.heatmap is not None:
+                write_maps(options.maps / f"{number:04d}_{path.stem}", image, judged)
+    return 0
+
+
+def _json(path: Path, judged: Judged) -> str:
+    verdict, code, score, threshold, regions, _ = judged.judgement
+    return json.dumps(
+        {
+            "path": str(path),
+            "score": score if math.isfinite(score) else None,
+            "threshold": threshold,
+            "verdict": verdict,
+            "code": code.name.lower(),
+            "regions": [region.model_dump() for region in regions],
+        }
+    )
+
+
+def _line(path: Path, judged: Judged) -> str:
+    verdict, code, score, threshold, regions, _ = judged.judgement
+    limit = "no threshold" if threshold is None else f"threshold {threshold:.4f}"
+    why = f"{len(regions)} regions" if verdict == "NG" else code.name.lower() if code else ""
+    return f"{verdict:<10} score {score:.4f}  {limit}  {path}  {why}".rstrip()
+
+
+def write_maps(stem: Path, image: Image, judged: Judged) -> None:
+    """`<stem>_heatmap.png` at the model's size, and `<stem>_overlay.png` at the image's."""
+    if judged.heatmap is None or judged.placement is None:
+        return
+    heat = np.nan_to_num(judged.heatmap).clip(0, 1)
+    write_png(stem.with_name(stem.name + "_heatmap.png"), (heat * 65535).round().astype(np.uint16))
+    write_png(stem.with_name(stem.name + "_overlay.png"), overlay(image, heat, judged))
+
+
+def overlay(image: Image, heat: NDArray[np.float32], judged: Judged) -> Image:
+    """The image with its heat in colours where there is any, and a box around each region."""
+    shown = image.copy()
+    x, y, width, height = judged.placement.crop if judged.placement else (0, 0, 0, 0)
+    large = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
+    colours = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    part = shown[y : y + height, x : x + width]
+    strength = large[..., None] * 0.7
+    part[:] = (part * (1 - strength) + colours * strength).astype(np.uint8)
+    for region in judged.judgement.regions:
+        left, top, wide, high = region.box
+        cv2.rectangle(shown, (left, top), (left + wide, top + high), (0, 0, 255), 2)
+    return shown
+
+
+def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    """A PNG by way of a temporary name. Raises ImageError where it cannot be written."""
+    ok, data = cv2.imencode(".png", image)
+    if not ok:
+        raise ImageError(f"{path} cannot be encoded as PNG")
+    temporary = path.with_suffix(".draft")
+    temporary.write_bytes(data.tobytes())
+    temporary.replace(path)

@@ -1,0 +1,54 @@
+"""Judge the frames of a camera and publish an event for each over ZeroMQ.
+
+Needs a product that was built and calibrated on this device. Ctrl-C or SIGTERM ends it cleanly;
+a folder, a video and a line with a number of parts end by themselves.
+"""
+
+import argparse
+import logging
+import signal
+from threading import Event as StopEvent
+
+from edge.arguments import add_settings, product_name, settings_of
+from edge.camera.open import open_camera
+from edge.engine import openvino
+from edge.loop import Pace, run
+from edge.product import load_product
+from edge.publish import Publisher
+from edge.stream import Stream
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--version", help="the product's version (default: its current one)")
+    add_settings(
+        parser,
+        *("product", "products", "source", "mode", "endpoint", "subscribers"),
+        *("station", "read_deadline_ms", "bit_depth"),
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    triggered = settings.mode == "triggered"
+    product = load_product(settings.products, product_name(settings), options.version)
+    stop = StopEvent()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with (
+        openvino.load(product) as engine,
+        open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera,
+        Publisher(settings.endpoint) as publisher,
+    ):
+        log.info(
+            "%s version %s: publishing on %s", product.name, product.version, publisher.endpoint
+        )
+        if product.calibration is None:
+            mend = f"draem calibrate --product {product.name}"
+            log.warning("no threshold yet, so every frame is NO_VERDICT: run '%s'", mend)
+        publisher.wait_for_subscribers(settings.subscribers, stop)
+        pace = Pace(triggered, settings.read_deadline_ms)
+        verdicts = run(camera, engine, product, publisher, Stream(settings.station), stop, pace)
+    log.info("ended: %s", ", ".join(f"{v} {n}" for v, n in sorted(verdicts.items())) or "no frame")
+    return 0

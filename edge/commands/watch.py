@@ -1,0 +1,96 @@
+"""Show the events of a running line: a live table in a terminal, a line each elsewhere."""
+
+import argparse
+import signal
+from collections import Counter, deque
+from contextlib import nullcontext
+from threading import Event as StopEvent
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from edge.arguments import add_settings, settings_of
+from edge.event import AnyHeader, Inspection
+from edge.subscribe import events
+
+ROWS = 15
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print each header as one JSON object")
+    parser.add_argument("--rejects", action="store_true", help="leave out what is OK")
+    parser.add_argument(
+        "--until-stopped", action="store_true", help="end when the line says that it has stopped"
+    )
+    add_settings(parser, "endpoint")
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    stop = StopEvent()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    headers = (event.header for event in events(settings.endpoint, stop.is_set))
+    console = Console()
+    live = console.is_terminal and not options.json
+    recent: deque[AnyHeader] = deque(maxlen=ROWS)
+    verdicts: Counter[str] = Counter()
+    with Live(console=console, refresh_per_second=8) if live else nullcontext() as view:
+        for header in headers:
+            if isinstance(header, Inspection):
+                verdicts[header.verdict] += 1
+            shown = not options.rejects or getattr(header, "verdict", None) != "OK"
+            if shown:
+                recent.append(header)
+            if view is not None:
+                view.update(Group(_table(recent), _count(verdicts)))
+            elif shown:
+                print(header.model_dump_json() if options.json else line(header), flush=True)
+            if options.until_stopped and header.kind == "status" and header.state == "stopped":
+                break
+    return 0
+
+
+def line(header: AnyHeader) -> str:
+    """One event as one line of text."""
+    number, time, name, verdict, score, detail = _cells(header)
+    return f"{number:>8}  {time}  {name:<12} {verdict:<10} {score:>6}  {detail}"
+
+
+def _cells(header: AnyHeader) -> tuple[str, str, str, str, str, str]:
+    time = header.published_at[11:23]
+    if isinstance(header, Inspection):
+        score = "-" if header.score is None else f"{header.score:.3f}"
+        part = header.trigger_id if header.trigger_id is not None else header.frame_id
+        return str(header.inspection_id), time, f"part {part}", header.verdict, score, _why(header)
+    if header.kind == "fault":
+        return "", time, "fault", header.code.name, "", header.message
+    return "", time, "status", header.state, "", f"{header.product} version {header.version}"
+
+
+def _why(header: Inspection) -> str:
+    """What the verdict rests on: the code, the largest region, frames that were passed over."""
+    reasons = [] if header.code.number == 0 else [header.code.name]
+    if header.regions and header.verdict == "NG":
+        x, y, width, height = header.regions[0].box
+        others = f" and {len(header.regions) - 1} more" if len(header.regions) > 1 else ""
+        reasons.append(f"{width}x{height} at {x},{y}{others}")
+    if header.passed_over:
+        reasons.append(f"{header.passed_over} frames passed over")
+    return ", ".join(reasons)
+
+
+COLOURS = {"OK": "green", "NG": "red", "NO_VERDICT": "yellow"}
+
+
+def _table(recent: deque[AnyHeader]) -> Table:
+    table = Table("id", "time", "what", "verdict", "score", "detail", expand=True)
+    for header in recent:
+        cells = _cells(header)
+        table.add_row(*cells, style=COLOURS.get(cells[3], "cyan"))
+    return table
+
+
+def _count(verdicts: Counter[str]) -> str:
+    return "   ".join(f"{name} {verdicts[name]}" for name in COLOURS) + "   (Ctrl-C ends)"

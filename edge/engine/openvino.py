@@ -1,0 +1,100 @@
+"""The CPU engine: OpenVINO, the default on a device without a GPU."""
+
+import io
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from edge.engine import Inspection
+from edge.engine.plan import Key, read_plan
+from edge.errors import EngineError
+from edge.product import Product
+
+CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+
+
+def plan_key(product: Product) -> Key:
+    """The key of this product's plan on this CPU. A batch is judged image by image."""
+    height, width = product.shape
+    return Key(
+        model=product.model_digest,
+        flavour="openvino",
+        version=openvino.__version__,
+        device=str(openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")),
+        precision="f32",
+        shapes=f"1x{height}x{width}x3",
+    )
+
+
+def compile_plan(product: Product) -> bytes:
+    """Compile model.onnx for one image at a time. Raises EngineError where OpenVINO refuses it."""
+    core = openvino.Core()
+    try:
+        model = core.read_model(product.model_path)
+        model.reshape([1, *product.shape, 3])
+        stream: io.BytesIO = core.compile_model(model, "CPU", CONFIG).export_model()
+    except RuntimeError as error:
+        raise EngineError(
+            f"OpenVINO cannot compile {product.model_path}: {_cause(error)}"
+        ) from error
+    return stream.getvalue()
+
+
+class OpenVinoEngine:
+    """`infer` on the CPU in float32; loaded from a plan, warm when it is made."""
+
+    def __init__(self, plan: bytes, shape: tuple[int, int]) -> None:
+        self._shape = (*shape, 3)
+        try:
+            compiled = openvino.Core().import_model(plan, "CPU", CONFIG)
+            self._request: openvino.InferRequest | None = compiled.create_infer_request()
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO cannot load the plan ({_cause(error)}): run 'draem build' again"
+            ) from error
+        self.infer(np.zeros((1, *self._shape), np.uint8))
+
+    def infer(self, batch: NDArray[np.uint8]) -> Inspection:
+        if self._request is None:
+            raise EngineError("the engine is closed: load it again")
+        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != self._shape:
+            raise EngineError(
+                f"the engine takes uint8 [N, {', '.join(map(str, self._shape))}], "
+                f"this batch is {batch.dtype} {list(batch.shape)}: fit the frames first"
+            )
+        heatmap = np.empty(batch.shape[:3], np.float32)
+        score = np.empty(len(batch), np.float32)
+        for i in range(len(batch)):
+            try:
+                outputs = self._request.infer({"image": batch[i : i + 1]})
+            except RuntimeError as error:
+                raise EngineError(f"OpenVINO failed: {_cause(error)}") from error
+            heatmap[i], score[i] = outputs["heatmap"][0], outputs["score"][0]
+        return Inspection(score, heatmap)
+
+    def close(self) -> None:
+        self._request = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def load(product: Product) -> OpenVinoEngine:
+    """The product's engine on this CPU. Raises EngineError with the command that builds it."""
+    return OpenVinoEngine(read_plan(product, plan_key(product)), product.shape)
+
+
+def _cause(error: RuntimeError) -> str:
+    """The last line of OpenVINO's long messages holds the reason."""
+    return str(error).strip().split("\n")[-1]

@@ -1,0 +1,200 @@
+"""What the line publishes: the events, their codes, and how they travel.
+
+An event is three ZeroMQ parts: topic (the kind), JSON header, mask (PNG, or empty).
+`python -m edge.event` prints the JSON Schema that docs/event.schema.json keeps.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from edge.errors import DraemError
+
+SCHEMA = "1.0"
+UINT32 = 2**32 - 1
+
+Verdict = Literal["OK", "NG", "NO_VERDICT"]
+
+
+class Code(IntEnum):
+    """Why there is no verdict, or what is wrong. Numbers never change their meaning."""
+
+    NONE = 0
+    OVERRUN = 101  # a trigger came while another frame still waited
+    FRAME_TIMEOUT = 102  # no frame within the camera's deadline
+    FRAME_UNREADABLE = 103  # a frame came, but not as a picture
+    WRONG_FORMAT = 104  # the frame does not fit the product
+    CAMERA = 105  # the camera failed for good
+    BRIGHTNESS = 201  # outside the calibrated range: lamp, exposure, no part
+    CONTRAST = 202  # outside the calibrated range: lens covered, no part
+    SHARPNESS = 203  # outside the calibrated range: focus, smear, motion
+    NOT_FINITE = 301  # the network gave a NaN or an infinity
+    ENGINE = 302  # the engine failed
+    UNCALIBRATED = 303  # the product has no threshold yet
+
+
+class EventError(DraemError):
+    """A message is no event that this program can read."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class CodeName(_Part):
+    """A code as number and name; 0 and `none` where nothing is wrong."""
+
+    number: int
+    name: str
+
+    @classmethod
+    def of(cls, code: Code) -> "CodeName":
+        return cls(number=int(code), name=code.name.lower())
+
+
+class Region(_Part):
+    """A connected defect: box (x, y, width, height) and area in camera pixels, highest heat."""
+
+    box: tuple[int, int, int, int]
+    area: int
+    score: float
+
+
+class MaskPlacement(_Part):
+    """The mask's size, and the crop of the camera frame (x, y, width, height) that it covers."""
+
+    crop: tuple[int, int, int, int]
+    height: int
+    width: int
+
+
+class Header(_Part):
+    """What every event carries. `seq` counts the events of one stream without a gap, from 1.
+
+    Times in `_ns` are the monotonic clock of the boot `boot_id`; times in `_at` are wall clock.
+    """
+
+    schema_version: str = SCHEMA
+    stream_id: str
+    seq: int = Field(ge=1)
+    station: str
+    boot_id: str
+    published_ns: int
+    published_at: str
+
+
+class Inspection(Header):
+    """The verdict on one frame. NG if and only if score >= threshold.
+
+    `passed_over` counts the frames since the last event that no event was made for (free-running).
+    """
+
+    kind: Literal["inspection"] = "inspection"
+    product: str
+    version: str
+    inspection_id: int = Field(ge=1, le=UINT32)
+    frame_id: int
+    trigger_id: int | None = None
+    encoder: int | None = None
+    part_id: str | None = None
+    verdict: Verdict
+    code: CodeName
+    captured_ns: int
+    captured_at: str
+    stages_ms: dict[str, float]
+    score: float | None
+    threshold: float | None
+    passed_over: int = Field(ge=0)
+    regions: list[Region]
+    mask: MaskPlacement | None = None
+
+
+class Fault(Header):
+    """Something that needs a person or a machine to act; `message` says what to do."""
+
+    kind: Literal["fault"] = "fault"
+    code: CodeName
+    message: str
+
+
+class Status(Header):
+    """The station's state has changed."""
+
+    kind: Literal["status"] = "status"
+    state: Literal["running", "stopped"]
+    product: str
+    version: str
+
+
+AnyHeader = Inspection | Fault | Status
+_HEADERS: TypeAdapter[AnyHeader] = TypeAdapter(Annotated[AnyHeader, Field(discriminator="kind")])
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """A header, and for an inspection its mask: HW, 0 and 255, at the model's size."""
+
+    header: AnyHeader
+    mask: NDArray[np.uint8] | None = None
+
+
+def encode_mask(mask: NDArray[np.uint8]) -> bytes:
+    """8-bit single-channel PNG; masks are flat, so little effort compresses them well."""
+    ok, png = cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not ok:
+        raise EventError("the mask cannot be written as PNG")
+    return png.tobytes()
+
+
+def encode(header: AnyHeader, mask_png: bytes = b"") -> list[bytes]:
+    """The three parts of a message."""
+    return [header.kind.encode(), header.model_dump_json().encode(), mask_png]
+
+
+def decode(parts: list[bytes]) -> Event:
+    """An event from its parts; unknown fields are ignored.
+
+    Raises EventError for anything that is not one, or that has another major schema version.
+    """
+    if len(parts) != 3:
+        raise EventError(f"an event has 3 parts, this message has {len(parts)}")
+    try:
+        fields = json.loads(parts[1])
+    except ValueError as error:
+        raise EventError("the event's header is not JSON") from error
+    version = fields.get("schema_version") if isinstance(fields, dict) else None
+    if not isinstance(version, str) or version.split(".")[0] != SCHEMA.split(".")[0]:
+        raise EventError(f"the event has schema {version}, this program reads {SCHEMA}: update it")
+    try:
+        header = _HEADERS.validate_python(fields)
+    except ValidationError as error:
+        raise EventError(f"the event's header is not valid: {error.errors()[0]['msg']}") from error
+    return Event(header, _decode_mask(parts[2]) if parts[2] else None)
+
+
+def _decode_mask(png: bytes) -> NDArray[np.uint8]:
+    try:
+        mask = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise EventError("the event's mask is not a PNG") from error
+    if mask is None or mask.ndim != 2 or mask.dtype != np.uint8:
+        raise EventError("the event's mask is not an 8-bit single-channel PNG")
+    return np.asarray(mask, np.uint8)
+
+
+def schema() -> str:
+    """The JSON Schema of the header, with the table of codes."""
+    made = _HEADERS.json_schema(mode="serialization")
+    made["title"] = f"Header of a DRAEM event, schema {SCHEMA}"
+    made["x-codes"] = {str(int(code)): code.name.lower() for code in Code}
+    return json.dumps(made, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    print(schema(), end="")

@@ -1,0 +1,80 @@
+"""One frame to one judgement: fit, infer, judge; for the line, `draem inspect` and the bench."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.engine import Engine
+from edge.errors import EngineError
+from edge.event import Code
+from edge.frame import Frame, Placement
+from edge.judge import Judgement, judge, measure
+from edge.product import Product
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A judgement with its heatmap [H, W]; both lie in the frame where `placement` says.
+
+    `placement` and `heatmap` are None where no map was made.
+    """
+
+    judgement: Judgement
+    placement: Placement | None
+    heatmap: NDArray[np.float32] | None
+
+
+class Inspector:
+    """Judges frames of one product with one engine."""
+
+    def __init__(self, engine: Engine, product: Product) -> None:
+        self._engine = engine
+        self._fit = product.fit
+        self._calibration = product.calibration
+
+    def __call__(self, frame: Frame, clock: "Stopwatch") -> Judged:
+        """Never raises for a bad frame or a failing engine: those are NO_VERDICT with a code."""
+        if frame.code is not Code.NONE:
+            return self._no_verdict(frame.code)
+        try:
+            fitted, placement = self._fit(frame.image)
+        except ValueError as error:
+            log.error("frame %d: %s", frame.frame_id, error)
+            return self._no_verdict(Code.WRONG_FORMAT)
+        clock.lap("fit")
+        try:
+            inspection = self._engine.infer(fitted[None])
+        except EngineError as error:
+            log.error("frame %d: %s", frame.frame_id, error)
+            return self._no_verdict(Code.ENGINE)
+        clock.lap("infer")
+        heatmap = inspection.heatmap[0]
+        score = float(inspection.score[0])
+        judgement = judge(score, heatmap, measure(fitted), self._calibration, placement)
+        clock.lap("judge")
+        return Judged(judgement, placement, heatmap)
+
+    def _no_verdict(self, code: Code) -> Judged:
+        threshold = self._calibration.threshold if self._calibration else None
+        empty = np.zeros((0, 0), np.uint8)
+        judgement = Judgement("NO_VERDICT", code, float("nan"), threshold, [], empty)
+        return Judged(judgement, None, None)
+
+
+class Stopwatch:
+    """Milliseconds between laps on the monotonic clock."""
+
+    def __init__(self, start_ns: int | None = None) -> None:
+        self.laps_ms: dict[str, float] = {}
+        self._last = time.monotonic_ns() if start_ns is None else start_ns
+
+    def lap(self, name: str) -> None:
+        """Book the time since the last lap under `name`."""
+        reading = time.monotonic_ns()
+        self.laps_ms[name] = (reading - self._last) / 1e6
+        self._last = reading

@@ -1,0 +1,88 @@
+"""The line: frames in, verdicts out. This is the page to read first."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Event as StopEvent
+
+from edge.camera import Camera
+from edge.capture import Ended, Slot, Taken, capturing
+from edge.engine import Engine
+from edge.errors import CameraError
+from edge.event import Code, encode, encode_mask
+from edge.inspector import Inspector, Stopwatch
+from edge.product import Product
+from edge.publish import Publisher
+from edge.stream import Stream
+
+POLL_MS = 50
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Who decides when a picture is taken, and how long a silence may last.
+
+    `deadline_ms` holds for a free-running camera; between triggers silence is normal.
+    """
+
+    triggered: bool
+    deadline_ms: int
+
+
+def run(
+    camera: Camera,
+    engine: Engine,
+    product: Product,
+    publisher: Publisher,
+    stream: Stream,
+    stop: StopEvent,
+    pace: Pace,
+) -> Counter[str]:
+    """Judge every frame and publish its event, until `stop` or the camera's end.
+
+    Returns how often each verdict was given. An error that ends the camera ends the line: a
+    fault event tells it, then it is raised.
+    """
+    verdicts: Counter[str] = Counter()
+    inspect = Inspector(engine, product)
+    publisher.send(encode(stream.running(product)))
+    try:
+        with capturing(camera, stop, triggered=pace.triggered) as slot:
+            for taken in _frames(slot, stop, pace):
+                if taken is None:
+                    text = f"no frame for {pace.deadline_ms} ms: check the camera and its cable"
+                    publisher.send(encode(stream.fault(Code.FRAME_TIMEOUT, text)))
+                    continue
+                clock = Stopwatch(taken.frame.captured_ns)
+                clock.lap("wait")
+                judged = inspect(taken.frame, clock)
+                mask = encode_mask(judged.judgement.mask) if judged.placement else b""
+                clock.lap("encode")
+                header = stream.inspection(taken, judged, product, clock.laps_ms)
+                publisher.send(encode(header, mask))
+                verdicts[judged.judgement.verdict] += 1
+    except CameraError as error:
+        publisher.send(encode(stream.fault(Code.CAMERA, str(error))))
+        raise
+    publisher.send(encode(stream.stopped(product)))
+    return verdicts
+
+
+def _frames(slot: Slot, stop: StopEvent, pace: Pace) -> Iterator[Taken | None]:
+    """What the camera took, in order; None for each deadline that passed without a frame.
+
+    After `stop` what already waits is still given: each trigger ends in an event.
+    """
+    last = time.monotonic()
+    try:
+        while not stop.is_set():
+            taken = slot.take(POLL_MS)
+            silence_ms = (time.monotonic() - last) * 1000
+            if taken or (not pace.triggered and silence_ms > pace.deadline_ms):
+                last = time.monotonic()
+                yield taken
+        while taken := slot.take(0):
+            yield taken
+    except Ended:
+        return

@@ -1,0 +1,261 @@
+"""A product's folder: what the trainer makes, the device proves, and the line runs.
+
+products/<name>/<version>/   model.onnx, golden.npz, sources.json, manifest.json; once calibrated
+                             also calibration.json and calibration/; engines/ belongs to this device
+products/<name>/current      symlink to the version that runs
+
+A version is written to a temporary name and renamed when it is whole, and never changed after.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.errors import ProductError
+from edge.frame import Box, Fit, Interpolation
+from edge.images import digest
+
+Record = TypeVar("Record", bound=BaseModel)
+
+MANIFEST = "manifest.json"
+SCHEMA = 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+class Range(BaseModel):
+    """Lowest and highest value at which a frame can be judged."""
+
+    model_config = ConfigDict(frozen=True)
+    low: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies inside; a NaN never does."""
+        return self.low <= value <= self.high
+
+
+class Calibration(BaseModel):
+    """What good frames said: thresholds, and the conditions under which a verdict means something.
+
+    `threshold` is for the score, `pixel_threshold` for the heatmap; `min_area` is in map pixels.
+    `scores` are those of the good frames, sorted; `false_reject_rate` is the share aimed at.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    threshold: float
+    pixel_threshold: float
+    min_area: int
+    brightness: Range
+    contrast: Range
+    sharpness: Range
+    false_reject_rate: float
+    scores: list[float]
+    created: str
+
+
+class Manifest(BaseModel):
+    """The portable part of a version: its input, its networks and each file's SHA-256."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    manifest_schema: int = SCHEMA
+    name: str
+    version: str
+    created: str
+    height: int = Field(ge=32, multiple_of=32)
+    width: int = Field(ge=32, multiple_of=32)
+    interpolation: Interpolation
+    crop: Box | None
+    rec_width: int
+    seg_width: int
+    origin: dict[str, str | int | float | bool | None]
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Product:
+    """One version of a product, its digests checked."""
+
+    path: Path
+    manifest: Manifest
+    calibration: Calibration | None
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def version(self) -> str:
+        return self.manifest.version
+
+    @property
+    def model_path(self) -> Path:
+        return self.path / "model.onnx"
+
+    @property
+    def engines(self) -> Path:
+        """This device's plans; made by `draem build`, never carried to another machine."""
+        return self.path / "engines"
+
+    @cached_property
+    def model_digest(self) -> str:
+        return self.manifest.files["model.onnx"]
+
+    @property
+    def fit(self) -> Fit:
+        m = self.manifest
+        return Fit(m.height, m.width, m.interpolation, m.crop)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the model's input and of its heatmap."""
+        return self.manifest.height, self.manifest.width
+
+
+def now() -> str:
+    """The wall clock as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write_json(path: Path, value: object) -> None:
+    """JSON that a person can read, by way of a temporary name."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def versions(products: Path, name: str) -> list[int]:
+    """The versions of a product, oldest first; empty for an unknown one."""
+    folder = products / name
+    if not folder.is_dir():
+        return []
+    return sorted(int(p.name) for p in folder.iterdir() if p.name.isdecimal() and p.is_dir())
+
+
+def check_name(name: str) -> None:
+    """Raise ProductError for a name that could not be a folder of its own."""
+    if not NAME.fullmatch(name):
+        raise ProductError(
+            f"'{name}' cannot be a product's name: use letters, digits, '_', '-' and '.'"
+        )
+
+
+def load_product(products: Path, name: str, version: str | None = None) -> Product:
+    """A version (`current` unless told otherwise), every portable file held to its digest.
+
+    `version` is a number, or "newest". Raises ProductError where it is missing or was altered.
+    """
+    check_name(name)
+    known = versions(products, name)
+    if not known:
+        have = sorted(p.name for p in products.glob("*") if versions(products, p.name))
+        there = f"there are: {', '.join(have)}" if have else "there are none yet"
+        raise ProductError(
+            f"product '{name}' does not exist in {products} ({there}): "
+            f"name one of them, or make it with 'draem train IMAGES --product {name}'"
+        )
+    wanted = str(known[-1]) if version == "newest" else version or "current"
+    path = products / name / wanted
+    if not path.is_dir():
+        raise ProductError(
+            f"product '{name}' has no version '{wanted}': choose --version from "
+            f"{', '.join(map(str, known))}"
+        )
+    return read_version(path.resolve())
+
+
+def read_version(path: Path) -> Product:
+    """The version in a folder, checked whole. Raises ProductError as `load_product`."""
+    manifest = _read_record(path / MANIFEST, Manifest)
+    if manifest.manifest_schema != SCHEMA:
+        raise ProductError(
+            f"{path} has manifest schema {manifest.manifest_schema}, this program reads {SCHEMA}: "
+            "update the program or train the product again"
+        )
+    for name, expected in manifest.files.items():
+        file = path / name
+        if not file.is_file():
+            raise ProductError(f"{file} is missing: restore it from a backup or train again")
+        if digest(file) != expected:
+            raise ProductError(
+                f"{file} is not the file that {MANIFEST} names (its SHA-256 differs): "
+                "restore it from a backup or train again"
+            )
+    calibration = None
+    if "calibration.json" in manifest.files:
+        calibration = _read_record(path / "calibration.json", Calibration)
+    return Product(path, manifest, calibration)
+
+
+def first_line(error: Exception) -> str:
+    """An error's cause without the pages that pydantic adds."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error).split("\n", 1)[0]
+
+
+def _read_record(path: Path, kind: type[Record]) -> Record:
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProductError(
+            f"{path} cannot be read ({first_line(error)}): restore it from a backup or train again"
+        ) from error
+
+
+@contextmanager
+def new_version(products: Path, name: str) -> Iterator[Path]:
+    """A folder to fill; on success `seal_version` has renamed it, on failure it is gone."""
+    check_name(name)
+    folder = products / name
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".draft.{os.getpid()}"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def finish_version(draft: Path, manifest: Manifest) -> Product:
+    """Write the manifest with the digest of each file in `draft`, and rename it to its version.
+
+    The first version of a product becomes its `current`.
+    """
+    folder = draft.parent
+    portable = [p for p in draft.rglob("*") if p.is_file() and "engines" not in p.parts]
+    files = {str(p.relative_to(draft)): digest(p) for p in sorted(portable)}
+    number = max(versions(folder.parent, folder.name), default=0) + 1
+    while True:
+        whole = manifest.model_copy(update={"version": str(number), "files": files})
+        write_json(draft / MANIFEST, whole.model_dump())
+        try:
+            draft.rename(folder / str(number))
+            break
+        except OSError:
+            # Somebody else took this number in the meantime: a filled folder refuses the rename.
+            if not (folder / str(number)).exists():
+                raise
+            number += 1
+    if not (folder / "current").exists():
+        set_current(folder / str(number))
+    return read_version(folder / str(number))
+
+
+def set_current(version: Path) -> None:
+    """Make a version the one that runs, by renaming a symlink."""
+    link = version.parent / f".current.{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(version.name)
+    link.replace(version.parent / "current")

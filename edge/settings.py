@@ -1,0 +1,116 @@
+"""One station's settings: command line, then DRAEM_* variables, then station.toml; frozen.
+
+Unknown keys are refused in all three places: a misspelt setting would otherwise be silently lost.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from edge.errors import SettingsError
+
+PREFIX = "DRAEM_"
+FILE = Path("station.toml")
+
+
+class Station(BaseSettings):
+    """Everything that is set for one station. Field descriptions are the help of `draem`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
+    )
+    station: str = Field("station-1", description="the station's name, in every event")
+    products: Path = Field(Path("products"), description="the folder of all products")
+    product: str | None = Field(None, description="the product to work on")
+    source: str | None = Field(
+        None,
+        description="where frames come from: a folder, a video file, a camera number such as 0, "
+        "or line:// (a simulated line, see docs/line.md)",
+    )
+    mode: Literal["free-running", "triggered"] = Field(
+        "free-running",
+        description="free-running judges the latest frame and counts those passed over; "
+        "triggered ends every trigger in an event",
+    )
+    endpoint: str = Field(
+        "tcp://127.0.0.1:5570", description="the ZeroMQ address on which events are published"
+    )
+    subscribers: int = Field(
+        0, ge=0, description="wait for so many subscribers before the first frame"
+    )
+    read_deadline_ms: int = Field(
+        1000, ge=1, description="a camera that gives no frame for so long is a fault"
+    )
+    bit_depth: int | None = Field(
+        None, ge=8, le=16, description="significant bits of 16-bit images that do not state theirs"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _TomlFile(settings_cls)
+
+
+class _TomlFile(PydanticBaseSettingsSource):
+    """station.toml in the working folder, or the file that DRAEM_STATION_FILE names."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        named = os.environ.get(PREFIX + "STATION_FILE")
+        path = Path(named) if named else FILE
+        if not path.exists():
+            if named:
+                raise SettingsError(f"{path} does not exist: correct DRAEM_STATION_FILE")
+            return {}
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{path} cannot be read ({error}): mend it") from error
+        refuse_unknown(values, str(path))
+        return values
+
+
+def refuse_unknown(keys: Mapping[str, object], place: str) -> None:
+    """Raise SettingsError for a key that is no field of Station."""
+    for key in keys:
+        if key not in Station.model_fields:
+            known = ", ".join(Station.model_fields)
+            raise SettingsError(f"{place} sets '{key}', which is unknown: choose from {known}")
+
+
+def load_settings(given: Mapping[str, object]) -> Station:
+    """The station's settings, with those of the command line on top.
+
+    Raises SettingsError for unknown keys or variables and for values that do not fit.
+    """
+    variables = [name for name in os.environ if name.startswith(PREFIX)]
+    variables.remove(PREFIX + "STATION_FILE") if PREFIX + "STATION_FILE" in variables else None
+    for name in variables:
+        refuse_unknown(
+            {name.removeprefix(PREFIX).lower(): None}, f"the environment variable {name}"
+        )
+    try:
+        return Station(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise SettingsError(
+            f"the setting '{name}' cannot be {first['input']!r} ({first['msg']}): correct it"
+        ) from error

@@ -1,0 +1,45 @@
+# The one command surface: people, CI and hooks call these. './just' alone lists them.
+
+export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
+export PYTHONUNBUFFERED := "1"
+
+# install everything that pip can give this machine into .venv (quick when already done)
+setup:
+    @./deploy/setup.sh
+
+# the whole machine: collect, train, build, calibrate, then judge a line  [--seed N] [--again]
+demo *ARGS: setup
+    @python -m trainer.demo {{ARGS}}
+
+# format, lint, types, import rules, tests
+test *ARGS: setup
+    ruff format --check .
+    ruff check .
+    mypy
+    lint-imports
+    pytest {{ARGS}}
+
+# put the code into the house's format
+format: setup
+    ruff format .
+    ruff check --fix .
+
+# judge ten fresh lines with the product of the last demo
+seeds COUNT="10": setup
+    @for i in $(seq {{COUNT}}); do python -m trainer.demo --again | grep -E "^[0-9]+ parts|^found|^rejected"; done
+
+# milliseconds of each stage for the product of the last demo, engine against torch eager
+bench *ARGS: setup
+    @cd demo && draem bench --product lid {{ARGS}}
+
+# ten minutes of the simulated line; tells how much memory grew after the first minute
+soak MINUTES="10": setup
+    @python -m tests.soak {{MINUTES}}
+
+# real bottles with real defects: train, build, calibrate, run with a watcher, evaluate
+bottle *ARGS: setup
+    @python -m tests.bottle {{ARGS}}
+
+# write docs/event.schema.json from the code
+schema: setup
+    python -m edge.event > docs/event.schema.json

@@ -1,0 +1,81 @@
+"""Thresholds that keep their promise, ranges that notice a dead lamp, frames nobody trained on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration.threshold import doubled, score_threshold, widened
+from edge.images import digest
+from edge.product import load_product
+from tests.conftest import Plant, draem, write_parts
+
+
+def test_the_false_reject_rate_is_kept_on_average() -> None:
+    """Split conformal prediction promises exactly this, whatever the distribution."""
+    rng = np.random.default_rng(0)
+    for rate, count in ((0.05, 60), (0.01, 300), (0.005, 50)):
+        rejected = []
+        for _ in range(400):
+            scores = rng.lognormal(size=count)
+            threshold = score_threshold(scores, rate)
+            rejected.append((rng.lognormal(size=2000) >= threshold.value).mean())
+        assert np.mean(rejected) <= max(rate, threshold.promised_rate) * 1.15
+        assert threshold.promised_rate == pytest.approx(max(rate, 1 / (count + 1)), rel=0.35)
+
+
+def test_a_good_frame_at_its_own_threshold_is_not_rejected() -> None:
+    scores = np.array([0.1, 0.3, 0.2], np.float32).astype(np.float64)
+    assert score_threshold(scores, 0.01).value > 0.3
+
+
+def test_a_range_holds_its_values_and_not_a_dead_lamp() -> None:
+    brightness = widened([95.0, 100.0, 105.0])
+    assert brightness.holds(90)
+    assert not brightness.holds(5)
+    assert not brightness.holds(float("nan"))
+    assert widened([7.0, 7.0]).holds(7.5)
+    sharpness = doubled([400.0, 500.0])
+    assert sharpness.holds(900)
+    assert not sharpness.holds(150)
+
+
+def test_calibration_is_a_new_version_with_hard_links(plant: Plant, calibrated: Plant) -> None:
+    new = calibrated.product
+    assert new.calibration is not None
+    assert new.version != plant.product.version
+    assert new.model_path.stat().st_ino == plant.product.model_path.stat().st_ino
+    assert len(new.calibration.scores) == 40
+    assert len(list((new.path / "calibration").glob("*.png"))) == 40
+    assert "calibration/000.png" in new.manifest.files
+    assert not any("engines" in name for name in new.manifest.files)
+
+
+def test_images_that_training_saw_are_left_out(plant: Plant, tmp_path: Path) -> None:
+    good = tmp_path / "good"
+    paths = write_parts(good, 12, seed=2)
+    import shutil
+
+    from edge.product import MANIFEST
+
+    copied = shutil.copytree(plant.product.path, tmp_path / "products" / "lid" / "1")
+    seen = [{"sha256": digest(p), "path": str(p), "split": "train"} for p in paths[:4]]
+    (copied / "sources.json").write_text(json.dumps({"images": seen}))
+    manifest = json.loads((copied / MANIFEST).read_text())
+    manifest["files"]["sources.json"] = digest(copied / "sources.json")
+    (copied / MANIFEST).write_text(json.dumps(manifest))
+    words = ("calibrate", "--product", "lid", "--images", str(good), "--version", "1")
+    done = draem(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "4 images left out" in done.stderr
+    assert "are needed" in done.stderr, "8 frames cannot promise 0.5 %"
+    made = load_product(tmp_path / "products", "lid")
+    assert made.calibration is not None
+    assert len(made.calibration.scores) == 8
+
+
+def test_a_product_without_images_says_what_to_add(plant: Plant) -> None:
+    done = draem("calibrate", "--product", "lid", "--version", "1", cwd=plant.root)
+    assert done.returncode == 2
+    assert "--images" in done.stderr

@@ -1,0 +1,104 @@
+"""What many tests need: images of parts, and small networks that were really trained."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from deploy.build import build
+from edge.camera.parts import Line
+from edge.frame import Fit
+from edge.product import Product, load_product
+from trainer.model import Draem
+from trainer.save import Trained, save_product
+from trainer.settings import TrainSettings
+from trainer.textures import procedural
+from trainer.train import train
+
+SIZE = 64
+FIT = Fit(SIZE, SIZE)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A folder with a trained product `lid`, built for this machine but not calibrated."""
+
+    root: Path
+    product: Product
+
+    @property
+    def products(self) -> Path:
+        return self.root / "products"
+
+
+def write_parts(folder: Path, count: int, seed: int, *, defective: bool = False) -> list[Path]:
+    """Photographs of simulated lids as PNG, at half size to be quick."""
+    folder.mkdir(parents=True, exist_ok=True)
+    line = Line("moulded", seed)
+    paths = []
+    for i in range(count):
+        path = folder / f"part_{i:03d}.png"
+        image = line.part(i, defective=defective).image
+        cv2.imwrite(str(path), cv2.resize(image, (320, 240), interpolation=cv2.INTER_AREA))
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def good_frames() -> NDArray[np.uint8]:
+    """24 fitted good lids, uint8 [24, 64, 64, 3]."""
+    line = Line("moulded", 0)
+    return np.stack([FIT(line.part(i).image)[0] for i in range(24)])
+
+
+@pytest.fixture(scope="session")
+def model(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Draem:
+    """Networks of widths 8/4, trained until they find simulated anomalies."""
+    settings = TrainSettings(
+        images=Path("unused"),
+        product="lid",
+        products=Path("unused"),
+        height=SIZE,
+        width=SIZE,
+        rec_width=8,
+        seg_width=4,
+        steps=250,
+        learning_rate=4e-3,
+        device="cpu",
+    )
+    return train(settings, good_frames)
+
+
+@pytest.fixture(scope="session")
+def plant(
+    model: Draem, good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory
+) -> Plant:
+    """The trained networks as a product with an engine; shared, so tests must not change it."""
+    root = tmp_path_factory.mktemp("plant")
+    trained = Trained(model, FIT, good_frames[:8], procedural, 0, {"images": []}, {})
+    product = save_product(trained, root / "products", "lid", root / "runs")
+    build(product)
+    return Plant(root, load_product(root / "products", "lid"))
+
+
+@pytest.fixture(scope="session")
+def calibrated(plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Plant:
+    """The same product with a threshold, in a folder of its own."""
+    root = tmp_path_factory.mktemp("calibrated")
+    (root / "products").symlink_to(plant.products)
+    good = root / "good"
+    write_parts(good, 40, seed=1)
+    done = draem("calibrate", "--product", "lid", "--images", str(good), cwd=root)
+    assert done.returncode == 0, done.stderr
+    return Plant(root, load_product(root / "products", "lid"))
+
+
+def draem(*words: str, cwd: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """The command as a user runs it, in a process of its own."""
+    command = [sys.executable, "-m", "draem", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout)

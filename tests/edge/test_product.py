@@ -1,0 +1,100 @@
+"""The product's folder: whole versions only, altered files refused, numbers never reused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ProductError
+from edge.product import (
+    Manifest,
+    finish_version,
+    load_product,
+    new_version,
+    set_current,
+    versions,
+)
+
+MANIFEST = Manifest(
+    name="lid",
+    version="0",
+    created="2026-01-01",
+    height=64,
+    width=64,
+    interpolation="area",
+    crop=None,
+    rec_width=8,
+    seg_width=4,
+    origin={},
+    files={},
+)
+
+
+def make(products: Path, model: bytes = b"model") -> Path:
+    with new_version(products, "lid") as draft:
+        (draft / "model.onnx").write_bytes(model)
+        return finish_version(draft, MANIFEST).path
+
+
+def test_versions_count_up_and_the_first_is_current(tmp_path: Path) -> None:
+    make(tmp_path)
+    second = make(tmp_path, b"other")
+    assert versions(tmp_path, "lid") == [1, 2]
+    assert load_product(tmp_path, "lid").version == "1"
+    assert load_product(tmp_path, "lid", "newest").version == "2"
+    set_current(second)
+    assert load_product(tmp_path, "lid").version == "2"
+    assert load_product(tmp_path, "lid", "1").version == "1"
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with new_version(tmp_path, "lid") as draft:
+            (draft / "model.onnx").write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list((tmp_path / "lid").iterdir()) == []
+
+
+def test_an_altered_or_truncated_or_missing_file_is_refused(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    for spoil in (b"modem", b"mode", b""):
+        (path / "model.onnx").write_bytes(spoil)
+        with pytest.raises(ProductError, match=r"model\.onnx is not the file"):
+            load_product(tmp_path, "lid")
+    (path / "model.onnx").unlink()
+    with pytest.raises(ProductError, match="is missing"):
+        load_product(tmp_path, "lid")
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"name": "lid"}', "[]"])
+def test_a_broken_manifest_is_one_line(tmp_path: Path, text: str) -> None:
+    (make(tmp_path) / "manifest.json").write_text(text)
+    with pytest.raises(ProductError, match=r"manifest\.json cannot be read") as caught:
+        load_product(tmp_path, "lid")
+    assert "\n" not in str(caught.value)
+
+
+def test_another_manifest_schema_is_refused(tmp_path: Path) -> None:
+    file = make(tmp_path) / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"manifest_schema": 9}))
+    with pytest.raises(ProductError, match="manifest schema 9"):
+        load_product(tmp_path, "lid")
+
+
+def test_an_unknown_product_or_version_says_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ProductError, match="none yet"):
+        load_product(tmp_path, "lid")
+    make(tmp_path)
+    with pytest.raises(ProductError, match="there are: lid"):
+        load_product(tmp_path, "bottle")
+    with pytest.raises(ProductError, match="choose --version from 1"):
+        load_product(tmp_path, "lid", "7")
+
+
+@pytest.mark.parametrize("name", ["", "../lid", "a/b", ".hidden", "a b"])
+def test_a_name_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ProductError, match="cannot be a product's name"):
+        load_product(tmp_path, name)

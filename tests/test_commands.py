@@ -1,0 +1,197 @@
+"""The front door: helps that read as the workflow, and mistakes that end in one line and exit 2."""
+
+import errno
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import draem as front
+from tests.conftest import Plant, draem, write_parts
+
+
+def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Exit code 2, one line, no traceback, and the words that say what to do."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    (last,) = [row for row in done.stderr.splitlines() if row.startswith("draem: ")]
+    for word in words:
+        assert word in last, last
+
+
+@pytest.mark.parametrize("command", front.COMMANDS)
+def test_every_command_has_help(command: str, tmp_path: Path) -> None:
+    done = draem(command, "--help", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"draem {command}" in done.stdout
+
+
+def test_the_front_page_lists_the_workflow(tmp_path: Path) -> None:
+    page = draem(cwd=tmp_path).stdout
+    steps = [page.index(f"draem {c}") for c in ("collect", "train", "build", "calibrate", "run")]
+    assert steps == sorted(steps)
+
+
+def test_inspect_prints_json_and_maps(calibrated: Plant, tmp_path: Path) -> None:
+    paths = write_parts(tmp_path / "images", 3, seed=9)
+    blot = cv2.imread(str(paths[1]))
+    assert blot is not None
+    cv2.circle(blot, (160, 120), 18, (10, 10, 220), -1)
+    cv2.imwrite(str(paths[1]), blot)
+    words = ("--product", "lid", "--json", "--maps", str(tmp_path / "maps"))
+    done = draem("inspect", str(tmp_path / "images"), *words, cwd=calibrated.root)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(row) for row in done.stdout.splitlines()]
+    assert [row["path"] for row in rows] == [str(p) for p in paths]
+    assert [row["verdict"] for row in rows] == ["OK", "NG", "OK"]
+    assert all((r["verdict"] == "NG") == (r["score"] >= r["threshold"]) for r in rows)
+    x, y, width, height = rows[1]["regions"][0]["box"]
+    assert x < 160 < x + width
+    assert y < 120 < y + height
+    heat = cv2.imread(str(tmp_path / "maps" / "0002_part_001_heatmap.png"), cv2.IMREAD_UNCHANGED)
+    assert heat is not None
+    assert heat.dtype == np.uint16
+    assert heat.shape == (64, 64)
+    overlay = cv2.imread(str(tmp_path / "maps" / "0002_part_001_overlay.png"))
+    assert overlay is not None
+    assert overlay.shape == blot.shape
+
+
+def test_an_uncalibrated_product_gives_scores_without_verdicts(
+    plant: Plant, tmp_path: Path
+) -> None:
+    (path,) = write_parts(tmp_path / "images", 1, seed=9)
+    words = ("--product", "lid", "--version", "1", "--json")
+    row = json.loads(draem("inspect", str(path), *words, cwd=plant.root).stdout)
+    assert row["threshold"] is None
+    assert row["verdict"] == "NO_VERDICT"
+    assert 0 <= row["score"] <= 1
+    assert row["regions"] == []
+
+
+def test_inspect_skips_one_broken_image_and_refuses_many(calibrated: Plant, tmp_path: Path) -> None:
+    paths = write_parts(tmp_path / "images", 21, seed=9)
+    paths[4].write_bytes(b"broken")
+    words = ("inspect", str(tmp_path / "images"), "--product", "lid")
+    done = draem(*words, cwd=calibrated.root)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 20
+    assert "part_004.png" in done.stderr
+    paths[5].write_bytes(b"broken")
+    again = draem(*words, cwd=calibrated.root)
+    refused(again, "2 of 21")
+    assert again.stdout == ""
+
+
+def test_mistakes_are_one_line_that_names_the_mend(calibrated: Plant, tmp_path: Path) -> None:
+    root = calibrated.root
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused(draem("inspect", "x.png", "--product", "lid", cwd=root), "x.png does not exist")
+    refused(
+        draem("inspect", "x.png", "--product", "cap", cwd=root), "there are: lid", "draem train"
+    )
+    refused(draem("inspect", "x.png", cwd=root), "--product")
+    refused(draem("run", "--product", "lid", "--source", str(empty), cwd=root), "holds no images")
+    refused(draem("run", "--product", "lid", "--source", "nowhere", cwd=root), "does not exist")
+    refused(draem("run", "--product", "lid", "--source", "line://wooden", cwd=root), "moulded")
+    refused(draem("run", "--product", "lid", "--source", "line://?speed=1", cwd=root), "speed")
+    refused(draem("train", str(empty), "--product", "new", cwd=root), "holds no images")
+    refused(draem("train", str(empty), "--product", "new", "--steps", "0", cwd=root), "--steps")
+    refused(draem("collect", "--source", "line://", "--to", str(empty), "--frames", "0", cwd=root))
+    assert not (root / "products" / "new").exists()
+
+
+def test_settings_are_checked_everywhere(
+    calibrated: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRAEM_SPEED", "9")
+    refused(draem("inspect", "x.png", "--product", "lid", cwd=calibrated.root), "DRAEM_SPEED")
+
+
+def test_a_port_in_use_is_refused(calibrated: Plant) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        endpoint = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        words = ("run", "--product", "lid", "--source", "line://", "--endpoint", endpoint)
+        refused(draem(*words, cwd=calibrated.root), "choose another --endpoint")
+
+
+def test_an_altered_model_is_refused(calibrated: Plant, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(calibrated.product.path, tmp_path / "products" / "lid" / "1")
+    (tmp_path / "products" / "lid" / "current").symlink_to("1")
+    model = tmp_path / "products" / "lid" / "1" / "model.onnx"
+    data = bytearray(model.read_bytes())
+    data[len(data) // 2] ^= 1
+    model.write_bytes(data)
+    refused(draem("inspect", "x.png", "--product", "lid", cwd=tmp_path), "model.onnx", "SHA-256")
+
+
+@pytest.mark.parametrize(
+    ("number", "word"), [(errno.ENOSPC, "disk is full"), (errno.EACCES, "no permission")]
+)
+def test_the_systems_refusals_say_what_to_do(number: int, word: str) -> None:
+    assert word in front.os_error(OSError(number, os.strerror(number), "products"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_one_line(calibrated: Plant, tmp_path: Path) -> None:
+    (tmp_path / "truth").symlink_to("/dev/full")
+    source = f"line://moulded?rate=0&truth={tmp_path / 'truth'}"
+    words = ("collect", "--source", source, "--to", str(tmp_path / "good"), "--frames", "2")
+    refused(draem(*words, cwd=tmp_path), "disk is full")
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    words = ("collect", "--source", "line://?rate=0", "--to", str(tmp_path / "file" / "good"))
+    refused(draem(*words, cwd=tmp_path), "choose another path")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("watch",),
+        ("collect", "--source", "line://moulded?rate=50", "--to", "good", "--frames", "100000"),
+        ("train", "images", "--product", "cap", "--size", "64"),
+        (
+            "run",
+            "--product",
+            "lid",
+            "--source",
+            "line://moulded",
+            "--endpoint",
+            "tcp://127.0.0.1:*",
+        ),
+    ],
+)
+def test_ctrl_c_ends_within_two_seconds(words: tuple[str, ...], calibrated: Plant) -> None:
+    write_parts(calibrated.root / "images", 8, seed=3)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "draem", *words],
+        cwd=calibrated.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(6)  # it is at work by then, and does not end by itself
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert time.monotonic() - start < 2
+    assert "Traceback" not in errors
+    assert process.returncode == (0 if words[0] in ("run", "watch") else 130), errors
+    assert not list((calibrated.root / "products").glob("cap/*"))

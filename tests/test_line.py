@@ -1,0 +1,273 @@
+"""The real thing end to end: separate processes, real sockets, a real engine, events counted."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event as StopEvent
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera import CameraBase, EndOfStream
+from edge.engine import openvino
+from edge.event import AnyHeader, Fault, Inspection, decode
+from edge.frame import Frame
+from edge.images import Image
+from edge.loop import Pace, run
+from edge.product import load_product
+from edge.publish import Publisher
+from edge.stream import Stream
+from tests.conftest import Plant, draem, write_parts
+from trainer.score import read_events, read_truth, summarise
+
+PORT = 5597
+
+
+@contextmanager
+def watching(folder: Path, endpoint: str) -> Iterator[Path]:
+    """`draem watch` in a process of its own, until the line says that it has stopped."""
+    path = folder / "events.jsonl"
+    command = [sys.executable, "-m", "draem", "watch", "--json", "--until-stopped"]
+    with path.open("w") as file:
+        watcher = subprocess.Popen([*command, "--endpoint", endpoint], cwd=folder, stdout=file)
+        try:
+            yield path
+            assert watcher.wait(20) == 0
+        finally:
+            watcher.kill()
+            watcher.wait()
+
+
+def test_train_build_calibrate_run_and_watch(tmp_path: Path) -> None:
+    """The README's commands on a folder of PNGs: a tiny network, a few steps, every event."""
+    write_parts(tmp_path / "good", 30, seed=0)
+    write_parts(tmp_path / "new", 25, seed=4)
+    train: tuple[str, ...] = (
+        "train",
+        "good",
+        "--product",
+        "lid",
+        "--size",
+        "64",
+        "--rec-width",
+        "8",
+    )
+    train += ("--seg-width", "4", "--steps", "150", "--learning-rate", "0.004")
+    for words in (train, ("build", "--product", "lid"), ("calibrate", "--product", "lid")):
+        done = draem(*words, cwd=tmp_path, timeout=200)
+        assert done.returncode == 0, done.stderr
+    product = load_product(tmp_path / "products", "lid")
+    sources = json.loads((product.path / "sources.json").read_text())["images"]
+    assert Counter(i["split"] for i in sources) == {"train": 21, "validation": 3, "calibration": 6}
+    assert len({i["sha256"] for i in sources}) == 30
+    endpoint = f"tcp://127.0.0.1:{PORT}"
+    with watching(tmp_path, endpoint) as path:
+        run_it = ("run", "--product", "lid", "--source", "new", "--endpoint", endpoint)
+        done = draem(*run_it, "--subscribers", "1", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    headers = [json.loads(row) for row in path.read_text().splitlines()]
+    assert [h["seq"] for h in headers] == list(range(1, 28))
+    assert [headers[0]["state"], headers[-1]["state"]] == ["running", "stopped"]
+    inspections = read_events(path)
+    assert [e.inspection_id for e in inspections] == list(range(1, 26))
+    assert [e.part_id for e in inspections] == [f"part_{i:03d}.png" for i in range(25)]
+    assert all(e.passed_over == 0 for e in inspections)
+
+
+def test_a_triggered_line_gives_every_trigger_its_event(calibrated: Plant, tmp_path: Path) -> None:
+    endpoint = f"tcp://127.0.0.1:{PORT + 1}"
+    truth = tmp_path / "truth.jsonl"
+    source = f"line://moulded?rate=200&parts=80&defects=0.5&seed=11&truth={truth}"
+    with watching(tmp_path, endpoint) as path:
+        words: tuple[str, ...] = ("run", "--product", "lid", "--source", source)
+        words += ("--mode", "triggered")
+        words += ("--endpoint", endpoint, "--subscribers", "1")
+        done = draem(*words, cwd=calibrated.root)
+        assert done.returncode == 0, done.stderr
+    events = read_events(path)
+    assert [e.trigger_id for e in events] == list(range(1, 81))
+    assert [e.encoder for e in events] == [1000 * i for i in range(1, 81)]
+    for event in events:
+        assert (event.verdict == "NO_VERDICT") == (event.code.number != 0)
+        if event.score is not None and event.threshold is not None and not event.code.number:
+            assert (event.verdict == "NG") == (event.score >= event.threshold)
+    summary = summarise(events, read_truth(truth), seed=11)
+    assert summary.parts == summary.good + summary.defective == 80
+    assert 20 < summary.defective < 60
+
+
+class Kept(Publisher):
+    """A publisher that keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__("tcp://127.0.0.1:*")
+        self.headers: list[AnyHeader] = []
+
+    def send(self, parts: list[bytes]) -> None:
+        self.headers.append(decode(parts).header)
+
+    @property
+    def inspections(self) -> list[Inspection]:
+        return [h for h in self.headers if isinstance(h, Inspection)]
+
+
+class Shown(CameraBase):
+    """A camera that shows these pictures one by one."""
+
+    live = False
+
+    def __init__(self, images: list[Image]) -> None:
+        self._images = enumerate(images, start=1)
+
+    def read(self) -> Frame:
+        number, image = next(self._images, (0, None))
+        if image is None:
+            raise EndOfStream("no more")
+        return Frame(image, number, 0)
+
+
+def judged(calibrated: Plant, images: list[Image]) -> list[Inspection]:
+    """The events that the whole loop publishes for these pictures."""
+    product = calibrated.product
+    with openvino.load(product) as engine, Kept() as publisher:
+        camera, pace = Shown(images), Pace(triggered=False, deadline_ms=5000)
+        run(camera, engine, product, publisher, Stream("s"), StopEvent(), pace)
+        return publisher.inspections
+
+
+def test_what_is_no_good_part_is_never_ok(calibrated: Plant, tmp_path: Path) -> None:
+    """Lamp off, half the light, lens covered, out of focus, no part, a frame too small."""
+    from edge.camera.parts import Line
+
+    line = Line("moulded", 21)
+    pictures = [line.part(0).image, line.part(0, empty=True).image]
+    good, empty = (np.asarray(cv2.resize(p, (320, 240)), np.uint8) for p in pictures)
+    covered = np.full_like(good, 20)
+    blurred = np.asarray(cv2.GaussianBlur(good, (0, 0), 12), np.uint8)
+    images = [good, good // 20, good // 2, covered, blurred, empty]
+    events = judged(calibrated, images)
+    assert events[0].verdict == "OK", events[0]
+    assert len(events) == 6, "every picture has its event"
+    assert all(e.verdict != "OK" for e in events[1:]), [(e.verdict, e.score) for e in events]
+    assert events[1].code.name == "brightness"
+    assert events[3].code.name in ("brightness", "contrast")
+
+
+def test_an_engine_that_gives_nan_or_fails_is_no_verdict(calibrated: Plant) -> None:
+    """The only stand-in: an engine whose weights have gone bad."""
+    from edge.engine import Inspection as Result
+    from edge.errors import EngineError
+    from edge.frame import Fit
+    from edge.inspector import Inspector, Stopwatch
+
+    class Bad:
+        def infer(self, batch):  # type: ignore[no-untyped-def]
+            if batch.max() == 0:
+                raise EngineError("the device is lost")
+            return Result(np.full(1, np.nan, np.float32), np.zeros((1, 64, 64), np.float32))
+
+    inspector = Inspector(Bad(), calibrated.product)  # type: ignore[arg-type]
+    for level, code in ((0, "ENGINE"), (90, "NOT_FINITE")):
+        frame = Frame(np.full((240, 320, 3), level, np.uint8), 1, 0)
+        judgement = inspector(frame, Stopwatch()).judgement
+        assert (judgement.verdict, judgement.code.name) == ("NO_VERDICT", code)
+    assert Fit(64, 64) == calibrated.product.fit
+
+
+def test_nan_weights_never_give_ok(calibrated: Plant, tmp_path: Path) -> None:
+    """The same through a really compiled network: a NaN reaches the score, and is caught."""
+    import onnx
+    from onnx import numpy_helper
+
+    from edge.inspector import Inspector, Stopwatch
+
+    proto = onnx.load(str(calibrated.product.model_path))
+    for i, weight in enumerate(proto.graph.initializer):
+        if weight.data_type == onnx.TensorProto.FLOAT16 and len(weight.dims) == 4:
+            spoiled = numpy_helper.to_array(weight).copy()
+            spoiled[:] = np.nan
+            proto.graph.initializer[i].CopyFrom(numpy_helper.from_array(spoiled, weight.name))
+    from dataclasses import replace
+
+    spoiled_product = replace(calibrated.product, path=tmp_path)
+    onnx.save_model(proto, str(tmp_path / "model.onnx"))
+    plan = openvino.compile_plan(spoiled_product)
+    good = write_parts(tmp_path / "good", 1, seed=1)[0]
+    image = cv2.imread(str(good))
+    assert image is not None
+    with openvino.OpenVinoEngine(plan, (64, 64)) as engine:
+        frame = Frame(np.asarray(image, np.uint8), 1, 0)
+        judgement = Inspector(engine, calibrated.product)(frame, Stopwatch()).judgement
+    assert (judgement.verdict, judgement.code.name) == ("NO_VERDICT", "NOT_FINITE")
+
+
+def test_an_unreadable_file_is_an_event_of_its_own(calibrated: Plant, tmp_path: Path) -> None:
+    from edge.camera.open import open_camera
+
+    paths = write_parts(tmp_path / "images", 3, seed=1)
+    paths[1].write_bytes(b"broken")
+    product = calibrated.product
+    with (
+        openvino.load(product) as engine,
+        open_camera(str(tmp_path / "images"), triggered=True) as camera,
+        Kept() as publisher,
+    ):
+        pace = Pace(triggered=True, deadline_ms=5000)
+        counts = run(camera, engine, product, publisher, Stream("s"), StopEvent(), pace)
+    headers = publisher.inspections
+    assert [h.trigger_id for h in headers] == [1, 2, 3]
+    assert headers[1].code.name == "frame_unreadable"
+    assert headers[1].verdict == "NO_VERDICT"
+    assert sum(counts.values()) == 3
+
+
+def test_silence_of_a_free_running_camera_is_a_fault(calibrated: Plant) -> None:
+    from edge.camera import FrameTimeout
+
+    class Silent(CameraBase):
+        live = True
+
+        def __init__(self) -> None:
+            self.stop = StopEvent()
+
+        def read(self) -> Frame:
+            self.stop.wait(0.05)
+            raise FrameTimeout("nothing")
+
+    class Three(Kept):
+        def send(self, parts: list[bytes]) -> None:
+            super().send(parts)
+            if len(self.headers) == 3:
+                stop.set()
+
+    stop, product = StopEvent(), calibrated.product
+    with openvino.load(product) as engine, Three() as publisher:
+        run(Silent(), engine, product, publisher, Stream("s"), stop, Pace(False, 120))
+        sent = publisher.headers
+    assert [h.kind for h in sent] == ["status", "fault", "fault", "status"]
+    assert isinstance(sent[1], Fault)
+    assert sent[1].code.name == "frame_timeout"
+
+
+@pytest.mark.parametrize("kind", ["machined", "moulded"])
+def test_a_video_is_a_source(kind: str, tmp_path: Path) -> None:
+    from edge.camera.open import open_camera
+    from edge.camera.parts import Line
+
+    path = str(tmp_path / "line.avi")
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 10, (640, 480))
+    line = Line(kind, 0)
+    for i in range(5):
+        writer.write(line.part(i).image)
+    writer.release()
+    with open_camera(path, triggered=False) as camera:
+        frames = [camera.read() for _ in range(5)]
+        with pytest.raises(EndOfStream):
+            camera.read()
+    assert [f.frame_id for f in frames] == [1, 2, 3, 4, 5]
+    assert frames[4].image.shape == (480, 640, 3)

@@ -1,0 +1,94 @@
+"""model.onnx against the trained network, through real compilers."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from deploy.verify import SCORE_TOLERANCE, compare
+from edge.engine import openvino
+from tests.conftest import Plant
+from trainer.export import build_onnx, diffused, fold
+from trainer.golden import infer
+from trainer.model import Draem
+
+
+def test_a_trained_network_survives_the_export(plant: Plant) -> None:
+    with (
+        np.load(plant.product.path / "golden.npz") as golden,
+        openvino.load(plant.product) as engine,
+    ):
+        score, heatmap = engine.infer(golden["frames"])
+        found = compare(score, heatmap, golden["score"], golden["heatmap"])
+        negative = compare(score, heatmap, golden["negative_score"], golden["negative_heatmap"])
+        assert golden["score"][8:].max() > 0.3, "the anomalies are not found: the test says nothing"
+    assert found.passes, found
+    assert not negative.passes
+    assert negative.score_max > 5 * SCORE_TOLERANCE
+
+
+def test_inputs_outputs_and_types_are_the_contract(model: Draem) -> None:
+    proto = build_onnx(model, 64, 96)
+    (image,) = proto.graph.input
+    assert image.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    dims = [d.dim_param or d.dim_value for d in image.type.tensor_type.shape.dim]
+    assert dims == ["N", 64, 96, 3]
+    assert {o.name: o.type.tensor_type.elem_type for o in proto.graph.output} == {
+        "heatmap": onnx.TensorProto.FLOAT,
+        "score": onnx.TensorProto.FLOAT,
+    }
+    first = next(n for n in proto.graph.node if "image" in n.input)
+    assert first.op_type == "Cast"
+    weights = {w.name: w.data_type for w in proto.graph.initializer}
+    convolutions = [n for n in proto.graph.node if n.op_type == "Conv"]
+    assert len(convolutions) == 51
+    assert all(weights[n.input[1]] == onnx.TensorProto.FLOAT16 for n in convolutions)
+
+
+def test_the_smallest_input_and_any_batch_work(tmp_path: Path) -> None:
+    import openvino as ov
+
+    model = Draem(2, 2).eval()
+    onnx.save_model(build_onnx(model, 32, 64), str(tmp_path / "m.onnx"))
+    compiled = ov.Core().compile_model(str(tmp_path / "m.onnx"), "CPU", openvino.CONFIG)
+    frames = np.random.default_rng(0).integers(0, 255, (3, 32, 64, 3), dtype=np.uint8)
+    outputs = compiled(frames)
+    score, heatmap = infer(model, frames)
+    assert compare(outputs["score"], outputs["heatmap"], score, heatmap).passes
+
+
+def test_batchnorm_is_folded() -> None:
+    conv, norm = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4).eval()
+    for tensor in (norm.running_mean, norm.weight.data, norm.bias.data):
+        assert tensor is not None
+        nn.init.normal_(tensor)
+    nn.init.uniform_(norm.running_var, 0.1, 2)  # type: ignore[arg-type]
+    x = torch.rand(2, 3, 8, 8)
+    weight, bias = fold(conv, norm)
+    folded = nn.functional.conv2d(x, weight, bias, padding=1)
+    assert torch.allclose(folded, norm(conv(x)), atol=1e-5)
+
+
+def test_rounding_keeps_the_sum_of_each_kernel() -> None:
+    weight = np.random.default_rng(0).normal(0, 3, (8, 6, 3, 3)).astype(np.float32)
+    plain = np.abs((weight.astype(np.float16).astype(float) - weight).sum((2, 3))).mean()
+    better = np.abs((diffused(weight).astype(float) - weight).sum((2, 3))).mean()
+    assert better < plain / 5
+    assert np.abs(diffused(weight).astype(float) - weight).max() < 0.01
+
+
+def test_tensorrts_parser_takes_the_model(model: Draem) -> None:
+    """The RTX flavour compiles without a GPU; it is as strict as the one on the device."""
+    trt = pytest.importorskip("tensorrt_rtx_bindings.tensorrt_rtx", reason="no RTX flavour here")
+    logger = trt.Logger(trt.Logger.ERROR)
+    builder = trt.Builder(logger)
+    flag = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
+    network = builder.create_network(flag)
+    parser = trt.OnnxParser(network, logger)
+    ok = parser.parse(build_onnx(model, 64, 64).SerializeToString())
+    assert ok, [str(parser.get_error(i)) for i in range(parser.num_errors)]
+    assert network.get_input(0).dtype == trt.uint8
+    assert {network.get_output(i).dtype for i in range(network.num_outputs)} == {trt.float32}

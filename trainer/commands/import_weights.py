@@ -1,0 +1,57 @@
+"""Take over a checkpoint pair of the authors' code as a new version of a product.
+
+Widths are read from the tensors; images are BGR, resized bilinearly, as the authors do. There are
+no images to hold back, so 'draem calibrate' will need --images. The next step is 'draem build'.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from edge.arguments import add_settings, parse_size, product_name, settings_of
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("rec", type=Path, metavar="REC.pckl", help="the reconstructive network")
+    parser.add_argument("seg", type=Path, metavar="SEG.pckl", help="the discriminative network")
+    parser.add_argument(
+        "--size", type=parse_size, default=(256, 256), metavar="HxW", help="default 256"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept"
+    )
+    add_settings(parser, "product", "products")
+
+
+def main(options: argparse.Namespace) -> int:
+    import torch
+
+    from edge.frame import Fit
+    from trainer.import_weights import load_pair
+    from trainer.save import Trained, save_product
+    from trainer.textures import procedural
+
+    settings = settings_of(options)
+    name = product_name(settings)
+    model = load_pair(options.rec, options.seg)
+    height, width = options.size
+    # No images came along: textures, which reach every layer, stand in for good frames.
+    made = procedural(8, height, width, torch.Generator().manual_seed(0))
+    good = (made * 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
+    trained = Trained(
+        model=model,
+        fit=Fit(height, width, "linear"),
+        good=good,
+        textures=procedural,
+        seed=0,
+        sources={"images": []},
+        origin={"imported_rec": options.rec.name, "imported_seg": options.seg.name},
+    )
+    product = save_product(trained, settings.products, name, options.runs)
+    log.info(
+        "%s version %s is imported (widths %d/%d): next 'draem build --product %s'",
+        *(product.name, product.version, *model.widths, product.name),
+    )
+    return 0

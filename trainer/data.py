@@ -1,0 +1,93 @@
+"""Good images for training: read once, fitted, split by content, kept in memory as uint8."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import track
+from torch import Generator, Tensor
+
+from edge.errors import ImageError
+from edge.frame import Fit
+from edge.images import digest, find_images, read_images
+
+Split = Literal["train", "validation", "calibration"]
+SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
+FEWEST = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Every image with its digest and split; `images` are fitted, uint8 [N, H, W, 3], BGR."""
+
+    paths: list[Path]
+    digests: list[str]
+    splits: list[Split]
+    images: NDArray[np.uint8]
+
+    def part(self, split: Split) -> NDArray[np.uint8]:
+        return self.images[[s == split for s in self.splits]]
+
+    def record(self) -> dict[str, object]:
+        """What `sources.json` holds."""
+        rows = zip(self.digests, self.paths, self.splits, strict=True)
+        return {
+            "images": [
+                {"sha256": sha, "path": str(path.resolve()), "split": split}
+                for sha, path, split in rows
+            ]
+        }
+
+
+def split_of(sha256: str, seed: int) -> float:
+    """A number in 0..1 that belongs to an image's content: copies of an image share their split."""
+    mixed = hashlib.sha256(f"{seed}:{sha256}".encode()).digest()
+    return int.from_bytes(mixed[:8], "big") / 2**64
+
+
+def assign_splits(digests: list[str], seed: int) -> list[Split]:
+    """Exact shares of the distinct images for validation and calibration, the rest for training."""
+    order = sorted(set(digests), key=lambda sha: split_of(sha, seed))
+    held = {split: max(1, round(share * len(order))) for split, share in SHARES.items()}
+    names: list[Split] = []
+    for split, count in held.items():
+        names += [split] * count
+    chosen = dict(zip(order, names, strict=False))
+    return [chosen.get(sha, "train") for sha in digests]
+
+
+def load_sources(folder: Path, fit: Fit, seed: int, bit_depth: int | None = None) -> Sources:
+    """Read and fit every image of `folder`. Raises ImageError where fewer than 5 can be used."""
+    total = len(find_images(folder))
+    paths: list[Path] = []
+    fitted: list[NDArray[np.uint8]] = []
+    reading = read_images(folder, bit_depth=bit_depth)
+    for path, image in track(reading, "reading images", total=total, transient=True):
+        try:
+            fitted.append(fit(image)[0])
+        except ValueError as error:
+            raise ImageError(f"{path}: {error}; choose another --crop") from error
+        paths.append(path)
+    digests = [digest(path) for path in paths]
+    if len(set(digests)) < FEWEST:
+        raise ImageError(
+            f"{folder} holds {len(set(digests))} different images: at least {FEWEST} are needed, "
+            "and some hundreds make a good product"
+        )
+    return Sources(paths, digests, assign_splits(digests, seed), np.stack(fitted))
+
+
+def to_tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """uint8 [N, H, W, 3] to float [N, 3, H, W] in 0..1 on `device`, channels last."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div(255)
+
+
+def draw_batch(images: NDArray[np.uint8], count: int, generator: Generator) -> Tensor:
+    """`count` images at random, as `to_tensor` gives them."""
+    device = generator.device
+    chosen = torch.randint(0, len(images), (count,), generator=generator, device=device)
+    return to_tensor(images[chosen.cpu().numpy()], device)

@@ -1,0 +1,81 @@
+"""How well a product's engine tells good from bad on labelled images (MVTec layout)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from edge.engine import Engine
+from edge.errors import ImageError
+from edge.images import read_images
+from edge.product import Product
+
+SIDE = 256
+"""Pixel metrics are always taken at 256x256."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Over `images` images, `defective` of them with a defect."""
+
+    images: int
+    defective: int
+    image_auroc: float
+    pixel_ap: float
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One labelled image; `truth` is HW at its own size, None where no mask exists for a defect."""
+
+    path: Path
+    image: NDArray[np.uint8]
+    defective: bool
+    truth: NDArray[np.bool_] | None
+
+
+def samples(root: Path) -> Iterator[Sample]:
+    """test/good and test/<defect> with ground_truth/<defect>/<name>_mask.png below `root`."""
+    test = root / "test" if (root / "test").is_dir() else root
+    if not (test / "good").is_dir():
+        raise ImageError(f"{root} has no test/good: name a folder in MVTec layout")
+    for path, image in read_images(test):
+        kind = path.parent.name
+        if kind == "good":
+            yield Sample(path, image, False, np.zeros(image.shape[:2], np.bool_))
+            continue
+        mask_path = test.parent / "ground_truth" / kind / f"{path.stem}_mask.png"
+        mask = cv2.imread(str(mask_path), cv2.IMREAD_GRAYSCALE)
+        yield Sample(path, image, True, mask > 0 if mask is not None and mask.any() else None)
+
+
+def reduce_mask(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask at 256x256 in which any pixel that touches a defect counts: none is lost."""
+    shrunk = cv2.resize(mask.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk > 0)
+
+
+def evaluate(product: Product, engine: Engine, root: Path) -> Metrics:
+    """Image AUROC of the scores, average precision of the pixels at 256x256."""
+    labels, scores = [], []
+    truths, heats = [], []
+    for sample in samples(root):
+        score, heatmap = engine.infer(product.fit(sample.image)[0][None])
+        labels.append(sample.defective)
+        scores.append(float(score[0]))
+        if sample.truth is not None:
+            truths.append(reduce_mask(sample.truth).ravel())
+            large = cv2.resize(heatmap[0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+            heats.append(large.ravel())
+    if len(set(labels)) < 2:
+        raise ImageError(f"{root} needs good and defective images for an AUROC")
+    return Metrics(
+        images=len(labels),
+        defective=sum(labels),
+        image_auroc=float(roc_auc_score(labels, scores)),
+        pixel_ap=float(average_precision_score(np.concatenate(truths), np.concatenate(heats))),
+    )

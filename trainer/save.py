@@ -1,0 +1,84 @@
+"""From trained networks to a product's version, with the weights kept beside the runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edge.errors import ProductError
+from edge.frame import Fit
+from edge.images import digest
+from edge.product import Manifest, Product, finish_version, new_version, now, write_json
+from trainer.anomaly import TextureSource
+from trainer.export import export
+from trainer.golden import write_golden
+from trainer.model import Draem
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Networks, what they were trained for and from what.
+
+    `good` are fitted frames uint8 [N, H, W, 3] for the golden check, with anomalies of `textures`.
+    """
+
+    model: Draem
+    fit: Fit
+    good: NDArray[np.uint8]
+    textures: TextureSource
+    seed: int
+    sources: dict[str, object]
+    origin: dict[str, str | int | float | bool | None]
+
+
+def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Product:
+    """Write model.onnx, golden.npz, sources.json and the manifest as a new version of `name`."""
+    model, fit = trained.model, trained.fit
+    with new_version(products, name) as draft:
+        export(model, fit.height, fit.width, draft / "model.onnx")
+        golden = draft / "golden.npz"
+        write_golden(model, trained.good, trained.textures, trained.seed, golden)
+        write_json(draft / "sources.json", trained.sources)
+        save_weights(model, weights_path(runs, name, digest(draft / "model.onnx")))
+        manifest = Manifest(
+            name=name,
+            version="0",  # finish_version gives the number
+            created=now(),
+            height=fit.height,
+            width=fit.width,
+            interpolation=fit.interpolation,
+            crop=fit.crop,
+            rec_width=model.widths[0],
+            seg_width=model.widths[1],
+            origin=trained.origin,
+            files={},
+        )
+        return finish_version(draft, manifest)
+
+
+def weights_path(runs: Path, name: str, model_digest: str) -> Path:
+    """Where the float32 weights behind a model.onnx are kept."""
+    return runs / name / f"{model_digest[:12]}.pt"
+
+
+def save_weights(model: Draem, path: Path) -> None:
+    """The state dict, by way of a temporary name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".draft")
+    torch.save(model.state_dict(), temporary)
+    temporary.replace(path)
+
+
+def load_weights(product: Product, runs: Path) -> Draem:
+    """The trained networks behind a product. Raises ProductError where they are not at hand."""
+    path = weights_path(runs, product.name, product.model_digest)
+    if not path.is_file():
+        raise ProductError(
+            f"the weights of {product.name} version {product.version} are not at {path}: "
+            "name the folder of its training with --runs"
+        )
+    model = Draem(product.manifest.rec_width, product.manifest.seg_width)
+    model.load_state_dict(torch.load(path, weights_only=True))
+    return model.eval()
