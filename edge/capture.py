@@ -1,8 +1,8 @@
 """The capture thread and the slot through which its frames reach the loop.
 
 Free-running: the slot keeps the latest frame and counts those it replaced. Triggered: no frame is
-replaced; a trigger that comes while another frame waits is handed over without its picture, as an
-overrun.
+replaced; a trigger that comes while as many frames wait as may (one unless told otherwise) is handed
+over without its picture, as an overrun.
 """
 
 from collections import deque
@@ -35,11 +35,15 @@ class Ended(Exception):
 
 
 class Slot:
-    """One waiting picture between two threads; behind it, in order, the triggers that overran."""
+    """The waiting pictures between two threads, and among them, in order, what overran.
 
-    def __init__(self, *, live: bool, triggered: bool) -> None:
+    `backlog` is how many triggered pictures may wait; 0 is a free-running camera.
+    """
+
+    def __init__(self, *, live: bool, backlog: int) -> None:
         self._live = live
-        self._triggered = triggered
+        self._backlog = backlog
+        self._pictures = 0
         self._waiting: deque[Taken] = deque()
         self._changed = Condition()
         self._error: BaseException | None = None
@@ -50,9 +54,10 @@ class Slot:
         with self._changed:
             while not self._live and self._waiting and not stop.is_set():
                 self._changed.wait(OPEN_MS / 1000)
-            if not self._waiting:
+            if self._pictures < max(1, self._backlog):
                 self._waiting.append(Taken(frame, 0))
-            elif self._triggered:
+                self._pictures += 1
+            elif self._backlog:
                 self._overrun(frame)
             else:
                 replaced = self._waiting.pop()
@@ -80,6 +85,7 @@ class Slot:
             self._changed.wait_for(lambda: self._waiting or self._closed, timeout_ms / 1000)
             if self._waiting:
                 taken = self._waiting.popleft()
+                self._pictures -= taken.frame.code is not Code.OVERRUN
                 self._changed.notify_all()
                 return taken
             if self._error:
@@ -90,9 +96,9 @@ class Slot:
 
 
 @contextmanager
-def capturing(camera: Camera, stop: StopEvent, *, triggered: bool) -> Iterator[Slot]:
-    """Read the camera on a thread of its own; the block's end stops it."""
-    slot = Slot(live=camera.live, triggered=triggered)
+def capturing(camera: Camera, stop: StopEvent, backlog: int) -> Iterator[Slot]:
+    """Read the camera on a thread of its own; the block's end stops it. `backlog` as for Slot."""
+    slot = Slot(live=camera.live, backlog=backlog)
     thread = Thread(target=_read_all, args=(camera, slot, stop), name="capture", daemon=True)
     thread.start()
     try:

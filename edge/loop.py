@@ -21,13 +21,15 @@ POLL_MS = 50
 
 @dataclass(frozen=True)
 class Pace:
-    """Who decides when a picture is taken, and how long a silence may last.
+    """Who decides when a picture is taken, how long a silence may last, how many frames may wait.
 
-    `deadline_ms` holds for a free-running camera; between triggers silence is normal.
+    `deadline_ms` holds for a free-running camera; between triggers silence is normal. `backlog`
+    holds for a triggered one; a free-running one never waits for an old frame.
     """
 
     triggered: bool
     deadline_ms: int
+    backlog: int = 1
 
 
 def run(
@@ -48,7 +50,7 @@ def run(
     inspect = Inspector(engine, product)
     publisher.send(encode(stream.running(product)))
     try:
-        with capturing(camera, stop, triggered=pace.triggered) as slot:
+        with capturing(camera, stop, pace.backlog if pace.triggered else 0) as slot:
             for taken in _frames(slot, stop, pace):
                 if taken is None:
                     text = f"no frame for {pace.deadline_ms} ms: check the camera and its cable"

@@ -41,6 +41,9 @@ class Station(BaseSettings):
         description="free-running judges the latest frame and counts those passed over; "
         "triggered ends every trigger in an event",
     )
+    backlog: int = Field(
+        1, ge=1, le=1000, description="triggered frames that may wait; one more is an overrun"
+    )
     endpoint: str = Field(
         "tcp://127.0.0.1:5570", description="the ZeroMQ address on which events are published"
     )

@@ -58,7 +58,7 @@ def good_frames() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def model(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Draem:
-    """Networks of widths 8/4, trained until they find simulated anomalies."""
+    """Networks of widths 8/16, trained until they find anomalies by colour and by contrast."""
     settings = TrainSettings(
         images=Path("unused"),
         product="lid",
@@ -66,9 +66,9 @@ def model(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFacto
         height=SIZE,
         width=SIZE,
         rec_width=8,
-        seg_width=4,
+        seg_width=16,
         steps=250,
-        learning_rate=4e-3,
+        learning_rate=1e-3,
         device="cpu",
     )
     return train(settings, good_frames)

@@ -100,7 +100,7 @@ def judge(seed: int) -> Summary:
     print(f"\nthe judged line has seed {seed}")
     source = line(seed, rate=RATE, defects=DEFECTS, parts=PARTS, truth="truth.jsonl")
     watch = ("watch", "--endpoint", endpoint, "--until-stopped")
-    run = ("run", "--product", PRODUCT, "--source", source, "--mode", "triggered",
+    run = ("run", "--product", PRODUCT, "--source", source, "--mode", "triggered", "--backlog", "10",
            "--endpoint", endpoint, "--subscribers", "2")  # fmt: skip
     announce(*watch, "--rejects", "&")
     announce(*run)

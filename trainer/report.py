@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge.camera.parts import Line
 from edge.engine import openvino
 from edge.event import Inspection
-from edge.frame import Frame
+from edge.frame import Box, Frame
 from edge.inspector import Inspector, Stopwatch
 from edge.product import Product, load_product
 from trainer.data import to_tensor
@@ -23,6 +23,7 @@ from trainer.score import Summary
 
 TEMPLATE = Path(__file__).with_name("report.html")
 SHOWN = 6
+WIDTH = 240
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,13 @@ def _row(
     return {
         "event": event,
         "defect": defect or "good",
-        "pictures": [(name, _data_uri(picture)) for name, picture in pictures],
+        "pictures": [(name, _data_uri(picture, placement.crop)) for name, picture in pictures],
     }
 
 
-def _data_uri(image: NDArray[np.uint8], side: int = 240) -> str:
-    large = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+def _data_uri(image: NDArray[np.uint8], crop: Box) -> str:
+    """A JPEG as the source of an <img>, in the proportions of the crop that it shows."""
+    size = (WIDTH, round(WIDTH * crop[3] / crop[2]))
+    large = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     jpeg = cv2.imencode(".jpg", large, [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()

@@ -27,7 +27,7 @@ def f32(values: ArrayLike) -> FloatMap:
 _SIDE = 160  # px of a patch; the longest scratch fits
 _FINE = 4  # shapes are drawn this much larger, then shrunk: smooth, sub-pixel edges
 _LAMP = f32([-0.64, -0.77])  # towards the main lamp, in the picture's plane
-_LEAST_CONTRAST = 44.0  # grey levels that must be left at a third of the resolution
+_LEAST_CONTRAST = 50.0  # grey levels that must be left at a third of the resolution
 _WHITE = 255.0  # where the sensor saturates
 _VISIBLE = 7.0  # grey levels of change that count as a visible change
 _ROWS, _COLUMNS = np.mgrid[:_SIDE, :_SIDE].astype(np.float32)
@@ -191,7 +191,7 @@ def _stain(patch: _Patch, rng: Rng) -> FloatMap:
     waves = [rng.normal(0, 2.5 / radius, 2).astype(np.float32) for _ in range(3)]
     uneven = np.sum([np.cos(_COLUMNS * a + _ROWS * b + 9 * a) for a, b in waves], axis=0)
     film = 0.38 + 0.07 * uneven + 0.5 * np.exp(-(((inside - 2) / 1.8) ** 2))
-    amount = cv2.GaussianBlur(film * pool, (0, 0), 0.8) * patch.solid * rng.uniform(0.85, 1.3)
+    amount = cv2.GaussianBlur(film * pool, (0, 0), 0.8) * patch.solid * rng.uniform(1.05, 1.4)
     absorption = f32(_FILMS[rng.integers(len(_FILMS))])
     return f32(patch.clean * np.exp(-f32(cv2.merge([amount * share for share in absorption]))))
 

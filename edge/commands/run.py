@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", help="the product's version (default: its current one)")
     add_settings(
         parser,
-        *("product", "products", "source", "mode", "endpoint", "subscribers"),
+        *("product", "products", "source", "mode", "backlog", "endpoint", "subscribers"),
         *("station", "read_deadline_ms", "bit_depth"),
     )
 
@@ -48,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
             mend = f"draem calibrate --product {product.name}"
             log.warning("no threshold yet, so every frame is NO_VERDICT: run '%s'", mend)
         publisher.wait_for_subscribers(settings.subscribers, stop)
-        pace = Pace(triggered, settings.read_deadline_ms)
+        pace = Pace(triggered, settings.read_deadline_ms, settings.backlog)
         verdicts = run(camera, engine, product, publisher, Stream(settings.station), stop, pace)
     log.info("ended: %s", ", ".join(f"{v} {n}" for v, n in sorted(verdicts.items())) or "no frame")
     return 0

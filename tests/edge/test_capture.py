@@ -21,7 +21,7 @@ def frame(number: int) -> Frame:
 
 
 def test_free_running_keeps_the_latest_and_counts_the_rest() -> None:
-    slot = Slot(live=True, triggered=False)
+    slot = Slot(live=True, backlog=0)
     for number in range(1, 6):
         slot.put(frame(number), StopEvent())
     taken = slot.take(0)
@@ -34,7 +34,7 @@ def test_free_running_keeps_the_latest_and_counts_the_rest() -> None:
 
 
 def test_triggered_tells_every_trigger_in_order() -> None:
-    slot = Slot(live=True, triggered=True)
+    slot = Slot(live=True, backlog=1)
     for number in range(1, 5):
         slot.put(frame(number), StopEvent())
     taken = [t for t in (slot.take(0) for _ in range(5)) if t]
@@ -43,8 +43,20 @@ def test_triggered_tells_every_trigger_in_order() -> None:
     assert taken[1].frame.image.size == 0
 
 
+def test_a_backlog_holds_as_many_pictures_as_it_says() -> None:
+    slot = Slot(live=True, backlog=3)
+    for number in range(1, 6):
+        slot.put(frame(number), StopEvent())
+    first = slot.take(0)
+    slot.put(frame(6), StopEvent())
+    taken = [first, *(slot.take(0) for _ in range(5))]
+    codes = {t.frame.trigger_id: t.frame.code for t in taken if t}
+    assert list(codes) == [1, 2, 3, 4, 5, 6]
+    assert [n for n, code in codes.items() if code is Code.OVERRUN] == [4, 5]
+
+
 def test_a_source_that_is_not_live_waits_for_the_loop() -> None:
-    slot, stop = Slot(live=False, triggered=False), StopEvent()
+    slot, stop = Slot(live=False, backlog=0), StopEvent()
 
     def feed() -> None:
         for number in range(50):
@@ -75,7 +87,7 @@ class Scripted(CameraBase):
 
 def test_the_end_of_a_stream_comes_after_its_last_frame() -> None:
     camera = Scripted(frame(1), EndOfStream("over"))
-    with capturing(camera, StopEvent(), triggered=True) as slot:
+    with capturing(camera, StopEvent(), 1) as slot:
         first = slot.take(2000)
         assert first is not None
         assert first.frame.frame_id == 1
@@ -85,7 +97,7 @@ def test_the_end_of_a_stream_comes_after_its_last_frame() -> None:
 
 def test_a_missing_frame_is_waited_for_and_a_dead_camera_raises() -> None:
     camera = Scripted(FrameTimeout("late"), frame(1), CameraError("the cable is cut"))
-    with capturing(camera, StopEvent(), triggered=True) as slot:
+    with capturing(camera, StopEvent(), 1) as slot:
         assert slot.take(2000) is not None
         with pytest.raises(CameraError, match="cable"):
             slot.take(2000)
@@ -93,5 +105,5 @@ def test_a_missing_frame_is_waited_for_and_a_dead_camera_raises() -> None:
 
 def test_a_programming_error_in_the_thread_is_not_lost() -> None:
     camera = Scripted(ZeroDivisionError("bug"))
-    with capturing(camera, StopEvent(), triggered=False) as slot, pytest.raises(ZeroDivisionError):
+    with capturing(camera, StopEvent(), 0) as slot, pytest.raises(ZeroDivisionError):
         slot.take(2000)

@@ -41,14 +41,18 @@ def authors_score(model: Draem, image: np.ndarray, side: int = 64) -> tuple[floa
 
 @pytest.fixture(scope="module")
 def anomalous() -> list[np.ndarray]:
-    """Coloured blots on lids: what these weights were trained to see."""
+    """Coloured blots on lids, some translucent: what these weights were trained to see."""
     from edge.camera.parts import Line
 
+    line = Line("moulded", 5)
     images = []
     for i in range(8):
-        image = Line("moulded", 5).part(i).image.copy()
+        image = line.part(i).image.copy()
         colour = [(20, 30, 200), (240, 240, 30), (10, 10, 10), (60, 200, 60)][i % 4]
         cv2.circle(image, (220 + 25 * i, 180 + 15 * i), 24, colour, -1)
+        image = np.asarray(
+            cv2.addWeighted(line.part(i).image, i % 2 * 0.5, image, 1 - i % 2 * 0.5, 0)
+        )
         images.append(image)
     return images
 
@@ -63,7 +67,7 @@ def test_an_imported_pair_gives_the_authors_scores(
     assert done.returncode == 0, done.stderr
     assert draem("build", "--product", "lid", cwd=tmp_path).returncode == 0
     product = load_product(tmp_path / "products", "lid")
-    assert (product.manifest.rec_width, product.manifest.seg_width) == (8, 4)
+    assert (product.manifest.rec_width, product.manifest.seg_width) == (8, 16)
     assert product.manifest.interpolation == "linear"
     with openvino.load(product) as engine:
         for image in anomalous:
@@ -84,7 +88,7 @@ def test_each_likely_mistake_would_be_noticed(
             rebuilt = self.reconstructive(image)
             return self.discriminative(torch.cat((image, rebuilt), dim=1))
 
-    swapped = Swapped(8, 4).eval()
+    swapped = Swapped(8, 16).eval()
     swapped.load_state_dict(model.state_dict())
     right, other = [], {"swapped": [], "rgb": [], "window": []}  # type: ignore[var-annotated]
     for image in anomalous:
