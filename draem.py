@@ -19,8 +19,9 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from edge.errors import DraemError
+from edge.errors import DraemError, SettingsError
 
 COMMANDS = {
     "collect": ("calibration.commands.collect", "save frames of good parts from the camera"),
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         extra = EXTRAS.get((error.name or "").split(".")[0])
         if extra is None:
             raise
-        return fail(f"'draem {words[0]}' needs {error.name}: pip install 'draem[{extra}]'")
+        return fail(f"{error.name} is missing: run './just setup', or pip install '.[{extra}]'")
     except BrokenPipeError:
         # The reader of our output has gone (head, less): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -63,21 +64,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is one line like every other."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message}; see '{self.prog} --help'")
+
+
 def run_command(words: list[str]) -> int:
     """Import the subcommand's module, and only that, and hand it its arguments."""
     listing = "\n".join(f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items())
-    front = argparse.ArgumentParser(
+    front = Parser(
         prog="draem",
         description=__doc__,
         epilog=f"commands:\n{listing}\n\n'draem COMMAND --help' tells more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="draem COMMAND [options]",
-        add_help=True,
     )
     front.add_argument("command", metavar="COMMAND", choices=COMMANDS, help=argparse.SUPPRESS)
     command = front.parse_args(words[:1] or ["--help"]).command
     module = importlib.import_module(COMMANDS[command][0])
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"draem {command}",
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -104,6 +111,7 @@ def os_error(error: OSError) -> str:
         errno.ENOTDIR: "a part of the path is a file, not a folder: choose another path",
         errno.EISDIR: "this is a folder, a file is needed: choose another path",
         errno.EEXIST: "this exists already as something else: choose another path",
+        errno.EFBIG: "the file would be too large for this disk or limit: choose another folder",
         errno.ENOENT: "this does not exist: correct the path",
     }
     mend = mends.get(error.errno or 0, f"{error.strerror or error}: correct it and try again")

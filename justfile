@@ -26,11 +26,15 @@ format: setup
 
 # judge ten fresh lines with the product of the last demo
 seeds COUNT="10": setup
-    @for i in $(seq {{COUNT}}); do python -m trainer.demo --again | grep -E "^[0-9]+ parts|^found|^rejected"; done
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for i in $(seq {{COUNT}}); do
+        python -m trainer.demo --again | grep -E "^[0-9]+ parts|^found|^rejected"
+    done
 
 # milliseconds of each stage for the product of the last demo, engine against torch eager
 bench *ARGS: setup
-    @cd demo && draem bench --product lid {{ARGS}}
+    @cd demo && draem bench --product lid --source "line://moulded?rate=0&defects=0.25&seed=5" {{ARGS}}
 
 # ten minutes of the simulated line; tells how much memory grew after the first minute
 soak MINUTES="10": setup

@@ -5,7 +5,8 @@ import logging
 from pathlib import Path
 
 from edge.errors import ImageError, ProductError
-from edge.images import digest, find_images
+from edge.files import digest
+from edge.images import find_images
 from edge.product import Product
 
 log = logging.getLogger(__name__)

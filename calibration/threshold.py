@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.errors import ImageError
 from edge.judge import Conditions
 from edge.product import Calibration, Range, now
 
@@ -25,12 +26,18 @@ def score_threshold(scores: NDArray[np.float64], rate: float) -> Threshold:
 
     Split conformal prediction (Vovk 2005): with n exchangeable good scores, the next one exceeds
     the k-th smallest with probability at most 1 - k / (n + 1). Where n is too small for `rate`,
-    the highest score is taken and the promise is 1 / (n + 1).
+    the highest score is taken and the promise is 1 / (n + 1). Raises ImageError for a threshold
+    that no score could reach.
     """
     count = len(scores)
     rank = min(count, math.ceil((count + 1) * (1 - rate)))
     # A score that only equals the threshold is a reject, so the threshold lies just above.
     value = float(np.nextafter(np.float32(np.sort(scores)[rank - 1]), np.float32(np.inf)))
+    if value >= 1:
+        raise ImageError(
+            "a good frame has the highest score there is, so that nothing could be rejected: "
+            "remove the defective one named above from the good frames, or train longer"
+        )
     return Threshold(value, 1 - rank / (count + 1))
 
 
@@ -41,7 +48,7 @@ def widened(values: list[float]) -> Range:
     """
     low, high, middle = min(values), max(values), float(np.median(values))
     margin = max(0.5 * (high - low), 0.1 * middle)
-    return Range(low=low - margin, high=high + margin)
+    return Range(low=max(low - margin, _above_zero(low) / 2), high=high + margin)
 
 
 def doubled(values: list[float]) -> Range:
@@ -49,7 +56,16 @@ def doubled(values: list[float]) -> Range:
 
     A blur that matters takes away far more than half; a scratch on a part adds a third.
     """
-    return Range(low=min(values) / 2, high=max(values) * 2)
+    return Range(low=_above_zero(min(values)) / 2, high=max(values) * 2)
+
+
+def _above_zero(value: float) -> float:
+    """A range from 0 on would let a dark or an even picture pass."""
+    if value <= 0:
+        raise ImageError(
+            "a good frame is black or perfectly even: remove it, or mend lamp and lens"
+        )
+    return value
 
 
 def calibrate(

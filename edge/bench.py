@@ -1,6 +1,7 @@
 """Milliseconds of each stage between a camera's frame and a subscriber in another process."""
 
 import multiprocessing
+import signal
 import time
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as SharedEvent
@@ -9,9 +10,10 @@ from typing import Self
 
 import numpy as np
 
-from edge.camera.line import LineCamera
+from edge.camera.open import open_camera
 from edge.capture import Taken
 from edge.engine import Engine
+from edge.errors import EngineError, PublishError
 from edge.event import Inspection, encode, encode_mask
 from edge.frame import Frame
 from edge.inspector import Inspector, Stopwatch
@@ -25,31 +27,41 @@ WARM_UP = 10
 DIFFERENT_FRAMES = 50
 
 
-def frames() -> list[Frame]:
-    """Frames of 640x480 from the simulated line, one in five with a defect."""
-    with LineCamera("line://machined?rate=0&defects=0.2", triggered=False) as camera:
-        return [camera.read() for _ in range(DIFFERENT_FRAMES)]
+def frames(product: Product, source: str) -> list[Frame]:
+    """Some frames of `source`, to be shown again and again.
+
+    Raises EngineError where the product looks beyond such a frame.
+    """
+    with open_camera(source, triggered=False) as camera:
+        made = [camera.read() for _ in range(DIFFERENT_FRAMES)]
+    try:
+        product.fit(made[0].image)
+    except ValueError as error:
+        raise EngineError(f"{error}: name a --source with larger frames") from error
+    return made
 
 
-def stages(engine: Engine, product: Product, count: int) -> dict[str, list[float]]:
+def stages(
+    engine: Engine, product: Product, pictures: list[Frame], count: int
+) -> dict[str, list[float]]:
     """For each stage the milliseconds of `count` frames; `receive` ends in another process."""
     inspector, stream = Inspector(engine, product), Stream("bench")
     taken: dict[str, list[float]] = {stage: [] for stage in STAGES}
-    pictures = frames()
     with Publisher("tcp://127.0.0.1:*") as publisher, Receiver(publisher.endpoint) as receiver:
         publisher.wait_for_subscribers(1, StopEvent())
         for i in range(count + WARM_UP):
             frame = pictures[i % len(pictures)]
             clock = Stopwatch()
             judged = inspector(frame, clock)
-            mask = encode_mask(judged.judgement.mask)
+            mask = encode_mask(judged.judgement.mask) if judged.placement else b""
             clock.lap("encode")
             header = stream.inspection(Taken(frame, 0), judged, product, clock.laps_ms)
             publisher.send(encode(header, mask))
             clock.lap("send")
-            for stage, ms in clock.laps_ms.items():
+            # The next frame waits for this event, as on a line that is not at its limit.
+            laps = {**clock.laps_ms, "receive": receiver.age_ms()}
+            for stage, ms in laps.items():
                 taken[stage].append(ms)
-        taken["receive"] = receiver.result(count + WARM_UP)
     return {stage: values[WARM_UP:] for stage, values in taken.items()}
 
 
@@ -70,15 +82,17 @@ class Receiver:
         self._done.set()
         self._process.join(5)
 
-    def result(self, count: int) -> list[float]:
-        """The ages of `count` events, in milliseconds."""
-        ages: list[float] = []
-        while len(ages) < count and self._connection.poll(5):
-            ages.append(float(np.frombuffer(self._connection.recv_bytes(), np.float64)[0]))
-        return ages
+    def age_ms(self) -> float:
+        """How old the next event was when it arrived. Raises PublishError where none does."""
+        if not self._connection.poll(10):
+            raise PublishError(
+                "an event did not arrive within 10 s: try again on a quieter machine"
+            )
+        return float(np.frombuffer(self._connection.recv_bytes(), np.float64)[0])
 
 
 def _receive(endpoint: str, connection: Connection, done: SharedEvent) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     for event in events(endpoint, done.is_set):
         if isinstance(event.header, Inspection):
             age = (time.monotonic_ns() - event.header.published_ns) / 1e6

@@ -1,8 +1,8 @@
 """The capture thread and the slot through which its frames reach the loop.
 
 Free-running: the slot keeps the latest frame and counts those it replaced. Triggered: no frame is
-replaced; a trigger that comes while as many frames wait as may (one unless told otherwise) is handed
-over without its picture, as an overrun.
+replaced; a trigger that comes while as many frames wait as may (one unless told otherwise) is
+handed over without its picture, as an overrun.
 """
 
 from collections import deque
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edge.camera import Camera, EndOfStream, FrameTimeout
+from edge.errors import CameraError
 from edge.event import Code
 from edge.frame import Frame
 
@@ -66,7 +67,7 @@ class Slot:
 
     def _overrun(self, frame: Frame) -> None:
         if len(self._waiting) >= LARGEST_BACKLOG:
-            raise OverflowError(f"{LARGEST_BACKLOG} triggers wait: the loop no longer takes them")
+            raise CameraError(f"{LARGEST_BACKLOG} triggers wait, far too many: slow the line down")
         blank = np.zeros((0, 0, 3), np.uint8)
         self._waiting.append(Taken(replace(frame, image=blank, code=Code.OVERRUN), 0))
 
@@ -116,7 +117,7 @@ def _read_all(camera: Camera, slot: Slot, stop: StopEvent) -> None:
             try:
                 slot.put(camera.read(), stop)
             except FrameTimeout:
-                continue  # the loop notices by its own deadline
+                stop.wait(OPEN_MS / 1000)  # the loop notices by its own deadline
     except EndOfStream:
         slot.close()
     except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it

@@ -31,12 +31,14 @@ class Code(IntEnum):
     FRAME_UNREADABLE = 103  # a frame came, but not as a picture
     WRONG_FORMAT = 104  # the frame does not fit the product
     CAMERA = 105  # the camera failed for good
+    STOPPED = 106  # the line was stopped before this frame was judged
     BRIGHTNESS = 201  # outside the calibrated range: lamp, exposure, no part
     CONTRAST = 202  # outside the calibrated range: lens covered, no part
     SHARPNESS = 203  # outside the calibrated range: focus, smear, motion
     NOT_FINITE = 301  # the network gave a NaN or an infinity
     ENGINE = 302  # the engine failed
     UNCALIBRATED = 303  # the product has no threshold yet
+    INTERNAL = 401  # the program failed: its log says how
 
 
 class EventError(DraemError):

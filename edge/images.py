@@ -1,6 +1,5 @@
 """Image files: what is read, how 16 bits become 8, what is skipped and when that is refused."""
 
-import hashlib
 import logging
 import struct
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ImageError
+from edge.files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,9 @@ def read_images(*places: Path, bit_depth: int | None = None) -> Iterator[tuple[P
         log.warning("%d of %d images skipped", broken, len(paths))
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    """A PNG, whole or not at all. Raises ImageError where it cannot be encoded."""
+    ok, data = cv2.imencode(".png", image)
+    if not ok:
+        raise ImageError(f"{path} cannot be encoded as PNG")
+    write_whole(path, data.tobytes())

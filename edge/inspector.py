@@ -4,6 +4,7 @@ import logging
 import time
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +34,8 @@ class Inspector:
     """Judges frames of one product with one engine."""
 
     def __init__(self, engine: Engine, product: Product) -> None:
+        # At these sizes OpenCV's threads cost more than they give, and fight with the engine's.
+        cv2.setNumThreads(1)
         self._engine = engine
         self._fit = product.fit
         self._calibration = product.calibration
@@ -43,7 +46,7 @@ class Inspector:
             return self._no_verdict(frame.code)
         try:
             fitted, placement = self._fit(frame.image)
-        except ValueError as error:
+        except (ValueError, cv2.error) as error:
             log.error("frame %d: %s", frame.frame_id, error)
             return self._no_verdict(Code.WRONG_FORMAT)
         clock.lap("fit")

@@ -1,9 +1,10 @@
 """The line: frames in, verdicts out. This is the page to read first."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event as StopEvent
 
 from edge.camera import Camera
@@ -17,6 +18,7 @@ from edge.publish import Publisher
 from edge.stream import Stream
 
 POLL_MS = 50
+DRAIN_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,15 @@ def run(
     """Judge every frame and publish its event, until `stop` or the camera's end.
 
     Returns how often each verdict was given. An error that ends the camera ends the line: a
-    fault event tells it, then it is raised.
+    fault event tells it, then it is raised. The last event is always the status `stopped`.
     """
     verdicts: Counter[str] = Counter()
     inspect = Inspector(engine, product)
     publisher.send(encode(stream.running(product)))
     try:
         with capturing(camera, stop, pace.backlog if pace.triggered else 0) as slot:
-            for taken in _frames(slot, stop, pace):
+            silence_ms = math.inf if pace.triggered or not camera.live else pace.deadline_ms
+            for taken in _frames(slot, stop, silence_ms):
                 if taken is None:
                     text = f"no frame for {pace.deadline_ms} ms: check the camera and its cable"
                     publisher.send(encode(stream.fault(Code.FRAME_TIMEOUT, text)))
@@ -64,27 +67,32 @@ def run(
                 header = stream.inspection(taken, judged, product, clock.laps_ms)
                 publisher.send(encode(header, mask))
                 verdicts[judged.judgement.verdict] += 1
-    except CameraError as error:
-        publisher.send(encode(stream.fault(Code.CAMERA, str(error))))
+    except Exception as error:
+        code = Code.CAMERA if isinstance(error, CameraError) else Code.INTERNAL
+        text = f"the line has ended: {error or type(error).__name__}"
+        publisher.send(encode(stream.fault(code, text)))
         raise
-    publisher.send(encode(stream.stopped(product)))
+    finally:
+        publisher.send(encode(stream.stopped(product)))
     return verdicts
 
 
-def _frames(slot: Slot, stop: StopEvent, pace: Pace) -> Iterator[Taken | None]:
+def _frames(slot: Slot, stop: StopEvent, deadline_ms: float) -> Iterator[Taken | None]:
     """What the camera took, in order; None for each deadline that passed without a frame.
 
-    After `stop` what already waits is still given: each trigger ends in an event.
+    What still waits or comes in after `stop` is given without its picture: each trigger ends in an
+    event, and stopping takes no longer for a long backlog.
     """
     last = time.monotonic()
     try:
         while not stop.is_set():
             taken = slot.take(POLL_MS)
-            silence_ms = (time.monotonic() - last) * 1000
-            if taken or (not pace.triggered and silence_ms > pace.deadline_ms):
-                last = time.monotonic()
+            if taken or (time.monotonic() - last) * 1000 > deadline_ms:
                 yield taken
-        while taken := slot.take(0):
-            yield taken
+                last = time.monotonic()
+        end = time.monotonic() + DRAIN_S
+        while time.monotonic() < end:
+            if taken := slot.take(POLL_MS):
+                yield Taken(replace(taken.frame, code=Code.STOPPED), taken.passed_over)
     except Ended:
         return

@@ -7,7 +7,6 @@ products/<name>/current      symlink to the version that runs
 A version is written to a temporary name and renamed when it is whole, and never changed after.
 """
 
-import json
 import os
 import re
 import shutil
@@ -15,20 +14,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import ProductError
+from edge.files import digest, write_json
 from edge.frame import Box, Fit, Interpolation
-from edge.images import digest
 
 Record = TypeVar("Record", bound=BaseModel)
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
+REQUIRED = {"model.onnx", "golden.npz", "sources.json"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -106,7 +105,7 @@ class Product:
         """This device's plans; made by `draem build`, never carried to another machine."""
         return self.path / "engines"
 
-    @cached_property
+    @property
     def model_digest(self) -> str:
         return self.manifest.files["model.onnx"]
 
@@ -124,13 +123,6 @@ class Product:
 def now() -> str:
     """The wall clock as ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def write_json(path: Path, value: object) -> None:
-    """JSON that a person can read, by way of a temporary name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
 
 
 def versions(products: Path, name: str) -> list[int]:
@@ -165,7 +157,7 @@ def load_product(products: Path, name: str, version: str | None = None) -> Produ
         )
     wanted = str(known[-1]) if version == "newest" else version or "current"
     path = products / name / wanted
-    if not path.is_dir():
+    if not (wanted == "current" or wanted.isdecimal()) or not path.is_dir():
         raise ProductError(
             f"product '{name}' has no version '{wanted}': choose --version from "
             f"{', '.join(map(str, known))}"
@@ -181,6 +173,13 @@ def read_version(path: Path) -> Product:
             f"{path} has manifest schema {manifest.manifest_schema}, this program reads {SCHEMA}: "
             "update the program or train the product again"
         )
+    if (manifest.name, manifest.version) != (path.parent.name, path.name):
+        raise ProductError(
+            f"{path} calls itself {manifest.name} version {manifest.version}: a product's folder "
+            "cannot be renamed, move it back"
+        )
+    for name in REQUIRED - manifest.files.keys():
+        raise ProductError(f"{path / MANIFEST} does not name {name}: restore it or train again")
     for name, expected in manifest.files.items():
         file = path / name
         if not file.is_file():
@@ -215,7 +214,7 @@ def _read_record(path: Path, kind: type[Record]) -> Record:
 
 @contextmanager
 def new_version(products: Path, name: str) -> Iterator[Path]:
-    """A folder to fill; on success `seal_version` has renamed it, on failure it is gone."""
+    """A folder to fill; on success `finish_version` has renamed it, on failure it is gone."""
     check_name(name)
     folder = products / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -234,8 +233,8 @@ def finish_version(draft: Path, manifest: Manifest) -> Product:
     The first version of a product becomes its `current`.
     """
     folder = draft.parent
-    portable = [p for p in draft.rglob("*") if p.is_file() and "engines" not in p.parts]
-    files = {str(p.relative_to(draft)): digest(p) for p in sorted(portable)}
+    whole_draft = sorted(p.relative_to(draft) for p in draft.rglob("*") if p.is_file())
+    files = {str(p): digest(draft / p) for p in whole_draft if p.parts[0] != "engines"}
     number = max(versions(folder.parent, folder.name), default=0) + 1
     while True:
         whole = manifest.model_copy(update={"version": str(number), "files": files})

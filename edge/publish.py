@@ -58,7 +58,7 @@ class Publisher:
                 message = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            self.subscribers += 1 if message[:1] == b"\x01" else -1
+            self.subscribers += {b"\x01": 1, b"\x00": -1}.get(message[:1], 0)
 
     def close(self) -> None:
         self._context.destroy(LINGER_MS)

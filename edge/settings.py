@@ -48,7 +48,7 @@ class Station(BaseSettings):
         "tcp://127.0.0.1:5570", description="the ZeroMQ address on which events are published"
     )
     subscribers: int = Field(
-        0, ge=0, description="wait for so many subscribers before the first frame"
+        0, ge=0, description="wait for so many subscriptions before the first frame"
     )
     read_deadline_ms: int = Field(
         1000, ge=1, description="a camera that gives no frame for so long is a fault"
@@ -103,12 +103,11 @@ def load_settings(given: Mapping[str, object]) -> Station:
 
     Raises SettingsError for unknown keys or variables and for values that do not fit.
     """
-    variables = [name for name in os.environ if name.startswith(PREFIX)]
-    variables.remove(PREFIX + "STATION_FILE") if PREFIX + "STATION_FILE" in variables else None
+    variables = [name for name in os.environ if name.upper().startswith(PREFIX)]
     for name in variables:
-        refuse_unknown(
-            {name.removeprefix(PREFIX).lower(): None}, f"the environment variable {name}"
-        )
+        if name != PREFIX + "STATION_FILE":
+            key = name[len(PREFIX) :].lower()
+            refuse_unknown({key: None}, f"the environment variable {name}")
     try:
         return Station(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
     except ValidationError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from trainer.score import read_events
 
 DATA = Path(os.environ.get("DATA", Path(__file__).parents[2] / "shared/data/mvtec_bottle"))
+DATA = DATA.resolve()
 WORK = Path("local/bottle")
 ENDPOINT = "tcp://127.0.0.1:5572"
 TRAIN: tuple[str, ...] = (
@@ -48,9 +49,13 @@ def main(more: list[str]) -> int:
     with (WORK / "events.jsonl").open("w") as kept:
         watch = ("watch", "--json", "--until-stopped", "--endpoint", ENDPOINT)
         watcher = subprocess.Popen([sys.executable, "-m", "draem", *watch], cwd=WORK, stdout=kept)
-        draem("run", "--product", "bottle", "--source", str(DATA / "test"),
-              "--endpoint", ENDPOINT, "--subscribers", "1")  # fmt: skip
-        watcher.wait(20)
+        try:
+            run = ("run", "--product", "bottle", "--source", str(DATA / "test"))
+            draem(*run, "--endpoint", ENDPOINT, "--subscribers", "1")
+            watcher.wait(20)
+        finally:
+            watcher.kill()
+            watcher.wait()
     counts = Counter(
         ("good" if str(e.part_id).startswith("good") else "defective", e.verdict)
         for e in read_events(WORK / "events.jsonl")

@@ -24,7 +24,10 @@ def main(minutes: float) -> int:
         return 2
     source = f"line://moulded?rate={RATE}&defects=0.2&seed=5"
     command = [sys.executable, "-m", "draem", "run", "--product", "lid", "--source", source]
-    process = subprocess.Popen([*command, "--endpoint", "tcp://127.0.0.1:*"], cwd="demo")
+    endpoint = ("--endpoint", "tcp://127.0.0.1:5573")
+    process = subprocess.Popen([*command, *endpoint], cwd="demo")
+    watch = [sys.executable, "-m", "draem", "watch", "--json", *endpoint]
+    watcher = subprocess.Popen(watch, stdout=subprocess.DEVNULL)
     start, after_a_minute, highest = time.monotonic(), 0.0, 0.0
     try:
         while (passed := time.monotonic() - start) < 60 * minutes and process.poll() is None:
@@ -37,8 +40,9 @@ def main(minutes: float) -> int:
                 f"{passed / 60:5.1f} min  {now:7.1f} MB  {now - after_a_minute:+6.1f}", flush=True
             )
     finally:
-        process.terminate()
-        process.wait(10)
+        for running in (process, watcher):
+            running.terminate()
+            running.wait(10)
     growth = highest - after_a_minute
     print(f"grew by at most {growth:.1f} MB after the first minute (limit 10)")
     return 0 if growth < 10 and process.returncode == 0 else 1

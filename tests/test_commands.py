@@ -110,6 +110,12 @@ def test_mistakes_are_one_line_that_names_the_mend(calibrated: Plant, tmp_path: 
     assert not (root / "products" / "new").exists()
 
 
+def test_a_mistyped_command_or_option_is_one_line(tmp_path: Path) -> None:
+    refused(draem("trian", cwd=tmp_path), "train", "draem --help")
+    refused(draem("build", "--prodcut", "lid", cwd=tmp_path), "--prodcut", "draem build --help")
+    refused(draem("train", "x", "--size", "100", cwd=tmp_path), "multiples of 32")
+
+
 def test_settings_are_checked_everywhere(
     calibrated: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,9 +133,10 @@ def test_a_port_in_use_is_refused(calibrated: Plant) -> None:
 def test_an_altered_model_is_refused(calibrated: Plant, tmp_path: Path) -> None:
     import shutil
 
-    shutil.copytree(calibrated.product.path, tmp_path / "products" / "lid" / "1")
-    (tmp_path / "products" / "lid" / "current").symlink_to("1")
-    model = tmp_path / "products" / "lid" / "1" / "model.onnx"
+    version = calibrated.product.version
+    copied = shutil.copytree(calibrated.product.path, tmp_path / "products" / "lid" / version)
+    (tmp_path / "products" / "lid" / "current").symlink_to(version)
+    model = copied / "model.onnx"
     data = bytearray(model.read_bytes())
     data[len(data) // 2] ^= 1
     model.write_bytes(data)
@@ -149,6 +156,34 @@ def test_a_full_disk_is_one_line(calibrated: Plant, tmp_path: Path) -> None:
     source = f"line://moulded?rate=0&truth={tmp_path / 'truth'}"
     words = ("collect", "--source", source, "--to", str(tmp_path / "good"), "--frames", "2")
     refused(draem(*words, cwd=tmp_path), "disk is full")
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (("collect", "--source", "line://?rate=0", "--to", "{}", "--frames", "1"), "."),
+        (("inspect", "{}/part_000.png", "--product", "lid", "--maps", "{}/maps"), "maps"),
+    ],
+)
+def test_what_cannot_be_written_whole_is_not_left_half(
+    words: tuple[str, ...], left: str, calibrated: Plant, tmp_path: Path
+) -> None:
+    """A limit on the size of files stands in for the disk that fills up within one."""
+    import resource
+
+    write_parts(tmp_path, 1, seed=1)
+    before = set(tmp_path.rglob("*"))
+    done = subprocess.run(
+        [sys.executable, "-m", "draem", *(word.format(tmp_path) for word in words)],
+        cwd=calibrated.root,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
+    )
+    refused(done, "too large")
+    after = set(tmp_path.rglob("*")) - before - {tmp_path / left}
+    assert after == set()
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
@@ -175,7 +210,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_ctrl_c_ends_within_two_seconds(words: tuple[str, ...], calibrated: Plant) -> None:
-    write_parts(calibrated.root / "images", 8, seed=3)
+    write_parts(calibrated.root / "images", 14, seed=3)
     process = subprocess.Popen(
         [sys.executable, "-m", "draem", *words],
         cwd=calibrated.root,

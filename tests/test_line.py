@@ -3,19 +3,22 @@
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as StopEvent
+from threading import Timer
 
 import cv2
 import numpy as np
 import pytest
 
-from edge.camera import CameraBase, EndOfStream
+from edge.camera import CameraBase, EndOfStream, FrameTimeout
 from edge.engine import openvino
-from edge.event import AnyHeader, Fault, Inspection, decode
+from edge.errors import CameraError
+from edge.event import AnyHeader, Fault, Inspection, Status, decode
 from edge.frame import Frame
 from edge.images import Image
 from edge.loop import Pace, run
@@ -77,15 +80,17 @@ def test_train_build_calibrate_run_and_watch(tmp_path: Path) -> None:
     assert [e.inspection_id for e in inspections] == list(range(1, 26))
     assert [e.part_id for e in inspections] == [f"part_{i:03d}.png" for i in range(25)]
     assert all(e.passed_over == 0 for e in inspections)
+    verdicts = Counter(e.verdict for e in inspections)
+    assert verdicts["OK"] >= 10, verdicts
 
 
 def test_a_triggered_line_gives_every_trigger_its_event(calibrated: Plant, tmp_path: Path) -> None:
     endpoint = f"tcp://127.0.0.1:{PORT + 1}"
     truth = tmp_path / "truth.jsonl"
-    source = f"line://moulded?rate=200&parts=80&defects=0.5&seed=11&truth={truth}"
+    source = f"line://moulded?rate=20&parts=80&defects=0.5&seed=11&truth={truth}"
     with watching(tmp_path, endpoint) as path:
         words: tuple[str, ...] = ("run", "--product", "lid", "--source", source)
-        words += ("--mode", "triggered")
+        words += ("--mode", "triggered", "--backlog", "100")
         words += ("--endpoint", endpoint, "--subscribers", "1")
         done = draem(*words, cwd=calibrated.root)
         assert done.returncode == 0, done.stderr
@@ -99,6 +104,9 @@ def test_a_triggered_line_gives_every_trigger_its_event(calibrated: Plant, tmp_p
     summary = summarise(events, read_truth(truth), seed=11)
     assert summary.parts == summary.good + summary.defective == 80
     assert 20 < summary.defective < 60
+    assert summary.no_verdict < 20
+    assert summary.found >= 5
+    assert summary.rejected < summary.good, "no good part passed"
 
 
 class Kept(Publisher):
@@ -227,8 +235,6 @@ def test_an_unreadable_file_is_an_event_of_its_own(calibrated: Plant, tmp_path: 
 
 
 def test_silence_of_a_free_running_camera_is_a_fault(calibrated: Plant) -> None:
-    from edge.camera import FrameTimeout
-
     class Silent(CameraBase):
         live = True
 
@@ -252,6 +258,84 @@ def test_silence_of_a_free_running_camera_is_a_fault(calibrated: Plant) -> None:
     assert [h.kind for h in sent] == ["status", "fault", "fault", "status"]
     assert isinstance(sent[1], Fault)
     assert sent[1].code.name == "frame_timeout"
+
+
+class Steps(CameraBase):
+    """A camera whose next read is whatever `step` makes of its number."""
+
+    live = True
+
+    def __init__(self, step: Callable[[int], Frame]) -> None:
+        self._step = step
+        self.reads = 0
+
+    def read(self) -> Frame:
+        self.reads += 1
+        return self._step(self.reads)
+
+
+def blank(number: int) -> Frame:
+    return Frame(np.full((240, 320, 3), 90, np.uint8), number, time.monotonic_ns(), number)
+
+
+def test_every_trigger_taken_has_its_event_also_at_the_stop(calibrated: Plant) -> None:
+    """The third is being read while the line stops: it is told, and stopping does not wait."""
+    stop, product = StopEvent(), calibrated.product
+
+    def step(number: int) -> Frame:
+        if number == 3:
+            stop.wait(5)
+        if number > 3:
+            raise EndOfStream("over")
+        return blank(number)
+
+    with openvino.load(product) as engine, Kept() as publisher:
+        pace = Pace(triggered=True, deadline_ms=1000, backlog=10)
+        Timer(0.5, stop.set).start()
+        run(Steps(step), engine, product, publisher, Stream("s"), stop, pace)
+    assert [e.trigger_id for e in publisher.inspections] == [1, 2, 3]
+    assert publisher.inspections[2].code.name == "stopped"
+    assert publisher.inspections[2].verdict == "NO_VERDICT"
+    last = publisher.headers[-1]
+    assert isinstance(last, Status)
+    assert last.state == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CameraError("cut"), "camera"),
+        (ZeroDivisionError("bug"), "internal"),
+        (OSError(28, "full"), "internal"),
+    ],
+)
+def test_whatever_ends_the_line_is_told(calibrated: Plant, error: Exception, code: str) -> None:
+    def step(number: int) -> Frame:
+        if number == 2:
+            raise error
+        return blank(number)
+
+    product = calibrated.product
+    with openvino.load(product) as engine, Kept() as publisher:
+        pace = Pace(triggered=True, deadline_ms=1000)
+        with pytest.raises(type(error)):
+            run(Steps(step), engine, product, publisher, Stream("s"), StopEvent(), pace)
+    assert [h.kind for h in publisher.headers] == ["status", "inspection", "fault", "status"]
+    fault = publisher.headers[2]
+    assert isinstance(fault, Fault)
+    assert fault.code.name == code
+
+
+def test_an_unplugged_camera_does_not_burn_a_core(calibrated: Plant) -> None:
+    def step(number: int) -> Frame:
+        raise FrameTimeout("nothing")
+
+    camera, stop, product = Steps(step), StopEvent(), calibrated.product
+    with openvino.load(product) as engine, Kept() as publisher:
+        Timer(0.6, stop.set).start()
+        run(camera, engine, product, publisher, Stream("s"), stop, Pace(False, 200))
+    assert camera.reads < 20
+    assert any(isinstance(h, Fault) for h in publisher.headers)
 
 
 @pytest.mark.parametrize("kind", ["machined", "moulded"])

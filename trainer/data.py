@@ -12,12 +12,14 @@ from rich.progress import track
 from torch import Generator, Tensor
 
 from edge.errors import ImageError
+from edge.files import digest
 from edge.frame import Fit
-from edge.images import digest, find_images, read_images
+from edge.images import find_images, read_images
 
 Split = Literal["train", "validation", "calibration"]
 SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
-FEWEST = 5
+FEWEST = 12
+FEWEST_FOR_CALIBRATION = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,7 @@ def assign_splits(digests: list[str], seed: int) -> list[Split]:
     """Exact shares of the distinct images for validation and calibration, the rest for training."""
     order = sorted(set(digests), key=lambda sha: split_of(sha, seed))
     held = {split: max(1, round(share * len(order))) for split, share in SHARES.items()}
+    held["calibration"] = max(held["calibration"], FEWEST_FOR_CALIBRATION)
     names: list[Split] = []
     for split, count in held.items():
         names += [split] * count
@@ -61,7 +64,7 @@ def assign_splits(digests: list[str], seed: int) -> list[Split]:
 
 
 def load_sources(folder: Path, fit: Fit, seed: int, bit_depth: int | None = None) -> Sources:
-    """Read and fit every image of `folder`. Raises ImageError where fewer than 5 can be used."""
+    """Read and fit every image of `folder`. Raises ImageError where too few can be used."""
     total = len(find_images(folder))
     paths: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []

@@ -6,6 +6,7 @@ runs. The judged line is seeded afresh each time; --seed repeats one.
 
 import argparse
 import json
+import os
 import secrets
 import shlex
 import shutil
@@ -15,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.errors import DraemError
 from trainer.score import Summary, read_events, read_truth, summarise
 
 FOLDER = Path("demo")
@@ -25,7 +27,7 @@ CALIBRATION_FRAMES = 420
 PARTS = 320
 DEFECTS = 0.25
 RATE = 12
-NETWORK = ("--crop", "86,52,470,376", "--size", "128x160", "--batch", "4", "--steps", "700")
+NETWORK = ("--crop", "80,48,480,384", "--size", "128x160", "--batch", "4", "--steps", "700")
 FALSE_REJECTS = 0.005
 TRAINING_SEED, CALIBRATION_SEED = 1, 2
 PORT = 5571
@@ -33,25 +35,42 @@ PORT = 5571
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="just demo", description=__doc__)
-    parser.add_argument("--seed", type=int, help="of the judged line (default: a fresh one)")
+    parser.add_argument("--seed", type=_seed, help="of the judged line (default: a fresh one)")
     parser.add_argument(
         "--again", action="store_true", help="judge with the product that the last demo made"
     )
     options = parser.parse_args(argv)
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     start = time.monotonic()
+    if options.again and not (FOLDER / "products" / PRODUCT / "current").is_dir():
+        print("demo: there is no product yet: leave out --again", file=sys.stderr)
+        return 2
     try:
         if not options.again:
             prepare()
         summary = judge(seed)
-    except subprocess.CalledProcessError as error:
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         print(f"demo: '{shlex.join(error.cmd[2:])}' failed, see above", file=sys.stderr)
+        return 2
+    except DraemError as error:
+        print(f"demo: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     show(summary, time.monotonic() - start)
     return 0
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("a whole number from 0 on")
+    return int(text)
+
+
+def environment() -> dict[str, str]:
+    """Without the station settings of whoever starts the demo: it brings its own."""
+    return {k: v for k, v in os.environ.items() if not k.upper().startswith("DRAEM_")}
 
 
 def prepare() -> None:
@@ -82,7 +101,7 @@ def line(seed: int, *, rate: float, defects: float, parts: int = 0, truth: str =
 def draem(*words: str) -> None:
     """One step, shown as it would be typed. Raises CalledProcessError where it fails."""
     announce(*words)
-    subprocess.run(command(*words), cwd=FOLDER, check=True)
+    subprocess.run(command(*words), cwd=FOLDER, env=environment(), check=True)
 
 
 def announce(*words: str) -> None:
@@ -100,17 +119,17 @@ def judge(seed: int) -> Summary:
     print(f"\nthe judged line has seed {seed}")
     source = line(seed, rate=RATE, defects=DEFECTS, parts=PARTS, truth="truth.jsonl")
     watch = ("watch", "--endpoint", endpoint, "--until-stopped")
-    run = ("run", "--product", PRODUCT, "--source", source, "--mode", "triggered", "--backlog", "10",
-           "--endpoint", endpoint, "--subscribers", "2")  # fmt: skip
+    run = ("run", "--product", PRODUCT, "--source", source, "--endpoint", endpoint,
+           "--mode", "triggered", "--backlog", "10", "--subscribers", "2")  # fmt: skip
     announce(*watch, "--rejects", "&")
     announce(*run)
     with (FOLDER / "events.jsonl").open("w") as kept:
         watchers = [
-            subprocess.Popen(command(*watch, "--rejects"), cwd=FOLDER),
-            subprocess.Popen(command(*watch, "--json"), cwd=FOLDER, stdout=kept),
+            subprocess.Popen(command(*watch, "--rejects"), cwd=FOLDER, env=environment()),
+            subprocess.Popen(command(*watch, "--json"), cwd=FOLDER, env=environment(), stdout=kept),
         ]
         try:
-            subprocess.run(command(*run), cwd=FOLDER, check=True)
+            subprocess.run(command(*run), cwd=FOLDER, env=environment(), check=True)
             for watcher in watchers:
                 watcher.wait(timeout=10)
         finally:

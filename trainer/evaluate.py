@@ -20,12 +20,12 @@ SIDE = 256
 
 @dataclass(frozen=True)
 class Metrics:
-    """Over `images` images, `defective` of them with a defect."""
+    """Over `images` images, `defective` of them with a defect; `pixel_ap` is None without masks."""
 
     images: int
     defective: int
     image_auroc: float
-    pixel_ap: float
+    pixel_ap: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +38,12 @@ class Sample:
     truth: NDArray[np.bool_] | None
 
 
-def samples(root: Path) -> Iterator[Sample]:
+def samples(root: Path, bit_depth: int | None = None) -> Iterator[Sample]:
     """test/good and test/<defect> with ground_truth/<defect>/<name>_mask.png below `root`."""
     test = root / "test" if (root / "test").is_dir() else root
     if not (test / "good").is_dir():
         raise ImageError(f"{root} has no test/good: name a folder in MVTec layout")
-    for path, image in read_images(test):
+    for path, image in read_images(test, bit_depth=bit_depth):
         kind = path.parent.name
         if kind == "good":
             yield Sample(path, image, False, np.zeros(image.shape[:2], np.bool_))
@@ -59,23 +59,39 @@ def reduce_mask(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(shrunk > 0)
 
 
-def evaluate(product: Product, engine: Engine, root: Path) -> Metrics:
-    """Image AUROC of the scores, average precision of the pixels at 256x256."""
+def evaluate(product: Product, engine: Engine, root: Path, bit_depth: int | None = None) -> Metrics:
+    """Image AUROC of the scores, average precision of the pixels at 256x256.
+
+    With a crop, pixels are compared where the product looks. Raises ImageError as `samples`.
+    """
     labels, scores = [], []
-    truths, heats = [], []
-    for sample in samples(root):
-        score, heatmap = engine.infer(product.fit(sample.image)[0][None])
+    truths: list[NDArray[np.bool_]] = []
+    heats: list[NDArray[np.float32]] = []
+    for sample in samples(root, bit_depth):
+        try:
+            fitted, placement = product.fit(sample.image)
+        except ValueError as error:
+            raise ImageError(f"{sample.path}: {error}") from error
+        score, heatmap = engine.infer(fitted[None])
         labels.append(sample.defective)
         scores.append(float(score[0]))
         if sample.truth is not None:
-            truths.append(reduce_mask(sample.truth).ravel())
+            x, y, width, height = placement.crop
+            seen = sample.truth[y : y + height, x : x + width]
+            truths.append(reduce_mask(seen).ravel())
             large = cv2.resize(heatmap[0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-            heats.append(large.ravel())
+            heats.append(np.asarray(large, np.float32).ravel())
     if len(set(labels)) < 2:
         raise ImageError(f"{root} needs good and defective images for an AUROC")
     return Metrics(
         images=len(labels),
         defective=sum(labels),
         image_auroc=float(roc_auc_score(labels, scores)),
-        pixel_ap=float(average_precision_score(np.concatenate(truths), np.concatenate(heats))),
+        pixel_ap=_pixel_ap(truths, heats),
     )
+
+
+def _pixel_ap(truths: list[NDArray[np.bool_]], heats: list[NDArray[np.float32]]) -> float | None:
+    """Average precision over all pixels; None where no defect has a mask."""
+    truth = np.concatenate(truths)
+    return float(average_precision_score(truth, np.concatenate(heats))) if truth.any() else None

@@ -1,6 +1,5 @@
 """The authors' published checkpoints: two bare state dicts, their widths read from the tensors."""
 
-import pickle
 import warnings
 from pathlib import Path
 
@@ -35,16 +34,20 @@ def _state(path: Path, key: str, kind: str) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings(action="ignore"):  # it is refused or taken, never half
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:
         raise CheckpointError(
             f"{path} is not a PyTorch checkpoint of plain tensors: name the file that the "
             f"authors' code wrote for the {kind} network"
         ) from error
-    if not isinstance(state, dict) or not isinstance(state.get(key), Tensor):
+    if not isinstance(state, dict) or not _is_weight(state.get(key)):
         raise CheckpointError(
             f"{path} does not hold a {kind} network (no '{key}'): the order is REC.pckl SEG.pckl"
         )
     return state
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 4
 
 
 def _fill(network: Reconstructive | Discriminative, state: dict[str, Tensor], path: Path) -> None:

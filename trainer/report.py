@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edge.camera.parts import Line
 from edge.engine import openvino
 from edge.event import Inspection
+from edge.files import write_whole
 from edge.frame import Box, Frame
 from edge.inspector import Inspector, Stopwatch
 from edge.product import Product, load_product
@@ -89,9 +90,7 @@ def write_report(
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     page = template.render(summary=summary, groups=groups, product=product)
-    temporary = folder / ".report.html"
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(folder / "report.html")
+    write_whole(folder / "report.html", page.encode())
 
 
 def _row(

@@ -1,5 +1,6 @@
 """From trained networks to a product's version, with the weights kept beside the runs."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from edge.errors import ProductError
+from edge.files import digest, write_json, write_whole
 from edge.frame import Fit
-from edge.images import digest
-from edge.product import Manifest, Product, finish_version, new_version, now, write_json
+from edge.product import Manifest, Product, finish_version, new_version, now
 from trainer.anomaly import TextureSource
 from trainer.export import export
 from trainer.golden import write_golden
@@ -64,11 +65,12 @@ def weights_path(runs: Path, name: str, model_digest: str) -> Path:
 
 
 def save_weights(model: Draem, path: Path) -> None:
-    """The state dict, by way of a temporary name."""
+    """The state dict, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".draft")
-    torch.save(model.state_dict(), temporary)
-    temporary.replace(path)
+    # By way of memory: torch hides a full disk behind an error of its own.
+    buffer = io.BytesIO()
+    torch.save(model.state_dict(), buffer)
+    write_whole(path, buffer.getvalue())
 
 
 def load_weights(product: Product, runs: Path) -> Draem:
@@ -80,5 +82,8 @@ def load_weights(product: Product, runs: Path) -> Draem:
             "name the folder of its training with --runs"
         )
     model = Draem(product.manifest.rec_width, product.manifest.seg_width)
-    model.load_state_dict(torch.load(path, weights_only=True))
+    try:
+        model.load_state_dict(torch.load(path, weights_only=True))
+    except Exception as error:
+        raise ProductError(f"{path} is damaged: restore it from a backup or train again") from error
     return model.eval()

@@ -10,7 +10,6 @@ import os
 import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
@@ -20,7 +19,8 @@ from calibration.threshold import calibrate
 from edge.arguments import add_settings, product_name, settings_of
 from edge.engine import openvino
 from edge.errors import ImageError
-from edge.images import read_images
+from edge.files import write_json
+from edge.images import read_images, write_png
 from edge.judge import measure
 from edge.product import (
     Calibration,
@@ -29,7 +29,6 @@ from edge.product import (
     load_product,
     new_version,
     set_current,
-    write_json,
 )
 
 log = logging.getLogger(__name__)
@@ -64,6 +63,9 @@ def main(options: argparse.Namespace) -> int:
             score, heatmap = engine.infer(frame[None])
             scores.append(float(score[0]))
             heatmaps.append(heatmap[0])
+    ranking = sorted(zip(scores, paths, strict=False), reverse=True)
+    for highest, path in ranking[:3]:
+        log.info("among the highest scores: %.4f %s", highest, path)
     if not np.isfinite(scores).all():
         raise ImageError("a good frame has no finite score: build the engine again, or train again")
     made, threshold = calibrate(
@@ -77,7 +79,7 @@ def main(options: argparse.Namespace) -> int:
         "%s version %s is calibrated and current: threshold %.4f from %d good frames",
         *(new.name, new.version, made.threshold, len(scores)),
     )
-    if threshold.promised_rate > options.false_reject_rate:
+    if threshold.promised_rate > options.false_reject_rate + 1e-9:
         needed = int(np.ceil(1 / options.false_reject_rate)) - 1
         log.warning(
             "%d frames can promise a false-reject rate of %.4f, not %.4f: %d frames are needed",
@@ -90,16 +92,14 @@ def save(product: Product, calibration: Calibration, fitted: list[NDArray[np.uin
     """A new version: the old one's files by hard link, the calibration beside them."""
     with new_version(product.path.parent.parent, product.name) as draft:
         old = [name for name in product.manifest.files if not name.startswith("calibration")]
-        plans = [p.relative_to(product.path) for p in product.engines.glob("*.*")]
+        plans = [p.relative_to(product.path) for p in product.engines.glob("[0-9a-f]*.*")]
         for name in (*map(Path, old), *plans):
             (draft / name).parent.mkdir(exist_ok=True)
             _link(product.path / name, draft / name)
         write_json(draft / "calibration.json", calibration.model_dump())
         (draft / "calibration").mkdir()
         for i, frame in enumerate(fitted[:KEPT_FRAMES]):
-            (draft / "calibration" / f"{i:03d}.png").write_bytes(
-                cv2.imencode(".png", frame)[1].tobytes()
-            )
+            write_png(draft / "calibration" / f"{i:03d}.png", frame)
         new = finish_version(draft, product.manifest)
     set_current(new.path)
     return new
@@ -122,7 +122,9 @@ def _fitted(product: Product, paths: list[Path], bit_depth: int | None) -> list[
         except ValueError as error:
             raise ImageError(f"{path}: {error}") from error
     if len(images) < FEWEST:
-        raise ImageError(f"{len(images)} good frames are too few: give at least {FEWEST}")
+        raise ImageError(
+            f"{len(images)} good frames are too few: give at least {FEWEST} with --images DIR"
+        )
     return images
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import re
 from pathlib import Path
 
 from rich.progress import track
@@ -9,9 +10,9 @@ from rich.progress import track
 from edge.arguments import add_settings, settings_of
 from edge.camera import Camera, EndOfStream
 from edge.camera.open import open_camera
-from edge.commands.inspect import write_png
 from edge.errors import CameraError
 from edge.event import Code
+from edge.images import write_png
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,15 @@ def main(options: argparse.Namespace) -> int:
     if options.frames < 1:
         raise CameraError(f"--frames {options.frames}: at least 1 is needed")
     options.to.mkdir(parents=True, exist_ok=True)
-    first = len(list(options.to.glob("frame_*.png")))
+    names = (re.fullmatch(r"frame_(\d+)\.png", path.name) for path in options.to.iterdir())
+    numbers = [int(name[1]) for name in names if name]
+    first = max(numbers, default=-1) + 1
     with open_camera(settings.source, triggered=False, bit_depth=settings.bit_depth) as camera:
         saved = collect(camera, options.to, options.frames, first)
     log.info("%d frames saved in %s", saved, options.to)
     if saved < options.frames:
         raise CameraError(
-            f"the source ended after {saved} of {options.frames} frames: give it more"
+            f"the source gave {saved} of {options.frames} frames that can be read: give it more"
         )
     return 0
 

@@ -22,7 +22,7 @@ def open_camera(source: str | None, *, triggered: bool, bit_depth: int | None = 
         from edge.camera.files import FolderCamera
 
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
-    if not source.isdecimal() and "://" not in source and not path.exists():
+    if not source.isdecimal() and not path.exists():
         raise CameraError(
             f"'{source}' does not exist: give --source a folder, a video, a camera number or line://"
         )

@@ -18,6 +18,8 @@ class OpenCvCamera(CameraBase):
         self._source = source
         self._triggered = triggered
         self._count = 0
+        if self.live and triggered:
+            raise CameraError(f"camera {source} has no trigger of its own: use --mode free-running")
         self._capture = cv2.VideoCapture(int(source) if self.live else source)
         if not self._capture.isOpened():
             self._capture.release()
@@ -27,7 +29,12 @@ class OpenCvCamera(CameraBase):
             )
 
     def read(self) -> Frame:
-        ok, image = self._capture.read()
+        try:
+            ok, image = self._capture.read()
+        except cv2.error as error:
+            raise CameraError(
+                f"'{self._source}' cannot be read: check the camera or file"
+            ) from error
         captured = time.monotonic_ns()
         if not ok or image is None:
             if self.live:

@@ -12,16 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 PACKAGES = {
-    "numpy": "pip install draem",
-    "opencv-python-headless": "pip install draem",
-    "openvino": "pip install draem",
-    "pyzmq": "pip install draem",
-    "pydantic-settings": "pip install draem",
-    "torch": "pip install 'draem[trainer]' to train here",
-    "onnx": "pip install 'draem[trainer]' to train here",
-    "tensorrt": "comes with JetPack; on a PC pip install 'draem[tensorrt]'",
-    "tensorrt-rtx-cu13-bindings": "pip install 'draem[tensorrt-rtx]' on a PC with an RTX card",
-    "pycuda": "pip install 'draem[tensorrt]' where the CUDA toolkit is",
+    "numpy": "pip install .",
+    "opencv-python-headless": "pip install .",
+    "openvino": "pip install .",
+    "pyzmq": "pip install .",
+    "pydantic-settings": "pip install .",
+    "torch": "pip install '.[trainer]' to train here",
+    "onnx": "pip install '.[trainer]' to train here",
+    "tensorrt": "comes with JetPack; on a PC pip install '.[tensorrt]'",
+    "tensorrt-rtx-cu13-bindings": "pip install '.[tensorrt-rtx]' on a PC with an RTX card",
+    "pycuda": "pip install '.[tensorrt]' where the CUDA toolkit is",
 }
 
 

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from edge.arguments import add_settings, product_name, settings_of
 from edge.engine import openvino
-from edge.errors import ImageError
 from edge.frame import Frame
-from edge.images import Image, read_image, read_images
+from edge.images import Image, read_image, read_images, write_png
 from edge.inspector import Inspector, Judged, Stopwatch
 from edge.product import load_product
 
@@ -99,13 +98,3 @@ def overlay(image: Image, heat: NDArray[np.float32], judged: Judged) -> Image:
         left, top, wide, high = region.box
         cv2.rectangle(shown, (left, top), (left + wide, top + high), (0, 0, 255), 2)
     return shown
-
-
-def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
-    """A PNG by way of a temporary name. Raises ImageError where it cannot be written."""
-    ok, data = cv2.imencode(".png", image)
-    if not ok:
-        raise ImageError(f"{path} cannot be encoded as PNG")
-    temporary = path.with_suffix(".draft")
-    temporary.write_bytes(data.tobytes())
-    temporary.replace(path)

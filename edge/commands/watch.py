@@ -8,6 +8,7 @@ from threading import Event as StopEvent
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from edge.arguments import add_settings, settings_of
@@ -88,7 +89,7 @@ def _table(recent: deque[AnyHeader]) -> Table:
     table = Table("id", "time", "what", "verdict", "score", "detail", expand=True)
     for header in recent:
         cells = _cells(header)
-        table.add_row(*cells, style=COLOURS.get(cells[3], "cyan"))
+        table.add_row(*map(escape, cells), style=COLOURS.get(cells[3], "cyan"))
     return table
 
 

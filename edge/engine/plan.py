@@ -13,7 +13,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.errors import EngineError
-from edge.product import Product, write_json
+from edge.files import write_json, write_whole
+from edge.product import Product
 
 
 class Key(BaseModel):
@@ -49,9 +50,7 @@ def store_plan(product: Product, record: Record, plan: bytes) -> Path:
     """Write a proven plan; the record comes last, so that half a pair never loads."""
     product.engines.mkdir(exist_ok=True)
     path = product.engines / f"{record.key.name}.plan"
-    temporary = path.with_suffix(".draft")
-    temporary.write_bytes(plan)
-    temporary.replace(path)
+    write_whole(path, plan)
     write_json(path.with_suffix(".json"), record.model_dump())
     return path
 

@@ -123,12 +123,14 @@ def test_numbers_of_codes_never_change() -> None:
         "frame_unreadable": 103,
         "wrong_format": 104,
         "camera": 105,
+        "stopped": 106,
         "brightness": 201,
         "contrast": 202,
         "sharpness": 203,
         "not_finite": 301,
         "engine": 302,
         "uncalibrated": 303,
+        "internal": 401,
     }
 
 

@@ -33,6 +33,8 @@ MANIFEST = Manifest(
 def make(products: Path, model: bytes = b"model") -> Path:
     with new_version(products, "lid") as draft:
         (draft / "model.onnx").write_bytes(model)
+        (draft / "golden.npz").write_bytes(b"golden")
+        (draft / "sources.json").write_text("{}")
         return finish_version(draft, MANIFEST).path
 
 
@@ -98,3 +100,25 @@ def test_an_unknown_product_or_version_says_which_there_are(tmp_path: Path) -> N
 def test_a_name_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ProductError, match="cannot be a product's name"):
         load_product(tmp_path, name)
+
+
+def test_a_renamed_product_is_refused(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "lid").rename(tmp_path / "cap")
+    with pytest.raises(ProductError, match="calls itself lid version 1"):
+        load_product(tmp_path, "cap")
+
+
+def test_a_manifest_without_its_files_is_refused(tmp_path: Path) -> None:
+    """Nothing would be checked any more."""
+    file = make(tmp_path / "engines") / "manifest.json"
+    assert load_product(tmp_path / "engines", "lid").manifest.files.keys() >= {"model.onnx"}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"files": {}}))
+    with pytest.raises(ProductError, match="does not name"):
+        load_product(tmp_path / "engines", "lid")
+
+
+def test_a_version_is_a_number_not_a_path(tmp_path: Path) -> None:
+    make(tmp_path)
+    with pytest.raises(ProductError, match="choose --version"):
+        load_product(tmp_path, "lid", "../lid/1")

@@ -30,9 +30,10 @@ def test_an_unknown_key_in_the_file_is_refused() -> None:
         load_settings({})
 
 
-def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DRAEM_PORDUCT", "x")
-    with pytest.raises(SettingsError, match="DRAEM_PORDUCT"):
+@pytest.mark.parametrize("name", ["DRAEM_PORDUCT", "draem_porduct"])
+def test_an_unknown_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "x")
+    with pytest.raises(SettingsError, match=name):
         load_settings({})
 
 

@@ -6,6 +6,7 @@ The float32 weights stay under --runs. The next step is 'draem build'.
 
 import argparse
 import logging
+import tempfile
 import time
 from pathlib import Path
 
@@ -90,7 +91,10 @@ def run(settings: TrainSettings) -> int:
     check_name(settings.product)
     sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
     for folder in (settings.products, settings.runs):
-        folder.mkdir(parents=True, exist_ok=True)  # better refused now than after the training
+        folder.mkdir(parents=True, exist_ok=True)
+        # Better refused now than after the training.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     counts = {split: len(sources.part(split)) for split in ("train", "validation", "calibration")}
     log.info(
         "%d images to train on, %d to validate, %d set aside for calibration", *counts.values()
