@@ -59,8 +59,9 @@ def stages(
             publisher.send(encode(header, mask))
             clock.lap("send")
             # The next frame waits for this event, as on a line that is not at its limit.
-            laps = {**clock.laps_ms, "receive": receiver.age_ms()}
-            for stage, ms in laps.items():
+            # Its age counts from the stamp in the header, which is set as sending begins.
+            receive = receiver.age_ms() - clock.laps_ms["send"]
+            for stage, ms in {**clock.laps_ms, "receive": receive}.items():
                 taken[stage].append(ms)
     return {stage: values[WARM_UP:] for stage, values in taken.items()}
 

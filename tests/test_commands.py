@@ -116,6 +116,24 @@ def test_a_mistyped_command_or_option_is_one_line(tmp_path: Path) -> None:
     refused(draem("train", "x", "--size", "100", cwd=tmp_path), "multiples of 32")
 
 
+def test_bench_times_every_stage_and_torch_beside_the_engine(plant: Plant) -> None:
+    words = ("bench", "--product", "lid", "--version", "1", "--frames", "12", "--json")
+    done = draem(*words, cwd=plant.root)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert list(figures["stages_ms"]) == ["fit", "infer", "judge", "encode", "send", "receive"]
+    assert all(0 < row["p50"] <= row["p99"] for row in figures["stages_ms"].values())
+    assert figures["engine_and_torch"]["ratio"] > 0
+    refused(draem("bench", "--product", "lid", "--frames", "0", cwd=plant.root), "--frames")
+
+
+def test_doctor_never_fails(tmp_path: Path) -> None:
+    done = draem("doctor", cwd=tmp_path)
+    assert done.returncode == 0
+    for word in ("Python", "cores", "openvino", "free disk"):
+        assert word in done.stdout
+
+
 def test_settings_are_checked_everywhere(
     calibrated: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

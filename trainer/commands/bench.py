@@ -1,7 +1,8 @@
 """Milliseconds of each stage, and the engine against torch eager.
 
-Frames (640x480) come from the simulated line unless --source names others, events go to a subscriber in another process. Where torch and
-the product's float32 weights are at hand, engine and torch judge the same frames in turn.
+Frames (640x480) come from the simulated line unless --source names others; events go to a
+subscriber in another process. Where torch and the product's float32 weights are at hand, engine and
+torch judge the same frames in turn.
 """
 
 import argparse
