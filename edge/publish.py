@@ -1,11 +1,10 @@
 """The PUB side: events leave without waiting for anybody."""
 
 from threading import Event as StopEvent
-from types import TracebackType
-from typing import Self
 
 import zmq
 
+from edge.closing import Closing
 from edge.errors import PublishError
 
 LINGER_MS = 1000
@@ -13,7 +12,7 @@ HIGH_WATER_MARK = 10_000
 HEARTBEAT_MS = 1000
 
 
-class Publisher:
+class Publisher(Closing):
     """Binds one endpoint and sends; a context manager. One thread owns it.
 
     An XPUB socket is a PUB that also tells who subscribes, so that nobody has to sleep and hope.
@@ -62,14 +61,3 @@ class Publisher:
 
     def close(self) -> None:
         self._context.destroy(LINGER_MS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -1,7 +1,7 @@
 """Real bottles with real defects, by the README's commands; prints how long each took.
 
-Run by './just bottle'. The images may not be copied into the project: they are looked for in
-../shared/data/mvtec_bottle, or where DATA says.
+Run by './just bottle [options of draem train]'. The images may not be copied into the project: they
+are looked for in ../shared/data/mvtec_bottle, or where DATA says.
 """
 
 import os
@@ -17,17 +17,7 @@ DATA = Path(os.environ.get("DATA", Path(__file__).parents[2] / "shared/data/mvte
 DATA = DATA.resolve()
 WORK = Path("local/bottle")
 ENDPOINT = "tcp://127.0.0.1:5572"
-TRAIN: tuple[str, ...] = (
-    "--size",
-    "128",
-    "--rotation",
-    "180",
-    "--steps",
-    "2500",
-    "--rec-width",
-    "16",
-)
-TRAIN += ("--seg-width", "8", "--batch", "4")
+TRAIN = ("--rotation", "180", "--steps", "1200")
 
 
 def draem(*words: str) -> None:

@@ -132,6 +132,8 @@ def test_doctor_never_fails(tmp_path: Path) -> None:
     assert done.returncode == 0
     for word in ("Python", "cores", "openvino", "free disk"):
         assert word in done.stdout
+    if "pycuda" in done.stdout.replace("\n", ""):
+        assert ".[tensorrt]" in done.stdout, "a table must not swallow brackets"
 
 
 def test_settings_are_checked_everywhere(

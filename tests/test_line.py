@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera import CameraBase, EndOfStream, FrameTimeout
+from edge.camera import EndOfStream, FrameTimeout
+from edge.closing import Closing
 from edge.engine import openvino
 from edge.errors import CameraError
 from edge.event import AnyHeader, Fault, Inspection, Status, decode
@@ -124,7 +125,7 @@ class Kept(Publisher):
         return [h for h in self.headers if isinstance(h, Inspection)]
 
 
-class Shown(CameraBase):
+class Shown(Closing):
     """A camera that shows these pictures one by one."""
 
     live = False
@@ -235,7 +236,7 @@ def test_an_unreadable_file_is_an_event_of_its_own(calibrated: Plant, tmp_path: 
 
 
 def test_silence_of_a_free_running_camera_is_a_fault(calibrated: Plant) -> None:
-    class Silent(CameraBase):
+    class Silent(Closing):
         live = True
 
         def __init__(self) -> None:
@@ -260,7 +261,7 @@ def test_silence_of_a_free_running_camera_is_a_fault(calibrated: Plant) -> None:
     assert sent[1].code.name == "frame_timeout"
 
 
-class Steps(CameraBase):
+class Steps(Closing):
     """A camera whose next read is whatever `step` makes of its number."""
 
     live = True

@@ -5,8 +5,8 @@ CameraError (edge.errors)
 └── EndOfStream    a folder or a file has no more frames
 """
 
-from types import TracebackType
-from typing import Protocol, Self
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from edge.errors import CameraError
 from edge.frame import Frame
@@ -20,7 +20,7 @@ class EndOfStream(CameraError):
     """There are no more frames."""
 
 
-class Camera(Protocol):
+class Camera(AbstractContextManager["Camera"], Protocol):
     """A source of frames; one thread reads it.
 
     `live` tells whether frames come by their own clock. One that is not (a folder, a file) waits
@@ -36,30 +36,3 @@ class Camera(Protocol):
     def close(self) -> None:
         """Give the device back; a read in another thread ends."""
         ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class CameraBase:
-    """Closing for every camera: a `with` block closes it."""
-
-    def close(self) -> None:
-        """Nothing to give back unless a camera says so."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

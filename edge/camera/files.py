@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.camera import CameraBase, EndOfStream
+from edge.camera import EndOfStream
+from edge.closing import Closing
 from edge.errors import ImageError
 from edge.event import Code
 from edge.frame import Frame
 from edge.images import find_images, read_image
 
 
-class FolderCamera(CameraBase):
+class FolderCamera(Closing):
     """Frames from image files; a file that cannot be read is a frame with a code, never skipped.
 
     In triggered mode each file counts as one trigger.

@@ -8,8 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.camera import CameraBase, EndOfStream
+from edge.camera import EndOfStream
 from edge.camera.parts import Line
+from edge.closing import Closing
 from edge.errors import CameraError
 from edge.frame import Frame
 
@@ -55,7 +56,7 @@ def is_defective(settings: LineSettings, index: int) -> bool:
     return bool(draw < settings.defects)
 
 
-class LineCamera(CameraBase):
+class LineCamera(Closing):
     """Parts pass one by one; in triggered mode each one triggers the camera."""
 
     def __init__(self, source: str, *, triggered: bool) -> None:

@@ -5,12 +5,13 @@ import time
 import cv2
 import numpy as np
 
-from edge.camera import CameraBase, EndOfStream, FrameTimeout
+from edge.camera import EndOfStream, FrameTimeout
+from edge.closing import Closing
 from edge.errors import CameraError
 from edge.frame import Frame
 
 
-class OpenCvCamera(CameraBase):
+class OpenCvCamera(Closing):
     """Frames of a video file (`live` False) or of a camera number (`live` True)."""
 
     def __init__(self, source: str, *, triggered: bool) -> None:

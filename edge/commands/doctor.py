@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PACKAGES = {
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     table = Table("what", "here", "mend", title="draem doctor")
     for row in (*_machine(), *map(_package, PACKAGES)):
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     Console().print(table)
     return 0
 

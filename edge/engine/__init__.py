@@ -1,7 +1,7 @@
 """The one seam between the line and what computes: `infer(batch)`."""
 
-from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ class Inspection(NamedTuple):
     heatmap: NDArray[np.float32]
 
 
-class Engine(Protocol):
+class Engine(AbstractContextManager["Engine"], Protocol):
     """A compiled model for one thread. Closing twice is fine, using it after is EngineError."""
 
     def infer(self, batch: NDArray[np.uint8]) -> Inspection:
@@ -24,12 +24,3 @@ class Engine(Protocol):
     def close(self) -> None:
         """Give back what the engine holds."""
         ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...

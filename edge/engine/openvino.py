@@ -1,13 +1,12 @@
 """The CPU engine: OpenVINO, the default on a device without a GPU."""
 
 import io
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from edge.closing import Closing
 from edge.engine import Inspection
 from edge.engine.plan import Key, read_plan
 from edge.errors import EngineError
@@ -43,7 +42,7 @@ def compile_plan(product: Product) -> bytes:
     return stream.getvalue()
 
 
-class OpenVinoEngine:
+class OpenVinoEngine(Closing):
     """`infer` on the CPU in float32; loaded from a plan, warm when it is made."""
 
     def __init__(self, plan: bytes, shape: tuple[int, int]) -> None:
@@ -77,17 +76,6 @@ class OpenVinoEngine:
 
     def close(self) -> None:
         self._request = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def load(product: Product) -> OpenVinoEngine:

@@ -7,8 +7,9 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from edge.camera import CameraBase, EndOfStream, FrameTimeout
+from edge.camera import EndOfStream, FrameTimeout
 from edge.capture import Ended, Slot, capturing
+from edge.closing import Closing
 from edge.errors import CameraError
 from edge.event import Code
 from edge.frame import Frame
@@ -70,7 +71,7 @@ def test_a_source_that_is_not_live_waits_for_the_loop() -> None:
     assert all(t.passed_over == 0 for t in taken if t)
 
 
-class Scripted(CameraBase):
+class Scripted(Closing):
     """A camera whose reads are written down beforehand."""
 
     live = True

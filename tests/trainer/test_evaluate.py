@@ -19,7 +19,7 @@ class Seer:
     """Stands in for an engine: bright is hot."""
 
     def infer(self, batch: NDArray[np.uint8]) -> Inspection:
-        heatmap = batch[..., 0].astype(np.float32) / 255
+        heatmap = np.asarray(batch[..., 0] / 255, np.float32)
         return Inspection(np.asarray(heatmap.max(axis=(1, 2)), np.float32), heatmap)
 
 
