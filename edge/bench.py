@@ -44,7 +44,11 @@ def frames(product: Product, source: str) -> list[Frame]:
 def stages(
     engine: Engine, product: Product, pictures: list[Frame], count: int
 ) -> dict[str, list[float]]:
-    """For each stage the milliseconds of `count` frames; `receive` ends in another process."""
+    """For each stage the milliseconds of `count` frames.
+
+    `receive` is the age of the event when another process has decoded it: from the stamp in its
+    header on, so that it contains `send`.
+    """
     inspector, stream = Inspector(engine, product), Stream("bench")
     taken: dict[str, list[float]] = {stage: [] for stage in STAGES}
     with Publisher("tcp://127.0.0.1:*") as publisher, Receiver(publisher.endpoint) as receiver:
@@ -59,9 +63,8 @@ def stages(
             publisher.send(encode(header, mask))
             clock.lap("send")
             # The next frame waits for this event, as on a line that is not at its limit.
-            # Its age counts from the stamp in the header, which is set as sending begins.
-            receive = receiver.age_ms() - clock.laps_ms["send"]
-            for stage, ms in {**clock.laps_ms, "receive": receive}.items():
+            laps = {**clock.laps_ms, "receive": receiver.age_ms()}
+            for stage, ms in laps.items():
                 taken[stage].append(ms)
     return {stage: values[WARM_UP:] for stage, values in taken.items()}
 

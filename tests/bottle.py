@@ -17,7 +17,7 @@ DATA = Path(os.environ.get("DATA", Path(__file__).parents[2] / "shared/data/mvte
 DATA = DATA.resolve()
 WORK = Path("local/bottle")
 ENDPOINT = "tcp://127.0.0.1:5572"
-TRAIN = ("--rotation", "180", "--steps", "1200")
+TRAIN = ("--rotation", "180", "--steps", "700")
 
 
 def draem(*words: str) -> None:

@@ -281,11 +281,11 @@ def blank(number: int) -> Frame:
 
 def test_every_trigger_taken_has_its_event_also_at_the_stop(calibrated: Plant) -> None:
     """The third is being read while the line stops: it is told, and stopping does not wait."""
-    stop, product = StopEvent(), calibrated.product
+    stop, late, product = StopEvent(), StopEvent(), calibrated.product
 
     def step(number: int) -> Frame:
         if number == 3:
-            stop.wait(5)
+            late.wait(5)
         if number > 3:
             raise EndOfStream("over")
         return blank(number)
@@ -293,6 +293,7 @@ def test_every_trigger_taken_has_its_event_also_at_the_stop(calibrated: Plant) -
     with openvino.load(product) as engine, Kept() as publisher:
         pace = Pace(triggered=True, deadline_ms=1000, backlog=10)
         Timer(0.5, stop.set).start()
+        Timer(0.7, late.set).start()
         run(Steps(step), engine, product, publisher, Stream("s"), stop, pace)
     assert [e.trigger_id for e in publisher.inspections] == [1, 2, 3]
     assert publisher.inspections[2].code.name == "stopped"

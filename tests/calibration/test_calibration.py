@@ -19,9 +19,9 @@ def test_the_false_reject_rate_is_kept_on_average() -> None:
     for rate, count in ((0.05, 60), (0.01, 300), (0.005, 50)):
         rejected = []
         for _ in range(400):
-            scores = rng.lognormal(size=count)
+            scores = rng.beta(2, 20, size=count)
             threshold = score_threshold(scores, rate)
-            rejected.append((rng.lognormal(size=2000) >= threshold.value).mean())
+            rejected.append((rng.beta(2, 20, size=2000) >= threshold.value).mean())
         promised = threshold.promised_rate
         assert np.mean(rejected) <= promised * 1.15, (rate, count)
         assert promised <= max(rate, 1 / (count + 1)) + 1e-9
