@@ -93,6 +93,7 @@ def _frames(slot: Slot, stop: StopEvent, deadline_ms: float) -> Iterator[Taken |
         end = time.monotonic() + DRAIN_S
         while time.monotonic() < end:
             if taken := slot.take(POLL_MS):
-                yield Taken(replace(taken.frame, code=Code.STOPPED), taken.passed_over)
+                code = taken.frame.code or Code.STOPPED  # an overrun stays one
+                yield Taken(replace(taken.frame, code=code), taken.passed_over)
     except Ended:
         return
