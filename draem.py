@@ -36,7 +36,8 @@ COMMANDS = {
     "bench": ("trainer.commands.bench", "milliseconds of each stage, and of torch eager beside it"),
     "doctor": ("edge.commands.doctor", "what this machine has"),
 }
-EXTRAS = {"torch": "trainer", "onnx": "trainer", "sklearn": "trainer", "jinja2": "trainer"}
+TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
+EXTRAS = dict.fromkeys(TRAINER, "trainer")
 INTERRUPTED = 130
 
 

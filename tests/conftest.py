@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from deploy.build import build
@@ -19,7 +20,8 @@ from trainer.model import Draem
 from trainer.save import Trained, save_product
 from trainer.settings import TrainSettings
 from trainer.textures import procedural
-from trainer.train import train
+from trainer.train import Images, train
+from trainer.world import World
 
 SIZE = 64
 FIT = Fit(SIZE, SIZE)
@@ -76,7 +78,8 @@ def model(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFacto
         learning_rate=1e-3,
         device="cpu",
     )
-    return train(settings, good_frames)
+    images = Images(good_frames, good_frames[:8])
+    return train(settings, images, World(torch.device("cpu"))).model
 
 
 @pytest.fixture(scope="session")

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.progress import track
-from torch import Generator, Tensor
 
 from edge.errors import ImageError
 from edge.files import digest
 from edge.frame import Fit
-from edge.images import find_images, read_images
+from edge.images import read_images
+from trainer.layout import good_images
 
 Split = Literal["train", "validation", "calibration"]
 SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
@@ -33,6 +32,12 @@ class Sources:
 
     def part(self, split: Split) -> NDArray[np.uint8]:
         return self.images[[s == split for s in self.splits]]
+
+    @property
+    def digest(self) -> str:
+        """One digest for all of them and how they are split: the same only for the same images."""
+        rows = (f"{sha} {split}" for sha, split in zip(self.digests, self.splits, strict=True))
+        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def record(self) -> dict[str, object]:
         """What `sources.json` holds."""
@@ -64,12 +69,15 @@ def assign_splits(digests: list[str], seed: int) -> list[Split]:
 
 
 def load_sources(folder: Path, fit: Fit, seed: int, bit_depth: int | None = None) -> Sources:
-    """Read and fit every image of `folder`. Raises ImageError where too few can be used."""
-    total = len(find_images(folder))
+    """Read and fit the good images of `folder` (see `trainer.layout`).
+
+    Raises ImageError where too few can be used.
+    """
+    found = good_images(folder)
     paths: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []
-    reading = read_images(folder, bit_depth=bit_depth)
-    for path, image in track(reading, "reading images", total=total, transient=True):
+    reading = read_images(*found, bit_depth=bit_depth)
+    for path, image in track(reading, "reading images", total=len(found), transient=True):
         try:
             fitted.append(fit(image)[0])
         except ValueError as error:
@@ -82,15 +90,3 @@ def load_sources(folder: Path, fit: Fit, seed: int, bit_depth: int | None = None
             "and some hundreds make a good product"
         )
     return Sources(paths, digests, assign_splits(digests, seed), np.stack(fitted))
-
-
-def to_tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """uint8 [N, H, W, 3] to float [N, 3, H, W] in 0..1 on `device`, channels last."""
-    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div(255)
-
-
-def draw_batch(images: NDArray[np.uint8], count: int, generator: Generator) -> Tensor:
-    """`count` images at random, as `to_tensor` gives them."""
-    device = generator.device
-    chosen = torch.randint(0, len(images), (count,), generator=generator, device=device)
-    return to_tensor(images[chosen.cpu().numpy()], device)

@@ -1,97 +1,158 @@
-"""How well a product's engine tells good from bad on labelled images (MVTec layout)."""
+"""How well an engine tells good from bad on labelled images, and finds the defects' pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from edge.engine import Engine
+from edge.engine import Inspection
 from edge.errors import ImageError
-from edge.images import read_images
-from edge.product import Product
+from edge.frame import Fit
+from trainer.layout import Sample
+from trainer.metrics import (
+    SIDE,
+    Map,
+    Mask,
+    Rates,
+    aupro,
+    best_accuracy,
+    rates_at,
+    reduce_mask,
+    reduce_mask_as_authors,
+)
 
-SIDE = 256
-"""Pixel metrics are always taken at 256x256."""
+
+class Judge(Protocol):
+    """What is evaluated: any engine, or trained networks."""
+
+    def infer(self, batch: NDArray[np.uint8]) -> Inspection: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One image: score, heatmap and truth at 256x256; no truths where a defect has no mask."""
+
+    path: Path
+    defect: str | None
+    score: float
+    heatmap: Map
+    truth: Mask | None
+    truth_as_authors: Mask | None
 
 
 @dataclass(frozen=True)
-class Metrics:
-    """Over `images` images, `defective` of them with a defect; `pixel_ap` is None without masks."""
+class PixelMetrics:
+    """At 256x256, over the images with masks; `ap_as_authors` with the authors' mask rule."""
+
+    auroc: float
+    ap: float
+    ap_as_authors: float
+    aupro: float
+
+
+@dataclass(frozen=True)
+class DefectMetrics:
+    """One kind of defect against all good images; no `pixel_ap` where no mask exists."""
 
     images: int
-    defective: int
     image_auroc: float
     pixel_ap: float | None
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """One labelled image; `truth` is HW at its own size, None where no mask exists for a defect."""
+@dataclass(frozen=True)
+class Metrics:
+    """Over `images` images, `defective` of them with a defect.
 
-    path: Path
-    image: NDArray[np.uint8]
-    defective: bool
-    truth: NDArray[np.bool_] | None
-
-
-def samples(root: Path, bit_depth: int | None = None) -> Iterator[Sample]:
-    """test/good and test/<defect> with ground_truth/<defect>/<name>_mask.png below `root`."""
-    test = root / "test" if (root / "test").is_dir() else root
-    if not (test / "good").is_dir():
-        raise ImageError(f"{root} has no test/good: name a folder in MVTec layout")
-    for path, image in read_images(test, bit_depth=bit_depth):
-        kind = path.parent.name
-        if kind == "good":
-            yield Sample(path, image, False, np.zeros(image.shape[:2], np.bool_))
-            continue
-        mask_path = test.parent / "ground_truth" / kind / f"{path.stem}_mask.png"
-        mask = cv2.imread(str(mask_path), cv2.IMREAD_GRAYSCALE)
-        yield Sample(path, image, True, mask > 0 if mask is not None and mask.any() else None)
-
-
-def reduce_mask(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask at 256x256 in which any pixel that touches a defect counts: none is lost."""
-    shrunk = cv2.resize(mask.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(shrunk > 0)
-
-
-def evaluate(product: Product, engine: Engine, root: Path, bit_depth: int | None = None) -> Metrics:
-    """Image AUROC of the scores, average precision of the pixels at 256x256.
-
-    With a crop, pixels are compared where the product looks. Raises ImageError as `samples`.
+    `calibrated` are the rates at the product's threshold, None before calibration; `best_possible`
+    those at the threshold that suits these very images best.
     """
-    labels, scores = [], []
-    truths: list[NDArray[np.bool_]] = []
-    heats: list[NDArray[np.float32]] = []
-    for sample in samples(root, bit_depth):
+
+    images: int
+    defective: int
+    image_auroc: float
+    pixels: PixelMetrics | None
+    by_defect: dict[str, DefectMetrics]
+    calibrated: Rates | None
+    best_possible: Rates
+
+
+def judge_all(fit: Fit, judge: Judge, samples: Iterable[Sample]) -> list[Judged]:
+    """Every sample judged. With a crop, truth is compared where the product looks.
+
+    Raises ImageError where the crop lies outside an image.
+    """
+    judged = []
+    for sample in samples:
         try:
-            fitted, placement = product.fit(sample.image)
+            fitted, placement = fit(sample.image)
         except ValueError as error:
             raise ImageError(f"{sample.path}: {error}") from error
-        score, heatmap = engine.infer(fitted[None])
-        labels.append(sample.defective)
-        scores.append(float(score[0]))
-        if sample.truth is not None:
-            x, y, width, height = placement.crop
-            seen = sample.truth[y : y + height, x : x + width]
-            truths.append(reduce_mask(seen).ravel())
-            large = cv2.resize(heatmap[0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-            heats.append(np.asarray(large, np.float32).ravel())
-    if len(set(labels)) < 2:
-        raise ImageError(f"{root} needs good and defective images for an AUROC")
+        score, heatmap = judge.infer(fitted[None])
+        large = cv2.resize(heatmap[0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+        x, y, width, height = placement.crop
+        seen = None if sample.truth is None else sample.truth[y : y + height, x : x + width]
+        judged.append(
+            Judged(
+                path=sample.path,
+                defect=sample.defect,
+                score=float(score[0]),
+                heatmap=np.asarray(large, np.float32),
+                truth=None if seen is None else reduce_mask(seen),
+                truth_as_authors=None if seen is None else reduce_mask_as_authors(seen),
+            )
+        )
+    return judged
+
+
+def measure(judged: Sequence[Judged], threshold: float | None = None) -> Metrics:
+    """All figures. Raises ImageError where there are not both good and defective images."""
+    defective = np.array([j.defect is not None for j in judged])
+    scores = np.array([j.score for j in judged])
+    if len(set(defective.tolist())) < 2:
+        raise ImageError("good and defective images are needed, these are of one kind only")
+    if not np.isfinite(scores).all():
+        raise ImageError("an image has no finite score: build the engine again, or train again")
+    good = [j for j in judged if j.defect is None]
+    kinds = sorted({j.defect for j in judged if j.defect is not None})
     return Metrics(
-        images=len(labels),
-        defective=sum(labels),
-        image_auroc=float(roc_auc_score(labels, scores)),
-        pixel_ap=_pixel_ap(truths, heats),
+        images=len(judged),
+        defective=int(defective.sum()),
+        image_auroc=float(roc_auc_score(defective, scores)),
+        pixels=_pixels(judged),
+        by_defect={kind: _of_kind(good, [j for j in judged if j.defect == kind]) for kind in kinds},
+        calibrated=None if threshold is None else rates_at(threshold, defective, scores),
+        best_possible=best_accuracy(defective, scores),
     )
 
 
-def _pixel_ap(truths: list[NDArray[np.bool_]], heats: list[NDArray[np.float32]]) -> float | None:
-    """Average precision over all pixels; None where no defect has a mask."""
-    truth = np.concatenate(truths)
-    return float(average_precision_score(truth, np.concatenate(heats))) if truth.any() else None
+def _of_kind(good: list[Judged], bad: list[Judged]) -> DefectMetrics:
+    labels = [False] * len(good) + [True] * len(bad)
+    auroc = float(roc_auc_score(labels, [j.score for j in good + bad]))
+    truth, heat = _stacked(good + bad)
+    ap = float(average_precision_score(truth.ravel(), heat.ravel())) if truth.any() else None
+    return DefectMetrics(len(bad), auroc, ap)
+
+
+def _pixels(judged: Sequence[Judged]) -> PixelMetrics | None:
+    """None where no defect has a mask."""
+    truth, heat = _stacked(judged)
+    if not truth.any():
+        return None
+    theirs = np.stack([j.truth_as_authors for j in judged if j.truth_as_authors is not None])
+    return PixelMetrics(
+        auroc=float(roc_auc_score(truth.ravel(), heat.ravel())),
+        ap=float(average_precision_score(truth.ravel(), heat.ravel())),
+        ap_as_authors=float(average_precision_score(theirs.ravel(), heat.ravel())),
+        aupro=aupro(truth, heat),
+    )
+
+
+def _stacked(judged: Sequence[Judged]) -> tuple[Mask, Map]:
+    """Truths and heatmaps [N, 256, 256] of the images whose truth is known."""
+    known = [(j.truth, j.heatmap) for j in judged if j.truth is not None]
+    return np.stack([t for t, _ in known]), np.stack([h for _, h in known])

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator
 
-from trainer.anomaly import TextureSource, simulate
-from trainer.data import to_tensor
+from trainer.anomaly import Simulation, TextureSource
+from trainer.batches import to_tensor
 from trainer.model import Draem, heatmap_and_score
 
 COUNT = 8
@@ -41,7 +41,8 @@ def simulated_frames(
 ) -> NDArray[np.uint8]:
     """Each good frame with a simulated anomaly, rounded to uint8 as a camera would."""
     images = to_tensor(good, torch.device("cpu"))
-    made = simulate(images, textures, Generator().manual_seed(seed), good_share=0).images
+    simulation = Simulation(textures, good_share=0)
+    made = simulation(images, Generator().manual_seed(seed)).images
     return (made * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 

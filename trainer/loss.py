@@ -1,5 +1,7 @@
 """DRAEM's losses: L2 and SSIM for the reconstruction, focal for the segmentation, weight 1 each."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
@@ -55,7 +57,19 @@ def focal(logits: Tensor, mask: Tensor, gamma: float = 2.0, smooth: float = 1e-5
     return (-((1 - right) ** gamma) * right.log()).mean()
 
 
-def draem_loss(reconstruction: Tensor, image: Tensor, logits: Tensor, mask: Tensor) -> Tensor:
-    """The sum that both networks are trained on together."""
-    restored = mse_loss(reconstruction.float(), image) + 1 - ssim(reconstruction, image)
-    return restored + focal(logits, mask)
+class Losses(NamedTuple):
+    """The three terms; both networks are trained together on their sum."""
+
+    l2: Tensor
+    ssim: Tensor
+    focal: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        return self.l2 + self.ssim + self.focal
+
+
+def draem_loss(reconstruction: Tensor, image: Tensor, logits: Tensor, mask: Tensor) -> Losses:
+    """The reconstruction held to the good image, the segmentation to the mask."""
+    l2 = mse_loss(reconstruction.float(), image.float())
+    return Losses(l2, 1 - ssim(reconstruction, image), focal(logits, mask))

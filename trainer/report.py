@@ -17,7 +17,7 @@ from edge.files import write_whole
 from edge.frame import Box, Frame
 from edge.inspector import Inspector, Stopwatch
 from edge.product import Product, load_product
-from trainer.data import to_tensor
+from trainer.batches import to_tensor
 from trainer.model import Draem
 from trainer.save import load_weights
 from trainer.score import Summary

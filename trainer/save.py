@@ -1,7 +1,7 @@
 """From trained networks to a product's version, with the weights kept beside the runs."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,8 @@ from trainer.model import Draem
 class Trained:
     """Networks, what they were trained for and from what.
 
-    `good` are fitted frames uint8 [N, H, W, 3] for the golden check, with anomalies of `textures`.
+    `good` are fitted frames uint8 [N, H, W, 3] for the golden check, with anomalies of `textures`;
+    `curve` are the validations that the weights were chosen by.
     """
 
     model: Draem
@@ -32,16 +33,18 @@ class Trained:
     seed: int
     sources: dict[str, object]
     origin: dict[str, str | int | float | bool | None]
+    curve: list[dict[str, float]] = field(default_factory=list)
 
 
 def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Product:
-    """Write model.onnx, golden.npz, sources.json and the manifest as a new version of `name`."""
+    """Write model.onnx, golden.npz, sources.json, training.json and the manifest: a new version."""
     model, fit = trained.model, trained.fit
     with new_version(products, name) as draft:
         export(model, fit.height, fit.width, draft / "model.onnx")
         golden = draft / "golden.npz"
         write_golden(model, trained.good, trained.textures, trained.seed, golden)
         write_json(draft / "sources.json", trained.sources)
+        write_json(draft / "training.json", {"curve": trained.curve})
         save_weights(model, weights_path(runs, name, digest(draft / "model.onnx")))
         manifest = Manifest(
             name=name,

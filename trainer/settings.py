@@ -1,5 +1,6 @@
 """What a training run is told: frozen, flat, kept with the weights it led to."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -7,9 +8,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge.frame import Box, Fit, Interpolation
 
+Schedule = Literal["one-cycle", "steps"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
 
 class TrainSettings(BaseModel):
-    """One training run. Sizes in pixels (multiples of 32), angles in degrees."""
+    """One training run. Sizes in pixels (multiples of 32), angles in degrees.
+
+    `steps` counts, unless `epochs` or `minutes` says how many are made of them at the start.
+    `average` is the decay of the weights' moving average and `clip` the largest gradient norm;
+    0 turns either off. `learning_rate` is the highest of its schedule.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     images: Path
@@ -23,14 +32,74 @@ class TrainSettings(BaseModel):
     bit_depth: int | None = Field(None, ge=8, le=16)
     rec_width: int = Field(16, ge=1)
     seg_width: int = Field(8, ge=1)
-    steps: int = Field(1500, ge=1)
+    steps: int = Field(3000, ge=1)
+    epochs: int | None = Field(None, ge=1)
+    minutes: float | None = Field(None, gt=0)
     batch: int = Field(8, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
+    schedule: Schedule = "one-cycle"
+    init: Literal["torch", "paper"] = "torch"
+    average: float = Field(0.99, ge=0, lt=1)
+    clip: float = Field(1, ge=0)
+    good_share: float = Field(0.5, ge=0, lt=1)
     rotation: float = Field(0, ge=0, le=180)
     textures: Path | None = None
+    validate_every: int = Field(250, ge=1)
+    precision: Precision = "auto"
+    compile: bool = False
+    sync_batchnorm: bool = False
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     @property
     def fit(self) -> Fit:
         return Fit(self.height, self.width, self.interpolation, self.crop)
+
+
+PRESETS: dict[str, dict[str, object]] = {
+    "default": {},
+    "paper": {
+        "height": 256,
+        "width": 256,
+        "rec_width": 128,
+        "seg_width": 64,
+        "epochs": 700,
+        "learning_rate": 1e-4,
+        "schedule": "steps",
+        "init": "paper",
+        "average": 0,
+        "clip": 0,
+        "rotation": 45,
+    },
+}
+"""What a preset sets; whatever else is given goes before it."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Widths of the two networks, what they are for, parameters, GMAC at 256x256.
+
+    `milliseconds` are of one 128x128 image through the OpenVINO engine on two CPU cores, measured
+    (docs/results.md).
+    """
+
+    rec_width: int
+    seg_width: int
+    purpose: str
+    parameters: str
+    gmac: float
+    milliseconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rec_width}/{self.seg_width}, {self.purpose}: {self.parameters} parameters, "
+            f"{self.gmac} GMAC, {self.milliseconds} ms"
+        )
+
+
+SIZES = {
+    "paper": Size(128, 64, "the published networks, for a GPU", "97.4 M", 197.9, 0),
+    "standard": Size(32, 16, "a small GPU or patience", "6.1 M", 12.5, 0),
+    "small": Size(16, 8, "two CPU cores", "1.5 M", 3.1, 0),
+    "tiny": Size(8, 4, "the weakest device", "0.4 M", 0.8, 0),
+}

@@ -1,6 +1,7 @@
 """Textures of simulated anomalies: procedures by default, pictures on request."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -8,75 +9,89 @@ from torch import Generator, Tensor
 from torch.nn.functional import interpolate
 
 from edge.images import read_images
-from trainer.anomaly import TextureSource, uniform
+from trainer.anomaly import TextureSource
+from trainer.perlin import uniform
 
 OCTAVES = 5
 CELLS = 12
+TAU = 2 * math.pi
 
 
-def _grid(count: int, height: int, width: int, generator: Generator) -> tuple[Tensor, Tensor]:
+def _octaves(v: Tensor, u: Tensor, generator: Generator) -> Tensor:
+    """Value noise: octaves whose strengths are drawn for each image."""
+    count, height, width = v.shape
+    total = torch.zeros(count, 1, height, width, device=v.device)
+    for octave in range(OCTAVES):
+        cells = 4 * 2**octave
+        noise = torch.rand(count, 1, cells, cells, generator=generator, device=v.device) - 0.5
+        noise *= uniform(count, 0, 1, generator)
+        total += interpolate(noise, (height, width), mode="bilinear", align_corners=True)
+    return (total[:, 0] + 0.5).clamp_(0, 1)
+
+
+def _stripes(v: Tensor, u: Tensor, generator: Generator) -> Tensor:
+    """Parallel bars, soft or hard, of 2 to 40 periods an image."""
+    periods = uniform(len(v), 2 * TAU, 40 * TAU, generator)[:, 0]
+    sharpness = uniform(len(v), 1, 8, generator)[:, 0]
+    return torch.sin(v * periods).mul_(sharpness).add_(0.5).clamp_(0, 1)
+
+
+def _checks(v: Tensor, u: Tensor, generator: Generator) -> Tensor:
+    """A chessboard of 2 to 30 fields an image, turned."""
+    fields = uniform(len(v), 2, 30, generator)[:, 0]
+    return ((v * fields).floor_() + (u * fields).floor_()) % 2
+
+
+def _cells(v: Tensor, u: Tensor, generator: Generator) -> Tensor:
+    """Distance to the nearest of a few random points, repeated three times: cells and grains."""
+    v, u = (3 * v) % 1, (3 * u) % 1
+    nearest = torch.full_like(v, 2.0)
+    points = torch.rand(len(v), CELLS, 2, generator=generator, device=v.device)
+    for i in range(CELLS):
+        dy, dx = v - points[:, i, 0, None, None], u - points[:, i, 1, None, None]
+        nearest = torch.minimum(nearest, dy.mul_(dy).addcmul_(dx, dx))
+    return nearest.sqrt_().mul_(3).clamp_(0, 1)
+
+
+def _plain(v: Tensor, u: Tensor, generator: Generator) -> Tensor:
+    """One flat colour an image."""
+    return torch.zeros_like(v)
+
+
+Pattern = Callable[[Tensor, Tensor, Generator], Tensor]
+"""(v, u, generator) -> pattern in 0..1, shaped like the turned coordinates v and u [N, H, W]."""
+
+PATTERNS: tuple[Pattern, ...] = (_octaves, _stripes, _checks, _cells, _plain)
+
+
+def turned_grid(count: int, height: int, width: int, generator: Generator) -> tuple[Tensor, Tensor]:
     """Coordinates [count, height, width], turned by a random angle, one unit per image."""
-    angle = uniform(count, 0, 2 * math.pi, generator)[:, 0]
+    angle = uniform(count, 0, TAU, generator)[:, 0]
     y = torch.linspace(0, 1, height, device=generator.device)[None, :, None]
     x = torch.linspace(0, 1, width, device=generator.device)[None, None, :]
     return y * angle.cos() + x * angle.sin(), x * angle.cos() - y * angle.sin()
 
 
-def _octaves(count: int, height: int, width: int, generator: Generator) -> Tensor:
-    """Value noise [count, height, width]: octaves whose strengths are drawn for each image."""
-    total = torch.zeros(count, 1, height, width, device=generator.device)
-    for octave in range(OCTAVES):
-        cells = 4 * 2**octave
-        noise = torch.rand(count, 1, cells, cells, generator=generator, device=generator.device)
-        layer = interpolate(noise, (height, width), mode="bilinear", align_corners=True)
-        total += (layer - 0.5) * uniform(count, 0, 1, generator)
-    return (total[:, 0] + 0.5).clamp(0, 1)
-
-
-def _stripes(count: int, height: int, width: int, generator: Generator) -> Tensor:
-    """Parallel bars, soft or hard, of 2 to 40 periods an image."""
-    v, _ = _grid(count, height, width, generator)
-    periods, sharpness = uniform(count, 2, 40, generator)[:, 0], uniform(count, 1, 8, generator)
-    waves = torch.sin(v * periods * 2 * math.pi) * sharpness[:, 0]
-    return (0.5 + waves).clamp(0, 1)
-
-
-def _checks(count: int, height: int, width: int, generator: Generator) -> Tensor:
-    """A chessboard of 2 to 30 fields an image, turned."""
-    v, u = _grid(count, height, width, generator)
-    fields = uniform(count, 2, 30, generator)[:, 0]
-    return ((v * fields).floor() + (u * fields).floor()) % 2
-
-
-def _cells(count: int, height: int, width: int, generator: Generator) -> Tensor:
-    """Distance to the nearest of a few random points, repeated three times: cells and grains."""
-    v, u = _grid(count, height, width, generator)
-    v, u = (3 * v) % 1, (3 * u) % 1
-    nearest = torch.full_like(v, 2.0)
-    points = torch.rand(count, CELLS, 2, generator=generator, device=generator.device)
-    for i in range(CELLS):
-        dy, dx = v - points[:, i, 0, None, None], u - points[:, i, 1, None, None]
-        nearest = torch.minimum(nearest, dy * dy + dx * dx)
-    return (nearest.sqrt() * 3).clamp(0, 1)
-
-
-def _plain(count: int, height: int, width: int, generator: Generator) -> Tensor:
-    """One flat colour an image."""
-    return torch.zeros(count, height, width, device=generator.device)
-
-
-PATTERNS = (_octaves, _stripes, _checks, _cells, _plain)
+def two_colours(pattern: Tensor, generator: Generator) -> Tensor:
+    """Patterns [N, H, W] as pictures [N, 3, H, W] between two random colours."""
+    ends = torch.rand(2, len(pattern), 3, 1, 1, generator=generator, device=pattern.device)
+    return ends[0] + pattern[:, None] * (ends[1] - ends[0])
 
 
 def procedural(count: int, height: int, width: int, generator: Generator) -> Tensor:
     """Textures [count, 3, height, width] in 0..1: random patterns between two random colours."""
-    kinds = torch.randint(
-        0, len(PATTERNS), (count,), generator=generator, device=generator.device
-    ).tolist()
-    pattern = torch.cat([PATTERNS[kind](1, height, width, generator) for kind in kinds])[:, None]
-    shape = (2, count, 3, 1, 1)
-    colours = torch.rand(shape, generator=generator, device=generator.device)
-    return torch.lerp(colours[0].expand(-1, -1, height, width), colours[1], pattern)
+    kinds = torch.randint(0, len(PATTERNS), (count,), generator=generator, device=generator.device)
+    v, u = turned_grid(count, height, width, generator)
+    pattern = torch.empty_like(v)
+    for kind in sorted(set(kinds.tolist())):
+        rows = (kinds == kind).nonzero()[:, 0]
+        pattern[rows] = PATTERNS[kind](v[rows], u[rows], generator)
+    return two_colours(pattern, generator)
+
+
+def plain_colours(count: int, height: int, width: int, generator: Generator) -> Tensor:
+    """No texture at all: one colour [count, 3, height, width], as in the paper's ablation."""
+    return two_colours(torch.zeros(count, height, width, device=generator.device), generator)
 
 
 def pictures(folder: Path, device: torch.device) -> TextureSource:

@@ -2,50 +2,62 @@
 
 import logging
 import math
-from collections.abc import Callable
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from torch import Generator, Tensor, nn
-from torch.nn.functional import affine_grid, grid_sample
-from torch.optim.lr_scheduler import OneCycleLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
 
-from edge.errors import DraemError
-from trainer.anomaly import Simulated, TextureSource, simulate, uniform
-from trainer.data import draw_batch
-from trainer.loss import draem_loss
+from trainer import checkpoint
+from trainer.anomaly import Simulated, Simulation, TextureSource
+from trainer.batches import Batch, Batches
+from trainer.checkpoint import TrainingError
+from trainer.logs import Logs, logs
+from trainer.loss import Losses, draem_loss
 from trainer.model import Draem
 from trainer.settings import TrainSettings
+from trainer.state import State, averaged_networks, fresh
 from trainer.textures import pictures, procedural
+from trainer.validate import (
+    Point,
+    recompute_statistics,
+    statistics_batches,
+    validate,
+    validation_set,
+)
+from trainer.world import World
 
 log = logging.getLogger(__name__)
 
-EMA_DECAY = 0.99
-CLIP = 1.0
-STATISTICS_BATCHES = 40
+SAVE_EVERY_S = 60
+TIMED_STEPS, UNTIMED_STEPS = 6, 2
+VALIDATION_SHARE = 0.12  # of a budget of minutes: validating, saving, and timing too few steps
 
 
-class TrainingError(DraemError):
-    """Training cannot go on."""
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Good images uint8 [N, H, W, 3]: to train on, to validate with, and the digest of them all."""
+
+    train: NDArray[np.uint8]
+    validation: NDArray[np.uint8]
+    digest: str = ""
 
 
-def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The best networks, on the CPU in eval; the validations that chose them; steps and seconds."""
+
+    model: Draem
+    curve: list[Point]
+    steps: int
+    seconds: float
+
+    @property
+    def best(self) -> Point:
+        return best_of(self.curve)
 
 
 def texture_source(folder: Path | None, device: torch.device) -> TextureSource:
@@ -53,112 +65,136 @@ def texture_source(folder: Path | None, device: torch.device) -> TextureSource:
     return procedural if folder is None else pictures(folder, device)
 
 
-def rotate(images: Tensor, degrees: float, generator: Generator) -> Tensor:
-    """Turn each image [N, 3, H, W] by up to +-degrees about its centre, its border mirrored."""
-    if degrees == 0:
-        return images
-    angle = uniform(len(images), -degrees, degrees, generator).flatten() * math.pi / 180
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    aspect = images.shape[2] / images.shape[3]
-    rows = [torch.stack(r, dim=1) for r in ((cos, -sin * aspect, zero), (sin / aspect, cos, zero))]
-    grid = affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
-    return grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+def simulation_of(settings: TrainSettings, device: torch.device) -> Simulation:
+    """How the settings make anomalies."""
+    textures = texture_source(settings.textures, device)
+    return Simulation(textures, good_share=settings.good_share)
 
 
 def make_batches(
-    images: NDArray[np.uint8], settings: TrainSettings, generator: Generator
-) -> Callable[[], tuple[Tensor, Simulated]]:
-    """A function that draws (good images, the same with anomalies) afresh at each call."""
-    textures = texture_source(settings.textures, generator.device)
-
-    def draw() -> tuple[Tensor, Simulated]:
-        good = draw_batch(images, settings.batch, generator)
-        good = rotate(good, settings.rotation, generator)
-        good = good.contiguous(memory_format=torch.channels_last)
-        return good, simulate(good, textures, generator)
-
-    return draw
-
-
-def make_model(settings: TrainSettings, seed: int) -> Draem:
-    """Fresh networks; the same seed gives the same weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = Draem(settings.rec_width, settings.seg_width)
-    return model
-
-
-def channels_last(model: nn.Module) -> None:
-    """The memory layout in which convolutions are fastest, for every weight."""
-    for weight in model.parameters():
-        if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-
-
-def train(settings: TrainSettings, images: NDArray[np.uint8]) -> Draem:
-    """Train on good images uint8 [N, H, W, 3]; returns the averaged networks on the CPU, in eval.
-
-    Raises TrainingError where the loss stops being a number.
-    """
-    device = pick_device(settings.device)
-    model = make_model(settings, settings.seed)
-    channels_last(model.to(device))
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))  # type: ignore[no-untyped-call]
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    schedule = OneCycleLR(optimizer, settings.learning_rate, settings.steps, pct_start=0.15)
-    draw = make_batches(images, settings, Generator(device).manual_seed(settings.seed))
-    with progress_bar() as bar:
-        task = bar.add_task("training", total=settings.steps, loss=math.nan)
-        for step in range(1, settings.steps + 1):
-            good, simulated = draw()
-            output = model(simulated.images)
-            loss = draem_loss(output.reconstruction, good, output.logits, simulated.mask)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-            optimizer.step()
-            schedule.step()
-            averaged.update_parameters(model)
-            report(bar, task, step, settings.steps, loss.item())
-    best = cast(Draem, averaged.module)
-    recompute_statistics(best, lambda: draw()[1].images)
-    return best.cpu().eval()
-
-
-def progress_bar() -> Progress:
-    """Steps, loss, time passed and time left."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+    settings: TrainSettings, images: NDArray[np.uint8], simulation: Simulation, world: World
+) -> Batches:
+    """The training's batches for one process."""
+    return Batches(
+        torch.from_numpy(images).to(world.device),
+        simulation,
+        settings.batch,
+        settings.seed,
+        settings.rotation,
+        rank=world.rank,
+        world=world.size,
     )
 
 
-def report(bar: Progress, task: object, step: int, steps: int, loss: float) -> None:
-    """Move the bar; where nobody sees one, a line each tenth of the way."""
+def train(
+    settings: TrainSettings,
+    images: Images,
+    world: World,
+    *,
+    folder: Path | None = None,
+    saved: dict[str, object] | None = None,
+    simulation: Simulation | None = None,
+    networks: type[Draem] = Draem,
+) -> Outcome:
+    """Train, validate, keep the best; with a `folder`, checkpoints go there. `saved` is resumed.
+
+    Raises TrainingError where the loss stops being a number.
+    """
+    usual = simulation_of(settings, world.device)
+    batches = make_batches(settings, images.train, simulation or usual, world)
+    held = validation_set(
+        torch.from_numpy(images.validation).to(world.device), usual, settings.seed
+    )
+    state = fresh(settings, world, networks)
+    if saved is not None:
+        state.restore(saved)
+    start = saved_at = time.monotonic() - state.seconds
+    with logs(settings, state, folder, quiet=not world.leads) as told:
+        while state.step < settings.steps:
+            losses = take_step(state, batches(state.step), settings)
+            check(told.step(state, losses), state.step)
+            state.seconds = time.monotonic() - start
+            due = state.step % settings.validate_every == 0 or state.step == settings.steps
+            if due and world.leads:
+                keep_best(state, batches, held, told)
+            if folder and world.leads and (due or time.monotonic() - saved_at > SAVE_EVERY_S):
+                checkpoint.save(folder, settings, images.digest, state.saved())
+                saved_at = time.monotonic()
+    return outcome(settings, state, networks)
+
+
+def take_step(state: State, batch: Batch, settings: TrainSettings) -> Losses:
+    """One step of both networks together."""
+    device = batch.good.device.type
+    with torch.autocast(device, state.precision, enabled=state.precision != torch.float32):
+        output = state.forward(batch.simulated.images)
+        losses = draem_loss(output.reconstruction, batch.good, output.logits, batch.simulated.mask)
+    state.optimizer.zero_grad(set_to_none=True)
+    state.scaler.scale(losses.total).backward()  # type: ignore[no-untyped-call]
+    if settings.clip:
+        state.scaler.unscale_(state.optimizer)
+        nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    state.schedule.step()
+    state.averaged.update_parameters(state.model)
+    state.step += 1
+    return losses
+
+
+def check(loss: float, step: int) -> None:
+    """Raise TrainingError for a loss that is no number."""
     if not math.isfinite(loss):
         raise TrainingError(
             f"the loss became {loss} at step {step}: lower --learning-rate or look at the images"
         )
-    bar.update(task, advance=1, loss=loss)  # type: ignore[arg-type]
-    if not bar.console.is_terminal and step % max(1, steps // 10) == 0:
-        log.info("step %d of %d, loss %.4f", step, steps, loss)
 
 
-def recompute_statistics(model: nn.Module, draw: Callable[[], Tensor]) -> None:
-    """BatchNorm's means and variances for averaged weights, over fresh batches.
+def keep_best(state: State, batches: Batches, held: Simulated, told: Logs) -> None:
+    """Validate the averaged weights with statistics of their own; keep them if none were better."""
+    candidate = averaged_networks(state)
+    recompute_statistics(candidate, statistics_batches(batches))
+    point = validate(candidate, held, state.step)
+    state.curve.append(point)
+    best = point is best_of(state.curve)
+    if best:
+        state.best = {name: value.cpu() for name, value in candidate.state_dict().items()}
+    told.validated(point, best)
 
-    The running ones belong to weights that are gone.
-    """
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over all batches
-    model.train()
-    with torch.no_grad():
-        for _ in range(STATISTICS_BATCHES):
-            model(draw())
+
+def best_of(curve: list[Point]) -> Point:
+    """The highest pixel AP, which hot spots on good images lower too; of equals the latest."""
+    return max(curve, key=lambda point: (point.pixel_ap, point.step))
+
+
+def outcome(settings: TrainSettings, state: State, networks: type[Draem]) -> Outcome:
+    """The best networks, unwrapped; processes that do not lead have validated none."""
+    model = networks(settings.rec_width, settings.seg_width)
+    if state.best:
+        model.load_state_dict(state.best)
+    return Outcome(model.eval(), state.curve, state.step, state.seconds)
+
+
+def count_steps(settings: TrainSettings, images: Images, world: World) -> TrainSettings:
+    """The settings with `steps` made of --epochs, or of --minutes and a few timed steps."""
+    if settings.epochs:
+        each = math.ceil(len(images.train) / (settings.batch * world.size))
+        return settings.model_copy(update={"steps": settings.epochs * each})
+    if settings.minutes:
+        seconds = settings.minutes * 60 * (1 - VALIDATION_SHARE)
+        steps = max(1, int(seconds / time_step(settings, images, world)))
+        return settings.model_copy(update={"steps": world.agree(steps)})
+    return settings
+
+
+def time_step(settings: TrainSettings, images: Images, world: World) -> float:
+    """Seconds of a step, the median of a few on networks that are thrown away."""
+    state = fresh(settings, world)
+    batches = make_batches(settings, images.train, simulation_of(settings, world.device), world)
+    times = []
+    for step in range(UNTIMED_STEPS + TIMED_STEPS):
+        start = time.perf_counter()
+        loss: Tensor = take_step(state, batches(step), settings).total
+        loss.item()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[UNTIMED_STEPS:]))

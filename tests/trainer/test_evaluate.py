@@ -1,5 +1,7 @@
 """Metrics on labelled images, where the product looks and where masks are."""
 
+import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -9,8 +11,10 @@ from numpy.typing import NDArray
 
 from edge.engine import Inspection
 from edge.errors import ImageError
-from edge.product import Manifest, Product
-from trainer.evaluate import evaluate, reduce_mask
+from edge.frame import Fit
+from tests.conftest import Plant, draem, write_parts
+from trainer.evaluate import Metrics, judge_all, measure
+from trainer.layout import samples
 
 CROP = (40, 20, 64, 64)
 
@@ -21,23 +25,6 @@ class Seer:
     def infer(self, batch: NDArray[np.uint8]) -> Inspection:
         heatmap = np.asarray(batch[..., 0] / 255, np.float32)
         return Inspection(np.asarray(heatmap.max(axis=(1, 2)), np.float32), heatmap)
-
-
-def product(crop: tuple[int, int, int, int] | None) -> Product:
-    manifest = Manifest(
-        name="lid",
-        version="1",
-        created="2026-01-01",
-        height=64,
-        width=64,
-        interpolation="area",
-        crop=crop,
-        rec_width=8,
-        seg_width=4,
-        origin={},
-        files={},
-    )
-    return Product(Path("unused"), manifest, None)
 
 
 def labelled(root: Path, *, masks: bool = True) -> Path:
@@ -54,31 +41,78 @@ def labelled(root: Path, *, masks: bool = True) -> Path:
     return root
 
 
+def evaluate(
+    crop: tuple[int, int, int, int] | None, root: Path, threshold: float | None = None
+) -> Metrics:
+    return measure(judge_all(Fit(64, 64, crop=crop), Seer(), samples(root)), threshold)
+
+
 @pytest.mark.parametrize("crop", [None, CROP])
 def test_a_perfect_map_is_perfect_with_and_without_a_crop(
     crop: tuple[int, int, int, int] | None, tmp_path: Path
 ) -> None:
-    metrics = evaluate(product(crop), Seer(), labelled(tmp_path))  # type: ignore[arg-type]
+    metrics = evaluate(crop, labelled(tmp_path), 0.5)
     assert (metrics.images, metrics.defective) == (4, 2)
     assert metrics.image_auroc == 1
-    assert metrics.pixel_ap is not None
-    assert metrics.pixel_ap > 0.95
+    assert metrics.pixels is not None
+    assert metrics.pixels.ap > 0.95
+    assert metrics.pixels.auroc > 0.99
+    assert metrics.pixels.aupro > 0.99
+    assert metrics.by_defect["spot"].images == 2
+    assert metrics.by_defect["spot"].image_auroc == 1
+    assert metrics.calibrated is not None
+    assert metrics.calibrated.accuracy == metrics.best_possible.accuracy == 1
 
 
 def test_without_masks_there_is_no_pixel_figure(tmp_path: Path) -> None:
-    root = labelled(tmp_path, masks=False)
-    assert evaluate(product(None), Seer(), root).pixel_ap is None  # type: ignore[arg-type]
+    metrics = evaluate(None, labelled(tmp_path, masks=False))
+    assert metrics.pixels is None
+    assert metrics.by_defect["spot"].pixel_ap is None
+    assert metrics.calibrated is None
 
 
 def test_what_cannot_be_measured_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="test/good"):
-        evaluate(product(None), Seer(), tmp_path)  # type: ignore[arg-type]
+        evaluate(None, tmp_path)
     root = labelled(tmp_path)
     with pytest.raises(ImageError, match="crop"):
-        evaluate(product((0, 0, 500, 500)), Seer(), root)  # type: ignore[arg-type]
+        evaluate((0, 0, 500, 500), root)
+    shutil.rmtree(root / "test" / "spot")
+    with pytest.raises(ImageError, match="good and defective"):
+        evaluate(None, root)
 
 
-def test_no_defect_pixel_is_lost_when_a_mask_shrinks() -> None:
-    mask = np.zeros((900, 900), np.bool_)
-    mask[123, 456] = True
-    assert 1 <= reduce_mask(mask).sum() <= 2, "a pixel may touch two of the smaller grid"
+def test_the_pixels_of_a_kind_are_held_against_all_good_images(tmp_path: Path) -> None:
+    """A kind that is missed pulls down its own figures and the whole, not the other kind's."""
+    root = labelled(tmp_path)
+    for folder in ("test/dent", "ground_truth/dent"):
+        (root / folder).mkdir()
+    dark, mask = np.zeros((100, 160), np.uint8), np.zeros((100, 160), np.uint8)
+    mask[10:20, 10:20] = 255
+    cv2.imwrite(str(root / "test/dent/0.png"), dark)
+    cv2.imwrite(str(root / "ground_truth/dent/0_mask.png"), mask)
+    metrics = evaluate(None, root)
+    assert metrics.by_defect["spot"].image_auroc == 1
+    assert metrics.by_defect["dent"].image_auroc == 0.5
+    assert metrics.image_auroc == pytest.approx(2.5 / 3)
+    assert metrics.by_defect["dent"].pixel_ap is not None
+    assert metrics.by_defect["dent"].pixel_ap < 0.01
+
+
+def test_the_command_prints_figures_and_writes_a_page(calibrated: Plant, tmp_path: Path) -> None:
+    write_parts(tmp_path / "set/test/good", 4, seed=11)
+    write_parts(tmp_path / "set/test/scratch", 4, seed=12, defective=True)
+    page = tmp_path / "page.html"
+    words = ("evaluate", str(tmp_path / "set"), "--product", "lid")
+    shown = draem(*words, "--report", str(page), cwd=calibrated.root)
+    assert shown.returncode == 0, shown.stderr
+    assert "image AUROC" in shown.stdout
+    assert "no masks" in shown.stdout
+    assert "(TPR)" in shown.stdout
+    text = page.read_text()
+    assert text.count("<svg") == 3, "scores, ROC and the training's validations"
+    assert text.count("<img") == 8, "four misses and four false alarms at most"
+    assert "scratch/part_000.png" in text
+    figures = json.loads(draem(*words, "--json", cwd=calibrated.root).stdout)
+    assert figures["images"] == 8
+    assert figures["by_defect"]["scratch"]["images"] == 4

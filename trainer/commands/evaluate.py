@@ -1,38 +1,81 @@
-"""Measure a product on labelled images: image AUROC and pixel AP, through this device's engine.
+"""Measure a product on labelled images, through this device's engine.
 
-DIR is in MVTec layout: test/good, test/<defect>, ground_truth/<defect>/<name>_mask.png. Pixels are
-compared at 256x256.
+DIR is in MVTec's layout (test/good, test/<defect>, ground_truth/<defect>/<name>_mask.png) or
+DAGM's (Test/*.PNG, Test/Label/<name>_label.PNG). Pixels are compared at 256x256; a mask is reduced
+so that no pixel of a defect is lost. A page with plots and the worst pictures goes to --report.
 """
 
 import argparse
 import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge.arguments import add_settings, product_name, settings_of
 
+if TYPE_CHECKING:
+    from trainer.evaluate import Metrics
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", type=Path, metavar="DIR", help="labelled images, MVTec layout")
+    parser.add_argument("images", type=Path, metavar="DIR", help="labelled images")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--report", type=Path, metavar="HTML", help="write a page that shows why")
     parser.add_argument("--version", help="the product's version (default: its current one)")
     add_settings(parser, "product", "products", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
+    from rich.progress import track
+
     from edge.engine import openvino
     from edge.product import load_product
-    from trainer.evaluate import evaluate
+    from trainer.evaluate import judge_all, measure
+    from trainer.evaluation_report import write_report
+    from trainer.layout import count_samples, samples
 
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
+    threshold = product.calibration.threshold if product.calibration else None
+    total = count_samples(options.images)
     with openvino.load(product) as engine:
-        metrics = evaluate(product, engine, options.images, settings.bit_depth)
-    if options.json:
-        print(json.dumps(dataclasses.asdict(metrics)))
-    else:
-        print(f"{metrics.images} images, {metrics.defective} of them defective")
-        print(f"image AUROC {metrics.image_auroc:.4f}")
-        pixels = "no masks found" if metrics.pixel_ap is None else f"{metrics.pixel_ap:.4f}"
-        print(f"pixel AP    {pixels}")
+        labelled = samples(options.images, settings.bit_depth)
+        judged = judge_all(
+            product.fit, engine, track(labelled, "judging", total=total, transient=True)
+        )
+    metrics = measure(judged, threshold)
+    if options.report:
+        write_report(options.report, product, judged, metrics)
+    print(json.dumps(dataclasses.asdict(metrics)) if options.json else text(metrics))
     return 0
+
+
+def text(metrics: "Metrics") -> str:
+    """The figures as lines."""
+    lines = [
+        f"{metrics.images} images, {metrics.defective} of them defective",
+        f"image AUROC {metrics.image_auroc:.4f}",
+    ]
+    if metrics.pixels is None:
+        lines.append("pixels      no masks found")
+    else:
+        p = metrics.pixels
+        lines += [
+            f"pixel AUROC {p.auroc:.4f}",
+            f"pixel AP    {p.ap:.4f} ({p.ap_as_authors:.4f} with the authors' mask rule)",
+            f"AUPRO       {p.aupro:.4f} (to 0.3 false positives)",
+        ]
+    for kind, one in metrics.by_defect.items():
+        ap = "no masks" if one.pixel_ap is None else f"pixel AP {one.pixel_ap:.4f}"
+        lines.append(
+            f"  {kind:<16} {one.images:>4} images, image AUROC {one.image_auroc:.4f}, {ap}"
+        )
+    pairs = (("its threshold", metrics.calibrated), ("the best possible", metrics.best_possible))
+    for name, rates in pairs:
+        if rates is not None:
+            lines.append(
+                f"at {name}, {rates.threshold:.4f}: {rates.true_positive:.1%} of the defective "
+                f"found (TPR), {rates.true_negative:.1%} of the good passed (TNR), "
+                f"accuracy {rates.accuracy:.1%}"
+            )
+    return "\n".join(lines)

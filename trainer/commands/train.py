@@ -1,119 +1,168 @@
 """Train DRAEM on images of good parts: a new version of the product.
 
-Some of the images are set aside: a tenth to watch the training, a fifth for 'draem calibrate'.
-The float32 weights stay under --runs. The next step is 'draem build'.
+DIR is a plain folder of good images, or a data set in MVTec's or DAGM's layout, of which the good
+training images are taken. Some images are set aside: a tenth to choose the best weights with, on
+simulated anomalies, and a fifth for 'draem calibrate'. The float32 weights, a report and
+TensorBoard's curves stay under --runs. A training that was interrupted goes on with --resume.
+The next step is 'draem build'.
 """
 
 import argparse
 import logging
 import tempfile
-import time
 from pathlib import Path
+from typing import cast
 
 from edge.arguments import add_settings, parse_box, parse_size, product_name, settings_of
-from trainer.settings import TrainSettings
+from edge.errors import SettingsError
+from trainer.settings import PRESETS, SIZES, TrainSettings
 
 log = logging.getLogger(__name__)
 
+NUMBERS = (
+    ("steps", int, "training steps"),
+    ("epochs", int, "instead of steps: times that every image is seen"),
+    ("minutes", float, "instead of steps: as many as fit into so much time, measured at the start"),
+    ("batch", int, "images a step (and process)"),
+    ("learning_rate", float, "the highest rate of the schedule"),
+    ("rotation", float, "turn the good images by up to so many degrees"),
+    ("good_share", float, "the share of images that get no anomaly"),
+    ("validate_every", int, "steps from one validation to the next"),
+    ("seed", int, "the same seed gives the same training"),
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options; a setting that is not given is left to the preset, so it has no default here."""
     default = {name: field.default for name, field in TrainSettings.model_fields.items()}
     add = parser.add_argument
-    add("images", type=Path, metavar="DIR", help="a folder of images of good parts")
-    add(
-        "--size",
-        type=parse_size,
-        default=(default["height"], default["width"]),
-        metavar="HxW",
-        help=f"what the network sees, multiples of 32 (default {default['height']})",
-    )
+    add("images", type=Path, nargs="?", metavar="DIR", help="good images")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on with an interrupted training")
+    again.add_argument("--restart", action="store_true", help="throw an interrupted one away")
+    add("--preview", type=Path, metavar="PNG", help="only show what the network would see")
+    group = parser.add_argument_group("settings of the training")
+    group.argument_default = argparse.SUPPRESS
+    add = group.add_argument
+    add("--preset", choices=PRESETS, help="'paper': its size, widths, schedule and 700 epochs")
+    sizes = "; ".join(f"{name} {size}" for name, size in SIZES.items())
+    add("--size", choices=SIZES, help=f"widths of the networks: {sizes}".replace("%", "%%"))
+    add("--widths", type=_widths, metavar="REC/SEG", help="other widths than those of --size")
+    add("--input", type=parse_size, metavar="HxW", help=_help("what the network sees", "128x128"))
     add("--crop", type=parse_box, metavar="X,Y,W,H", help="the part of the frame to look at")
-    for name, kind, text in (
-        ("rec_width", int, "width of the reconstructive network, the paper's is 128"),
-        ("seg_width", int, "width of the discriminative network, the paper's is 64"),
-        ("steps", int, "training steps"),
-        ("batch", int, "images a step"),
-        ("learning_rate", float, "the highest rate of the one-cycle schedule"),
-        ("rotation", float, "turn the good images by up to so many degrees"),
-        ("seed", int, "the same seed gives the same training"),
-    ):
-        flag = f"--{name.replace('_', '-')}"
-        add(
-            flag,
-            type=kind,
-            default=default[name],
-            metavar="N",
-            help=f"{text} (default {default[name]})",
-        )
+    for name, kind, text in NUMBERS:
+        add(_flag(name), type=kind, metavar="N", help=_help(text, default[name]))
     add("--textures", type=Path, metavar="DIR", help="pictures as anomaly textures")
-    add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to train")
-    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept")
+    add("--precision", choices=["auto", "float32", "bfloat16", "float16"],
+        help="of the convolutions (default auto: what the device is made for)")  # fmt: skip
+    add("--compile", action="store_true", help="use torch.compile (minutes at the start)")
+    add("--sync-batchnorm", action="store_true", help="one BatchNorm for all GPUs")
+    add("--device", choices=["auto", "cpu", "cuda"], help="where to train (default auto)")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept"
+    )
     add_settings(parser, "product", "products", "bit_depth")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _help(text: str, default: object) -> str:
+    return text if default is None else f"{text} (default {default})"
+
+
+def _widths(text: str) -> tuple[int, int]:
+    rec, _, seg = text.partition("/")
+    if not (rec.isdecimal() and seg.isdecimal()):
+        raise argparse.ArgumentTypeError("write two widths, as 16/8")
+    return int(rec), int(seg)
 
 
 def main(options: argparse.Namespace) -> int:
     station = settings_of(options)
-    chosen = {name: v for name, v in vars(options).items() if name in TrainSettings.model_fields}
-    height, width = options.size
-    chosen |= {
-        "product": product_name(station),
-        "products": station.products,
-        "bit_depth": station.bit_depth,
-        "height": height,
-        "width": width,
-    }
-    return run(make_settings(chosen))
+    name = product_name(station)
+    given = {k: v for k, v in vars(options).items() if k in GIVEN and v is not None}
+    if options.resume:
+        if given:
+            raise SettingsError(
+                "--resume goes on with the settings that the training was started with: leave out "
+                + ", ".join("the folder" if k == "images" else _flag(k) for k in sorted(given))
+            )
+        return run(name, station.products, options.runs, None)
+    if "images" not in given:
+        raise SettingsError("no images named: give a folder of images of good parts")
+    places = {"product": name, "products": station.products, "runs": options.runs}
+    settings = make_settings(chosen(given) | {"bit_depth": station.bit_depth} | places)
+    if options.preview:
+        return preview(settings, options.preview)
+    return run(name, station.products, options.runs, settings, restart=options.restart)
+
+
+GIVEN = {*TrainSettings.model_fields, "preset", "size", "widths", "input"} - {
+    "product", "products", "runs", "bit_depth",
+}  # fmt: skip
+
+
+def chosen(given: dict[str, object]) -> dict[str, object]:
+    """The preset's settings, and before it goes what was given."""
+    given = dict(given)
+    values = dict(PRESETS[str(given.pop("preset", "default"))])
+    counts = {"steps", "epochs", "minutes"} & given.keys()
+    if len(counts) > 1:
+        raise SettingsError(f"{' and '.join(map(_flag, sorted(counts)))} exclude each other")
+    if counts:
+        values.pop("epochs", None)
+    if "size" in given:
+        size = SIZES[str(given.pop("size"))]
+        values |= {"rec_width": size.rec_width, "seg_width": size.seg_width}
+    for pair, names in (("widths", ("rec_width", "seg_width")), ("input", ("height", "width"))):
+        if pair in given:
+            values |= dict(zip(names, cast(tuple[int, int], given.pop(pair)), strict=True))
+    return values | given
 
 
 def make_settings(values: dict[str, object]) -> TrainSettings:
     """Checked settings. Raises SettingsError."""
     from pydantic import ValidationError
 
-    from edge.errors import SettingsError
-
     try:
         return TrainSettings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "--" + str(first["loc"][0]).replace("_", "-")
+        name = _flag(str(first["loc"][0]))
         raise SettingsError(f"{name} {first['input']}: {first['msg']}; correct it") from error
 
 
-def run(settings: TrainSettings) -> int:
-    """Read the images, train, and write the product."""
-    import torch
-
-    from edge.product import check_name
+def preview(settings: TrainSettings, path: Path) -> int:
+    """A picture sheet of simulated anomalies, and no training."""
+    from edge.images import write_png
     from trainer.data import load_sources
-    from trainer.save import Trained, save_product
-    from trainer.train import texture_source, train
+    from trainer.preview import sheet
 
-    check_name(settings.product)
     sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
-    for folder in (settings.products, settings.runs):
+    write_png(path, sheet(settings, sources.part("train")))
+    log.info("%s shows good images, the same with anomalies, and the masks", path)
+    return 0
+
+
+def run(
+    name: str, products: Path, runs: Path, settings: TrainSettings | None, *, restart: bool = False
+) -> int:
+    """Train, or go on where there are no settings, and write the product."""
+    from edge.product import check_name
+    from trainer.session import Order, session
+
+    check_name(name)
+    for folder in (products, runs):
         folder.mkdir(parents=True, exist_ok=True)
         # Better refused now than after the training.
         with tempfile.TemporaryFile(dir=folder):
             pass
-    counts = {split: len(sources.part(split)) for split in ("train", "validation", "calibration")}
-    log.info(
-        "%d images to train on, %d to validate, %d set aside for calibration", *counts.values()
-    )
-    start = time.monotonic()
-    model = train(settings, sources.part("train"))
-    seconds = time.monotonic() - start
-    trained = Trained(
-        model=model,
-        fit=settings.fit,
-        good=sources.part("validation"),
-        textures=texture_source(settings.textures, torch.device("cpu")),
-        seed=settings.seed,
-        sources=sources.record(),
-        origin=settings.model_dump(mode="json", exclude={"crop"}) | {"seconds": round(seconds, 1)},
-    )
-    product = save_product(trained, settings.products, settings.product, settings.runs)
-    log.info(
-        "%s version %s is trained (%.0f s): next 'draem build --product %s'",
-        *(product.name, product.version, seconds, product.name),
-    )
+    product = session(Order(name, products, runs, settings, restart))
+    if product is not None:
+        log.info(
+            "%s version %s is trained (%.0f s): next 'draem build --product %s'",
+            *(product.name, product.version, product.manifest.origin["seconds"], product.name),
+        )
     return 0

@@ -1,0 +1,349 @@
+"""The loop: batches that belong to their step, resuming to the same weights, several processes."""
+
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from edge.product import load_product
+from tests.conftest import draem, write_parts
+from trainer.anomaly import Simulation
+from trainer.batches import Batches, epoch_order
+from trainer.settings import PRESETS, SIZES, TrainSettings
+from trainer.state import fresh, pick_precision
+from trainer.textures import procedural
+from trainer.train import Images, best_of, count_steps, make_batches, simulation_of, take_step
+from trainer.validate import Point, validation_set
+from trainer.world import World
+
+CPU = torch.device("cpu")
+ALONE = World(CPU)
+SMALL = ("--input", "32", "--widths", "4/4", "--batch", "4")
+
+
+def settings(**values: object) -> TrainSettings:
+    """Of the smallest networks."""
+    small: dict[str, object] = {
+        "images": "unused", "product": "lid", "products": "unused", "height": 32, "width": 32,
+        "rec_width": 4, "seg_width": 4, "batch": 4, "device": "cpu",
+    }  # fmt: skip
+    return TrainSettings.model_validate(small | values)
+
+
+def batches(good: NDArray[np.uint8], **values: object) -> Batches:
+    simulation = Simulation(procedural)
+    return Batches(torch.from_numpy(good), simulation, 4, 7, **values)  # type: ignore[arg-type]
+
+
+def test_a_batch_belongs_to_its_step_alone(good_frames: NDArray[np.uint8]) -> None:
+    """Whoever makes it, in whatever order: workers cannot matter, and a resumed run goes on."""
+    one, other = batches(good_frames, rotation=20.0), batches(good_frames, rotation=20.0)
+    forwards = [one(step) for step in range(8)]
+    backwards = [other(step) for step in reversed(range(8))][::-1]
+    for a, b in zip(forwards, backwards, strict=True):
+        assert torch.equal(a.good, b.good)
+        assert torch.equal(a.simulated.images, b.simulated.images)
+        assert torch.equal(a.simulated.mask, b.simulated.mask)
+
+
+def test_no_two_steps_or_processes_repeat(good_frames: NDArray[np.uint8]) -> None:
+    made = [
+        batches(good_frames, rank=rank, world=2, stream=stream)(step)
+        for rank in range(2)
+        for step in range(12)
+        for stream in ("training", "statistics")
+    ]
+    masks = [tuple(m.nonzero().flatten().tolist()) for b in made for m in b.simulated.mask]
+    drawn = [mask for mask in masks if mask]
+    assert len(drawn) > 50
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_every_epoch_shows_each_image_once_in_an_order_of_its_own(
+    good_frames: NDArray[np.uint8],
+) -> None:
+    """24 images, two processes of 4: an epoch is three steps."""
+    epochs = []
+    for epoch in range(2):
+        steps = range(3 * epoch, 3 * epoch + 3)
+        chosen = [batches(good_frames, rank=r, world=2).chosen(s) for s in steps for r in range(2)]
+        epochs.append(torch.cat(chosen).tolist())
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(24))
+    assert epochs[0] != epochs[1]
+    assert epoch_order(24, 7, "training", 0).tolist() == epochs[0]
+
+
+def test_the_paper_schedule_drops_at_80_and_90_percent(good_frames: NDArray[np.uint8]) -> None:
+    """Also where the epochs are no multiple of ten."""
+    chosen = settings(**{k: v for k, v in PRESETS["paper"].items() if k in ("schedule", "init")},
+                      steps=17, learning_rate=1e-4)  # fmt: skip
+    state = fresh(chosen, ALONE)
+    rates = []
+    for _ in range(17):
+        rates.append(state.optimizer.param_groups[0]["lr"])
+        state.optimizer.step()
+        state.schedule.step()
+    assert rates == pytest.approx([1e-4] * 13 + [2e-5] * 2 + [4e-6] * 2)
+    weight = state.model.state_dict()["discriminative.encoder_segment.block6.0.weight"]
+    assert weight.std().item() == pytest.approx(0.02, rel=0.1)
+
+
+def test_epochs_and_minutes_become_steps(good_frames: NDArray[np.uint8]) -> None:
+    images = Images(good_frames, good_frames[:4])
+    assert count_steps(settings(epochs=5, batch=5), images, ALONE).steps == 25
+    assert count_steps(settings(epochs=5, batch=5), images, World(CPU, 0, 2)).steps == 5 * 3
+    assert count_steps(settings(steps=9), images, ALONE).steps == 9
+    few = count_steps(settings(minutes=0.02), images, ALONE).steps
+    many = count_steps(settings(minutes=2), images, ALONE).steps
+    assert 1 <= few < many
+
+
+def test_the_named_sizes_are_what_their_help_says() -> None:
+    for size in SIZES.values():
+        with torch.device("meta"):
+            from trainer.model import Draem
+
+            model = Draem(size.rec_width, size.seg_width)
+        count = sum(p.numel() for p in model.parameters()) / 1e6
+        assert f"{count:.1f} M" == size.parameters
+        assert size.milliseconds > 0
+
+
+def test_a_step_under_bfloat16_counts_in_float32(good_frames: NDArray[np.uint8]) -> None:
+    chosen = settings(precision="bfloat16")
+    state = fresh(chosen, ALONE)
+    made = make_batches(chosen, good_frames[:, :32, :32], simulation_of(chosen, CPU), ALONE)
+    losses = take_step(state, made(0), chosen)
+    exact = take_step(fresh(settings(), ALONE), made(0), settings())
+    for rough, loss in zip(losses, exact, strict=True):
+        assert rough.dtype == torch.float32
+        assert rough.item() == pytest.approx(loss.item(), rel=0.05, abs=0.01)
+    assert all(p.dtype == torch.float32 for p in state.model.parameters())
+    assert pick_precision("float16", CPU) == torch.float16
+
+
+def test_the_validation_set_repeats_few_images_with_other_anomalies(
+    good_frames: NDArray[np.uint8],
+) -> None:
+    simulation = Simulation(procedural)
+    first, again = (validation_set(torch.from_numpy(good_frames), simulation, 3) for _ in range(2))
+    assert torch.equal(first.images, again.images)
+    assert len(first.images) == 64
+    anomalous = first.mask.flatten(1).amax(1) > 0
+    assert 20 <= anomalous.sum() <= 32
+
+
+def test_the_best_weights_have_the_highest_pixel_ap_and_of_equals_the_latest() -> None:
+    points = [Point(1, 0.9, 0.5), Point(2, 0.8, 0.7), Point(3, 0.7, 0.7), Point(4, 1, 0.6)]
+    assert best_of(points) is points[2]
+
+
+# The command, in processes of its own.
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    write_parts(tmp_path / "good", 24, seed=5)
+    return tmp_path / "good"
+
+
+def start(cwd: Path, *words: str) -> subprocess.Popen[str]:
+    """`draem train` that leaves a checkpoint at every validation."""
+    command = [sys.executable, "-m", "draem", "train", *words]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=cwd, env=environment, text=True, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    return said
+
+
+def weights(root: Path) -> dict[str, torch.Tensor]:
+    product = load_product(root / "products", "lid")
+    path = root / "runs/lid" / f"{product.model_digest[:12]}.pt"
+    loaded: dict[str, torch.Tensor] = torch.load(path, weights_only=True)
+    return loaded
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    for _ in range(600):
+        if path.exists():
+            return
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.1)
+    raise AssertionError(f"{path} did not appear")
+
+
+def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path: Path) -> None:
+    words = (str(images), "--product", "lid", *SMALL, "--steps", "48", "--validate-every", "6")
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    finish(start(tmp_path / "whole", *words))
+    root = tmp_path / "killed"
+    checkpoint = root / "runs/lid/checkpoint.pt"
+    process = start(root, *words)
+    wait_for(checkpoint, process)
+    for _ in range(2):
+        written = checkpoint.stat().st_mtime_ns
+        while checkpoint.exists() and checkpoint.stat().st_mtime_ns == written:
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 1))  # in steps, a validation or writing, as it comes
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert checkpoint.exists(), "it was killed too late to show anything"
+        process = start(root, "--resume", "--product", "lid")
+    finish(process)
+    whole, resumed = weights(tmp_path / "whole"), weights(root)
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert not checkpoint.exists()
+    curves = [json.loads((p / "products/lid/1/training.json").read_text())["curve"]
+              for p in (tmp_path / "whole", root)]  # fmt: skip
+    assert curves[0] == curves[1]
+    assert [point["step"] for point in curves[0]] == list(range(6, 49, 6))
+
+
+def test_an_unfinished_training_is_neither_lost_nor_mixed_up(images: Path, tmp_path: Path) -> None:
+    words = (str(images), "--product", "lid", *SMALL, "--steps", "2000", "--validate-every", "2")
+    checkpoint = tmp_path / "runs/lid/checkpoint.pt"
+    process = start(tmp_path, *words)
+    wait_for(checkpoint, process)
+    second = draem("train", *words, "--restart", cwd=tmp_path)
+    assert second.returncode == 2
+    assert "another training" in second.stderr
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "draem train --resume --product lid" in said
+    again = draem("train", *words, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+    assert "--restart" in again.stderr
+    mixed = draem("train", "--resume", "--product", "lid", "--steps", "5", cwd=tmp_path)
+    assert mixed.returncode == 2
+    assert "leave out --steps" in mixed.stderr
+    next(iter(images.iterdir())).unlink()
+    changed = draem("train", "--resume", "--product", "lid", cwd=tmp_path)
+    assert changed.returncode == 2
+    assert "not those that the training began with" in changed.stderr
+    checkpoint.write_bytes(b"torn")
+    torn = draem("train", "--resume", "--product", "lid", cwd=tmp_path)
+    assert torn.returncode == 2
+    assert "--restart" in torn.stderr
+    anew = (*words[:3], *SMALL, "--steps", "2", "--restart")
+    assert draem("train", *anew, cwd=tmp_path).returncode == 0
+    assert not checkpoint.exists()
+
+
+def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
+    done = draem("train", "--resume", "--product", "lid", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "leave out --resume" in done.stderr
+
+
+def test_the_preview_is_a_sheet_and_no_training(images: Path, tmp_path: Path) -> None:
+    words = ("--product", "lid", *SMALL, "--preview", "sheet.png")
+    done = draem("train", str(images), *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    import cv2
+
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))
+    assert sheet is not None
+    assert sheet.shape == (8 * 32, 6 * 32, 3)
+    masks = sheet[:, 64:96]
+    assert set(np.unique(masks)) == {0, 255}
+    assert not (tmp_path / "products").exists()
+
+
+def test_tensorboard_has_the_curves(images: Path, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    words = (str(images), "--product", "lid", *SMALL, "--steps", "20", "--validate-every", "10")
+    finish(start(tmp_path, *words))
+    events = EventAccumulator(str(tmp_path / "runs/lid/tensorboard"))
+    events.Reload()
+    assert [e.step for e in events.Scalars("validation/pixel_ap")] == [10, 20]
+    assert [e.step for e in events.Scalars("loss/ssim")] == [1, 10, 20]
+    assert all(math.isfinite(e.value) for e in events.Scalars("loss/focal"))
+
+
+STEP_OF_TWO = """
+import sys, torch
+from tests.trainer.test_training import settings
+from trainer.state import fresh
+from trainer.train import make_batches, simulation_of, take_step
+from trainer.world import join
+import numpy as np
+with join(torch.device("cpu")) as world:
+    chosen = settings(clip=0)
+    good = np.load(sys.argv[1])
+    state = fresh(chosen, world)
+    batch = make_batches(chosen, good, simulation_of(chosen, world.device), world)(3)
+    loss = take_step(state, batch, chosen).total.item()
+    found = {"loss": loss, "model": state.model.state_dict(),
+             "grads": {n: p.grad for n, p in state.model.named_parameters()}}
+    torch.save(found, f"{sys.argv[2]}/{world.rank}.pt")
+"""
+
+
+def torchrun(*words: str, cwd: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
+               "--nproc-per-node", "2", *words]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=180
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_processes_make_the_step_of_two_half_batches(
+    good_frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    small = np.ascontiguousarray(good_frames[:, :32, :32])
+    np.save(tmp_path / "good.npy", small)
+    (tmp_path / "step.py").write_text(STEP_OF_TWO)
+    torchrun("step.py", "good.npy", str(tmp_path), cwd=tmp_path)
+    found = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+
+    chosen = settings(clip=0)
+    gradients, statistics = [], []
+    for rank in range(2):
+        state = fresh(chosen, ALONE)
+        halves = make_batches(chosen, small, simulation_of(chosen, CPU), World(CPU, rank, 2))
+        loss = take_step(state, halves(3), chosen).total.item()
+        assert loss == pytest.approx(found[rank]["loss"], rel=1e-5)
+        gradients.append({n: p.grad for n, p in state.model.named_parameters()})
+        statistics.append(dict(state.model.named_buffers()))
+    assert found[0]["loss"] != found[1]["loss"], "each process has its own half"
+    for name, first in gradients[0].items():
+        second = gradients[1][name]
+        assert first is not None
+        assert second is not None
+        mean = (first + second) / 2
+        for one in found:
+            torch.testing.assert_close(one["grads"][name], mean, rtol=1e-4, atol=1e-7)
+    for name, buffer in statistics[0].items():
+        torch.testing.assert_close(found[0]["model"][name], buffer, rtol=1e-5, atol=1e-7)
+
+
+def test_torchrun_trains_one_product(images: Path, tmp_path: Path) -> None:
+    words = (str(images), "--product", "lid", *SMALL, "--steps", "6", "--validate-every", "3")
+    torchrun("-m", "trainer", *words, cwd=tmp_path)
+    product = load_product(tmp_path / "products", "lid")
+    assert product.version == "1"
+    assert product.manifest.origin["processes"] == 2
+    assert not (tmp_path / "runs/lid/checkpoint.pt").exists()

@@ -1,0 +1,81 @@
+"""Batches for training: each is a function of seed, stream, step and rank, and of nothing else.
+
+So the same seed gives the same batches on one device whoever makes them and in whatever order, a
+resumed training goes on with the ones it would have had, and no two steps or processes share their
+random numbers. The images lie on the training device as uint8: there is nothing to wait for.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from trainer.anomaly import Simulated, Simulation
+from trainer.perlin import turn, uniform
+
+
+class Batch(NamedTuple):
+    """Good images [N, 3, H, W] in 0..1, channels last, and the same with anomalies."""
+
+    good: Tensor
+    simulated: Simulated
+
+
+def generator_for(device: torch.device, *names: object) -> Generator:
+    """Random numbers that belong to `names`: other names, other numbers."""
+    mixed = hashlib.sha256(":".join(map(str, names)).encode()).digest()
+    return Generator(device).manual_seed(int.from_bytes(mixed[:7], "big"))
+
+
+@lru_cache(maxsize=4)
+def epoch_order(count: int, seed: int, stream: str, epoch: int) -> Tensor:
+    """The images' order in one epoch: every image once, before any comes again."""
+    order = generator_for(torch.device("cpu"), seed, stream, "epoch", epoch)
+    return torch.randperm(count, generator=order)
+
+
+def to_tensor(images: NDArray[np.uint8] | Tensor, device: torch.device) -> Tensor:
+    """uint8 [N, H, W, 3] to float [N, 3, H, W] in 0..1 on `device`, channels last."""
+    return torch.as_tensor(images).to(device).permute(0, 3, 1, 2).float().div(255)
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Step `n` of `stream`, for the process `rank` of `world`: `batches(n)`.
+
+    `images` are good, uint8 [N, H, W, 3] on the training device; each is turned by up to
+    +-`rotation` degrees.
+    """
+
+    images: Tensor
+    simulation: Simulation
+    batch: int
+    seed: int
+    rotation: float = 0
+    stream: str = "training"
+    rank: int = 0
+    world: int = 1
+
+    def __call__(self, step: int) -> Batch:
+        device = self.images.device
+        generator = generator_for(device, self.seed, self.stream, step, self.rank)
+        good = to_tensor(self.images[self.chosen(step).to(device)], device)
+        if self.rotation:
+            degrees = uniform(self.batch, -self.rotation, self.rotation, generator)
+            good = turn(good, degrees * math.pi / 180)
+        good = good.contiguous(memory_format=torch.channels_last)
+        return Batch(good, self.simulation(good, generator))
+
+    def chosen(self, step: int) -> Tensor:
+        """Which images: the processes of a step share out the epoch's order between them."""
+        count = len(self.images)
+        first = (step * self.world + self.rank) * self.batch
+        places = [divmod(first + i, count) for i in range(self.batch)]
+        picked = [epoch_order(count, self.seed, self.stream, e)[place] for e, place in places]
+        return torch.stack(picked)

@@ -1,0 +1,100 @@
+"""The page behind an evaluation's figures: plots, the worst misses, the false alarms."""
+
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.files import write_whole
+from edge.images import read_image
+from edge.product import Product
+from trainer import plots
+from trainer.evaluate import Judged, Metrics
+from trainer.metrics import SIDE
+
+TEMPLATE = Path(__file__).with_name("evaluation.html")
+SHOWN = 8
+
+
+def write_report(path: Path, product: Product, judged: Sequence[Judged], metrics: Metrics) -> None:
+    """One file, pictures and plots inside."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    bad = sorted((j for j in judged if j.defect is not None), key=lambda j: j.score)
+    good = sorted((j for j in judged if j.defect is None), key=lambda j: -j.score)
+    training = _training(product)
+    page = template.render(
+        product=product,
+        metrics=metrics,
+        plots=_plots(judged, metrics),
+        training=plots.curve(training) if training else None,
+        groups=[
+            ("Worst misses", "defective images with the lowest scores", _rows(product, bad)),
+            ("False alarms", "good images with the highest scores", _rows(product, good)),
+        ],
+    )
+    write_whole(path, page.encode())
+
+
+def _training(product: Product) -> list[dict[str, float]]:
+    """The validations behind the product's weights; empty where they were imported."""
+    path = product.path / "training.json"
+    if not path.is_file():
+        return []
+    curve: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))["curve"]
+    return curve
+
+
+def _plots(judged: Sequence[Judged], metrics: Metrics) -> list[tuple[str, str]]:
+    scores: dict[str, list[float]] = {}
+    for one in sorted(judged, key=lambda j: j.defect or ""):
+        scores.setdefault(one.defect or "good", []).append(one.score)
+    labels = np.array([j.defect is not None for j in judged])
+    threshold = metrics.calibrated.threshold if metrics.calibrated else None
+    made = [
+        ("Scores", plots.histogram(scores, threshold)),
+        ("ROC of the images", plots.roc(labels, np.array([j.score for j in judged]))),
+    ]
+    if metrics.pixels is not None:
+        known = [(j.truth, j.heatmap) for j in judged if j.truth is not None]
+        truth, heat = np.stack([t for t, _ in known]), np.stack([h for _, h in known])
+        made.append(("Precision and recall of the pixels", plots.precision_recall(truth, heat)))
+    return made
+
+
+def _rows(product: Product, judged: Sequence[Judged]) -> list[dict[str, object]]:
+    return [
+        {
+            "name": f"{j.defect or 'good'}/{j.path.name}",
+            "score": j.score,
+            "uri": _picture(product, j),
+        }
+        for j in judged[:SHOWN]
+    ]
+
+
+def _picture(product: Product, one: Judged) -> str:
+    """The part that the product looks at, its heatmap, and the truth's outline on both."""
+    image = read_image(one.path)
+    x, y, width, height = product.fit(image)[1].crop
+    seen = cv2.resize(image[y : y + height, x : x + width], (SIDE, SIDE))
+    shades = (one.heatmap.clip(0, 1) * 255).astype(np.uint8)
+    heat = cv2.applyColorMap(shades, cv2.COLORMAP_INFERNO)
+    if one.truth is not None:
+        outlines, _ = cv2.findContours(
+            one.truth.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        for picture in (seen, heat):
+            cv2.drawContours(picture, outlines, -1, (0, 255, 0), 1)
+    return data_uri(np.hstack([seen, heat]).astype(np.uint8))
+
+
+def data_uri(picture: NDArray[np.uint8]) -> str:
+    """A JPEG as the source of an <img>."""
+    jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()

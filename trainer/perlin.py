@@ -1,0 +1,66 @@
+"""Perlin noise of any size in batches, as products of matrices.
+
+On an axis-parallel grid the noise is separable: with the gradients (gy, gx) of the lattice and, for
+each row and column of pixels, the faded weight and the offset of each lattice line,
+`noise = (w*d)y . gy . wx' + wy . gx . (w*d)x'`. Two small products replace a gather for each pixel;
+the result is then turned by sampling.
+"""
+
+import math
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import grid_sample
+
+MAX_EXPONENT = 5  # scales of 1 to 32 cells an image, as in the authors' code
+LINES = 2**MAX_EXPONENT + 2
+
+
+def uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
+    """`count` numbers in low..high on the generator's device, shaped to broadcast over images."""
+    drawn = torch.rand(count, 1, 1, 1, generator=generator, device=generator.device)
+    return low + (high - low) * drawn
+
+
+def perlin(count: int, height: int, width: int, generator: Generator) -> Tensor:
+    """One octave of Perlin noise [count, height, width] in about -1..1, turned by a random angle.
+
+    Scales are 2^0 .. 2^5 cells per image and axis.
+    """
+    device = generator.device
+    scales = (2, count, 1)
+    exponents = torch.randint(0, MAX_EXPONENT + 1, scales, generator=generator, device=device)
+    cells, shift = 2**exponents, torch.rand(scales, generator=generator, device=device)
+    turns = torch.rand(count, LINES, LINES, generator=generator, device=device) * 2 * math.pi
+    rows, row_slopes = _lattice(height, cells[0], shift[0])
+    columns, column_slopes = _lattice(width, cells[1], shift[1])
+    noise = row_slopes @ turns.sin() @ columns.mT + rows @ turns.cos() @ column_slopes.mT
+    angle = uniform(count, -math.pi / 2, math.pi / 2, generator)
+    return turn(noise[:, None], angle)[:, 0] * math.sqrt(2)
+
+
+def _lattice(size: int, cells: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """Of every lattice line at every pixel of an axis: its weight, and weight times distance.
+
+    Both [count, size, LINES]; the weight is Perlin's quintic fade, 1 on the line, 0 a cell away.
+    """
+    position = (torch.arange(size, device=cells.device) + 0.5) / size * cells + shift
+    distance = position[..., None] - torch.arange(LINES, device=cells.device)
+    t = distance.abs().clamp(max=1)
+    weight = 1 - t * t * t * (t * (t * 6 - 15) + 10)
+    return weight, weight * distance
+
+
+def turn(images: Tensor, angle: Tensor) -> Tensor:
+    """Images [N, C, H, W] turned about their centres by `angle` [N, 1, 1, 1] in radians.
+
+    What comes from beyond the border is mirrored.
+    """
+    count, _, height, width = images.shape
+    y = torch.linspace(1 - height, height - 1, height, device=images.device)[:, None]
+    x = torch.linspace(1 - width, width - 1, width, device=images.device)
+    cos, sin = angle[:, 0].cos(), angle[:, 0].sin()
+    grid = images.new_empty(count, height, width, 2)
+    torch.sub(x * (cos / width), y * (sin / width), out=grid[..., 0])
+    torch.add(x * (sin / height), y * (cos / height), out=grid[..., 1])
+    return grid_sample(images, grid, padding_mode="reflection", align_corners=False)

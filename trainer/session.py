@@ -1,0 +1,124 @@
+"""One training from images to product: locked, resumable, the same for one process or several."""
+
+import logging
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from edge.product import Product
+from trainer import checkpoint
+from trainer.checkpoint import TrainingError
+from trainer.data import Sources, load_sources
+from trainer.save import Trained, save_product
+from trainer.settings import TrainSettings
+from trainer.train import Images, Outcome, count_steps, texture_source, train
+from trainer.world import World, join, pick_device
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the command line asks for: fresh settings, or None to resume those of the checkpoint."""
+
+    product: str
+    products: Path
+    runs: Path
+    settings: TrainSettings | None
+    restart: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the training keeps its checkpoint and its curves."""
+        return self.runs / self.product
+
+    @property
+    def resume_command(self) -> str:
+        runs = "" if self.runs == Path("runs") else f" --runs {self.runs}"
+        return f"draem train --resume --product {self.product}{runs}"
+
+
+def session(order: Order) -> Product | None:
+    """Train and write the product; None in a process that does not lead.
+
+    Raises TrainingError where an unfinished training is in the way, or the images have changed.
+    """
+    settings, seen, saved = order.settings, "", None
+    if settings is None:
+        settings, seen, saved = checkpoint.load(order.folder)
+    elif checkpoint.exists(order.folder) and not order.restart:
+        raise TrainingError(
+            f"an unfinished training of {order.product} is in {order.folder}: go on with "
+            f"'{order.resume_command}', or throw it away with --restart"
+        )
+    with join(pick_device(settings.device)) as world:
+        if not world.leads:
+            logging.getLogger().setLevel(logging.WARNING)
+        with checkpoint.alone(order.folder) if world.leads else nullcontext():
+            sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
+            if saved is not None and sources.digest != seen:
+                raise TrainingError(
+                    f"the images in {settings.images} are not those that the training began with: "
+                    "restore them, or start again with --restart"
+                )
+            return _train(order, settings, sources, saved, world)
+
+
+def _train(
+    order: Order,
+    settings: TrainSettings,
+    sources: Sources,
+    saved: dict[str, object] | None,
+    world: World,
+) -> Product | None:
+    counts = [len(sources.part(split)) for split in ("train", "validation", "calibration")]
+    log.info("%d images to train on, %d to validate, %d set aside for calibration", *counts)
+    images = Images(sources.part("train"), sources.part("validation"), sources.digest)
+    if saved is None:
+        checkpoint.discard(order.folder)
+        settings = count_steps(settings, images, world)
+    log.info(
+        "%d steps of %d images, widths %d/%d, %dx%d, on %s",
+        *(settings.steps, settings.batch * world.size, settings.rec_width, settings.seg_width),
+        *(settings.height, settings.width, world.device),
+    )
+    try:
+        done = train(settings, images, world, folder=order.folder, saved=saved)
+    except KeyboardInterrupt:
+        log.info("go on with '%s'", order.resume_command)
+        raise
+    if not world.leads:
+        return None
+    product = _save(order, settings, sources, done, world)
+    checkpoint.discard(order.folder)
+    return product
+
+
+def _save(
+    order: Order, settings: TrainSettings, sources: Sources, done: Outcome, world: World
+) -> Product:
+    """The product's new version, with how its weights came about."""
+    best = done.best
+    log.info(
+        "the weights of step %d are the best on simulated anomalies: "
+        "image AUROC %.4f, pixel AP %.4f",
+        *(best.step, best.image_auroc, best.pixel_ap),
+    )
+    record = settings.model_dump(mode="json", exclude={"crop"}) | {
+        "seconds": round(done.seconds, 1),
+        "processes": world.size,
+        "best_step": best.step,
+    }
+    trained = Trained(
+        model=done.model,
+        fit=settings.fit,
+        good=sources.part("validation"),
+        textures=texture_source(settings.textures, torch.device("cpu")),
+        seed=settings.seed,
+        sources=sources.record(),
+        origin=record,
+        curve=[asdict(point) for point in done.curve],
+    )
+    return save_product(trained, order.products, order.product, order.runs)

@@ -1,0 +1,88 @@
+"""How good the networks are so far: simulated anomalies over held-out good images."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import Tensor, nn
+
+from trainer.anomaly import Simulated, Simulation
+from trainer.batches import Batches, generator_for, to_tensor
+from trainer.model import Draem, heatmap_and_score
+
+FEWEST, MOST = 64, 128
+STATISTICS_BATCHES = 40
+AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Point:
+    """One validation: image AUROC and pixel AP after so many steps, at the network's own size."""
+
+    step: int
+    image_auroc: float
+    pixel_ap: float
+
+
+def validation_set(images: Tensor, simulation: Simulation, seed: int) -> Simulated:
+    """The held-out images [N, H, W, 3], uint8, half of them with anomalies: the same at every call.
+
+    Few images come several times, each time with another anomaly.
+    """
+    count = min(max(len(images), FEWEST), MOST)
+    generator = generator_for(images.device, seed, "validation")
+    good = to_tensor(images[torch.arange(count, device=images.device) % len(images)], images.device)
+    return simulation(good, generator)
+
+
+def validate(model: Draem, held: Simulated, step: int) -> Point:
+    """Judge the validation set with networks in eval."""
+    heatmaps, scores = infer_all(model, held.images)
+    anomalous = held.mask.flatten(1).amax(1).cpu().numpy() > 0
+    truth = held.mask.cpu().numpy().ravel() > 0
+    return Point(
+        step=step,
+        image_auroc=float(roc_auc_score(anomalous, scores.numpy())),
+        pixel_ap=float(average_precision_score(truth, heatmaps.numpy().ravel())),
+    )
+
+
+def infer_all(model: Draem, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Heatmaps [N, H, W] and scores [N] on the CPU, some images at a time."""
+    heatmaps, scores = [], []
+    with torch.inference_mode():
+        for part in torch.split(images, AT_ONCE):
+            heatmap, score = heatmap_and_score(model(part).logits)
+            heatmaps.append(heatmap.cpu())
+            scores.append(score.cpu())
+    return torch.cat(heatmaps), torch.cat(scores)
+
+
+def recompute_statistics(model: nn.Module, draw: Callable[[int], Tensor]) -> None:
+    """BatchNorm's means and variances for averaged weights, over fresh batches; then eval.
+
+    The running ones belong to weights that are gone.
+    """
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over all batches
+    model.train()
+    with torch.no_grad():
+        for step in range(STATISTICS_BATCHES):
+            model(draw(step))
+    model.eval()
+
+
+def statistics_batches(batches: Batches) -> Callable[[int], Tensor]:
+    """Batches as the training has them, of a stream of their own: the same at every validation."""
+    own = Batches(
+        batches.images,
+        batches.simulation,
+        batches.batch,
+        batches.seed,
+        batches.rotation,
+        stream="statistics",
+    )
+    return lambda step: own(step).simulated.images
