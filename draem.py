@@ -32,7 +32,11 @@ COMMANDS = {
     "run": ("edge.commands.run", "judge frames of a camera and publish events"),
     "watch": ("edge.commands.watch", "show the events of a running line"),
     "inspect": ("edge.commands.inspect", "judge image files without a camera"),
-    "evaluate": ("trainer.commands.evaluate", "image AUROC and pixel AP on labelled images"),
+    "evaluate": (
+        "trainer.commands.evaluate",
+        "how well it does on labelled images, and why",
+    ),
+    "ablate": ("trainer.commands.ablate", "the paper's ablation on your images"),
     "bench": ("trainer.commands.bench", "milliseconds of each stage, and of torch eager beside it"),
     "doctor": ("edge.commands.doctor", "what this machine has"),
 }

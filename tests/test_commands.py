@@ -113,7 +113,7 @@ def test_mistakes_are_one_line_that_names_the_mend(calibrated: Plant, tmp_path: 
 def test_a_mistyped_command_or_option_is_one_line(tmp_path: Path) -> None:
     refused(draem("trian", cwd=tmp_path), "train", "draem --help")
     refused(draem("build", "--prodcut", "lid", cwd=tmp_path), "--prodcut", "draem build --help")
-    refused(draem("train", "x", "--size", "100", cwd=tmp_path), "multiples of 32")
+    refused(draem("train", "x", "--input", "100", cwd=tmp_path), "multiples of 32")
 
 
 def test_bench_times_every_stage_and_torch_beside_the_engine(plant: Plant) -> None:
@@ -217,7 +217,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     [
         ("watch",),
         ("collect", "--source", "line://moulded?rate=50", "--to", "good", "--frames", "100000"),
-        ("train", "images", "--product", "cap", "--size", "64"),
+        ("train", "images", "--product", "cap", "--input", "64"),
         (
             "run",
             "--product",

@@ -46,7 +46,8 @@ def jitter_colours(textures: Tensor, generator: Generator) -> Tensor:
 class Simulation:
     """How anomalies are made. `good_share` of the images stay as they are.
 
-    The defaults are the paper's where it is better than its code: opacity from 0.1 to 1.
+    The defaults are the paper's where it is better than its code: opacity from 0.1 to 1. For gray
+    images the textures must be `gray` too: a network would learn that colour is the defect.
     """
 
     textures: TextureSource
@@ -54,6 +55,7 @@ class Simulation:
     opacity: tuple[float, float] = (0.1, 1.0)
     good_share: float = 0.5
     jitter: bool = True
+    gray: bool = False
 
     def __call__(self, images: Tensor, generator: Generator) -> Simulated:
         """Blend textures into the first of the good images [N, 3, H, W] (0..1); the rest stay."""
@@ -67,6 +69,7 @@ class Simulation:
         mask[:changed] = self.masks(*size)
         pasted = self.textures(*size)
         pasted = jitter_colours(pasted, generator) if self.jitter else pasted
+        pasted = pasted.mean(dim=1, keepdim=True) if self.gray else pasted
         opacity = uniform(changed, *self.opacity, generator) * mask[:changed, None]
         made = images.clone()
         made[:changed] = torch.lerp(images[:changed], pasted, opacity)

@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from edge.errors import ImageError
 from edge.files import digest
 from edge.frame import Fit
 from edge.images import read_images
+from edge.progress import track
 from trainer.layout import good_images
 
 Split = Literal["train", "validation", "calibration"]
@@ -77,7 +77,7 @@ def load_sources(folder: Path, fit: Fit, seed: int, bit_depth: int | None = None
     paths: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []
     reading = read_images(*found, bit_depth=bit_depth)
-    for path, image in track(reading, "reading images", total=len(found), transient=True):
+    for path, image in track(reading, "reading images", total=len(found)):
         try:
             fitted.append(fit(image)[0])
         except ValueError as error:

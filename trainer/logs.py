@@ -16,6 +16,7 @@ from rich.progress import (
 )
 from torch.utils.tensorboard import SummaryWriter
 
+from edge.progress import console
 from trainer.loss import Losses
 from trainer.settings import TrainSettings
 from trainer.state import State
@@ -94,7 +95,7 @@ def logs(
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, disable=quiet) as bar:
+    with Progress(*columns, disable=quiet, console=console()) as bar:
         made = Logs(bar, settings, state, None if quiet else folder)
         try:
             yield made

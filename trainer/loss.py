@@ -31,7 +31,12 @@ def _blur(images: Tensor) -> Tensor:
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Mean structural similarity of images [N, C, H, W] in 0..1 (Wang et al. 2004, window 11).
+    """Mean structural similarity of images [N, C, H, W] in 0..1 (Wang et al. 2004, window 11)."""
+    return ssim_map(a, b).mean()
+
+
+def ssim_map(a: Tensor, b: Tensor) -> Tensor:
+    """Structural similarity at each place where the window fits [N, C, H - 10, W - 10].
 
     Always in float32: under mixed precision its differences of squares lose all meaning.
     """
@@ -43,7 +48,7 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
         cov = _blur(a * b) - mean_a * mean_b
         luminance = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
         structure = (2 * cov + C2) / (var_a + var_b + C2)
-        return (luminance * structure).mean()
+        return luminance * structure
 
 
 def focal(logits: Tensor, mask: Tensor, gamma: float = 2.0, smooth: float = 1e-5) -> Tensor:

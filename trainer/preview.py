@@ -6,17 +6,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.settings import TrainSettings
-from trainer.train import make_batches, simulation_of
+from trainer.train import Images, make_batches, simulation_of
 from trainer.world import World
 
 ROWS = 8
 
 
-def sheet(settings: TrainSettings, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def sheet(settings: TrainSettings, images: Images) -> NDArray[np.uint8]:
     """BGR picture of good images, the same with anomalies and their masks, two triples a row."""
     world = World(torch.device("cpu"))
     whole = settings.model_copy(update={"batch": 2 * ROWS, "good_share": 0.25})
-    batch = make_batches(whole, images, simulation_of(whole, world.device), world)(0)
+    simulation = simulation_of(whole, images, world.device)
+    batch = make_batches(whole, images.train, simulation, world)(0)
     masks = batch.simulated.mask[:, None].expand(-1, 3, -1, -1)
     triples = torch.cat((batch.good, batch.simulated.images, masks), dim=3)
     rows = [torch.cat((triples[i], triples[i + ROWS]), dim=2) for i in range(ROWS)]

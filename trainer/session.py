@@ -56,13 +56,13 @@ def session(order: Order) -> Product | None:
     with join(pick_device(settings.device)) as world:
         if not world.leads:
             logging.getLogger().setLevel(logging.WARNING)
+        sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
+        if saved is not None and sources.digest != seen:
+            raise TrainingError(
+                f"the images in {settings.images} are not those that the training began with: "
+                "restore them, or start again with --restart"
+            )
         with checkpoint.alone(order.folder) if world.leads else nullcontext():
-            sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
-            if saved is not None and sources.digest != seen:
-                raise TrainingError(
-                    f"the images in {settings.images} are not those that the training began with: "
-                    "restore them, or start again with --restart"
-                )
             return _train(order, settings, sources, saved, world)
 
 

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,13 @@ class Images:
     validation: NDArray[np.uint8]
     digest: str = ""
 
+    @property
+    def gray(self) -> bool:
+        """Whether no image has any colour."""
+        return all(
+            bool((i[..., :1] == i).all()) for part in (self.train, self.validation) for i in part
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -65,10 +73,10 @@ def texture_source(folder: Path | None, device: torch.device) -> TextureSource:
     return procedural if folder is None else pictures(folder, device)
 
 
-def simulation_of(settings: TrainSettings, device: torch.device) -> Simulation:
-    """How the settings make anomalies."""
+def simulation_of(settings: TrainSettings, images: Images, device: torch.device) -> Simulation:
+    """How the settings make anomalies for such images."""
     textures = texture_source(settings.textures, device)
-    return Simulation(textures, good_share=settings.good_share)
+    return Simulation(textures, good_share=settings.good_share, gray=images.gray)
 
 
 def make_batches(
@@ -100,7 +108,7 @@ def train(
 
     Raises TrainingError where the loss stops being a number.
     """
-    usual = simulation_of(settings, world.device)
+    usual = simulation_of(settings, images, world.device)
     batches = make_batches(settings, images.train, simulation or usual, world)
     held = validation_set(
         torch.from_numpy(images.validation).to(world.device), usual, settings.seed
@@ -181,20 +189,30 @@ def count_steps(settings: TrainSettings, images: Images, world: World) -> TrainS
         each = math.ceil(len(images.train) / (settings.batch * world.size))
         return settings.model_copy(update={"steps": settings.epochs * each})
     if settings.minutes:
-        seconds = settings.minutes * 60 * (1 - VALIDATION_SHARE)
-        steps = max(1, int(seconds / time_step(settings, images, world)))
+        steps = steps_in(settings.minutes, time_step(settings, images, world))
         return settings.model_copy(update={"steps": world.agree(steps)})
     return settings
 
 
-def time_step(settings: TrainSettings, images: Images, world: World) -> float:
-    """Seconds of a step, the median of a few on networks that are thrown away."""
+def steps_in(minutes: float, step_seconds: float) -> int:
+    """How many steps fit, with time left for the validations."""
+    return max(1, int(minutes * 60 * (1 - VALIDATION_SHARE) / step_seconds))
+
+
+def time_step(
+    settings: TrainSettings,
+    images: Images,
+    world: World,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Seconds of a step by `clock`, the median of a few on networks that are thrown away."""
     state = fresh(settings, world)
-    batches = make_batches(settings, images.train, simulation_of(settings, world.device), world)
+    simulation = simulation_of(settings, images, world.device)
+    batches = make_batches(settings, images.train, simulation, world)
     times = []
     for step in range(UNTIMED_STEPS + TIMED_STEPS):
-        start = time.perf_counter()
+        start = clock()
         loss: Tensor = take_step(state, batches(step), settings).total
         loss.item()
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return float(np.median(times[UNTIMED_STEPS:]))

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from calibration.frames import held_out, unseen
 from calibration.threshold import calibrate
@@ -30,6 +29,7 @@ from edge.product import (
     new_version,
     set_current,
 )
+from edge.progress import track
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def main(options: argparse.Namespace) -> int:
     fitted = _fitted(product, paths, settings.bit_depth)
     scores, heatmaps = [], []
     with openvino.load(product) as engine:
-        for frame in track(fitted, "judging good frames", transient=True):
+        for frame in track(fitted, "judging good frames"):
             score, heatmap = engine.infer(frame[None])
             scores.append(float(score[0]))
             heatmaps.append(heatmap[0])

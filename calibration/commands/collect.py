@@ -5,14 +5,13 @@ import logging
 import re
 from pathlib import Path
 
-from rich.progress import track
-
 from edge.arguments import add_settings, settings_of
 from edge.camera import Camera, EndOfStream
 from edge.camera.open import open_camera
 from edge.errors import CameraError
 from edge.event import Code
 from edge.images import write_png
+from edge.progress import track
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
 def collect(camera: Camera, folder: Path, count: int, first: int) -> int:
     """Save up to `count` frames as frame_<number>.png, from number `first` on; how many it were."""
     saved = 0
-    for _ in track(range(count), "collecting", transient=True):
+    for _ in track(range(count), "collecting"):
         try:
             frame = camera.read()
         except EndOfStream:

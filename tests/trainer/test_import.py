@@ -63,7 +63,7 @@ def test_an_imported_pair_gives_the_authors_scores(
     anomalous: list[np.ndarray],
     tmp_path: Path,
 ) -> None:
-    done = draem("import", *map(str, pair), "--product", "lid", "--size", "64", cwd=tmp_path)
+    done = draem("import", *map(str, pair), "--product", "lid", "--input", "64", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert draem("build", "--product", "lid", cwd=tmp_path).returncode == 0
     product = load_product(tmp_path / "products", "lid")

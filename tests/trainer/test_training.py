@@ -83,6 +83,16 @@ def test_every_epoch_shows_each_image_once_in_an_order_of_its_own(
     assert epoch_order(24, 7, "training", 0).tolist() == epochs[0]
 
 
+def test_gray_images_get_gray_anomalies(good_frames: NDArray[np.uint8]) -> None:
+    """Or colour alone would be the defect."""
+    gray = np.repeat(good_frames[..., :1], 3, axis=3)
+    for pool, coloured in ((gray, False), (good_frames, True)):
+        images = Images(pool, pool[:4])
+        made = make_batches(settings(batch=16), pool, simulation_of(settings(), images, CPU), ALONE)
+        changed = made(0).simulated.images
+        assert bool((changed[:, :1] != changed).any()) is coloured
+
+
 def test_the_paper_schedule_drops_at_80_and_90_percent(good_frames: NDArray[np.uint8]) -> None:
     """Also where the epochs are no multiple of ten."""
     chosen = settings(**{k: v for k, v in PRESETS["paper"].items() if k in ("schedule", "init")},
@@ -122,7 +132,7 @@ def test_the_named_sizes_are_what_their_help_says() -> None:
 def test_a_step_under_bfloat16_counts_in_float32(good_frames: NDArray[np.uint8]) -> None:
     chosen = settings(precision="bfloat16")
     state = fresh(chosen, ALONE)
-    made = make_batches(chosen, good_frames[:, :32, :32], simulation_of(chosen, CPU), ALONE)
+    made = make_batches(chosen, good_frames[:, :32, :32], Simulation(procedural), ALONE)
     losses = take_step(state, made(0), chosen)
     exact = take_step(fresh(settings(), ALONE), made(0), settings())
     for rough, loss in zip(losses, exact, strict=True):
@@ -284,14 +294,16 @@ STEP_OF_TWO = """
 import sys, torch
 from tests.trainer.test_training import settings
 from trainer.state import fresh
-from trainer.train import make_batches, simulation_of, take_step
+from trainer.anomaly import Simulation
+from trainer.textures import procedural
+from trainer.train import make_batches, take_step
 from trainer.world import join
 import numpy as np
 with join(torch.device("cpu")) as world:
     chosen = settings(clip=0)
     good = np.load(sys.argv[1])
     state = fresh(chosen, world)
-    batch = make_batches(chosen, good, simulation_of(chosen, world.device), world)(3)
+    batch = make_batches(chosen, good, Simulation(procedural), world)(3)
     loss = take_step(state, batch, chosen).total.item()
     found = {"loss": loss, "model": state.model.state_dict(),
              "grads": {n: p.grad for n, p in state.model.named_parameters()}}
@@ -323,7 +335,7 @@ def test_two_processes_make_the_step_of_two_half_batches(
     gradients, statistics = [], []
     for rank in range(2):
         state = fresh(chosen, ALONE)
-        halves = make_batches(chosen, small, simulation_of(chosen, CPU), World(CPU, rank, 2))
+        halves = make_batches(chosen, small, Simulation(procedural), World(CPU, rank, 2))
         loss = take_step(state, halves(3), chosen).total.item()
         assert loss == pytest.approx(found[rank]["loss"], rel=1e-5)
         gradients.append({n: p.grad for n, p in state.model.named_parameters()})

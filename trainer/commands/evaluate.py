@@ -26,10 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from rich.progress import track
-
     from edge.engine import openvino
     from edge.product import load_product
+    from edge.progress import track
     from trainer.evaluate import judge_all, measure
     from trainer.evaluation_report import write_report
     from trainer.layout import count_samples, samples
@@ -40,9 +39,7 @@ def main(options: argparse.Namespace) -> int:
     total = count_samples(options.images)
     with openvino.load(product) as engine:
         labelled = samples(options.images, settings.bit_depth)
-        judged = judge_all(
-            product.fit, engine, track(labelled, "judging", total=total, transient=True)
-        )
+        judged = judge_all(product.fit, engine, track(labelled, "judging", total=total))
     metrics = measure(judged, threshold)
     if options.report:
         write_report(options.report, product, judged, metrics)

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("rec", type=Path, metavar="REC.pckl", help="the reconstructive network")
     parser.add_argument("seg", type=Path, metavar="SEG.pckl", help="the discriminative network")
     parser.add_argument(
-        "--size", type=parse_size, default=(256, 256), metavar="HxW", help="default 256"
+        "--input", type=parse_size, default=(256, 256), metavar="HxW", help="default 256"
     )
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept"
@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     name = product_name(settings)
     model = load_pair(options.rec, options.seg)
-    height, width = options.size
+    height, width = options.input
     # No images came along: textures, which reach every layer, stand in for good frames.
     made = procedural(8, height, width, torch.Generator().manual_seed(0))
     good = (made * 255).byte().permute(0, 2, 3, 1).contiguous().numpy()

@@ -33,14 +33,20 @@ NUMBERS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options; a setting that is not given is left to the preset, so it has no default here."""
-    default = {name: field.default for name, field in TrainSettings.model_fields.items()}
     add = parser.add_argument
     add("images", type=Path, nargs="?", metavar="DIR", help="good images")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on with an interrupted training")
     again.add_argument("--restart", action="store_true", help="throw an interrupted one away")
     add("--preview", type=Path, metavar="PNG", help="only show what the network would see")
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept")
+    add_training(parser)
+    add_settings(parser, "product", "products", "bit_depth")
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """The options of a training; one that is not given is left to the preset."""
+    default = {name: field.default for name, field in TrainSettings.model_fields.items()}
     group = parser.add_argument_group("settings of the training")
     group.argument_default = argparse.SUPPRESS
     add = group.add_argument
@@ -58,10 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--compile", action="store_true", help="use torch.compile (minutes at the start)")
     add("--sync-batchnorm", action="store_true", help="one BatchNorm for all GPUs")
     add("--device", choices=["auto", "cpu", "cuda"], help="where to train (default auto)")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept"
-    )
-    add_settings(parser, "product", "products", "bit_depth")
+
+
+def given_settings(options: argparse.Namespace) -> dict[str, object]:
+    """What was said on the command line."""
+    return {k: v for k, v in vars(options).items() if k in GIVEN and v is not None}
 
 
 def _flag(name: str) -> str:
@@ -82,7 +89,7 @@ def _widths(text: str) -> tuple[int, int]:
 def main(options: argparse.Namespace) -> int:
     station = settings_of(options)
     name = product_name(station)
-    given = {k: v for k, v in vars(options).items() if k in GIVEN and v is not None}
+    given = given_settings(options)
     if options.resume:
         if given:
             raise SettingsError(
@@ -139,9 +146,11 @@ def preview(settings: TrainSettings, path: Path) -> int:
     from edge.images import write_png
     from trainer.data import load_sources
     from trainer.preview import sheet
+    from trainer.train import Images
 
     sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
-    write_png(path, sheet(settings, sources.part("train")))
+    images = Images(sources.part("train"), sources.part("validation"))
+    write_png(path, sheet(settings, images))
     log.info("%s shows good images, the same with anomalies, and the masks", path)
     return 0
 

@@ -1,0 +1,91 @@
+"""The paper's variants: each does what its name says, and an interrupted ablation goes on."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Generator
+
+from tests.conftest import draem, write_parts
+from trainer.ablate import VARIANTS, DiscriminativeAlone, ReconstructiveAlone, rectangle_masks
+from trainer.anomaly import Simulation
+from trainer.model import heatmap_and_score
+from trainer.textures import procedural
+
+
+def test_rectangles_are_rectangles() -> None:
+    masks = rectangle_masks(200, 64, 48, Generator().manual_seed(0))
+    assert ((masks == 0) | (masks == 1)).all()
+    coverage = masks.mean(dim=(1, 2))
+    assert 0.02 < coverage.mean() < 0.3
+    single = masks[(masks.amax(2).sum(1) * masks.amax(1).sum(1)) == masks.sum((1, 2))]
+    assert len(single) > 10, "images with one rectangle: their area is height times width"
+
+
+def test_the_discriminative_network_alone_sees_no_reconstruction() -> None:
+    model = DiscriminativeAlone(4, 4)
+    image = torch.rand(2, 3, 32, 32)
+    output = model(image)
+    assert torch.equal(output.reconstruction, image)
+    output.logits.sum().backward()
+    assert all(p.grad is None for p in model.reconstructive.parameters())
+    assert all(p.grad is not None for p in model.discriminative.parameters())
+
+
+def test_the_reconstruction_alone_is_hot_where_it_differs() -> None:
+    model = ReconstructiveAlone(4, 4)
+    image = torch.full((1, 3, 64, 64), 0.5)
+    model.reconstructive.forward = lambda x: torch.full_like(x, 0.5)  # type: ignore[method-assign]
+    spotted = image.clone()
+    spotted[..., 20:30, 40:50] = 0.9
+    with torch.no_grad():
+        clean, _ = heatmap_and_score(model.eval()(image).logits)
+        heat, _ = heatmap_and_score(model(spotted).logits)
+    assert heat.shape == (1, 64, 64)
+    assert clean.max() < 1e-3
+    assert heat[0, 20:30, 40:50].min() > 0.05
+    assert heat[0, :10].max() < 1e-3
+
+
+def test_variants_change_what_they_say() -> None:
+    usual = Simulation(procedural)
+    white = torch.ones(40, 3, 32, 32)
+
+    def changed(name: str) -> torch.Tensor:
+        made = VARIANTS[name].change(usual)(white, Generator().manual_seed(1))
+        return made.images[made.mask[:, None].expand(-1, 3, -1, -1) > 0]
+
+    assert VARIANTS["plain colours"].change(usual)(white, Generator()).images.shape == white.shape
+    assert changed("fixed opacity").min() < changed("full").min() + 1e-6
+    assert VARIANTS["fixed opacity"].change(usual).opacity == (1, 1)
+    assert not VARIANTS["no augmentation"].change(usual).jitter
+    assert VARIANTS["rectangles"].change(usual).masks is rectangle_masks
+
+
+def test_the_command_prints_its_figures_beside_the_papers_and_goes_on(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    write_parts(root / "train/good", 16, seed=1)
+    write_parts(root / "test/good", 4, seed=2)
+    for path in write_parts(root / "test/scratch", 4, seed=3, defective=True):
+        mask = np.zeros((240, 320), np.uint8)
+        mask[100:120, 100:140] = 255
+        truth = root / "ground_truth/scratch" / f"{path.stem}_mask.png"
+        truth.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(truth), mask)
+    words = ("ablate", str(root), "--input", "32", "--widths", "4/4", "--batch", "2",
+             "--steps", "3", "--json")  # fmt: skip
+    first = draem(*words, "--only", "reconstruction alone", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    again = draem(*words, "--only", "reconstruction alone,discriminative alone", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "'reconstruction alone'" not in again.stderr, "its figures are kept"
+    rows = [json.loads(line) for line in again.stdout.splitlines()]
+    assert [row["variant"] for row in rows] == ["reconstruction alone", "discriminative alone"]
+    assert rows[0] == json.loads(first.stdout)
+    assert rows[0]["published"] == {"image_auroc": 83.9, "pixel_auroc": 89.7, "pixel_ap": 47.5}
+    assert 0 <= rows[1]["pixel_ap"] <= 100
+    unknown = draem(*words, "--only", "everything", cwd=tmp_path)
+    assert unknown.returncode == 2
+    assert "rectangles" in unknown.stderr

@@ -1,0 +1,166 @@
+"""The paper's ablation asked again: each variant trained alike, beside the published figures."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+from torch.nn.functional import pad
+
+from edge.engine import Inspection
+from edge.errors import ImageError
+from edge.files import write_json
+from trainer import checkpoint
+from trainer.anomaly import Simulation
+from trainer.data import load_sources
+from trainer.evaluate import judge_all, measure
+from trainer.golden import infer
+from trainer.layout import samples
+from trainer.loss import WINDOW, ssim_map
+from trainer.model import Draem, Output
+from trainer.settings import TrainSettings
+from trainer.textures import plain_colours
+from trainer.train import Images, count_steps, simulation_of, train
+from trainer.world import World
+
+log = logging.getLogger(__name__)
+
+
+class DiscriminativeAlone(Draem):
+    """The discriminative network sees the image twice, and no reconstruction."""
+
+    def forward(self, image: Tensor) -> Output:
+        return Output(image, self.discriminative(torch.cat((image, image), dim=1)))
+
+
+class ReconstructiveAlone(Draem):
+    """The heatmap is what the reconstruction lacks in structural similarity, (1 - SSIM) / 2."""
+
+    def forward(self, image: Tensor) -> Output:
+        reconstruction = self.reconstructive(image)
+        if self.training:
+            return Output(reconstruction, image.new_zeros(len(image), 2, *image.shape[2:]))
+        border = (WINDOW // 2,) * 4
+        pair = (pad(x, border, mode="reflect") for x in (reconstruction, image))
+        lack = ((1 - ssim_map(*pair).mean(dim=1)) / 2).clamp(1e-6, 1 - 1e-6)
+        return Output(reconstruction, torch.stack((torch.log1p(-lack), lack.log()), dim=1))
+
+
+def rectangle_masks(count: int, height: int, width: int, generator: Generator) -> Tensor:
+    """One to eight rectangles an image, each side a thirtieth to a third of the image's."""
+    device = generator.device
+    most = 8
+    drawn = torch.rand(4, count, most, 1, 1, generator=generator, device=device)
+    kept = torch.randint(1, most + 1, (count, 1, 1, 1), generator=generator, device=device)
+    y = torch.linspace(0, 1, height, device=device)[:, None]
+    x = torch.linspace(0, 1, width, device=device)
+    tall, wide = (1 / 30 + drawn[2:] * (1 / 3 - 1 / 30)) / 2
+    inside = ((y - drawn[0]).abs() <= tall) & ((x - drawn[1]).abs() <= wide)
+    used = torch.arange(most, device=device)[None, :, None, None] < kept
+    covered: Tensor = (inside & used).any(dim=1)
+    return covered.float()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What differs from the full method; the published image AUROC, pixel AUROC and pixel AP."""
+
+    published: tuple[float, float, float]
+    networks: type[Draem] = Draem
+    change: Callable[[Simulation], Simulation] = lambda simulation: simulation
+
+
+VARIANTS = {
+    "full": Variant((98.0, 97.3, 68.4)),
+    "discriminative alone": Variant((93.9, 92.7, 62.5), DiscriminativeAlone),
+    "reconstruction alone": Variant((83.9, 89.7, 47.5), ReconstructiveAlone),
+    "plain colours": Variant(
+        (96.2, 92.6, 56.5), change=lambda s: replace(s, textures=plain_colours)
+    ),
+    "rectangles": Variant((96.9, 96.8, 65.1), change=lambda s: replace(s, masks=rectangle_masks)),
+    "fixed opacity": Variant((97.4, 95.0, 64.5), change=lambda s: replace(s, opacity=(1.0, 1.0))),
+    "no augmentation": Variant(
+        (97.4, 94.5, 64.3), change=lambda s: replace(s, opacity=(1.0, 1.0), jitter=False)
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant's figures on this data, in percent as the paper has them."""
+
+    variant: str
+    steps: int
+    image_auroc: float
+    pixel_auroc: float
+    pixel_ap: float
+
+
+class Networks:
+    """Trained networks in the place of an engine."""
+
+    def __init__(self, model: Draem) -> None:
+        self._model = model
+
+    def infer(self, batch: NDArray[np.uint8]) -> Inspection:
+        return Inspection(*infer(self._model, batch))
+
+
+def ablate(settings: TrainSettings, names: list[str], folder: Path, world: World) -> list[Row]:
+    """Train and evaluate the named variants; those that `folder` has figures of are left out.
+
+    All take as many steps as the full method has time for. Raises ImageError where the test images
+    have no masks.
+    """
+    sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
+    images = Images(sources.part("train"), sources.part("validation"), sources.digest)
+    kept = folder / "ablation.json"
+    done = _kept(kept, settings)
+    if done:
+        settings = settings.model_copy(update={"steps": done[0].steps, "minutes": None})
+    settings = count_steps(settings, images, world)
+    for name in names:
+        if any(row.variant == name for row in done):
+            continue
+        log.info("variant '%s', %d steps", name, settings.steps)
+        done.append(_one(name, settings, images, folder / name.replace(" ", "-"), world))
+        write_json(kept, {"settings": _asked(settings), "rows": [asdict(row) for row in done]})
+    return [row for name in names for row in done if row.variant == name]
+
+
+def _one(name: str, settings: TrainSettings, images: Images, folder: Path, world: World) -> Row:
+    """One variant, trained or trained on from its checkpoint."""
+    variant = VARIANTS[name]
+    saved = None
+    if checkpoint.exists(folder):
+        before, seen, state = checkpoint.load(folder)
+        saved = state if (before, seen) == (settings, images.digest) else None
+    simulation = variant.change(simulation_of(settings, images, world.device))
+    with checkpoint.alone(folder):
+        outcome = train(settings, images, world, folder=folder, saved=saved,
+                        simulation=simulation, networks=variant.networks)  # fmt: skip
+    judged = judge_all(settings.fit, Networks(outcome.model), samples(settings.images))
+    metrics = measure(judged)
+    if metrics.pixels is None:
+        raise ImageError(f"{settings.images} has no masks of its defects: name a data set that has")
+    checkpoint.discard(folder)
+    figures = (metrics.image_auroc, metrics.pixels.auroc, metrics.pixels.ap)
+    return Row(name, settings.steps, *(100 * figure for figure in figures))
+
+
+def _asked(settings: TrainSettings) -> dict[str, object]:
+    """What must be the same for two variants to be comparable."""
+    return settings.model_dump(mode="json", exclude={"steps", "minutes", "epochs", "runs"})
+
+
+def _kept(path: Path, settings: TrainSettings) -> list[Row]:
+    """Figures of an earlier ablation with the same settings."""
+    if not path.is_file():
+        return []
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    return [Row(**row) for row in kept["rows"]] if kept["settings"] == _asked(settings) else []

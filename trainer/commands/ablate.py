@@ -1,0 +1,58 @@
+"""Ask the paper's ablation again on your own images, and print it beside the published figures.
+
+DIR holds good images to train on and labelled ones with masks to measure on, in MVTec's or DAGM's
+layout. Every variant is trained alike. An interrupted ablation goes on where it stopped; finished
+variants are kept in --runs.
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from edge.errors import SettingsError
+from trainer.commands.train import add_training, chosen, given_settings, make_settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", type=Path, metavar="DIR", help="a data set with labelled defects")
+    parser.add_argument("--only", metavar="NAMES", help="some variants, separated by commas")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a variant")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs/ablation"), metavar="DIR", help="where it is kept"
+    )
+    add_training(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from trainer.ablate import VARIANTS, ablate
+    from trainer.world import World, pick_device
+
+    names = [n.strip() for n in options.only.split(",")] if options.only else list(VARIANTS)
+    unknown = [name for name in names if name not in VARIANTS]
+    if unknown:
+        raise SettingsError(f"no variant '{unknown[0]}': choose from {', '.join(VARIANTS)}")
+    places = {"images": options.images, "product": "ablation", "products": options.runs}
+    settings = make_settings(chosen(given_settings(options)) | places | {"runs": options.runs})
+    rows = ablate(settings, names, options.runs, World(pick_device(settings.device)))
+    if options.json:
+        for row in rows:
+            published = dict(zip(PUBLISHED, VARIANTS[row.variant].published, strict=True))
+            print(json.dumps(asdict(row) | {"published": published}))
+        return 0
+    table = Table("variant", *(f"{head}, {who}" for head in HEADS for who in ("here", "paper")),
+                  title=f"{rows[0].steps} steps, {options.images}")  # fmt: skip
+    for row in rows:
+        here = (row.image_auroc, row.pixel_auroc, row.pixel_ap)
+        pairs = zip(here, VARIANTS[row.variant].published, strict=True)
+        table.add_row(row.variant, *(f"{value:.1f}" for pair in pairs for value in pair))
+    Console(width=120).print(table)
+    print("the paper's are means over MVTec AD's 15 classes, 700 epochs at 128/64 and 256x256")
+    return 0
+
+
+PUBLISHED = ("image_auroc", "pixel_auroc", "pixel_ap")
+HEADS = ("image AUROC", "pixel AUROC", "pixel AP")

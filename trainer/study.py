@@ -1,0 +1,175 @@
+"""What DRAEM reaches on real images, and how narrow it may be: './just study' and './just targets'.
+
+Each run is trained on one core for so many minutes of its time (the steps are timed once, so that
+other work on the machine changes nothing), built, and evaluated on the test images. Its figures are
+appended to docs/results.json, one object each; a run that is there already is left out, and one
+that was interrupted goes on. The images may not be copied into the project: they are looked for in
+../shared/data, or where DATA says.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from edge.commands.doctor import processor
+from edge.errors import DraemError, ImageError
+from edge.files import write_json
+from edge.frame import Fit
+from trainer.data import load_sources
+from trainer.settings import TrainSettings
+from trainer.train import Images, steps_in, time_step
+from trainer.world import World
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("DATA", ROOT.parent / "shared/data")).resolve()
+RESULTS = ROOT / "docs/results.json"
+WORK = ROOT / "local/study"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training on one core of the set's good images, 128x128, 4 images a step."""
+
+    study: str
+    data: str
+    widths: str
+    minutes: float
+    seed: int = 0
+
+    @property
+    def product(self) -> str:
+        return f"{self.data}_{self.widths.replace('/', '-')}_{self.minutes:g}min_{self.seed}"
+
+
+WIDTHS = ("64/32", "32/16", "16/8", "8/4")
+SETS = ("mvtec_bottle", "mtd")
+PLANS = {
+    "widths": [Run("widths", data, widths, 15) for data in SETS for widths in WIDTHS],
+    "targets": [
+        *(Run("targets", "mvtec_bottle", "16/8", 55, seed) for seed in range(3)),
+        Run("targets", "mtd", "16/8", 55),
+    ],
+}
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="study", description=__doc__)
+    parser.add_argument("plan", choices=PLANS)
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="runs at a time, a core each"
+    )
+    options = parser.parse_args(argv)
+    WORK.mkdir(parents=True, exist_ok=True)
+    left = [run for run in PLANS[options.plan] if not measured(run)]
+    print(f"{len(left)} of {len(PLANS[options.plan])} runs to do, {options.jobs} at a time")
+    try:
+        planned = [(run, plan_steps(run)) for run in left]
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for figures in pool.map(lambda pair: carry_out(*pair), planned):
+                append(figures)
+    except DraemError as error:
+        print(f"study: {error}", file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError as error:
+        print(f"study: '{' '.join(error.cmd)}' failed, see above", file=sys.stderr)
+        return 2
+    return 0
+
+
+def measured(run: Run) -> bool:
+    """Whether the results hold this run's figures."""
+    return any(row["product"] == run.product for row in results())
+
+
+def results() -> list[dict[str, object]]:
+    """The figures so far."""
+    if not RESULTS.is_file():
+        return []
+    rows: list[dict[str, object]] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return rows
+
+
+def append(figures: list[dict[str, object]]) -> None:
+    """Figures of one run, all or none."""
+    write_json(RESULTS, results() + figures)
+    for row in figures[:2]:
+        print(f"{row['product']}: {row['figure']} {row['value']:.4f}", flush=True)
+
+
+def plan_steps(run: Run) -> int:
+    """How many steps fit into the run's minutes of one core, timed by that core's own clock."""
+    folder = DATA / run.data
+    if not (folder / "train" / "good").is_dir():
+        raise ImageError(f"no images in {folder}: see {DATA / 'README.md'}, or set DATA")
+    rec, seg = map(int, run.widths.split("/"))
+    settings = TrainSettings(images=folder, product=run.product, products=WORK, rec_width=rec,
+                             seg_width=seg, batch=4, seed=run.seed, device="cpu")  # fmt: skip
+    torch.set_num_threads(1)
+    sources = load_sources(folder, Fit(128, 128), run.seed)
+    images = Images(sources.part("train"), sources.part("validation"))
+    world = World(torch.device("cpu"))
+    return steps_in(run.minutes, time_step(settings, images, world, time.thread_time))
+
+
+def carry_out(run: Run, steps: int) -> list[dict[str, object]]:
+    """Train or go on training, build, evaluate."""
+    folder, product = str(DATA / run.data), ("--product", run.product)
+    train = ("train", folder, *product, "--widths", run.widths, "--steps", str(steps),
+             "--batch", "4", "--seed", str(run.seed))  # fmt: skip
+    if not (WORK / "products" / run.product).is_dir():
+        checkpoint = WORK / "runs" / run.product / "checkpoint.pt"
+        draem(*(("train", "--resume", *product) if checkpoint.is_file() else train))
+    draem("build", *product)
+    found = json.loads(draem("evaluate", folder, *product, "--json"))
+    manifest = WORK / "products" / run.product / "current" / "manifest.json"
+    origin = json.loads(manifest.read_text(encoding="utf-8"))["origin"]
+    common: dict[str, object] = {
+        "study": run.study,
+        "product": run.product,
+        "data": run.data,
+        "widths": run.widths,
+        "input": "128x128",
+        "seed": run.seed,
+        "steps": origin["steps"],
+        "core_minutes": run.minutes,
+        "seconds": origin["seconds"],
+        "command": f"OMP_NUM_THREADS=1 draem {' '.join(train).replace(folder, run.data)}",
+        "machine": f"one core of {processor()}, Python {platform.python_version()}, "
+        f"torch {torch.__version__}",
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    pixels = found["pixels"]
+    named = {
+        "image AUROC": found["image_auroc"],
+        "pixel AP": pixels["ap"],
+        "pixel AP, authors' mask rule": pixels["ap_as_authors"],
+        "pixel AUROC": pixels["auroc"],
+        "AUPRO": pixels["aupro"],
+    }
+    named |= {f"image AUROC, {k}": v["image_auroc"] for k, v in found["by_defect"].items()}
+    return [common | {"figure": name, "value": value} for name, value in named.items()]
+
+
+def draem(*words: str) -> str:
+    """One command on one core; what it prints."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "draem", *words]
+    with (WORK / "log.txt").open("a") as log:
+        done = subprocess.run(
+            command, cwd=WORK, env=environment, stdout=subprocess.PIPE, stderr=log, check=True
+        )
+    return done.stdout.decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
