@@ -57,3 +57,11 @@ def parse_size(text: str) -> tuple[int, int]:
     if len(sides) not in (1, 2) or min(sides) < 32 or any(side % 32 for side in sides):
         raise argparse.ArgumentTypeError("write one side or HEIGHTxWIDTH, multiples of 32")
     return sides[0], sides[-1]
+
+
+def parse_widths(text: str) -> tuple[int, int]:
+    """Widths of the reconstructive and the discriminative network, from 16/8."""
+    rec, _, seg = text.partition("/")
+    if not (rec.isdecimal() and seg.isdecimal() and int(rec) and int(seg)):
+        raise argparse.ArgumentTypeError("write two widths, as 16/8")
+    return int(rec), int(seg)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -20,7 +20,7 @@ from trainer.model import Draem
 from trainer.save import Trained, save_product
 from trainer.settings import TrainSettings
 from trainer.textures import procedural
-from trainer.train import Images, train
+from trainer.train import Images, Outcome, train
 from trainer.world import World
 
 SIZE = 64
@@ -64,7 +64,7 @@ def good_frames() -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
-def model(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Draem:
+def outcome(good_frames: NDArray[np.uint8]) -> Outcome:
     """Networks of widths 8/16, trained until they find anomalies by colour and by contrast."""
     settings = TrainSettings(
         images=Path("unused"),
@@ -79,16 +79,23 @@ def model(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFacto
         device="cpu",
     )
     images = Images(good_frames, good_frames[:8])
-    return train(settings, images, World(torch.device("cpu"))).model
+    return train(settings, images, World(torch.device("cpu")))
+
+
+@pytest.fixture(scope="session")
+def model(outcome: Outcome) -> Draem:
+    return outcome.model
 
 
 @pytest.fixture(scope="session")
 def plant(
-    model: Draem, good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory
+    outcome: Outcome, good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory
 ) -> Plant:
     """The trained networks as a product with an engine; shared, so tests must not change it."""
     root = tmp_path_factory.mktemp("plant")
-    trained = Trained(model, FIT, good_frames[:8], procedural, 0, {"images": []}, {})
+    curve = [asdict(point) for point in outcome.curve]
+    good = good_frames[:8]
+    trained = Trained(outcome.model, FIT, good, procedural, 0, {"images": []}, {}, curve)
     product = save_product(trained, root / "products", "lid", root / "runs")
     build(product)
     return Plant(root, load_product(root / "products", "lid"))

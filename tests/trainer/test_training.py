@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader
 
 from edge.product import load_product
 from tests.conftest import draem, write_parts
 from trainer.anomaly import Simulation
+from trainer.authors import AuthorsDataset
 from trainer.batches import Batches, epoch_order
 from trainer.settings import PRESETS, SIZES, TrainSettings
 from trainer.state import fresh, pick_precision
@@ -359,3 +361,29 @@ def test_torchrun_trains_one_product(images: Path, tmp_path: Path) -> None:
     assert product.version == "1"
     assert product.manifest.origin["processes"] == 2
     assert not (tmp_path / "runs/lid/checkpoint.pt").exists()
+
+
+def test_the_authors_recipe_is_slower_to_feed_and_equally_right(
+    good_frames: NDArray[np.uint8],
+) -> None:
+    """What the training is timed against: its own images, masks and blends are sound."""
+    good, made, mask = next(iter(DataLoader(AuthorsDataset(good_frames, 40), 40)))
+    changed = (good != made).any(dim=1)
+    assert not (changed & (mask == 0)).any()
+    empty = (mask.amax(dim=(1, 2)) == 0).float().mean()
+    assert 0.3 < empty < 0.8
+    assert made.min() >= 0
+    assert made.max() <= 1
+    assert made.is_contiguous()
+
+
+def test_bench_train_gives_its_figures(tmp_path: Path) -> None:
+    words = ("--widths", "4/4", "--input", "32", "--batch", "2", "--pairs", "2", "--json")
+    done = draem("bench", "train", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert 0 < figures["simulation_share"] < 1
+    assert 0 < figures["convolution_share"] < 1
+    assert figures["simulation_ms"] > 0
+    assert figures["ratio"] > 0
+    assert figures["pairs"] == 2

@@ -1,11 +1,16 @@
-"""Milliseconds of each stage, and the engine against torch eager.
+"""Milliseconds of each stage, and the engine against torch eager; or of a training step.
 
 Frames (640x480) come from the simulated line unless --source names others; events go to a
 subscriber in another process. Where torch and the product's float32 weights are at hand, engine and
 torch judge the same frames in turn.
+
+'draem bench train' times the steps of a training: the simulation of anomalies, the share of the
+convolutions, and the authors' recipe (float32, contiguous, each image simulated in the loader) in
+turn with this one. It needs no product.
 """
 
 import argparse
+import dataclasses
 import importlib.util
 import json
 import logging
@@ -15,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from edge.arguments import add_settings, product_name, settings_of
+from edge.arguments import add_settings, parse_size, parse_widths, product_name, settings_of
 from edge.bench import frames, percentiles, stages
 from edge.commands.doctor import processor
 from edge.engine import Engine, openvino
@@ -30,6 +35,8 @@ BESIDE_INFER = ("fit", "judge", "encode", "receive")  # receive contains send
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", choices=["line", "train"], default="line",
+                        help="the line's stages, or a training's steps")  # fmt: skip
     parser.add_argument("--frames", type=_count, default=300, metavar="N", help="default 300")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--version", help="the product's version (default: its current one)")
@@ -37,9 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept"
     )
     add_settings(parser, "product", "products", "source")
+    training = parser.add_argument_group("for 'draem bench train'")
+    training.add_argument("--widths", type=parse_widths, default=(64, 32), metavar="REC/SEG")
+    training.add_argument("--input", type=parse_size, default=(256, 256), metavar="HxW")
+    training.add_argument("--batch", type=_count, default=8, metavar="N")
+    training.add_argument("--pairs", type=_count, default=5, metavar="N", help="default 5")
 
 
 def main(options: argparse.Namespace) -> int:
+    if options.what == "train":
+        return bench_training(options)
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
     with openvino.load(product) as engine:
@@ -60,6 +74,34 @@ def main(options: argparse.Namespace) -> int:
         "engine_and_torch": pairs,
     }
     print(json.dumps(figures)) if options.json else show(figures)
+    return 0
+
+
+def bench_training(options: argparse.Namespace) -> int:
+    """Figures of a training step, as a table or JSON."""
+    from trainer.bench_train import measure
+    from trainer.settings import TrainSettings
+    from trainer.world import World, pick_device
+
+    settings = TrainSettings(
+        images=Path(), product="bench", products=Path(), batch=options.batch,
+        rec_width=options.widths[0], seg_width=options.widths[1],
+        height=options.input[0], width=options.input[1],
+    )  # fmt: skip
+    figures = measure(settings, World(pick_device("auto")), options.pairs)
+    if options.json:
+        print(json.dumps(dataclasses.asdict(figures)))
+        return 0
+    title = "widths {}/{}, {}x{}, {} images a step".format(
+        *options.widths, *options.input[::-1], options.batch
+    )
+    print(f"{title}, {processor()}")
+    print(f"simulation of a 256x256 image on one core (or the GPU)  {figures.simulation_ms:.2f} ms")
+    print(f"a step                     {figures.step_ms:.0f} ms")
+    print(f"  making its batch         {figures.simulation_share:.1%}")
+    print(f"  convolutions             {figures.convolution_share:.1%}")
+    print(f"the authors' recipe        {figures.authors_step_ms:.0f} ms a step")
+    print(f"takes {figures.ratio:.2f} times as long (median of {figures.pairs} pairs)")
     return 0
 
 

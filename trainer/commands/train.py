@@ -13,7 +13,14 @@ import tempfile
 from pathlib import Path
 from typing import cast
 
-from edge.arguments import add_settings, parse_box, parse_size, product_name, settings_of
+from edge.arguments import (
+    add_settings,
+    parse_box,
+    parse_size,
+    parse_widths,
+    product_name,
+    settings_of,
+)
 from edge.errors import SettingsError
 from trainer.settings import PRESETS, SIZES, TrainSettings
 
@@ -53,7 +60,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add("--preset", choices=PRESETS, help="'paper': its size, widths, schedule and 700 epochs")
     sizes = "; ".join(f"{name} {size}" for name, size in SIZES.items())
     add("--size", choices=SIZES, help=f"widths of the networks: {sizes}".replace("%", "%%"))
-    add("--widths", type=_widths, metavar="REC/SEG", help="other widths than those of --size")
+    add("--widths", type=parse_widths, metavar="REC/SEG", help="other widths than those of --size")
     add("--input", type=parse_size, metavar="HxW", help=_help("what the network sees", "128x128"))
     add("--crop", type=parse_box, metavar="X,Y,W,H", help="the part of the frame to look at")
     for name, kind, text in NUMBERS:
@@ -77,13 +84,6 @@ def _flag(name: str) -> str:
 
 def _help(text: str, default: object) -> str:
     return text if default is None else f"{text} (default {default})"
-
-
-def _widths(text: str) -> tuple[int, int]:
-    rec, _, seg = text.partition("/")
-    if not (rec.isdecimal() and seg.isdecimal()):
-        raise argparse.ArgumentTypeError("write two widths, as 16/8")
-    return int(rec), int(seg)
 
 
 def main(options: argparse.Namespace) -> int:

@@ -1,0 +1,148 @@
+"""What a training step costs, and the authors' recipe in turn with this one."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.data import DataLoader
+
+from edge.camera.parts import Line
+from edge.frame import Fit
+from trainer.anomaly import Simulated, Simulation
+from trainer.authors import AuthorsDataset, Item
+from trainer.batches import Batch, Batches
+from trainer.settings import TrainSettings
+from trainer.state import State, fresh, make_schedule
+from trainer.textures import procedural
+from trainer.train import make_batches, take_step
+from trainer.world import World
+
+PARTS = 32
+WARM_UP = 2
+SIMULATION_ROUNDS = 30
+SIMULATION_SIDE = 256
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Milliseconds are medians. `ratio` is the median of the pairs' ratios, theirs over ours.
+
+    `simulation_ms` is of one 256x256 image, turned too, on one core (or the GPU);
+    `simulation_share` and `convolution_share` are of a step.
+    """
+
+    simulation_ms: float
+    batch_ms: float
+    step_ms: float
+    simulation_share: float
+    convolution_share: float
+    authors_step_ms: float
+    ratio: float
+    pairs: int
+
+
+def measure(settings: TrainSettings, world: World, pairs: int) -> Figures:
+    """Time steps of the settings' networks on parts of the simulated line."""
+    images = parts(settings.height, settings.width)
+    simulation = simulation_ms(world.device)
+    state = fresh(settings, world)
+    batches = make_batches(settings, images, Simulation(procedural), world)
+    theirs = AuthorsLoop(settings, images, world, WARM_UP + pairs)
+    made, ours, authors = [], [], []
+    for step in range(WARM_UP + pairs):
+        start = time.perf_counter()
+        batch = batches(step)
+        _wait(world)
+        drawn = time.perf_counter()
+        take_step(state, batch, settings).total.item()
+        end = time.perf_counter()
+        made.append(drawn - start)
+        ours.append(end - start)
+        authors.append(theirs.step())
+    made, ours, authors = made[WARM_UP:], ours[WARM_UP:], authors[WARM_UP:]
+    return Figures(
+        simulation_ms=simulation,
+        batch_ms=1e3 * statistics.median(made),
+        step_ms=1e3 * statistics.median(ours),
+        simulation_share=sum(made) / sum(ours),
+        convolution_share=convolution_share(state, batches, settings),
+        authors_step_ms=1e3 * statistics.median(authors),
+        ratio=statistics.median(a / o for a, o in zip(authors, ours, strict=True)),
+        pairs=pairs,
+    )
+
+
+def parts(height: int, width: int) -> NDArray[np.uint8]:
+    """Good parts of the simulated line, uint8 [N, H, W, 3]."""
+    line, fit = Line("moulded", 0), Fit(height, width)
+    return np.stack([fit(line.part(i).image)[0] for i in range(PARTS)])
+
+
+def _wait(world: World) -> None:
+    """Until a GPU has done what it was told."""
+    if world.device.type == "cuda":
+        torch.cuda.synchronize(world.device)
+
+
+def simulation_ms(device: torch.device) -> float:
+    """One image of the whole simulation with rotation, on one core where there is no GPU."""
+    images = torch.from_numpy(parts(SIMULATION_SIDE, SIMULATION_SIDE)).to(device)
+    batches = Batches(images, Simulation(procedural), 8, 0, rotation=10)
+    threads, times = torch.get_num_threads(), []
+    torch.set_num_threads(1)
+    try:
+        for step in range(WARM_UP + SIMULATION_ROUNDS):
+            start = time.perf_counter()
+            batches(step)
+            _wait(World(device))
+            times.append((time.perf_counter() - start) / batches.batch)
+    finally:
+        torch.set_num_threads(threads)
+    return 1e3 * statistics.median(times[WARM_UP:])
+
+
+def convolution_share(state: State, batches: Batches, settings: TrainSettings) -> float:
+    """The share of a step's computing that is convolution, forwards and backwards."""
+    on_gpu = batches.images.is_cuda
+    with profile(activities=[ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]) as seen:
+        take_step(state, batches(0), settings).total.item()
+    spent = {
+        e.key: e.self_device_time_total if on_gpu else e.self_cpu_time_total
+        for e in seen.key_averages()
+    }
+    convolutions = sum(t for name, t in spent.items() if "conv" in name.lower())
+    return float(convolutions / sum(spent.values()))
+
+
+class AuthorsLoop:
+    """The same networks, losses and batch, fed and laid out as in the authors' code.
+
+    Float32, contiguous, Adam as it comes, each image simulated on its own in a loader's workers.
+    """
+
+    def __init__(
+        self, settings: TrainSettings, images: NDArray[np.uint8], world: World, steps: int
+    ) -> None:
+        plain = {"precision": "float32", "clip": 0, "average": 0}
+        self._settings = settings.model_copy(update=plain)
+        self._state = fresh(self._settings, world)
+        for weight in self._state.model.parameters():
+            weight.data = weight.data.contiguous()
+        self._state.optimizer = torch.optim.Adam(self._state.model.parameters(), lr=1e-4)
+        self._state.schedule = make_schedule(self._state.optimizer, self._settings)
+        dataset = AuthorsDataset(images, steps * settings.batch)
+        loader = DataLoader(dataset, settings.batch, num_workers=2)
+        self._items: Iterator[Item] = iter(loader)
+        self._device = world.device
+
+    def step(self) -> float:
+        """Seconds of one step, waiting for the loader included."""
+        start = time.perf_counter()
+        good, made, mask = (tensor.to(self._device) for tensor in next(self._items))
+        take_step(self._state, Batch(good, Simulated(made, mask)), self._settings).total.item()
+        return time.perf_counter() - start
