@@ -34,7 +34,7 @@ seeds COUNT="10": setup
 
 # milliseconds of each stage for the product of the last demo, engine against torch eager
 bench *ARGS: setup
-    @cd demo && draem bench --product lid --source "line://moulded?rate=0&defects=0.25&seed=5" {{ARGS}}
+    @cd demo && draem bench line --product lid --source "line://moulded?rate=0&defects=0.25&seed=5" {{ARGS}}
 
 # ten minutes of the simulated line; tells how much memory grew after the first minute
 soak MINUTES="10": setup
@@ -43,6 +43,14 @@ soak MINUTES="10": setup
 # real bottles with real defects: train, build, calibrate, run with a watcher, evaluate
 bottle *ARGS: setup
     @python -m tests.bottle {{ARGS}}
+
+# what DRAEM reaches on real bottles and magnetic tiles, 55 minutes of one core each (resumable)
+targets *ARGS: setup
+    @python -m trainer.study targets {{ARGS}}
+
+# how narrow DRAEM may be: four widths, 15 minutes of one core each, on two data sets (resumable)
+study *ARGS: setup
+    @python -m trainer.study widths {{ARGS}}
 
 # write docs/event.schema.json from the code
 schema: setup

@@ -17,7 +17,7 @@ DATA = Path(os.environ.get("DATA", Path(__file__).parents[2] / "shared/data/mvte
 DATA = DATA.resolve()
 WORK = Path("local/bottle")
 ENDPOINT = "tcp://127.0.0.1:5572"
-TRAIN = ("--rotation", "180", "--steps", "700")
+TRAIN = ("--steps", "1400")
 
 
 def draem(*words: str) -> None:
@@ -33,7 +33,7 @@ def main(more: list[str]) -> int:
         print(f"no images in {DATA}: get MVTec AD's bottle, and set DATA to its folder")
         return 2
     WORK.mkdir(parents=True, exist_ok=True)
-    draem("train", str(DATA / "train" / "good"), "--product", "bottle", *TRAIN, *more)
+    draem("train", str(DATA), "--product", "bottle", *TRAIN, *more)
     draem("build", "--product", "bottle")
     draem("calibrate", "--product", "bottle", "--false-reject-rate", "0.02")
     with (WORK / "events.jsonl").open("w") as kept:

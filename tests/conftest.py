@@ -75,6 +75,7 @@ def outcome(good_frames: NDArray[np.uint8]) -> Outcome:
         rec_width=8,
         seg_width=16,
         steps=250,
+        batch=8,
         learning_rate=1e-3,
         device="cpu",
     )

@@ -61,7 +61,7 @@ def test_train_build_calibrate_run_and_watch(tmp_path: Path) -> None:
         "--widths",
         "8/4",
     )
-    train += ("--steps", "150", "--learning-rate", "0.004")
+    train += ("--steps", "150", "--batch", "8", "--learning-rate", "0.004")
     for words in (train, ("build", "--product", "lid"), ("calibrate", "--product", "lid")):
         done = draem(*words, cwd=tmp_path, timeout=200)
         assert done.returncode == 0, done.stderr

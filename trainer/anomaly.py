@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from trainer.perlin import perlin, uniform
 
 TextureSource = Callable[[int, int, int, Generator], Tensor]
-"""(count, height, width, generator) -> textures [count, 3, height, width] in 0..1."""
+"""(count, height, width, generator) -> fresh textures [count, 3, height, width] in 0..1."""
 
 MaskSource = Callable[[int, int, int, Generator], Tensor]
 """(count, height, width, generator) -> masks [count, height, width], 0 or 1."""
@@ -33,13 +33,13 @@ def perlin_masks(count: int, height: int, width: int, generator: Generator) -> T
 
 
 def jitter_colours(textures: Tensor, generator: Generator) -> Tensor:
-    """Random contrast, brightness and inversion of textures [N, 3, H, W]."""
+    """Random contrast, brightness and inversion of textures [N, 3, H, W], in place."""
     count = len(textures)
     contrast = uniform(count, 0.5, 1.5, generator)
     brightness = uniform(count, -0.3, 0.3, generator)
     inverted = uniform(count, 0, 1, generator) < 0.2
     contrast = torch.where(inverted, -contrast, contrast)
-    return ((textures - 0.5) * contrast + (0.5 + brightness)).clamp_(0, 1)
+    return textures.mul_(contrast).add_(0.5 + brightness - 0.5 * contrast).clamp_(0, 1)
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class Simulation:
         pasted = jitter_colours(pasted, generator) if self.jitter else pasted
         pasted = pasted.mean(dim=1, keepdim=True) if self.gray else pasted
         opacity = uniform(changed, *self.opacity, generator) * mask[:changed, None]
-        made = images.clone()
-        made[:changed] = torch.lerp(images[:changed], pasted, opacity)
+        made = torch.empty_like(images)
+        made[changed:] = images[changed:]
+        torch.lerp(images[:changed], pasted, opacity, out=made[:changed])
         return Simulated(made, mask)

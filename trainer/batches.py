@@ -21,7 +21,7 @@ from trainer.perlin import turn, uniform
 
 
 class Batch(NamedTuple):
-    """Good images [N, 3, H, W] in 0..1, channels last, and the same with anomalies."""
+    """Good images [N, 3, H, W] in 0..1, and the same with anomalies."""
 
     good: Tensor
     simulated: Simulated
@@ -40,17 +40,21 @@ def epoch_order(count: int, seed: int, stream: str, epoch: int) -> Tensor:
     return torch.randperm(count, generator=order)
 
 
-def to_tensor(images: NDArray[np.uint8] | Tensor, device: torch.device) -> Tensor:
-    """uint8 [N, H, W, 3] to float [N, 3, H, W] in 0..1 on `device`, channels last."""
-    return torch.as_tensor(images).to(device).permute(0, 3, 1, 2).float().div(255)
+def to_pool(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Images [N, H, W, 3] as batches are drawn from them: [N, 3, H, W] on `device`, still uint8."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).contiguous()
+
+
+def to_tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """uint8 [N, H, W, 3] to float [N, 3, H, W] in 0..1 on `device`."""
+    return to_pool(images, device).float().div_(255)
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
     """Step `n` of `stream`, for the process `rank` of `world`: `batches(n)`.
 
-    `images` are good, uint8 [N, H, W, 3] on the training device; each is turned by up to
-    +-`rotation` degrees.
+    `images` are good, from `to_pool`; each is turned by up to +-`rotation` degrees.
     """
 
     images: Tensor
@@ -65,11 +69,10 @@ class Batches:
     def __call__(self, step: int) -> Batch:
         device = self.images.device
         generator = generator_for(device, self.seed, self.stream, step, self.rank)
-        good = to_tensor(self.images[self.chosen(step).to(device)], device)
+        good = self.images[self.chosen(step).to(device)].float().div_(255)
         if self.rotation:
             degrees = uniform(self.batch, -self.rotation, self.rotation, generator)
             good = turn(good, degrees * math.pi / 180)
-        good = good.contiguous(memory_format=torch.channels_last)
         return Batch(good, self.simulation(good, generator))
 
     def chosen(self, step: int) -> Tensor:

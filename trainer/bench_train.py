@@ -15,7 +15,8 @@ from edge.camera.parts import Line
 from edge.frame import Fit
 from trainer.anomaly import Simulated, Simulation
 from trainer.authors import AuthorsDataset, Item
-from trainer.batches import Batch, Batches
+from trainer.batches import Batch, Batches, to_pool
+from trainer.memory import keep_freed_memory
 from trainer.settings import TrainSettings
 from trainer.state import State, fresh, make_schedule
 from trainer.textures import procedural
@@ -48,6 +49,7 @@ class Figures:
 
 def measure(settings: TrainSettings, world: World, pairs: int) -> Figures:
     """Time steps of the settings' networks on parts of the simulated line."""
+    keep_freed_memory()
     images = parts(settings.height, settings.width)
     simulation = simulation_ms(world.device)
     state = fresh(settings, world)
@@ -91,7 +93,7 @@ def _wait(world: World) -> None:
 
 def simulation_ms(device: torch.device) -> float:
     """One image of the whole simulation with rotation, on one core where there is no GPU."""
-    images = torch.from_numpy(parts(SIMULATION_SIDE, SIMULATION_SIDE)).to(device)
+    images = to_pool(parts(SIMULATION_SIDE, SIMULATION_SIDE), device)
     batches = Batches(images, Simulation(procedural), 8, 0, rotation=10)
     threads, times = torch.get_num_threads(), []
     torch.set_num_threads(1)
@@ -131,8 +133,7 @@ class AuthorsLoop:
         plain = {"precision": "float32", "clip": 0, "average": 0}
         self._settings = settings.model_copy(update=plain)
         self._state = fresh(self._settings, world)
-        for weight in self._state.model.parameters():
-            weight.data = weight.data.contiguous()
+        self._state.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self._state.optimizer = torch.optim.Adam(self._state.model.parameters(), lr=1e-4)
         self._state.schedule = make_schedule(self._state.optimizer, self._settings)
         dataset = AuthorsDataset(images, steps * settings.batch)

@@ -19,13 +19,13 @@ def infer(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Score [N] and heatmap [N, H, W] of uint8 frames [N, H, W, 3], float32, one at a time."""
     model.eval()
-    results = []
+    device, results = next(model.parameters()).device, []
     with torch.inference_mode():
         for frame in frames:
-            output = model(to_tensor(frame[None], torch.device("cpu")))
+            output = model(to_tensor(frame[None], device))
             results.append(heatmap_and_score(output.logits))
-    heatmap = torch.cat([r[0] for r in results]).numpy()
-    score = torch.cat([r[1] for r in results]).numpy()
+    heatmap = torch.cat([r[0] for r in results]).cpu().numpy()
+    score = torch.cat([r[1] for r in results]).cpu().numpy()
     return score, heatmap
 
 

@@ -11,6 +11,7 @@ from edge.product import Product
 from trainer import checkpoint
 from trainer.checkpoint import TrainingError
 from trainer.data import Sources, load_sources
+from trainer.memory import keep_freed_memory
 from trainer.save import Trained, save_product
 from trainer.settings import TrainSettings
 from trainer.train import Images, Outcome, count_steps, texture_source, train
@@ -45,6 +46,7 @@ def session(order: Order) -> Product | None:
 
     Raises TrainingError where an unfinished training is in the way, or the images have changed.
     """
+    keep_freed_memory()
     settings, seen, saved = order.settings, "", None
     if settings is None:
         settings, seen, saved = checkpoint.load(order.folder)

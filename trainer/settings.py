@@ -32,10 +32,10 @@ class TrainSettings(BaseModel):
     bit_depth: int | None = Field(None, ge=8, le=16)
     rec_width: int = Field(16, ge=1)
     seg_width: int = Field(8, ge=1)
-    steps: int = Field(3000, ge=1)
+    steps: int = Field(4000, ge=1)
     epochs: int | None = Field(None, ge=1)
     minutes: float | None = Field(None, gt=0)
-    batch: int = Field(8, ge=1)
+    batch: int = Field(4, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     schedule: Schedule = "one-cycle"
     init: Literal["torch", "paper"] = "torch"
@@ -64,6 +64,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "rec_width": 128,
         "seg_width": 64,
         "epochs": 700,
+        "batch": 8,
         "learning_rate": 1e-4,
         "schedule": "steps",
         "init": "paper",
@@ -98,8 +99,8 @@ class Size:
 
 
 SIZES = {
-    "paper": Size(128, 64, "the published networks, for a GPU", "97.4 M", 197.9, 0),
-    "standard": Size(32, 16, "a small GPU or patience", "6.1 M", 12.5, 0),
-    "small": Size(16, 8, "two CPU cores", "1.5 M", 3.1, 0),
-    "tiny": Size(8, 4, "the weakest device", "0.4 M", 0.8, 0),
+    "paper": Size(128, 64, "the published networks, for a GPU", "97.4 M", 197.9, 685),
+    "standard": Size(32, 16, "a small GPU or patience", "6.1 M", 12.5, 46),
+    "small": Size(16, 8, "two CPU cores", "1.5 M", 3.1, 15),
+    "tiny": Size(8, 4, "the weakest device", "0.4 M", 0.8, 8),
 }

@@ -73,7 +73,8 @@ def fresh(settings: TrainSettings, world: World, networks: type[Draem] = Draem) 
         model = networks(settings.rec_width, settings.seg_width)
         if settings.init == "paper":
             model.apply(paper_init)
-    model = channels_last(model.to(world.device))
+    model.to(world.device)
+    model.to(memory_format=memory_format(world.device))  # type: ignore[call-overload]
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
     if settings.sync_batchnorm and world.size > 1:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
@@ -98,12 +99,9 @@ def paper_init(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1, 0.02)
 
 
-def channels_last(model: Draem) -> Draem:
-    """Every kernel in the memory layout in which convolutions are fastest."""
-    for weight in model.parameters():
-        if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-    return model
+def memory_format(device: torch.device) -> torch.memory_format:
+    """Channels last on a GPU, whose tensor cores want it; on CPUs it gained nothing (measured)."""
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
 def wrap(model: Draem, settings: TrainSettings, world: World) -> nn.Module:

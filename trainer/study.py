@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
@@ -18,15 +19,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 
 from edge.commands.doctor import processor
+from edge.engine import openvino
 from edge.errors import DraemError, ImageError
 from edge.files import write_json
 from edge.frame import Fit
 from trainer.data import load_sources
+from trainer.model import Draem
+from trainer.save import Trained, save_product
 from trainer.settings import TrainSettings
+from trainer.textures import procedural
 from trainer.train import Images, steps_in, time_step
 from trainer.world import World
 
@@ -34,6 +41,7 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("DATA", ROOT.parent / "shared/data")).resolve()
 RESULTS = ROOT / "docs/results.json"
 WORK = ROOT / "local/study"
+WARM_UP, TIMED = 10, 100
 
 
 @dataclass(frozen=True)
@@ -66,12 +74,16 @@ PLANS = {
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="study", description=__doc__)
-    parser.add_argument("plan", choices=PLANS)
+    parser.add_argument("plan", choices=[*PLANS, "times"])
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count(), help="runs at a time, a core each"
     )
     options = parser.parse_args(argv)
     WORK.mkdir(parents=True, exist_ok=True)
+    if options.plan == "times":
+        for widths in ("128/64", *WIDTHS):
+            append(engine_times(widths))
+        return 0
     left = [run for run in PLANS[options.plan] if not measured(run)]
     print(f"{len(left)} of {len(PLANS[options.plan])} runs to do, {options.jobs} at a time")
     try:
@@ -146,9 +158,8 @@ def carry_out(run: Run, steps: int) -> list[dict[str, object]]:
         "core_minutes": run.minutes,
         "seconds": origin["seconds"],
         "command": f"OMP_NUM_THREADS=1 draem {' '.join(train).replace(folder, run.data)}",
-        "machine": f"one core of {processor()}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}",
-        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"one core of {machine()}",
+        "date": today(),
     }
     pixels = found["pixels"]
     named = {
@@ -159,7 +170,45 @@ def carry_out(run: Run, steps: int) -> list[dict[str, object]]:
         "AUPRO": pixels["aupro"],
     }
     named |= {f"image AUROC, {k}": v["image_auroc"] for k, v in found["by_defect"].items()}
-    return [common | {"figure": name, "value": value} for name, value in named.items()]
+    return [common | {"figure": name, "value": round(v, 4)} for name, v in named.items()]
+
+
+def engine_times(widths: str) -> list[dict[str, object]]:
+    """Milliseconds of one 128x128 image through the engine on all cores; weights do not matter."""
+    product = f"times_{widths.replace('/', '-')}"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = Draem(*map(int, widths.split("/"))).eval()
+    fit, frames = Fit(128, 128), np.zeros((8, 128, 128, 3), np.uint8)
+    frames[:, 32:96, 32:96] = np.arange(8)[:, None, None, None] * 30
+    trained = Trained(model, fit, frames, procedural, 0, {"images": []}, {})
+    times = []
+    with TemporaryDirectory(dir=WORK) as folder:
+        made = save_product(trained, Path(folder), product, Path(folder))
+        plan = openvino.compile_plan(made)
+    with openvino.OpenVinoEngine(plan, made.shape) as engine:
+        for i in range(WARM_UP + TIMED):
+            start = time.perf_counter()
+            engine.infer(frames[i % 8][None])
+            times.append(1e3 * (time.perf_counter() - start))
+    common = {"study": "times", "product": product, "widths": widths, "input": "128x128",
+              "command": "python -m trainer.study times", "machine": machine(),
+              "date": today()}  # fmt: skip
+    median = statistics.median(times[WARM_UP:])
+    return [common | {"figure": "engine, milliseconds, median of 100", "value": round(median, 2)}]
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    return (
+        f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"torch {torch.__version__}"
+    )
+
+
+def today() -> str:
+    """The date in UTC."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def draem(*words: str) -> str:

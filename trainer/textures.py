@@ -20,13 +20,14 @@ TAU = 2 * math.pi
 def _octaves(v: Tensor, u: Tensor, generator: Generator) -> Tensor:
     """Value noise: octaves whose strengths are drawn for each image."""
     count, height, width = v.shape
-    total = torch.zeros(count, 1, height, width, device=v.device)
+    total = torch.full((count, 1, 1, 1), 0.5, device=v.device)
     for octave in range(OCTAVES):
-        cells = 4 * 2**octave
-        noise = torch.rand(count, 1, cells, cells, generator=generator, device=v.device) - 0.5
-        noise *= uniform(count, 0, 1, generator)
-        total += interpolate(noise, (height, width), mode="bilinear", align_corners=True)
-    return (total[:, 0] + 0.5).clamp_(0, 1)
+        cells = (4 * 2**octave,) * 2
+        noise = torch.rand(count, 1, *cells, generator=generator, device=v.device) - 0.5
+        total = interpolate(total, cells, mode="bilinear", align_corners=True)
+        total += noise * uniform(count, 0, 1, generator)
+    total = interpolate(total, (height, width), mode="bilinear", align_corners=True)
+    return total[:, 0].clamp_(0, 1)
 
 
 def _stripes(v: Tensor, u: Tensor, generator: Generator) -> Tensor:

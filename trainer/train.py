@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from trainer import checkpoint
 from trainer.anomaly import Simulated, Simulation, TextureSource
-from trainer.batches import Batch, Batches
+from trainer.batches import Batch, Batches, to_pool
 from trainer.checkpoint import TrainingError
 from trainer.logs import Logs, logs
 from trainer.loss import Losses, draem_loss
 from trainer.model import Draem
 from trainer.settings import TrainSettings
-from trainer.state import State, averaged_networks, fresh
+from trainer.state import State, averaged_networks, fresh, memory_format
 from trainer.textures import pictures, procedural
 from trainer.validate import (
     Point,
@@ -84,7 +84,7 @@ def make_batches(
 ) -> Batches:
     """The training's batches for one process."""
     return Batches(
-        torch.from_numpy(images).to(world.device),
+        to_pool(images, world.device),
         simulation,
         settings.batch,
         settings.seed,
@@ -110,9 +110,7 @@ def train(
     """
     usual = simulation_of(settings, images, world.device)
     batches = make_batches(settings, images.train, simulation or usual, world)
-    held = validation_set(
-        torch.from_numpy(images.validation).to(world.device), usual, settings.seed
-    )
+    held = validation_set(to_pool(images.validation, world.device), usual, settings.seed)
     state = fresh(settings, world, networks)
     if saved is not None:
         state.restore(saved)
@@ -134,8 +132,9 @@ def train(
 def take_step(state: State, batch: Batch, settings: TrainSettings) -> Losses:
     """One step of both networks together."""
     device = batch.good.device.type
+    images = batch.simulated.images.contiguous(memory_format=memory_format(batch.good.device))
     with torch.autocast(device, state.precision, enabled=state.precision != torch.float32):
-        output = state.forward(batch.simulated.images)
+        output = state.forward(images)
         losses = draem_loss(output.reconstruction, batch.good, output.logits, batch.simulated.mask)
     state.optimizer.zero_grad(set_to_none=True)
     state.scaler.scale(losses.total).backward()  # type: ignore[no-untyped-call]

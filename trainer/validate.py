@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor, nn
 
 from trainer.anomaly import Simulated, Simulation
-from trainer.batches import Batches, generator_for, to_tensor
+from trainer.batches import Batches, generator_for
 from trainer.model import Draem, heatmap_and_score
 
 FEWEST, MOST = 64, 128
@@ -26,13 +26,13 @@ class Point:
 
 
 def validation_set(images: Tensor, simulation: Simulation, seed: int) -> Simulated:
-    """The held-out images [N, H, W, 3], uint8, half of them with anomalies: the same at every call.
+    """The held-out images (`to_pool`), half of them with anomalies: the same at every call.
 
     Few images come several times, each time with another anomaly.
     """
     count = min(max(len(images), FEWEST), MOST)
     generator = generator_for(images.device, seed, "validation")
-    good = to_tensor(images[torch.arange(count, device=images.device) % len(images)], images.device)
+    good = images[torch.arange(count, device=images.device) % len(images)].float().div_(255)
     return simulation(good, generator)
 
 

@@ -20,7 +20,7 @@ from edge.product import load_product
 from tests.conftest import draem, write_parts
 from trainer.anomaly import Simulation
 from trainer.authors import AuthorsDataset
-from trainer.batches import Batches, epoch_order
+from trainer.batches import Batches, epoch_order, to_pool
 from trainer.settings import PRESETS, SIZES, TrainSettings
 from trainer.state import fresh, pick_precision
 from trainer.textures import procedural
@@ -44,7 +44,7 @@ def settings(**values: object) -> TrainSettings:
 
 def batches(good: NDArray[np.uint8], **values: object) -> Batches:
     simulation = Simulation(procedural)
-    return Batches(torch.from_numpy(good), simulation, 4, 7, **values)  # type: ignore[arg-type]
+    return Batches(to_pool(good, CPU), simulation, 4, 7, **values)  # type: ignore[arg-type]
 
 
 def test_a_batch_belongs_to_its_step_alone(good_frames: NDArray[np.uint8]) -> None:
@@ -148,7 +148,7 @@ def test_the_validation_set_repeats_few_images_with_other_anomalies(
     good_frames: NDArray[np.uint8],
 ) -> None:
     simulation = Simulation(procedural)
-    first, again = (validation_set(torch.from_numpy(good_frames), simulation, 3) for _ in range(2))
+    first, again = (validation_set(to_pool(good_frames, CPU), simulation, 3) for _ in range(2))
     assert torch.equal(first.images, again.images)
     assert len(first.images) == 64
     anomalous = first.mask.flatten(1).amax(1) > 0
@@ -387,3 +387,18 @@ def test_bench_train_gives_its_figures(tmp_path: Path) -> None:
     assert figures["simulation_ms"] > 0
     assert figures["ratio"] > 0
     assert figures["pairs"] == 2
+
+
+def test_the_gpu_study_runs_whole_on_what_there_is(tmp_path: Path) -> None:
+    write_parts(tmp_path / "train/good", 16, seed=1)
+    write_parts(tmp_path / "test/good", 3, seed=2)
+    write_parts(tmp_path / "test/chip", 3, seed=3, defective=True)
+    words = (str(tmp_path), "--minutes", "0.01", "--widths", "4/4", "--input", "32", "--batch", "2")
+    command = [sys.executable, "-m", "trainer.gpu_study", *words, "--pairs", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    width, step = (json.loads(line) for line in done.stdout.splitlines())
+    assert width["widths"] == "4/4"
+    assert 0 <= width["image_auroc"] <= 1
+    assert width["by_defect"].keys() == {"chip"}
+    assert step["ratio"] > 0
