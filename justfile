@@ -47,10 +47,12 @@ bottle *ARGS: setup
 # what DRAEM reaches on real bottles and magnetic tiles, 55 minutes of one core each (resumable)
 targets *ARGS: setup
     @python -m trainer.study targets {{ARGS}}
+    @python -m trainer.study_report
 
 # how narrow DRAEM may be: four widths, 15 minutes of one core each, on two data sets (resumable)
 study *ARGS: setup
     @python -m trainer.study widths {{ARGS}}
+    @python -m trainer.study_report
 
 # write docs/event.schema.json from the code
 schema: setup

@@ -1,0 +1,66 @@
+"""The study's book-keeping: nothing is measured twice, tables and plot tell the same."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from trainer import study, study_report
+from trainer.study import PLANS, SETS, WIDTHS, Run
+
+
+def rows() -> list[dict[str, object]]:
+    """Made-up figures of a whole width study."""
+    made: list[dict[str, object]] = []
+    for i, widths in enumerate(WIDTHS):
+        made.append({"study": "times", "product": f"times_{widths}", "widths": widths,
+                     "figure": study_report.TIME, "value": 100 / (i + 1)})  # fmt: skip
+        for data in SETS:
+            run = Run("widths", data, widths, 15)
+            common = {"study": "widths", "product": run.product, "data": data, "widths": widths}
+            made.append(common | {"seed": 0, "steps": 9, "figure": "image AUROC", "value": 0.5})
+            made.append(common | {"seed": 0, "steps": 9, "figure": "pixel AP", "value": 0.25})
+    return made
+
+
+@pytest.fixture
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "results.json"
+    monkeypatch.setattr(study, "RESULTS", path)
+    return path
+
+
+def test_a_run_that_has_figures_is_left_out(book: Path) -> None:
+    run = PLANS["widths"][0]
+    assert not study.measured(run)
+    study.append(rows())
+    assert study.measured(run)
+    assert not study.measured(PLANS["targets"][0])
+    study.append([{"product": "another", "figure": "image AUROC", "value": 1.0}])
+    assert len(json.loads(book.read_text())) == len(rows()) + 1
+
+
+def test_missing_images_are_said(
+    book: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(study, "DATA", tmp_path / "nowhere")
+    monkeypatch.setattr(study, "WORK", tmp_path / "work")
+    assert study.main(["widths"]) == 2
+    assert "set DATA" in capsys.readouterr().err
+
+
+def test_the_table_has_a_line_for_each_run_and_the_plot_every_width(tmp_path: Path) -> None:
+    table = study_report.table(rows(), "widths").splitlines()
+    assert len(table) == 2 + len(SETS) * len(WIDTHS)
+    assert table[2] == "| mvtec_bottle | 64/32 | 0 | 9 | 0.5000 | 0.2500 | - | - | - |"
+    study_report.plot(rows(), tmp_path / "widths.svg")
+    text = (tmp_path / "widths.svg").read_text()
+    assert text.startswith("<svg")
+
+
+def test_the_books_figures_are_objects_with_command_machine_and_date() -> None:
+    for row in study.results():
+        assert {"figure", "value", "command", "machine", "date"} <= row.keys()
