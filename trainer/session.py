@@ -15,6 +15,7 @@ from trainer.memory import keep_freed_memory
 from trainer.save import Trained, save_product
 from trainer.settings import TrainSettings
 from trainer.train import Images, Outcome, count_steps, texture_source, train
+from trainer.training_report import write_training_report
 from trainer.world import World, join, pick_device
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,9 @@ def _train(
     if not world.leads:
         return None
     product = _save(order, settings, sources, done, world)
+    report = order.folder / "training.html"
+    write_training_report(report, settings, images, done)
+    log.info("%s shows how the weights were chosen, and where they are weakest", report)
     checkpoint.discard(order.folder)
     return product
 

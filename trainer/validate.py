@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor, nn
 
 from trainer.anomaly import Simulated, Simulation
-from trainer.batches import Batches, generator_for
+from trainer.batches import Batches, generator_for, to_pool
 from trainer.model import Draem, heatmap_and_score
 
 FEWEST, MOST = 64, 128
@@ -23,6 +25,11 @@ class Point:
     step: int
     image_auroc: float
     pixel_ap: float
+
+
+def validation_images(images: NDArray[np.uint8], simulation: Simulation, seed: int) -> Simulated:
+    """`validation_set` of images [N, H, W, 3] on the CPU."""
+    return validation_set(to_pool(images, torch.device("cpu")), simulation, seed)
 
 
 def validation_set(images: Tensor, simulation: Simulation, seed: int) -> Simulated:

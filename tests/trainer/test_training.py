@@ -226,6 +226,10 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path
               for p in (tmp_path / "whole", root)]  # fmt: skip
     assert curves[0] == curves[1]
     assert [point["step"] for point in curves[0]] == list(range(6, 49, 6))
+    page = (root / "runs/lid/training.html").read_text()
+    assert page.count("<svg") == 1
+    assert page.count("<img") == 12
+    assert "rec_width=4" in page
 
 
 def test_an_unfinished_training_is_neither_lost_nor_mixed_up(images: Path, tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""The page that a training leaves behind: what chose the weights, and where they are weakest."""
+
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import torch
+from torch import Tensor
+
+from edge.files import write_whole
+from trainer import plots
+from trainer.anomaly import Simulated
+from trainer.evaluation_report import data_uri
+from trainer.preview import to_picture
+from trainer.settings import TrainSettings
+from trainer.train import Images, Outcome, simulation_of
+from trainer.validate import infer_all, validation_images
+
+TEMPLATE = Path(__file__).with_name("training.html")
+SHOWN = 6
+
+
+def write_training_report(
+    path: Path, settings: TrainSettings, images: Images, outcome: Outcome
+) -> None:
+    """One file: settings, validations, and the validation set's worst misses and false alarms."""
+    held = validation_images(images.validation, simulation_of(settings, images, CPU), settings.seed)
+    heatmaps, scores = infer_all(outcome.model, held.images)
+    anomalous = held.mask.flatten(1).amax(1) > 0
+    order = scores.argsort()
+    missed = [i for i in order.tolist() if anomalous[i]][:SHOWN]
+    alarms = [i for i in order.flip(0).tolist() if not anomalous[i]][:SHOWN]
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        settings=settings.model_dump(mode="json"),
+        outcome=outcome,
+        curve=plots.curve([point.__dict__ for point in outcome.curve]),
+        groups=[
+            ("Simulated anomalies with the lowest scores", _rows(held, heatmaps, scores, missed)),
+            ("Good images with the highest scores", _rows(held, heatmaps, scores, alarms)),
+        ],
+    )
+    write_whole(path, page.encode())
+
+
+CPU = torch.device("cpu")
+
+
+def _rows(
+    held: Simulated, heatmaps: Tensor, scores: Tensor, chosen: list[int]
+) -> list[tuple[float, str]]:
+    """Score and picture (image, mask, heatmap side by side) of the chosen ones."""
+    made = []
+    for i in chosen:
+        gray = [tensor[i][None].expand(3, -1, -1) for tensor in (held.mask, heatmaps)]
+        whole = to_picture(torch.cat((held.images[i], *gray), dim=2))
+        made.append((float(scores[i]), data_uri(np.asarray(whole, np.uint8))))
+    return made
