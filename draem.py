@@ -31,6 +31,7 @@ COMMANDS = {
     "calibrate": ("calibration.commands.calibrate", "set the threshold from held-out good frames"),
     "run": ("edge.commands.run", "judge frames of a camera and publish events"),
     "watch": ("edge.commands.watch", "show the events of a running line"),
+    "log": ("edge.commands.log", "look into a station's log of events"),
     "inspect": ("edge.commands.inspect", "judge image files without a camera"),
     "evaluate": (
         "trainer.commands.evaluate",

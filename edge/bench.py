@@ -5,6 +5,8 @@ import signal
 import time
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as SharedEvent
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event as StopEvent
 from typing import Self
 
@@ -14,9 +16,10 @@ from edge.camera.open import open_camera
 from edge.capture import Taken
 from edge.engine import Engine
 from edge.errors import EngineError, PublishError
-from edge.event import Inspection, encode, encode_mask
+from edge.event import Inspection, encode_mask
 from edge.frame import Frame
 from edge.inspector import Inspector, Stopwatch
+from edge.journal import Journal
 from edge.product import Product
 from edge.publish import Publisher
 from edge.stream import Stream
@@ -49,9 +52,15 @@ def stages(
     `receive` is the age of the event when another process has decoded it: from the stamp in its
     header on, so that it contains `send`.
     """
-    inspector, stream = Inspector(engine, product), Stream("bench")
+    inspector = Inspector(engine, product)
     taken: dict[str, list[float]] = {stage: [] for stage in STAGES}
-    with Publisher("tcp://127.0.0.1:*") as publisher, Receiver(publisher.endpoint) as receiver:
+    with (
+        TemporaryDirectory() as folder,
+        Journal(Path(folder)) as journal,
+        Publisher("tcp://127.0.0.1:*") as publisher,
+        Receiver(publisher.endpoint) as receiver,
+    ):
+        stream = Stream("bench", journal, publisher)
         publisher.wait_for_subscribers(1, StopEvent())
         for i in range(count + WARM_UP):
             frame = pictures[i % len(pictures)]
@@ -59,8 +68,7 @@ def stages(
             judged = inspector(frame, clock)
             mask = encode_mask(judged.judgement.mask) if judged.placement else b""
             clock.lap("encode")
-            header = stream.inspection(Taken(frame, 0), judged, product, clock.laps_ms)
-            publisher.send(encode(header, mask))
+            stream.inspection(Taken(frame, 0), judged, product, clock.laps_ms, mask)
             clock.lap("send")
             # The next frame waits for this event, as on a line that is not at its limit.
             laps = {**clock.laps_ms, "receive": receiver.age_ms()}

@@ -10,7 +10,10 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write by way of a temporary name; where that fails, neither of the two is left half done."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(data)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # or a loss of power could leave an empty file behind the name
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

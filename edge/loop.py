@@ -11,10 +11,9 @@ from edge.camera import Camera
 from edge.capture import Ended, Slot, Taken, capturing
 from edge.engine import Engine
 from edge.errors import CameraError
-from edge.event import Code, encode, encode_mask
+from edge.event import Code, encode_mask
 from edge.inspector import Inspector, Stopwatch
 from edge.product import Product
-from edge.publish import Publisher
 from edge.stream import Stream
 
 POLL_MS = 50
@@ -38,42 +37,40 @@ def run(
     camera: Camera,
     engine: Engine,
     product: Product,
-    publisher: Publisher,
     stream: Stream,
     stop: StopEvent,
     pace: Pace,
 ) -> Counter[str]:
-    """Judge every frame and publish its event, until `stop` or the camera's end.
+    """Judge every frame and tell its event, until `stop` or the camera's end.
 
     Returns how often each verdict was given. An error that ends the camera ends the line: a
     fault event tells it, then it is raised. The last event is always the status `stopped`.
     """
     verdicts: Counter[str] = Counter()
     inspect = Inspector(engine, product)
-    publisher.send(encode(stream.running(product)))
+    stream.running(product)
     try:
         with capturing(camera, stop, pace.backlog if pace.triggered else 0) as slot:
             silence_ms = math.inf if pace.triggered or not camera.live else pace.deadline_ms
             for taken in _frames(slot, stop, silence_ms):
                 if taken is None:
                     text = f"no frame for {pace.deadline_ms} ms: check the camera and its cable"
-                    publisher.send(encode(stream.fault(Code.FRAME_TIMEOUT, text)))
+                    stream.fault(Code.FRAME_TIMEOUT, text)
                     continue
                 clock = Stopwatch(taken.frame.captured_ns)
                 clock.lap("wait")
                 judged = inspect(taken.frame, clock)
                 mask = encode_mask(judged.judgement.mask) if judged.placement else b""
                 clock.lap("encode")
-                header = stream.inspection(taken, judged, product, clock.laps_ms)
-                publisher.send(encode(header, mask))
+                stream.inspection(taken, judged, product, clock.laps_ms, mask)
                 verdicts[judged.judgement.verdict] += 1
     except Exception as error:
         code = Code.CAMERA if isinstance(error, CameraError) else Code.INTERNAL
         text = f"the line has ended: {error or type(error).__name__}"
-        publisher.send(encode(stream.fault(code, text)))
+        stream.fault(code, text)
         raise
     finally:
-        publisher.send(encode(stream.stopped(product)))
+        stream.stopped(product)
     return verdicts
 
 

@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from edge.errors import SettingsError
+from edge.journal import Durability
 
 PREFIX = "DRAEM_"
 FILE = Path("station.toml")
@@ -46,6 +47,14 @@ class Station(BaseSettings):
     )
     endpoint: str = Field(
         "tcp://127.0.0.1:5570", description="the ZeroMQ address on which events are published"
+    )
+    data: Path = Field(
+        Path("data"), description="the folder of the events' logs, one folder a station below it"
+    )
+    durability: Durability = Field(
+        "process",
+        description="what the log of events survives: process, a crash of the program; full, a "
+        "loss of power too",
     )
     subscribers: int = Field(
         0, ge=0, description="wait for so many subscriptions before the first frame"

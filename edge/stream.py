@@ -1,15 +1,25 @@
-"""One stream of events: who numbers them and stamps their times."""
+"""One stream of events: numbered, stamped, committed to the log, and only then published."""
 
 import math
 import time
-import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, Protocol, TypedDict
 
 from edge.capture import Taken
-from edge.event import Code, CodeName, Fault, Inspection, MaskPlacement, Status
+from edge.event import (
+    UINT32,
+    AnyHeader,
+    Code,
+    CodeName,
+    Fault,
+    Inspection,
+    MaskPlacement,
+    Status,
+    encode,
+)
 from edge.inspector import Judged
+from edge.journal import Journal
 from edge.product import Product
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -26,32 +36,39 @@ class Stamp(TypedDict):
     published_at: str
 
 
-class Stream:
-    """Makes headers, numbered from 1 without a gap; a new object is a new stream."""
+class Outlet(Protocol):
+    """Where events leave to whoever listens: `edge.publish.Publisher`."""
 
-    def __init__(self, station: str) -> None:
-        self._station = station
-        self._stream_id = uuid.uuid4().hex
+    def send(self, parts: list[bytes]) -> None: ...
+
+
+class Stream:
+    """Tells events: each is numbered after the last one of the log, committed, then published."""
+
+    def __init__(self, station: str, journal: Journal, outlet: Outlet) -> None:
+        self._station, self._journal, self._outlet = station, journal, outlet
         self._boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"
-        self._seq = 0
-        self._inspection_id = 0
 
     def inspection(
-        self, taken: Taken, judged: Judged, product: Product, stages_ms: dict[str, float]
+        self,
+        taken: Taken,
+        judged: Judged,
+        product: Product,
+        stages_ms: dict[str, float],
+        mask_png: bytes,
     ) -> Inspection:
-        """The event of one frame."""
-        self._inspection_id += 1
+        """The verdict on one frame."""
         frame, passed_over = taken
         verdict, code, score, threshold, regions, _ = judged.judgement
         stamp = self._stamp()
         age = timedelta(microseconds=(stamp["published_ns"] - frame.captured_ns) / 1000)
         captured_at = datetime.fromisoformat(stamp["published_at"]) - age
         where = judged.placement
-        return Inspection(
+        header = Inspection(
             **stamp,
             product=product.name,
             version=product.version,
-            inspection_id=self._inspection_id,
+            inspection_id=self._journal.inspection_id % UINT32 + 1,
             frame_id=frame.frame_id,
             trigger_id=frame.trigger_id,
             encoder=frame.encoder,
@@ -69,28 +86,35 @@ class Stream:
             if where
             else None,
         )
+        self._tell(header, mask_png)
+        return header
 
-    def fault(self, code: Code, message: str) -> Fault:
+    def fault(self, code: Code, message: str) -> None:
         """Something that needs somebody to act."""
-        return Fault(**self._stamp(), code=CodeName.of(code), message=message)
+        self._tell(Fault(**self._stamp(), code=CodeName.of(code), message=message))
 
-    def running(self, product: Product) -> Status:
+    def running(self, product: Product) -> None:
         """The line begins."""
-        return Status(
-            **self._stamp(), state="running", product=product.name, version=product.version
+        self._status("running", product)
+
+    def stopped(self, product: Product) -> None:
+        """The line has ended as it should."""
+        self._status("stopped", product)
+
+    def _status(self, state: Literal["running", "stopped"], product: Product) -> None:
+        self._tell(
+            Status(**self._stamp(), state=state, product=product.name, version=product.version)
         )
 
-    def stopped(self, product: Product) -> Status:
-        """The line has ended as it should."""
-        return Status(
-            **self._stamp(), state="stopped", product=product.name, version=product.version
-        )
+    def _tell(self, header: AnyHeader, mask_png: bytes = b"") -> None:
+        """Commit first, publish second: what was published can be asked for again."""
+        self._journal.append(header, mask_png)
+        self._outlet.send(encode(header, mask_png))
 
     def _stamp(self) -> Stamp:
-        self._seq += 1
         return Stamp(
-            stream_id=self._stream_id,
-            seq=self._seq,
+            stream_id=self._journal.stream_id,
+            seq=self._journal.head + 1,
             station=self._station,
             boot_id=self._boot_id,
             published_ns=time.monotonic_ns(),

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from edge.files import write_json
 from trainer import checkpoint
 from trainer.anomaly import Simulation
 from trainer.data import load_sources
-from trainer.evaluate import judge_all, measure
+from trainer.evaluate import PixelMetrics, judge_all, measure
 from trainer.golden import infer
 from trainer.layout import samples
 from trainer.loss import WINDOW, ssim_map
@@ -117,20 +118,39 @@ def ablate(settings: TrainSettings, names: list[str], folder: Path, world: World
     All take as many steps as the full method has time for. Raises ImageError where the test images
     have no masks.
     """
+    _need_masks(settings.images)
     sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
     images = Images(sources.part("train"), sources.part("validation"), sources.digest)
-    kept = folder / "ablation.json"
-    done = _kept(kept, settings)
-    if done:
-        settings = settings.model_copy(update={"steps": done[0].steps, "minutes": None})
-    settings = count_steps(settings, images, world)
+    book = folder / "ablation.json"
+    asked = settings.model_dump(mode="json", exclude={"runs"}) | {"images_digest": images.digest}
+    kept = json.loads(book.read_text(encoding="utf-8")) if book.is_file() else {}
+    if kept.get("asked") != asked:
+        settings = count_steps(settings, images, world)
+        kept = {"asked": asked, "steps": settings.steps, "rows": []}
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(book, kept)
+    settings = settings.model_copy(update={"steps": kept["steps"]})
+    done = [Row(**row) for row in kept["rows"]]
     for name in names:
         if any(row.variant == name for row in done):
             continue
         log.info("variant '%s', %d steps", name, settings.steps)
         done.append(_one(name, settings, images, folder / name.replace(" ", "-"), world))
-        write_json(kept, {"settings": _asked(settings), "rows": [asdict(row) for row in done]})
+        write_json(book, kept | {"rows": [asdict(row) for row in done]})
     return [row for name in names for row in done if row.variant == name]
+
+
+def _need_masks(folder: Path) -> None:
+    """Better said now than after a training."""
+    seen = set()
+    for sample in samples(folder):
+        if sample.truth is not None:
+            seen.add(sample.defect is not None)
+        if len(seen) == 2:
+            return
+    raise ImageError(
+        f"{folder} needs good and defective test images with masks: name a data set that has them"
+    )
 
 
 def _one(name: str, settings: TrainSettings, images: Images, folder: Path, world: World) -> Row:
@@ -138,29 +158,16 @@ def _one(name: str, settings: TrainSettings, images: Images, folder: Path, world
     variant = VARIANTS[name]
     saved = None
     if checkpoint.exists(folder):
-        before, seen, state = checkpoint.load(folder)
-        saved = state if (before, seen) == (settings, images.digest) else None
+        waiting = checkpoint.load(folder)
+        same = (waiting.settings, waiting.images) == (settings, images.digest)
+        saved = waiting.state if same else None
     simulation = variant.change(simulation_of(settings, images, world.device))
     with checkpoint.alone(folder):
         outcome = train(settings, images, world, folder=folder, saved=saved,
                         simulation=simulation, networks=variant.networks)  # fmt: skip
     judged = judge_all(settings.fit, Networks(outcome.model), samples(settings.images))
     metrics = measure(judged)
-    if metrics.pixels is None:
-        raise ImageError(f"{settings.images} has no masks of its defects: name a data set that has")
     checkpoint.discard(folder)
-    figures = (metrics.image_auroc, metrics.pixels.auroc, metrics.pixels.ap)
+    pixels = cast(PixelMetrics, metrics.pixels)  # _need_masks has seen some
+    figures = (metrics.image_auroc, pixels.auroc, pixels.ap)
     return Row(name, settings.steps, *(100 * figure for figure in figures))
-
-
-def _asked(settings: TrainSettings) -> dict[str, object]:
-    """What must be the same for two variants to be comparable."""
-    return settings.model_dump(mode="json", exclude={"steps", "minutes", "epochs", "runs"})
-
-
-def _kept(path: Path, settings: TrainSettings) -> list[Row]:
-    """Figures of an earlier ablation with the same settings."""
-    if not path.is_file():
-        return []
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    return [Row(**row) for row in kept["rows"]] if kept["settings"] == _asked(settings) else []

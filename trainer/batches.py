@@ -19,6 +19,8 @@ from torch import Generator, Tensor
 from trainer.anomaly import Simulated, Simulation
 from trainer.perlin import turn, uniform
 
+TURNED = 0.5
+
 
 class Batch(NamedTuple):
     """Good images [N, 3, H, W] in 0..1, and the same with anomalies."""
@@ -27,16 +29,21 @@ class Batch(NamedTuple):
     simulated: Simulated
 
 
-def generator_for(device: torch.device, *names: object) -> Generator:
-    """Random numbers that belong to `names`: other names, other numbers."""
+def generator_for(device: torch.device, *names: object, step: int = 0) -> Generator:
+    """Random numbers that belong to `names` and to this one of their steps.
+
+    A generator on the CPU takes 32 bits of its seed: steps count up in them, so that no two of the
+    same names are equal.
+    """
     mixed = hashlib.sha256(":".join(map(str, names)).encode()).digest()
-    return Generator(device).manual_seed(int.from_bytes(mixed[:7], "big"))
+    start = int.from_bytes(mixed[:4], "big")
+    return Generator(device).manual_seed((start + step) % 2**32)
 
 
 @lru_cache(maxsize=4)
 def epoch_order(count: int, seed: int, stream: str, epoch: int) -> Tensor:
     """The images' order in one epoch: every image once, before any comes again."""
-    order = generator_for(torch.device("cpu"), seed, stream, "epoch", epoch)
+    order = generator_for(torch.device("cpu"), seed, stream, "epoch", step=epoch)
     return torch.randperm(count, generator=order)
 
 
@@ -54,7 +61,8 @@ def to_tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
 class Batches:
     """Step `n` of `stream`, for the process `rank` of `world`: `batches(n)`.
 
-    `images` are good, from `to_pool`; each is turned by up to +-`rotation` degrees.
+    `images` are good, from `to_pool`; half of them are turned by up to +-`rotation` degrees. The
+    others stay as sharp as the line's will be.
     """
 
     images: Tensor
@@ -68,11 +76,13 @@ class Batches:
 
     def __call__(self, step: int) -> Batch:
         device = self.images.device
-        generator = generator_for(device, self.seed, self.stream, step, self.rank)
+        generator = generator_for(device, self.seed, self.stream, self.rank, step=step)
         good = self.images[self.chosen(step).to(device)].float().div_(255)
         if self.rotation:
-            degrees = uniform(self.batch, -self.rotation, self.rotation, generator)
-            good = turn(good, degrees * math.pi / 180)
+            chosen = torch.rand(self.batch, generator=generator, device=device) < TURNED
+            places = chosen.nonzero()[:, 0]
+            degrees = uniform(len(places), -self.rotation, self.rotation, generator)
+            good[places] = turn(good[places], degrees * math.pi / 180)
         return Batch(good, self.simulation(good, generator))
 
     def chosen(self, step: int) -> Tensor:

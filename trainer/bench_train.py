@@ -13,12 +13,14 @@ from torch.utils.data import DataLoader
 
 from edge.camera.parts import Line
 from edge.frame import Fit
-from trainer.anomaly import Simulated, Simulation
+from trainer.anomaly import Simulation
 from trainer.authors import AuthorsDataset, Item
-from trainer.batches import Batch, Batches, to_pool
+from trainer.batches import Batches, to_pool
+from trainer.loss import draem_loss
 from trainer.memory import keep_freed_memory
+from trainer.model import Draem
 from trainer.settings import TrainSettings
-from trainer.state import State, fresh, make_schedule
+from trainer.state import State, fresh
 from trainer.textures import procedural
 from trainer.train import make_batches, take_step
 from trainer.world import World
@@ -113,37 +115,40 @@ def convolution_share(state: State, batches: Batches, settings: TrainSettings) -
     on_gpu = batches.images.is_cuda
     with profile(activities=[ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]) as seen:
         take_step(state, batches(0), settings).total.item()
-    spent = {
-        e.key: e.self_device_time_total if on_gpu else e.self_cpu_time_total
-        for e in seen.key_averages()
-    }
-    convolutions = sum(t for name, t in spent.items() if "conv" in name.lower())
-    return float(convolutions / sum(spent.values()))
+    events = seen.key_averages()
+    spent = [e.self_device_time_total if on_gpu else e.self_cpu_time_total for e in events]
+    convolved = [
+        e.device_time_total if on_gpu else e.cpu_time_total
+        for e in events
+        if e.key in ("aten::convolution", "aten::convolution_backward")
+    ]
+    return float(sum(convolved) / sum(spent))
 
 
 class AuthorsLoop:
     """The same networks, losses and batch, fed and laid out as in the authors' code.
 
     Float32, contiguous, Adam as it comes, each image simulated on its own in a loader's workers.
+    The workers fill their queue while the other recipe is timed, which is in their favour.
     """
 
     def __init__(
         self, settings: TrainSettings, images: NDArray[np.uint8], world: World, steps: int
     ) -> None:
-        plain = {"precision": "float32", "clip": 0, "average": 0}
-        self._settings = settings.model_copy(update=plain)
-        self._state = fresh(self._settings, world)
-        self._state.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        self._state.optimizer = torch.optim.Adam(self._state.model.parameters(), lr=1e-4)
-        self._state.schedule = make_schedule(self._state.optimizer, self._settings)
+        self._model = Draem(settings.rec_width, settings.seg_width).to(world.device)
+        self._optimizer = torch.optim.Adam(self._model.parameters(), lr=1e-4)
         dataset = AuthorsDataset(images, steps * settings.batch)
-        loader = DataLoader(dataset, settings.batch, num_workers=2)
-        self._items: Iterator[Item] = iter(loader)
+        self._items: Iterator[Item] = iter(DataLoader(dataset, settings.batch, num_workers=2))
         self._device = world.device
 
     def step(self) -> float:
         """Seconds of one step, waiting for the loader included."""
         start = time.perf_counter()
         good, made, mask = (tensor.to(self._device) for tensor in next(self._items))
-        take_step(self._state, Batch(good, Simulated(made, mask)), self._settings).total.item()
+        output = self._model(made)
+        loss = draem_loss(output.reconstruction, good, output.logits, mask).total
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        loss.item()
         return time.perf_counter() - start

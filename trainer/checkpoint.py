@@ -4,6 +4,7 @@ import fcntl
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,33 @@ def alone(folder: Path) -> Iterator[None]:
                 f"another training is at work in {folder}: wait for it, or choose another "
                 "--product or --runs"
             ) from None
+        for torn in folder.glob(f".{NAME}.*"):
+            torn.unlink()  # of a process that was killed while it wrote
         yield
 
 
-def save(folder: Path, settings: TrainSettings, images: str, state: dict[str, Any]) -> None:
-    """The state with the whole configuration and the digest of the images, by rename."""
+@dataclass(frozen=True)
+class Unfinished:
+    """A training that waits: its configuration, the images' digest, its processes, its state."""
+
+    settings: TrainSettings
+    images: str
+    processes: int
+    state: dict[str, Any]
+
+
+def save(
+    folder: Path, settings: TrainSettings, images: str, processes: int, state: dict[str, Any]
+) -> None:
+    """The state with all that is needed to go on, by rename."""
     # By way of memory: torch hides a full disk behind an error of its own.
     buffer = io.BytesIO()
-    whole = {"settings": settings.model_dump_json(), "images": images, "state": state}
+    whole = {
+        "settings": settings.model_dump_json(),
+        "images": images,
+        "processes": processes,
+        "state": state,
+    }
     torch.save(whole, buffer)
     write_whole(folder / NAME, buffer.getvalue())
 
@@ -49,18 +69,15 @@ def exists(folder: Path) -> bool:
     return (folder / NAME).is_file()
 
 
-def load(folder: Path) -> tuple[TrainSettings, str, dict[str, Any]]:
-    """Settings, digest of the images, state. Raises TrainingError where they cannot be had."""
+def load(folder: Path) -> Unfinished:
+    """What waits here. Raises TrainingError where nothing does, or it cannot be read."""
     path = folder / NAME
     if not path.is_file():
         raise TrainingError(f"there is no unfinished training in {folder}: leave out --resume")
     try:
         whole = torch.load(path, weights_only=True, map_location="cpu")
-        return (
-            TrainSettings.model_validate_json(whole["settings"]),
-            str(whole["images"]),
-            whole["state"],
-        )
+        settings = TrainSettings.model_validate_json(whole["settings"])
+        return Unfinished(settings, whole["images"], whole["processes"], whole["state"])
     except Exception as error:  # torch.load names its errors as it likes
         raise TrainingError(
             f"{path} cannot be read ({type(error).__name__}): start again with --restart"

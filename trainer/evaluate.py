@@ -57,11 +57,11 @@ class PixelMetrics:
 
 @dataclass(frozen=True)
 class DefectMetrics:
-    """One kind of defect against all good images; no `pixel_ap` where no mask exists."""
+    """One kind of defect against all good images; no `pixels` where no mask exists."""
 
     images: int
     image_auroc: float
-    pixel_ap: float | None
+    pixels: PixelMetrics | None
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,7 @@ def measure(judged: Sequence[Judged], threshold: float | None = None) -> Metrics
 def _of_kind(good: list[Judged], bad: list[Judged]) -> DefectMetrics:
     labels = [False] * len(good) + [True] * len(bad)
     auroc = float(roc_auc_score(labels, [j.score for j in good + bad]))
-    truth, heat = _stacked(good + bad)
-    ap = float(average_precision_score(truth.ravel(), heat.ravel())) if truth.any() else None
-    return DefectMetrics(len(bad), auroc, ap)
+    return DefectMetrics(len(bad), auroc, _pixels(good + bad))
 
 
 def _pixels(judged: Sequence[Judged]) -> PixelMetrics | None:

@@ -19,9 +19,17 @@ from trainer.metrics import SIDE
 
 TEMPLATE = Path(__file__).with_name("evaluation.html")
 SHOWN = 8
+MISSES = ("Worst misses", "defective images with the lowest scores")
+ALARMS = ("False alarms", "good images with the highest scores")
 
 
-def write_report(path: Path, product: Product, judged: Sequence[Judged], metrics: Metrics) -> None:
+def write_report(
+    path: Path,
+    product: Product,
+    judged: Sequence[Judged],
+    metrics: Metrics,
+    bit_depth: int | None = None,
+) -> None:
     """One file, pictures and plots inside."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -34,8 +42,16 @@ def write_report(path: Path, product: Product, judged: Sequence[Judged], metrics
         plots=_plots(judged, metrics),
         training=plots.curve(training) if training else None,
         groups=[
-            ("Worst misses", "defective images with the lowest scores", _rows(product, bad)),
-            ("False alarms", "good images with the highest scores", _rows(product, good)),
+            (
+                "Worst misses",
+                "defective images with the lowest scores",
+                _rows(product, bad, bit_depth),
+            ),
+            (
+                "False alarms",
+                "good images with the highest scores",
+                _rows(product, good, bit_depth),
+            ),
         ],
     )
     write_whole(path, page.encode())
@@ -67,20 +83,22 @@ def _plots(judged: Sequence[Judged], metrics: Metrics) -> list[tuple[str, str]]:
     return made
 
 
-def _rows(product: Product, judged: Sequence[Judged]) -> list[dict[str, object]]:
+def _rows(
+    product: Product, judged: Sequence[Judged], bit_depth: int | None
+) -> list[dict[str, object]]:
     return [
         {
             "name": f"{j.defect or 'good'}/{j.path.name}",
             "score": j.score,
-            "uri": _picture(product, j),
+            "uri": _picture(product, j, bit_depth),
         }
         for j in judged[:SHOWN]
     ]
 
 
-def _picture(product: Product, one: Judged) -> str:
+def _picture(product: Product, one: Judged, bit_depth: int | None) -> str:
     """The part that the product looks at, its heatmap, and the truth's outline on both."""
-    image = read_image(one.path)
+    image = read_image(one.path, bit_depth)
     x, y, width, height = product.fit(image)[1].crop
     seen = cv2.resize(image[y : y + height, x : x + width], (SIDE, SIDE))
     shades = (one.heatmap.clip(0, 1) * 255).astype(np.uint8)

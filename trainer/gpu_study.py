@@ -18,6 +18,7 @@ from edge.arguments import parse_size, parse_widths
 from edge.errors import DraemError
 from trainer import bench_train
 from trainer.ablate import Networks
+from trainer.commands.train import make_settings
 from trainer.data import load_sources
 from trainer.evaluate import judge_all, measure
 from trainer.layout import samples
@@ -45,12 +46,12 @@ def main(argv: list[str]) -> int:
     try:
         for widths in options.widths:
             print(json.dumps(one(options, widths, world)), flush=True)
+        settings = settings_of(options, options.widths[0])
+        steps = bench_train.measure(settings, world, options.pairs)
+        print(json.dumps({"device": name(world)} | dataclasses.asdict(steps)))
     except DraemError as error:
         print(f"gpu_study: {error}", file=sys.stderr)
         return 2
-    settings = settings_of(options, options.widths[0])
-    steps = bench_train.measure(settings, world, options.pairs)
-    print(json.dumps({"device": name(world)} | dataclasses.asdict(steps)))
     return 0
 
 
@@ -62,7 +63,7 @@ def settings_of(options: argparse.Namespace, widths: tuple[int, int]) -> TrainSe
         "rec_width": widths[0], "seg_width": widths[1],
         "height": options.input[0], "width": options.input[1],
     }  # fmt: skip
-    return TrainSettings.model_validate(PRESETS["paper"] | asked)
+    return make_settings(PRESETS["paper"] | asked)
 
 
 def one(options: argparse.Namespace, widths: tuple[int, int], world: World) -> dict[str, object]:

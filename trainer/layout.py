@@ -41,7 +41,19 @@ def good_images(root: Path) -> list[Path]:
             return [path for path in _beside_labels(folder) if not _label(path).is_file()]
     if list(root.glob(f"Class*/Train/{LABELS}")):
         raise ImageError(f"{root} holds several classes: name one of them, as {root / 'Class1'}")
+    _refuse_tests(root)
     return find_images(root)
+
+
+def _refuse_tests(root: Path) -> None:
+    """Raise ImageError for a folder that holds images of defects beside good ones."""
+    folders = {path.name for path in root.rglob("*") if path.is_dir()}
+    beside = [p.name for p in root.iterdir() if p.is_dir()] if root.is_dir() else []
+    if {"ground_truth", "test", "Test"} & folders or ("good" in beside and len(beside) > 1):
+        raise ImageError(
+            f"{root} holds more than good images: name the folder of the good ones, "
+            "or one data set that has train/good"
+        )
 
 
 def is_dagm(root: Path) -> bool:

@@ -37,20 +37,18 @@ class Logs:
         )
         self._writer = None
         if folder is not None:
-            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=state.step)
+            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=state.step + 1)
 
-    def step(self, state: State, losses: Losses) -> float:
-        """Move the bar; the loss is read, and curves drawn, every tenth step. Returns it, or 0."""
+    def step(self, state: State, losses: Losses) -> None:
+        """Move the bar; the loss is read, and curves drawn, every tenth step."""
         read = state.step % LOSS_EVERY == 0 or state.step in (1, self._steps)
-        loss = losses.total.item() if read else 0.0
         self._bar.update(self._task, completed=state.step)
         if read:
-            self._bar.update(self._task, loss=loss, rate=rate(state))
+            self._bar.update(self._task, loss=losses.total.item(), rate=rate(state))
         if read and self._writer:
             self._scalars(state, losses)
         if not self._bar.console.is_terminal and state.step % max(1, self._steps // 10) == 0:
             log.info("step %d of %d, loss %.4f", state.step, self._steps, losses.total.item())
-        return loss
 
     def validated(self, point: Point, best: bool) -> None:
         """One line for each validation, and its curves."""
@@ -61,6 +59,7 @@ class Logs:
         if self._writer:
             self._scalar("validation/image_auroc", point.image_auroc, point.step)
             self._scalar("validation/pixel_ap", point.pixel_ap, point.step)
+            self._writer.flush()
 
     def _scalars(self, state: State, losses: Losses) -> None:
         for name, value in losses._asdict().items():

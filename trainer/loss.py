@@ -51,15 +51,16 @@ def ssim_map(a: Tensor, b: Tensor) -> Tensor:
         return luminance * structure
 
 
-def focal(logits: Tensor, mask: Tensor, gamma: float = 2.0, smooth: float = 1e-5) -> Tensor:
+def focal(logits: Tensor, mask: Tensor, gamma: float = 2.0) -> Tensor:
     """Focal loss (Lin et al. 2017) of logits [N, 2, H, W] against mask [N, H, W].
 
     Both classes count alike, without alpha: with a class weight of 0, as found elsewhere, a network
-    learns to call every pixel anomalous.
+    learns to call every pixel anomalous. From the logarithm of the softmax: a pixel that is wrong
+    beyond all doubt is still pulled.
     """
-    anomalous = torch.softmax(logits.float(), dim=1)[:, 1]
-    right = torch.where(mask > 0.5, anomalous, 1 - anomalous).clamp(smooth, 1 - smooth)
-    return (-((1 - right) ** gamma) * right.log()).mean()
+    log_good, log_anomalous = torch.log_softmax(logits.float(), dim=1).unbind(dim=1)
+    log_right = torch.where(mask > 0.5, log_anomalous, log_good)
+    return (-((1 - log_right.exp()) ** gamma) * log_right).mean()
 
 
 class Losses(NamedTuple):

@@ -14,8 +14,13 @@ Map = NDArray[np.float32]
 
 
 def reduce_mask(mask: Mask) -> Mask:
-    """A mask at 256x256 in which any pixel that touches a defect counts: none is lost."""
-    shrunk = cv2.resize(mask.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    """A mask at 256x256 in which any pixel that touches a defect counts: none is lost.
+
+    A side that is shorter is repeated first: where either grows, OpenCV's averaging is none.
+    """
+    down, right = (-(-SIDE // side) for side in mask.shape)
+    large = mask.repeat(down, axis=0).repeat(right, axis=1).astype(np.float32)
+    shrunk = cv2.resize(large, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(shrunk > 0)
 
 
@@ -52,7 +57,7 @@ def _region_shares(truth: Mask) -> NDArray[np.float64]:
     """For each pixel of a region one over the region's area; 0 elsewhere. Regions sum to 1."""
     count, labels = cv2.connectedComponents(truth.astype(np.uint8), connectivity=8)
     areas = np.bincount(labels.ravel(), minlength=count)
-    per_pixel = 1 / areas
+    per_pixel = 1 / np.maximum(areas, 1)
     per_pixel[0] = 0
     return np.asarray(per_pixel[labels], np.float64)
 
@@ -80,5 +85,5 @@ def rates_at(threshold: float, defective: NDArray[np.bool_], scores: NDArray[np.
 
 def best_accuracy(defective: NDArray[np.bool_], scores: NDArray[np.float64]) -> Rates:
     """The rates at the threshold that suits these images best: it has seen the answers."""
-    candidates = [rates_at(float(t), defective, scores) for t in np.unique(scores)]
+    candidates = [rates_at(float(t), defective, scores) for t in [*np.unique(scores), np.inf]]
     return max(candidates, key=lambda rates: rates.accuracy)

@@ -36,7 +36,7 @@ def perlin(count: int, height: int, width: int, generator: Generator) -> Tensor:
     columns, column_slopes = _lattice(width, cells[1], shift[1])
     noise = row_slopes @ turns.sin() @ columns.mT + rows @ turns.cos() @ column_slopes.mT
     angle = uniform(count, -math.pi / 2, math.pi / 2, generator)
-    return turn(noise[:, None], angle, beyond="zeros")[:, 0].mul_(math.sqrt(2))
+    return turn(noise[:, None], angle)[:, 0].mul_(math.sqrt(2))
 
 
 def _lattice(size: int, cells: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,10 +51,10 @@ def _lattice(size: int, cells: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
     return weight, weight * distance
 
 
-def turn(images: Tensor, angle: Tensor, *, beyond: str = "reflection") -> Tensor:
+def turn(images: Tensor, angle: Tensor) -> Tensor:
     """Images [N, C, H, W] turned about their centres by `angle` [N, 1, 1, 1] in radians.
 
-    What comes from beyond the border is mirrored, or what else grid_sample offers.
+    What comes from beyond the border is mirrored.
     """
     count, _, height, width = images.shape
     y = torch.linspace(1 - height, height - 1, height, device=images.device)[:, None]
@@ -63,4 +63,4 @@ def turn(images: Tensor, angle: Tensor, *, beyond: str = "reflection") -> Tensor
     grid = images.new_empty(count, height, width, 2)
     torch.sub(x * (cos / width), y * (sin / width), out=grid[..., 0])
     torch.add(x * (sin / height), y * (cos / height), out=grid[..., 1])
-    return grid_sample(images, grid, padding_mode=beyond, align_corners=False)
+    return grid_sample(images, grid, padding_mode="reflection", align_corners=False)

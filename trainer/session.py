@@ -4,12 +4,13 @@ import logging
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from edge.product import Product
 from trainer import checkpoint
-from trainer.checkpoint import TrainingError
+from trainer.checkpoint import TrainingError, Unfinished
 from trainer.data import Sources, load_sources
 from trainer.memory import keep_freed_memory
 from trainer.save import Trained, save_product
@@ -26,7 +27,6 @@ class Order:
     """What the command line asks for: fresh settings, or None to resume those of the checkpoint."""
 
     product: str
-    products: Path
     runs: Path
     settings: TrainSettings | None
     restart: bool = False
@@ -36,44 +36,57 @@ class Order:
         """Where the training keeps its checkpoint and its curves."""
         return self.runs / self.product
 
-    @property
-    def resume_command(self) -> str:
+    def resume_command(self, processes: int) -> str:
+        several = f"torchrun --nproc-per-node {processes} -m trainer"
         runs = "" if self.runs == Path("runs") else f" --runs {self.runs}"
-        return f"draem train --resume --product {self.product}{runs}"
+        command = "draem train" if processes == 1 else several
+        return f"{command} --resume --product {self.product}{runs}"
 
 
 def session(order: Order) -> Product | None:
     """Train and write the product; None in a process that does not lead.
 
-    Raises TrainingError where an unfinished training is in the way, or the images have changed.
+    Raises TrainingError where an unfinished training is in the way, or cannot be gone on with.
     """
     keep_freed_memory()
-    settings, seen, saved = order.settings, "", None
-    if settings is None:
-        settings, seen, saved = checkpoint.load(order.folder)
+    saved = None
+    if order.settings is None:
+        saved = checkpoint.load(order.folder)
     elif checkpoint.exists(order.folder) and not order.restart:
+        processes = checkpoint.load(order.folder).processes
         raise TrainingError(
             f"an unfinished training of {order.product} is in {order.folder}: go on with "
-            f"'{order.resume_command}', or throw it away with --restart"
+            f"'{order.resume_command(processes)}', or throw it away with --restart"
         )
+    settings = saved.settings if saved else cast(TrainSettings, order.settings)
     with join(pick_device(settings.device)) as world:
         if not world.leads:
             logging.getLogger().setLevel(logging.WARNING)
+        if saved and saved.processes != world.size:
+            raise TrainingError(
+                f"the training was begun by {saved.processes} processes: go on with "
+                f"'{order.resume_command(saved.processes)}'"
+            )
         sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
-        if saved is not None and sources.digest != seen:
+        if saved and saved.images != sources.digest:
             raise TrainingError(
                 f"the images in {settings.images} are not those that the training began with: "
                 "restore them, or start again with --restart"
             )
         with checkpoint.alone(order.folder) if world.leads else nullcontext():
-            return _train(order, settings, sources, saved, world)
+            try:
+                return _train(order, settings, sources, saved, world)
+            except torch.OutOfMemoryError as error:
+                raise TrainingError(
+                    "the GPU's memory is too small for this: lower --batch, --input or --size"
+                ) from error
 
 
 def _train(
     order: Order,
     settings: TrainSettings,
     sources: Sources,
-    saved: dict[str, object] | None,
+    saved: Unfinished | None,
     world: World,
 ) -> Product | None:
     counts = [len(sources.part(split)) for split in ("train", "validation", "calibration")]
@@ -88,17 +101,19 @@ def _train(
         *(settings.height, settings.width, world.device),
     )
     try:
-        done = train(settings, images, world, folder=order.folder, saved=saved)
+        state = saved.state if saved else None
+        done = train(settings, images, world, folder=order.folder, saved=state)
     except KeyboardInterrupt:
-        log.info("go on with '%s'", order.resume_command)
+        if checkpoint.exists(order.folder):
+            log.info("go on with '%s'", order.resume_command(world.size))
         raise
     if not world.leads:
         return None
     product = _save(order, settings, sources, done, world)
-    report = order.folder / "training.html"
-    write_training_report(report, settings, images, done)
-    log.info("%s shows how the weights were chosen, and where they are weakest", report)
     checkpoint.discard(order.folder)
+    report = order.folder / "training.html"
+    write_training_report(report, settings, images, done, world)
+    log.info("%s shows how the weights were chosen, and where they are weakest", report)
     return product
 
 
@@ -127,4 +142,4 @@ def _save(
         origin=record,
         curve=[asdict(point) for point in done.curve],
     )
-    return save_product(trained, order.products, order.product, order.runs)
+    return save_product(trained, settings.products, order.product, order.runs)

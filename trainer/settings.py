@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from edge.frame import Box, Fit, Interpolation
 
@@ -20,7 +20,7 @@ class TrainSettings(BaseModel):
     0 turns either off. `learning_rate` is the highest of its schedule.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     images: Path
     product: str
     products: Path
@@ -48,8 +48,16 @@ class TrainSettings(BaseModel):
     precision: Precision = "auto"
     compile: bool = False
     sync_batchnorm: bool = False
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**63)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @field_validator("batch")
+    @classmethod
+    def _enough_for_batchnorm(cls, batch: int, info: ValidationInfo) -> int:
+        """The deepest maps are 1/32 of the input: one value has no variance."""
+        if batch * info.data.get("height", 32) * info.data.get("width", 32) <= 32 * 32:
+            raise ValueError("one image of 32x32 has no statistics, take two")
+        return batch
 
     @property
     def fit(self) -> Fit:
@@ -94,7 +102,7 @@ class Size:
     def __str__(self) -> str:
         return (
             f"{self.rec_width}/{self.seg_width}, {self.purpose}: {self.parameters} parameters, "
-            f"{self.gmac} GMAC, {self.milliseconds} ms"
+            f"{self.gmac} GMAC, {self.milliseconds:.0f} ms"
         )
 
 

@@ -10,6 +10,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from trainer.checkpoint import TrainingError
 from trainer.model import Draem
 from trainer.settings import TrainSettings
 from trainer.validate import Point
@@ -76,7 +77,9 @@ def fresh(settings: TrainSettings, world: World, networks: type[Draem] = Draem) 
     model.to(world.device)
     model.to(memory_format=memory_format(world.device))  # type: ignore[call-overload]
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
-    if settings.sync_batchnorm and world.size > 1:
+    if settings.sync_batchnorm and (world.size == 1 or world.device.type != "cuda"):
+        raise TrainingError("--sync-batchnorm needs several GPUs under torchrun: leave it out")
+    if settings.sync_batchnorm:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
     optimizer = Adam(model.parameters(), lr=settings.learning_rate, fused=True)
     precision = pick_precision(settings.precision, world.device)
@@ -131,7 +134,11 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
         chosen: torch.dtype = getattr(torch, name)
         return chosen
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return (
+            torch.bfloat16
+            if torch.cuda.is_bf16_supported(including_emulation=False)
+            else torch.float16
+        )
     able = torch.cpu.get_capabilities()
     return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
 

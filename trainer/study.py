@@ -8,6 +8,7 @@ that was interrupted goes on. The images may not be copied into the project: the
 """
 
 import argparse
+import fcntl
 import json
 import os
 import platform
@@ -34,11 +35,10 @@ from trainer.model import Draem
 from trainer.save import Trained, save_product
 from trainer.settings import TrainSettings
 from trainer.textures import procedural
-from trainer.train import Images, steps_in, time_step
+from trainer.train import Images, steps_in, time_training
 from trainer.world import World
 
 ROOT = Path(__file__).parents[1]
-DATA = Path(os.environ.get("DATA", ROOT.parent / "shared/data")).resolve()
 RESULTS = ROOT / "docs/results.json"
 WORK = ROOT / "local/study"
 WARM_UP, TIMED = 10, 100
@@ -114,17 +114,25 @@ def results() -> list[dict[str, object]]:
 
 
 def append(figures: list[dict[str, object]]) -> None:
-    """Figures of one run, all or none."""
-    write_json(RESULTS, results() + figures)
+    """Figures of one run, all or none, in the place of older ones of the same run."""
+    with (WORK / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        others = [row for row in results() if row["product"] != figures[0]["product"]]
+        write_json(RESULTS, others + figures)
     for row in figures[:2]:
         print(f"{row['product']}: {row['figure']} {row['value']:.4f}", flush=True)
 
 
+def data_folder() -> Path:
+    """Where the real images are."""
+    return Path(os.environ.get("DATA", ROOT.parent / "shared/data")).resolve()
+
+
 def plan_steps(run: Run) -> int:
     """How many steps fit into the run's minutes of one core, timed by that core's own clock."""
-    folder = DATA / run.data
+    folder = data_folder() / run.data
     if not (folder / "train" / "good").is_dir():
-        raise ImageError(f"no images in {folder}: see {DATA / 'README.md'}, or set DATA")
+        raise ImageError(f"no images in {folder}: set DATA to the folder of the data sets")
     rec, seg = map(int, run.widths.split("/"))
     settings = TrainSettings(images=folder, product=run.product, products=WORK, rec_width=rec,
                              seg_width=seg, batch=4, seed=run.seed, device="cpu")  # fmt: skip
@@ -132,15 +140,16 @@ def plan_steps(run: Run) -> int:
     sources = load_sources(folder, Fit(128, 128), run.seed)
     images = Images(sources.part("train"), sources.part("validation"))
     world = World(torch.device("cpu"))
-    return steps_in(run.minutes, time_step(settings, images, world, time.thread_time))
+    times = time_training(settings, images, world, time.thread_time)
+    return steps_in(run.minutes, times, settings.validate_every)
 
 
 def carry_out(run: Run, steps: int) -> list[dict[str, object]]:
     """Train or go on training, build, evaluate."""
-    folder, product = str(DATA / run.data), ("--product", run.product)
+    folder, product = str(data_folder() / run.data), ("--product", run.product)
     train = ("train", folder, *product, "--widths", run.widths, "--steps", str(steps),
              "--batch", "4", "--seed", str(run.seed))  # fmt: skip
-    if not (WORK / "products" / run.product).is_dir():
+    if not (WORK / "products" / run.product / "current" / "manifest.json").is_file():
         checkpoint = WORK / "runs" / run.product / "checkpoint.pt"
         draem(*(("train", "--resume", *product) if checkpoint.is_file() else train))
     draem("build", *product)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -95,12 +96,14 @@ def plain_colours(count: int, height: int, width: int, generator: Generator) -> 
     return two_colours(torch.zeros(count, height, width, device=generator.device), generator)
 
 
+@lru_cache(maxsize=1)
+def _read(folder: Path, device: torch.device) -> list[Tensor]:
+    return [torch.from_numpy(image).to(device).permute(2, 0, 1) for _, image in read_images(folder)]
+
+
 def pictures(folder: Path, device: torch.device) -> TextureSource:
-    """Random crops, at random scales, of the pictures under `folder`."""
-    images = [
-        torch.from_numpy(image).to(device).permute(2, 0, 1).float() / 255
-        for _, image in read_images(folder)
-    ]
+    """Random crops, at random scales, of the pictures under `folder`; read once, kept as uint8."""
+    images = _read(folder, device)
 
     def source(count: int, height: int, width: int, generator: Generator) -> Tensor:
         def crop() -> Tensor:
@@ -111,7 +114,9 @@ def pictures(folder: Path, device: torch.device) -> TextureSource:
             top = int(draw[2] * (image.shape[1] - rows + 1))
             left = int(draw[3] * (image.shape[2] - columns + 1))
             piece = image[None, :, top : top + rows, left : left + columns]
-            return interpolate(piece, (height, width), mode="bilinear", align_corners=False)
+            return interpolate(
+                piece.float() / 255, (height, width), mode="bilinear", align_corners=False
+            )
 
         return torch.cat([crop() for _ in range(count)])
 

@@ -6,17 +6,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from trainer import checkpoint
 from trainer.anomaly import Simulated, Simulation, TextureSource
 from trainer.batches import Batch, Batches, to_pool
 from trainer.checkpoint import TrainingError
-from trainer.logs import Logs, logs
+from trainer.interrupt import deferred_interrupt
+from trainer.logs import LOSS_EVERY, Logs, logs
 from trainer.loss import Losses, draem_loss
 from trainer.model import Draem
 from trainer.settings import TrainSettings
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 
 SAVE_EVERY_S = 60
 TIMED_STEPS, UNTIMED_STEPS = 6, 2
-VALIDATION_SHARE = 0.12  # of a budget of minutes: validating, saving, and timing too few steps
+SPARE = 0.03  # of a budget of minutes: saving, exporting, and timing too few steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,26 +108,34 @@ def train(
 ) -> Outcome:
     """Train, validate, keep the best; with a `folder`, checkpoints go there. `saved` is resumed.
 
-    Raises TrainingError where the loss stops being a number.
+    Ctrl-C saves after the step in hand. Raises TrainingError where the loss stops being a number.
     """
-    usual = simulation_of(settings, images, world.device)
-    batches = make_batches(settings, images.train, simulation or usual, world)
-    held = validation_set(to_pool(images.validation, world.device), usual, settings.seed)
+    simulation = simulation or simulation_of(settings, images, world.device)
+    batches = make_batches(settings, images.train, simulation, world)
+    held = validation_set(to_pool(images.validation, world.device), simulation, settings.seed)
     state = fresh(settings, world, networks)
     if saved is not None:
         state.restore(saved)
-    start = saved_at = time.monotonic() - state.seconds
-    with logs(settings, state, folder, quiet=not world.leads) as told:
+    start, saved_at = time.monotonic() - state.seconds, time.monotonic()
+    with (
+        logs(settings, state, folder, quiet=not world.leads) as told,
+        deferred_interrupt() as interrupted,
+    ):
         while state.step < settings.steps:
             losses = take_step(state, batches(state.step), settings)
-            check(told.step(state, losses), state.step)
+            told.step(state, losses)
             state.seconds = time.monotonic() - start
             due = state.step % settings.validate_every == 0 or state.step == settings.steps
+            saving = due or interrupted.is_set() or time.monotonic() - saved_at > SAVE_EVERY_S
+            if saving or state.step % LOSS_EVERY == 0:
+                check(losses.total.item(), state.step)
             if due and world.leads:
                 keep_best(state, batches, held, told)
-            if folder and world.leads and (due or time.monotonic() - saved_at > SAVE_EVERY_S):
-                checkpoint.save(folder, settings, images.digest, state.saved())
+            if saving and folder and world.leads:
+                checkpoint.save(folder, settings, images.digest, world.size, state.saved())
                 saved_at = time.monotonic()
+            if interrupted.is_set():
+                raise KeyboardInterrupt
     return outcome(settings, state, networks)
 
 
@@ -188,30 +198,43 @@ def count_steps(settings: TrainSettings, images: Images, world: World) -> TrainS
         each = math.ceil(len(images.train) / (settings.batch * world.size))
         return settings.model_copy(update={"steps": settings.epochs * each})
     if settings.minutes:
-        steps = steps_in(settings.minutes, time_step(settings, images, world))
+        times = time_training(settings, images, world)
+        steps = steps_in(settings.minutes, times, settings.validate_every)
         return settings.model_copy(update={"steps": world.agree(steps)})
     return settings
 
 
-def steps_in(minutes: float, step_seconds: float) -> int:
-    """How many steps fit, with time left for the validations."""
-    return max(1, int(minutes * 60 * (1 - VALIDATION_SHARE) / step_seconds))
+class Times(NamedTuple):
+    """Seconds of a step and of a validation."""
+
+    step: float
+    validation: float
 
 
-def time_step(
+def steps_in(minutes: float, times: Times, validate_every: int) -> int:
+    """How many steps fit, with time left for their validations."""
+    seconds = minutes * 60 * (1 - SPARE) - times.validation
+    return max(1, int(seconds / (times.step + times.validation / validate_every)))
+
+
+def time_training(
     settings: TrainSettings,
     images: Images,
     world: World,
     clock: Callable[[], float] = time.perf_counter,
-) -> float:
-    """Seconds of a step by `clock`, the median of a few on networks that are thrown away."""
-    state = fresh(settings, world)
+) -> Times:
+    """By `clock`, the median of a few steps and one validation of networks that are thrown away."""
     simulation = simulation_of(settings, images, world.device)
     batches = make_batches(settings, images.train, simulation, world)
-    times = []
+    held = validation_set(to_pool(images.validation, world.device), simulation, settings.seed)
+    state = fresh(settings, world)
+    steps = []
     for step in range(UNTIMED_STEPS + TIMED_STEPS):
         start = clock()
-        loss: Tensor = take_step(state, batches(step), settings).total
-        loss.item()
-        times.append(clock() - start)
-    return float(np.median(times[UNTIMED_STEPS:]))
+        take_step(state, batches(step), settings).total.item()
+        steps.append(clock() - start)
+    start = clock()
+    candidate = averaged_networks(state)
+    recompute_statistics(candidate, statistics_batches(batches))
+    validate(candidate, held, state.step)
+    return Times(float(np.median(steps[UNTIMED_STEPS:])), clock() - start)

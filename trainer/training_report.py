@@ -10,22 +10,26 @@ from torch import Tensor
 from edge.files import write_whole
 from trainer import plots
 from trainer.anomaly import Simulated
+from trainer.batches import to_pool
 from trainer.evaluation_report import data_uri
 from trainer.preview import to_picture
 from trainer.settings import TrainSettings
 from trainer.train import Images, Outcome, simulation_of
-from trainer.validate import infer_all, validation_images
+from trainer.validate import infer_all, validation_set
+from trainer.world import World
 
 TEMPLATE = Path(__file__).with_name("training.html")
 SHOWN = 6
 
 
 def write_training_report(
-    path: Path, settings: TrainSettings, images: Images, outcome: Outcome
+    path: Path, settings: TrainSettings, images: Images, outcome: Outcome, world: World
 ) -> None:
     """One file: settings, validations, and the validation set's worst misses and false alarms."""
-    held = validation_images(images.validation, simulation_of(settings, images, CPU), settings.seed)
-    heatmaps, scores = infer_all(outcome.model, held.images)
+    simulation = simulation_of(settings, images, world.device)
+    held = validation_set(to_pool(images.validation, world.device), simulation, settings.seed)
+    heatmaps, scores = infer_all(outcome.model.to(world.device), held.images)
+    held = Simulated(held.images.cpu(), held.mask.cpu())
     anomalous = held.mask.flatten(1).amax(1) > 0
     order = scores.argsort()
     missed = [i for i in order.tolist() if anomalous[i]][:SHOWN]
@@ -41,9 +45,6 @@ def write_training_report(
         ],
     )
     write_whole(path, page.encode())
-
-
-CPU = torch.device("cpu")
 
 
 def _rows(

@@ -1,16 +1,15 @@
 """How good the networks are so far: simulated anomalies over held-out good images."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor, nn
 
 from trainer.anomaly import Simulated, Simulation
-from trainer.batches import Batches, generator_for, to_pool
+from trainer.batches import Batches, generator_for
+from trainer.checkpoint import TrainingError
 from trainer.model import Draem, heatmap_and_score
 
 FEWEST, MOST = 64, 128
@@ -27,11 +26,6 @@ class Point:
     pixel_ap: float
 
 
-def validation_images(images: NDArray[np.uint8], simulation: Simulation, seed: int) -> Simulated:
-    """`validation_set` of images [N, H, W, 3] on the CPU."""
-    return validation_set(to_pool(images, torch.device("cpu")), simulation, seed)
-
-
 def validation_set(images: Tensor, simulation: Simulation, seed: int) -> Simulated:
     """The held-out images (`to_pool`), half of them with anomalies: the same at every call.
 
@@ -39,13 +33,18 @@ def validation_set(images: Tensor, simulation: Simulation, seed: int) -> Simulat
     """
     count = min(max(len(images), FEWEST), MOST)
     generator = generator_for(images.device, seed, "validation")
+    half = replace(simulation, good_share=0.5)
     good = images[torch.arange(count, device=images.device) % len(images)].float().div_(255)
-    return simulation(good, generator)
+    return half(good, generator)
 
 
 def validate(model: Draem, held: Simulated, step: int) -> Point:
-    """Judge the validation set with networks in eval."""
+    """Judge the validation set with networks in eval. Raises TrainingError for a NaN."""
     heatmaps, scores = infer_all(model, held.images)
+    if not torch.isfinite(scores).all():
+        raise TrainingError(
+            f"the weights stopped being numbers before step {step}: lower --learning-rate"
+        )
     anomalous = held.mask.flatten(1).amax(1).cpu().numpy() > 0
     truth = held.mask.cpu().numpy().ravel() > 0
     return Point(

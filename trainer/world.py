@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from trainer.checkpoint import TrainingError
+
 
 @dataclass(frozen=True)
 class World:
@@ -34,6 +36,8 @@ def pick_device(name: str) -> torch.device:
     """`auto` is CUDA where there is one; under torchrun each local process has its own GPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("there is no CUDA device here: leave out --device")
     if name == "cuda" and "LOCAL_RANK" in os.environ:
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     return torch.device(name)

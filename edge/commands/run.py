@@ -12,6 +12,7 @@ from threading import Event as StopEvent
 from edge.arguments import add_settings, product_name, settings_of
 from edge.camera.open import open_camera
 from edge.engine import openvino
+from edge.journal import Journal
 from edge.loop import Pace, run
 from edge.product import load_product
 from edge.publish import Publisher
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(
         parser,
         *("product", "products", "source", "mode", "backlog", "endpoint", "subscribers"),
-        *("station", "read_deadline_ms", "bit_depth"),
+        *("station", "data", "durability", "read_deadline_ms", "bit_depth"),
     )
 
 
@@ -39,6 +40,7 @@ def main(options: argparse.Namespace) -> int:
     with (
         openvino.load(product) as engine,
         open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera,
+        Journal(settings.data / settings.station, settings.durability) as journal,
         Publisher(settings.endpoint) as publisher,
     ):
         log.info(
@@ -49,6 +51,7 @@ def main(options: argparse.Namespace) -> int:
             log.warning("no threshold yet, so every frame is NO_VERDICT: run '%s'", mend)
         publisher.wait_for_subscribers(settings.subscribers, stop)
         pace = Pace(triggered, settings.read_deadline_ms, settings.backlog)
-        verdicts = run(camera, engine, product, publisher, Stream(settings.station), stop, pace)
+        stream = Stream(settings.station, journal, publisher)
+        verdicts = run(camera, engine, product, stream, stop, pace)
     log.info("ended: %s", ", ".join(f"{v} {n}" for v, n in sorted(verdicts.items())) or "no frame")
     return 0

@@ -67,7 +67,7 @@ def test_a_perfect_map_is_perfect_with_and_without_a_crop(
 def test_without_masks_there_is_no_pixel_figure(tmp_path: Path) -> None:
     metrics = evaluate(None, labelled(tmp_path, masks=False))
     assert metrics.pixels is None
-    assert metrics.by_defect["spot"].pixel_ap is None
+    assert metrics.by_defect["spot"].pixels is None
     assert metrics.calibrated is None
 
 
@@ -95,8 +95,11 @@ def test_the_pixels_of_a_kind_are_held_against_all_good_images(tmp_path: Path) -
     assert metrics.by_defect["spot"].image_auroc == 1
     assert metrics.by_defect["dent"].image_auroc == 0.5
     assert metrics.image_auroc == pytest.approx(2.5 / 3)
-    assert metrics.by_defect["dent"].pixel_ap is not None
-    assert metrics.by_defect["dent"].pixel_ap < 0.01
+    dents, spots = (metrics.by_defect[kind].pixels for kind in ("dent", "spot"))
+    assert dents is not None
+    assert dents.ap < 0.01
+    assert spots is not None
+    assert spots.ap > 0.95
 
 
 def test_the_command_prints_figures_and_writes_a_page(calibrated: Plant, tmp_path: Path) -> None:

@@ -48,9 +48,13 @@ def test_focal_is_its_formula() -> None:
         )
 
 
-def test_focal_pulls_both_classes() -> None:
+@pytest.mark.parametrize("doubt", [0.0, 5.0, 20.0, 80.0])
+def test_focal_pulls_both_classes(doubt: float) -> None:
+    """Undecided pixels, and those that are wrong beyond all doubt."""
     for truth in (0.0, 1.0):
-        logits = torch.zeros(1, 2, 4, 4, requires_grad=True)
+        logits = torch.zeros(1, 2, 4, 4)
+        logits[:, 1 - int(truth)] = doubt
+        logits.requires_grad_()
         focal(logits, torch.full((1, 4, 4), truth)).backward()  # type: ignore[no-untyped-call]
         assert logits.grad is not None
         assert logits.grad.abs().min() > 0

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from trainer.metrics import (
     aupro,
@@ -58,6 +60,17 @@ def test_aupro_without_regions_is_refused() -> None:
         aupro(*case([0.1, 0.2], [0, 0]))
 
 
+@given(st.integers(16, 1200), st.integers(16, 1200), st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_defect_pixel_is_lost_at_any_size(height: int, width: int, data: st.DataObject) -> None:
+    row, column = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    mask = np.zeros((height, width), np.bool_)
+    mask[row, column] = True
+    reduced = reduce_mask(mask)
+    assert reduced.shape == (256, 256)
+    assert reduced[row * 256 // height, column * 256 // width]
+
+
 def test_no_defect_pixel_is_lost_when_a_mask_shrinks() -> None:
     mask = np.zeros((900, 900), np.bool_)
     mask[123, 456] = True
@@ -79,3 +92,5 @@ def test_rates_reject_at_the_threshold_itself() -> None:
     rates = rates_at(0.5, defective, scores)
     assert (rates.true_positive, rates.true_negative, rates.accuracy) == (1, 0.5, 0.75)
     assert best_accuracy(defective, np.array([0.1, 0.2, 0.5, 0.9])).accuracy == 1
+    worse = best_accuracy(np.array([True, False, False]), np.array([0.1, 0.5, 0.9]))
+    assert worse.accuracy == pytest.approx(2 / 3), "passing all is better than rejecting all"

@@ -23,21 +23,29 @@ def rows() -> list[dict[str, object]]:
     return made
 
 
+def grouped(made: list[dict[str, object]]) -> list[list[dict[str, object]]]:
+    names = dict.fromkeys(row["product"] for row in made)
+    return [[row for row in made if row["product"] == name] for name in names]
+
+
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "results.json"
     monkeypatch.setattr(study, "RESULTS", path)
+    monkeypatch.setattr(study, "WORK", tmp_path)
     return path
 
 
 def test_a_run_that_has_figures_is_left_out(book: Path) -> None:
     run = PLANS["widths"][0]
     assert not study.measured(run)
-    study.append(rows())
+    for run_rows in grouped(rows()):
+        study.append(run_rows)
     assert study.measured(run)
     assert not study.measured(PLANS["targets"][0])
     study.append([{"product": "another", "figure": "image AUROC", "value": 1.0}])
-    assert len(json.loads(book.read_text())) == len(rows()) + 1
+    study.append([{"product": "another", "figure": "image AUROC", "value": 0.5}])
+    assert len(json.loads(book.read_text())) == len(rows()) + 1, "measured anew, not twice"
 
 
 def test_missing_images_are_said(
@@ -46,7 +54,7 @@ def test_missing_images_are_said(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(study, "DATA", tmp_path / "nowhere")
+    monkeypatch.setenv("DATA", str(tmp_path / "nowhere"))
     monkeypatch.setattr(study, "WORK", tmp_path / "work")
     assert study.main(["widths"]) == 2
     assert "set DATA" in capsys.readouterr().err

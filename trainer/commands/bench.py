@@ -80,14 +80,14 @@ def main(options: argparse.Namespace) -> int:
 def bench_training(options: argparse.Namespace) -> int:
     """Figures of a training step, as a table or JSON."""
     from trainer.bench_train import measure
-    from trainer.settings import TrainSettings
+    from trainer.commands.train import make_settings
     from trainer.world import World, pick_device
 
-    settings = TrainSettings(
-        images=Path(), product="bench", products=Path(), batch=options.batch,
-        rec_width=options.widths[0], seg_width=options.widths[1],
-        height=options.input[0], width=options.input[1],
-    )  # fmt: skip
+    settings = make_settings({
+        "images": Path(), "product": "bench", "products": Path(), "batch": options.batch,
+        "rec_width": options.widths[0], "seg_width": options.widths[1],
+        "height": options.input[0], "width": options.input[1],
+    })  # fmt: skip
     figures = measure(settings, World(pick_device("auto")), options.pairs)
     if options.json:
         print(json.dumps(dataclasses.asdict(figures)))

@@ -42,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
         judged = judge_all(product.fit, engine, track(labelled, "judging", total=total))
     metrics = measure(judged, threshold)
     if options.report:
-        write_report(options.report, product, judged, metrics)
+        write_report(options.report, product, judged, metrics, settings.bit_depth)
     print(json.dumps(dataclasses.asdict(metrics)) if options.json else text(metrics))
     return 0
 
@@ -53,17 +53,18 @@ def text(metrics: "Metrics") -> str:
         f"{metrics.images} images, {metrics.defective} of them defective",
         f"image AUROC {metrics.image_auroc:.4f}",
     ]
-    if metrics.pixels is None:
+    whole = metrics.pixels
+    if whole is None:
         lines.append("pixels      no masks found")
     else:
-        p = metrics.pixels
         lines += [
-            f"pixel AUROC {p.auroc:.4f}",
-            f"pixel AP    {p.ap:.4f} ({p.ap_as_authors:.4f} with the authors' mask rule)",
-            f"AUPRO       {p.aupro:.4f} (to 0.3 false positives)",
+            f"pixel AUROC {whole.auroc:.4f}",
+            f"pixel AP    {whole.ap:.4f} ({whole.ap_as_authors:.4f} with the authors' mask rule)",
+            f"AUPRO       {whole.aupro:.4f} (to 0.3 false positives)",
         ]
     for kind, one in metrics.by_defect.items():
-        ap = "no masks" if one.pixel_ap is None else f"pixel AP {one.pixel_ap:.4f}"
+        p = one.pixels
+        ap = f"pixel AUROC {p.auroc:.4f}, AP {p.ap:.4f}, AUPRO {p.aupro:.4f}" if p else "no masks"
         lines.append(
             f"  {kind:<16} {one.images:>4} images, image AUROC {one.image_auroc:.4f}, {ap}"
         )
