@@ -109,6 +109,6 @@ class Size:
 SIZES = {
     "paper": Size(128, 64, "the published networks, for a GPU", "97.4 M", 197.9, 685),
     "standard": Size(32, 16, "a small GPU or patience", "6.1 M", 12.5, 46),
-    "small": Size(16, 8, "two CPU cores", "1.5 M", 3.1, 15),
+    "small": Size(16, 8, "two CPU cores", "1.5 M", 3.2, 15),
     "tiny": Size(8, 4, "the weakest device", "0.4 M", 0.8, 8),
 }
