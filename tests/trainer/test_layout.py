@@ -56,6 +56,16 @@ def test_a_set_in_mvtec_layout_trains_on_its_good_half_alone(tmp_path: Path) -> 
     assert count_samples(tmp_path) == 4
 
 
+def test_images_of_defects_are_not_taken_for_good_ones(tmp_path: Path) -> None:
+    """A root of several data sets, or the test half of one."""
+    write_parts(tmp_path / "sets/bottle/train/good", 2, seed=1)
+    write_parts(tmp_path / "sets/bottle/test/good", 2, seed=2)
+    write_parts(tmp_path / "sets/bottle/test/chip", 2, seed=3, defective=True)
+    for root in (tmp_path / "sets", tmp_path / "sets/bottle/test"):
+        with pytest.raises(ImageError, match="more than good images"):
+            good_images(root)
+
+
 def test_an_empty_mask_is_no_truth(tmp_path: Path) -> None:
     write_parts(tmp_path / "test/good", 1, seed=1)
     (path,) = write_parts(tmp_path / "test/uneven", 1, seed=2, defective=True)

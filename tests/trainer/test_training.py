@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
+from edge.frame import Fit
 from edge.product import load_product
 from tests.conftest import draem, write_parts
+from trainer import checkpoint
 from trainer.anomaly import Simulation
 from trainer.authors import AuthorsDataset
 from trainer.batches import Batches, epoch_order, to_pool
+from trainer.data import load_sources
 from trainer.settings import PRESETS, SIZES, TrainSettings
 from trainer.state import fresh, pick_precision
 from trainer.study import results
@@ -211,24 +214,24 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path
         (tmp_path / name).mkdir()
     finish(start(tmp_path / "whole", *words))
     root = tmp_path / "killed"
-    checkpoint = root / "runs/lid/checkpoint.pt"
+    kept = root / "runs/lid/checkpoint.pt"
     process = start(root, *words)
-    wait_for(checkpoint, process)
+    wait_for(kept, process)
     for _ in range(2):
-        written = checkpoint.stat().st_mtime_ns
-        while checkpoint.exists() and checkpoint.stat().st_mtime_ns == written:
+        written = kept.stat().st_mtime_ns
+        while kept.exists() and kept.stat().st_mtime_ns == written:
             assert process.poll() is None
             time.sleep(0.01)
         time.sleep(random.uniform(0, 1))  # in steps, a validation or writing, as it comes
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        assert checkpoint.exists(), "it was killed too late to show anything"
+        assert kept.exists(), "it was killed too late to show anything"
         process = start(root, "--resume", "--product", "lid")
     finish(process)
     whole, resumed = weights(tmp_path / "whole"), weights(root)
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-    assert not checkpoint.exists()
+    assert not kept.exists()
     curves = [json.loads((p / "products/lid/1/training.json").read_text())["curve"]
               for p in (tmp_path / "whole", root)]  # fmt: skip
     assert curves[0] == curves[1]
@@ -241,9 +244,9 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path
 
 def test_an_unfinished_training_is_neither_lost_nor_mixed_up(images: Path, tmp_path: Path) -> None:
     words = (str(images), "--product", "lid", *SMALL, "--steps", "2000", "--validate-every", "2")
-    checkpoint = tmp_path / "runs/lid/checkpoint.pt"
+    kept = tmp_path / "runs/lid/checkpoint.pt"
     process = start(tmp_path, *words)
-    wait_for(checkpoint, process)
+    wait_for(kept, process)
     second = draem("train", *words, "--restart", cwd=tmp_path)
     assert second.returncode == 2
     assert "another training" in second.stderr
@@ -262,13 +265,61 @@ def test_an_unfinished_training_is_neither_lost_nor_mixed_up(images: Path, tmp_p
     changed = draem("train", "--resume", "--product", "lid", cwd=tmp_path)
     assert changed.returncode == 2
     assert "not those that the training began with" in changed.stderr
-    checkpoint.write_bytes(b"torn")
+    kept.write_bytes(b"torn")
     torn = draem("train", "--resume", "--product", "lid", cwd=tmp_path)
     assert torn.returncode == 2
     assert "--restart" in torn.stderr
     anew = (*words[:3], *SMALL, "--steps", "2", "--restart")
     assert draem("train", *anew, cwd=tmp_path).returncode == 0
-    assert not checkpoint.exists()
+    assert not kept.exists()
+
+
+def test_a_training_of_two_processes_is_not_resumed_by_one(images: Path, tmp_path: Path) -> None:
+    sources = load_sources(images, Fit(32, 32), 0)
+    chosen = settings(images=str(images), products=str(tmp_path / "products"))
+    folder = tmp_path / "runs/lid"
+    folder.mkdir(parents=True)
+    checkpoint.save(folder, chosen, sources.digest, 2, fresh(chosen, ALONE).saved())
+    done = draem("train", "--resume", "--product", "lid", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "torchrun --nproc-per-node 2 -m trainer --resume --product lid" in done.stderr
+
+
+def test_a_loss_that_is_no_number_ends_the_training(images: Path, tmp_path: Path) -> None:
+    words = ("--product", "lid", *SMALL, "--learning-rate", "1e20", "--validate-every", "3")
+    done = draem("train", str(images), *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--learning-rate" in done.stderr
+    assert not (tmp_path / "products/lid/1").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--device", "cuda"), "no CUDA device"),
+        (("--sync-batchnorm",), "several GPUs"),
+        (("--batch", "1"), "no statistics"),
+        (("--minutes", "inf"), "--minutes"),
+        (("--seed", "99999999999999999999"), "--seed"),
+        (("--steps", "3", "--epochs", "2"), "exclude each other"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    words: tuple[str, ...], said: str, images: Path, tmp_path: Path
+) -> None:
+    if "cuda" in words and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    done = draem("train", str(images), "--product", "lid", *SMALL, *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own
+def test_compiling_wraps_what_a_step_calls() -> None:
+    assert isinstance(fresh(settings(compile=True), ALONE).forward, torch._dynamo.OptimizedModule)
+    plain = fresh(settings(), ALONE)
+    assert plain.forward is plain.model
 
 
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
