@@ -23,7 +23,7 @@ from edge.journal import Journal
 from edge.product import Product
 from edge.publish import Publisher
 from edge.stream import Stream
-from edge.subscribe import events
+from edge.subscribe import live
 
 STAGES = ("fit", "infer", "judge", "encode", "send", "receive")
 WARM_UP = 10
@@ -105,8 +105,8 @@ class Receiver:
 
 def _receive(endpoint: str, connection: Connection, done: SharedEvent) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
-    for event in events(endpoint, done.is_set):
-        if isinstance(event.header, Inspection):
+    for event in live(endpoint, done.is_set):
+        if event is not None and isinstance(event.header, Inspection):
             age = (time.monotonic_ns() - event.header.published_ns) / 1e6
             connection.send_bytes(np.float64(age).tobytes())
 

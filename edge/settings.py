@@ -48,6 +48,9 @@ class Station(BaseSettings):
     endpoint: str = Field(
         "tcp://127.0.0.1:5570", description="the ZeroMQ address on which events are published"
     )
+    replay: str | None = Field(
+        None, description="the address at which the log answers (default: the port above endpoint)"
+    )
     data: Path = Field(
         Path("data"), description="the folder of the events' logs, one folder a station below it"
     )

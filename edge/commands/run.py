@@ -16,7 +16,9 @@ from edge.journal import Journal
 from edge.loop import Pace, run
 from edge.product import load_product
 from edge.publish import Publisher
+from edge.replay import Replay
 from edge.stream import Stream
+from edge.subscribe import beside
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", help="the product's version (default: its current one)")
     add_settings(
         parser,
-        *("product", "products", "source", "mode", "backlog", "endpoint", "subscribers"),
+        *("product", "products", "source", "mode", "backlog", "endpoint", "replay", "subscribers"),
         *("station", "data", "durability", "read_deadline_ms", "bit_depth"),
     )
 
@@ -34,17 +36,20 @@ def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     triggered = settings.mode == "triggered"
     product = load_product(settings.products, product_name(settings), options.version)
+    folder = settings.data / settings.station
     stop = StopEvent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with (
         openvino.load(product) as engine,
         open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera,
-        Journal(settings.data / settings.station, settings.durability) as journal,
+        Journal(folder, settings.durability) as journal,
         Publisher(settings.endpoint) as publisher,
+        Replay(settings.replay or beside(settings.endpoint), folder) as replay,
     ):
         log.info(
-            "%s version %s: publishing on %s", product.name, product.version, publisher.endpoint
+            "%s version %s: publishing on %s, answering on %s",
+            *(product.name, product.version, publisher.endpoint, replay.endpoint),
         )
         if product.calibration is None:
             mend = f"draem calibrate --product {product.name}"

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until-stopped", action="store_true", help="end when the line says that it has stopped"
     )
-    add_settings(parser, "endpoint")
+    add_settings(parser, "endpoint", "replay")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -32,7 +32,10 @@ def main(options: argparse.Namespace) -> int:
     stop = StopEvent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    headers = (event.header for event in events(settings.endpoint, stop.is_set))
+    headers = (
+        event.header
+        for event in events(settings.endpoint, replay=settings.replay, stopped=stop.is_set)
+    )
     console = Console()
     live = console.is_terminal and not options.json
     recent: deque[AnyHeader] = deque(maxlen=ROWS)

@@ -1,0 +1,229 @@
+"""Real sockets: replay makes every stream whole, whatever was lost between the two ends."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from threading import Event as StopEvent
+from threading import Thread
+
+import pytest
+import zmq
+
+from edge.event import Code, Event
+from edge.journal import NAME, Journal
+from edge.publish import Publisher
+from edge.replay import Replay
+from edge.stream import Stream
+from edge.subscribe import Cursor, beside, events, read_cursor, write_cursor
+
+
+class Lossy:
+    """An outlet that publishes only what it is told to."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self.losing = False
+
+    def send(self, parts: list[bytes]) -> None:
+        if not self.losing:
+            self._publisher.send(parts)
+
+
+class Line:
+    """A log, its publisher and its replay at addresses that stay across restarts."""
+
+    def __init__(self, folder: Path, endpoint: str = "tcp://127.0.0.1:*", replay: str = "") -> None:
+        self.journal = Journal(folder)
+        self.publisher = Publisher(endpoint)
+        self.replay = Replay(replay or "tcp://127.0.0.1:*", folder)
+        self.outlet = Lossy(self.publisher)
+        self.stream = Stream("s", self.journal, self.outlet)
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        return self.publisher.endpoint, self.replay.endpoint
+
+    def tell(self, count: int, *, lost: bool = False) -> None:
+        self.outlet.losing = lost
+        for _ in range(count):
+            self.stream.fault(Code.CAMERA, "cut")
+        self.outlet.losing = False
+
+    def close(self) -> None:
+        self.replay.close()
+        self.publisher.close()
+        self.journal.close()
+
+
+@contextmanager
+def line(folder: Path, addresses: tuple[str, str] = ("tcp://127.0.0.1:*", "")) -> Iterator[Line]:
+    made = Line(folder, *addresses)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+class Far:
+    """A subscriber on a thread of its own that keeps the numbers of what it has got."""
+
+    def __init__(self, addresses: tuple[str, str], cursor: Path | None = None) -> None:
+        self.seqs: list[int] = []
+        self._stop = StopEvent()
+        self._events = events(addresses[0], cursor, replay=addresses[1], stopped=self._stop.is_set)
+        self._thread = Thread(target=self._take)
+
+    def _take(self) -> None:
+        for event in self._events:
+            self.seqs.append(event.header.seq)
+
+    def __enter__(self) -> "Far":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+    def reaches(self, seq: int) -> None:
+        """Wait until the event is there."""
+        for _ in range(200):
+            if self.seqs and self.seqs[-1] >= seq:
+                return
+            StopEvent().wait(0.05)
+        raise AssertionError(f"event {seq} did not arrive: {self.seqs[-5:]}")
+
+
+def test_replay_fills_what_was_lost_between_two_events(tmp_path: Path) -> None:
+    with line(tmp_path / "log") as near, Far(near.addresses) as far:
+        near.publisher.wait_for_subscribers(1, StopEvent())
+        near.tell(10)
+        near.tell(700, lost=True)
+        near.tell(1)
+        far.reaches(711)
+    assert far.seqs == list(range(1, 712))
+
+
+def test_replay_gives_the_last_events_that_no_later_one_betrays(tmp_path: Path) -> None:
+    with line(tmp_path / "log") as near, Far(near.addresses) as far:
+        near.publisher.wait_for_subscribers(1, StopEvent())
+        near.tell(3)
+        near.tell(2, lost=True)
+        far.reaches(5)
+    assert far.seqs == [1, 2, 3, 4, 5]
+
+
+def test_replay_brings_a_cursor_from_the_first_event_to_the_present(tmp_path: Path) -> None:
+    """Also after the subscriber was away, and after the line was started again."""
+    cursor = tmp_path / "cursor"
+    with line(tmp_path / "log") as near:
+        addresses = near.addresses
+        near.tell(450)
+        with Far(addresses, cursor) as far:
+            far.reaches(450)
+        assert far.seqs == list(range(1, 451))
+        near.tell(5)
+    with Far(addresses, cursor) as late:  # the line is not there yet
+        with line(tmp_path / "log", addresses) as near:
+            near.tell(5)
+            late.reaches(460)
+        with line(tmp_path / "log", addresses) as near:
+            near.tell(2)
+            late.reaches(462)
+    first = late.seqs[0]
+    assert first in (450, 451), "an event counts as dealt with when the next one is asked for"
+    assert late.seqs == list(range(first, 463))
+
+
+def test_replay_of_a_new_log_begins_with_its_first(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with line(tmp_path / "log") as near:
+        addresses = near.addresses
+        near.tell(30)
+        with Far(addresses, tmp_path / "cursor") as far:
+            far.reaches(30)
+    for file in (tmp_path / "log").glob(f"{NAME}*"):
+        file.unlink()
+    with line(tmp_path / "log", addresses) as near, Far(addresses, tmp_path / "cursor") as far:
+        near.tell(4)
+        far.reaches(4)
+    assert far.seqs == [1, 2, 3, 4]
+    assert "begun anew" in caplog.text
+
+
+def test_replay_waits_for_an_answer_rather_than_skip(tmp_path: Path) -> None:
+    """Live events flow, but the log cannot be asked: nothing is given until it can."""
+    with line(tmp_path / "log") as near:
+        silent = f"ipc://{tmp_path}/silent"
+        near.tell(5, lost=True)
+        with Far((near.publisher.endpoint, silent), tmp_path / "cursor") as far:
+            near.publisher.wait_for_subscribers(1, StopEvent())
+            near.tell(1)
+            StopEvent().wait(2.5)
+            assert far.seqs == []
+            second = Replay(silent, tmp_path / "log")
+            far.reaches(6)
+            second.close()
+    assert far.seqs == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"", b"rubbish", b"{}", b'{"request":"page"}', b'{"request":"page","after":-1}', b"[1]",
+     b'{"request":"page","after":0,"limit":100000}', b'{"request":"open","after":0}',
+     b'{"request":"page","after":0,"more":1}', b"\xff" * 50],
+)  # fmt: skip
+def test_replay_answers_what_is_no_request_with_an_error(request_: bytes, tmp_path: Path) -> None:
+    with line(tmp_path / "log") as near, zmq.Context() as context:
+        near.tell(2)
+        with context.socket(zmq.DEALER) as asking:
+            asking.connect(near.replay.endpoint)
+            asking.send(request_)
+            assert asking.poll(5000)
+            refusal = json.loads(asking.recv_multipart()[0])
+            assert refusal["reply"] == "error"
+            assert "docs/events.md" in refusal["message"]
+            asking.send(b'{"request":"page","after":1,"limit":5}')
+            assert asking.poll(5000)
+            header = json.loads(asking.recv_multipart()[0])
+            assert (header["reply"], header["head"], header["count"]) == ("page", 2, 1)
+
+
+def test_replay_works_with_a_plain_req_socket(tmp_path: Path) -> None:
+    with line(tmp_path / "log") as near, zmq.Context() as context:
+        near.tell(3)
+        with context.socket(zmq.REQ) as asking:
+            asking.connect(near.replay.endpoint)
+            asking.send_json({"request": "page", "after": 0, "limit": 2})
+            header, *parts = asking.recv_multipart()
+    assert json.loads(header)["count"] == 2
+    assert len(parts) == 6
+
+
+def test_a_cursor_is_kept_whole(tmp_path: Path) -> None:
+    path = tmp_path / "cursor"
+    assert read_cursor(path) is None
+    write_cursor(path, Cursor("a", 7))
+    assert read_cursor(path) == Cursor("a", 7)
+    assert [p.name for p in tmp_path.iterdir()] == ["cursor"]
+
+
+def test_the_log_answers_beside_the_publisher() -> None:
+    assert beside("tcp://127.0.0.1:5570") == "tcp://127.0.0.1:5571"
+    assert beside("ipc:///run/draem") == "ipc:///run/draem.replay"
+
+
+def test_without_a_cursor_it_begins_with_the_present(tmp_path: Path) -> None:
+    with line(tmp_path / "log") as near:
+        near.tell(20)
+        received: Iterator[Event] = events(near.publisher.endpoint, replay=near.replay.endpoint)
+        got: list[int] = []
+        thread = Thread(target=lambda: got.extend(e.header.seq for e in islice(received, 3)))
+        thread.start()
+        near.publisher.wait_for_subscribers(1, StopEvent())
+        near.tell(3)
+        thread.join(10)
+    assert got == [21, 22, 23]
