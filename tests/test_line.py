@@ -63,7 +63,11 @@ def test_train_build_calibrate_run_and_watch(tmp_path: Path) -> None:
         "8/4",
     )
     train += ("--steps", "150", "--batch", "8", "--learning-rate", "0.004")
-    for words in (train, ("build", "--product", "lid"), ("calibrate", "--product", "lid")):
+    # The six frames set aside make no threshold to speak of: sixty more make one.
+    write_parts(tmp_path / "more", 60, seed=9)
+    calibrate = ("calibrate", "--product", "lid")
+    more = (*calibrate, "--images", "more")
+    for words in (train, ("build", "--product", "lid"), calibrate, more):
         done = draem(*words, cwd=tmp_path, timeout=200)
         assert done.returncode == 0, done.stderr
     product = load_product(tmp_path / "products", "lid")
@@ -83,8 +87,7 @@ def test_train_build_calibrate_run_and_watch(tmp_path: Path) -> None:
     assert [e.part_id for e in inspections] == [f"part_{i:03d}.png" for i in range(25)]
     assert all(e.passed_over == 0 for e in inspections)
     verdicts = Counter(e.verdict for e in inspections)
-    # Six frames and 150 steps make no threshold to speak of; but the frames can be judged.
-    assert verdicts["OK"] + verdicts["NG"] >= 20, verdicts
+    assert verdicts["OK"] >= 10, verdicts
 
 
 def test_a_triggered_line_gives_every_trigger_its_event(calibrated: Plant, tmp_path: Path) -> None:

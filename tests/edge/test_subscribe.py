@@ -96,14 +96,19 @@ class Far:
         raise AssertionError(f"event {seq} did not arrive: {self.seqs[-5:]}")
 
 
-def test_replay_fills_what_was_lost_between_two_events(tmp_path: Path) -> None:
+def test_replay_fills_what_was_lost_between_two_events(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with line(tmp_path / "log") as near, Far(near.addresses) as far:
         near.publisher.wait_for_subscribers(1, StopEvent())
+        assert near.publisher.subscribers == 1
         near.tell(10)
+        near.publisher.send([b"rubbish"])
         near.tell(700, lost=True)
         near.tell(1)
         far.reaches(711)
     assert far.seqs == list(range(1, 712))
+    assert "left out a message" in caplog.text
 
 
 def test_replay_gives_the_last_events_that_no_later_one_betrays(tmp_path: Path) -> None:
