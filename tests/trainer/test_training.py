@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -386,6 +387,16 @@ def torchrun(*words: str, cwd: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As torchrun's processes have it: another count of threads sums in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_two_processes_make_the_step_of_two_half_batches(
     good_frames: NDArray[np.uint8], tmp_path: Path
 ) -> None:
