@@ -31,6 +31,8 @@ COMMANDS = {
     "calibrate": ("calibration.commands.calibrate", "set the threshold from held-out good frames"),
     "run": ("edge.commands.run", "judge frames of a camera and publish events"),
     "watch": ("edge.commands.watch", "show the events of a running line"),
+    "control": ("edge.commands.control", "ask a running line how it is, pause and resume it"),
+    "keys": ("edge.commands.keys", "key pairs, and the list of who may connect"),
     "log": ("edge.commands.log", "look into a station's log of events"),
     "inspect": ("edge.commands.inspect", "judge image files without a camera"),
     "evaluate": (

@@ -54,6 +54,18 @@ study *ARGS: setup
     @python -m trainer.study widths {{ARGS}}
     @python -m trainer.study_report
 
+# kill, freeze and cut everything 200 times while 50,000 triggers come: nothing lost, nothing twice
+chaos *ARGS: setup
+    @python -m tests.chaos {{ARGS}}
+
+# what events cost: latency, 1000 a second, a subscriber that stands still, a log of a million
+events *ARGS: setup
+    @python -m tests.events_bench {{ARGS}}
+
+# 100,000 messages of rubbish at each socket of a running station
+fuzz *ARGS: setup
+    @python -m tests.fuzz {{ARGS}}
+
 # write docs/event.schema.json from the code
 schema: setup
     python -m edge.event > docs/event.schema.json

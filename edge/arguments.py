@@ -5,6 +5,7 @@ import typing
 from typing import Any
 
 from edge.errors import SettingsError
+from edge.keys import Credentials, read_pair, read_public
 from edge.settings import Station, load_settings
 
 
@@ -28,6 +29,15 @@ def settings_of(options: argparse.Namespace) -> Station:
     """The station's settings, those of the command line on top. Raises SettingsError."""
     given: dict[str, Any] = {k: v for k, v in vars(options).items() if k in Station.model_fields}
     return load_settings(given)
+
+
+def credentials(settings: Station) -> Credentials | None:
+    """What a client shows to a station that has keys; None without. Raises DraemError."""
+    if settings.key is None and settings.server_key is None:
+        return None
+    if settings.key is None or settings.server_key is None:
+        raise SettingsError("--key and --server-key belong together: name both, or none")
+    return Credentials(read_pair(settings.key), read_public(settings.server_key))
 
 
 def product_name(settings: Station) -> str:

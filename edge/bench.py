@@ -16,12 +16,13 @@ from edge.camera.open import open_camera
 from edge.capture import Taken
 from edge.engine import Engine
 from edge.errors import EngineError, PublishError
-from edge.event import Inspection, encode_mask
+from edge.event import Event, Inspection, encode_mask
 from edge.frame import Frame
 from edge.inspector import Inspector, Stopwatch
 from edge.journal import Journal
 from edge.product import Product
 from edge.publish import Publisher
+from edge.sockets import Sockets
 from edge.stream import Stream
 from edge.subscribe import live
 
@@ -57,7 +58,8 @@ def stages(
     with (
         TemporaryDirectory() as folder,
         Journal(Path(folder)) as journal,
-        Publisher("tcp://127.0.0.1:*") as publisher,
+        Sockets() as sockets,
+        Publisher(sockets, "tcp://127.0.0.1:*") as publisher,
         Receiver(publisher.endpoint) as receiver,
     ):
         stream = Stream("bench", journal, publisher)
@@ -106,7 +108,7 @@ class Receiver:
 def _receive(endpoint: str, connection: Connection, done: SharedEvent) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     for event in live(endpoint, done.is_set):
-        if event is not None and isinstance(event.header, Inspection):
+        if isinstance(event, Event) and isinstance(event.header, Inspection):
             age = (time.monotonic_ns() - event.header.published_ns) / 1e6
             connection.send_bytes(np.float64(age).tobytes())
 

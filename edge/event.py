@@ -1,6 +1,7 @@
 """What the line publishes: the events, their codes, and how they travel.
 
-An event is three ZeroMQ parts: topic (the kind), JSON header, mask (PNG, or empty).
+An event is three ZeroMQ parts: topic (the kind), JSON header, mask (PNG, or empty). Between events
+heartbeats tell that the line is alive; they have no number and are not in the log.
 `python -m edge.event` prints the JSON Schema that docs/event.schema.json keeps.
 """
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from edge.errors import DraemError
 
-SCHEMA = "1.0"
+SCHEMA = "1.1"
 UINT32 = 2**32 - 1
 
 Verdict = Literal["OK", "NG", "NO_VERDICT"]
@@ -32,6 +33,9 @@ class Code(IntEnum):
     WRONG_FORMAT = 104  # the frame does not fit the product
     CAMERA = 105  # the camera failed for good
     STOPPED = 106  # the line was stopped before this frame was judged
+    OUTAGE = 107  # the program was down when this trigger came
+    TRIGGER_LOST = 108  # no frame came for this trigger
+    PAUSED = 109  # the line was paused over the control socket
     BRIGHTNESS = 201  # outside the calibrated range: lamp, exposure, no part
     CONTRAST = 202  # outside the calibrated range: lens covered, no part
     SHARPNESS = 203  # outside the calibrated range: focus, smear, motion
@@ -39,6 +43,8 @@ class Code(IntEnum):
     ENGINE = 302  # the engine failed
     UNCALIBRATED = 303  # the product has no threshold yet
     INTERNAL = 401  # the program failed: its log says how
+    UNLOGGED = 501  # the log could not be written when this part passed: disk full or failing
+    CURSOR_DROPPED = 502  # events that a bridge has not acknowledged may be trimmed
 
 
 class EventError(DraemError):
@@ -76,19 +82,24 @@ class MaskPlacement(_Part):
     width: int
 
 
-class Header(_Part):
-    """What every event carries. `seq` counts the events of one stream without a gap, from 1.
+class Stamped(_Part):
+    """What every message carries: who sent it, and when.
 
     Times in `_ns` are the monotonic clock of the boot `boot_id`; times in `_at` are wall clock.
     """
 
     schema_version: str = SCHEMA
     stream_id: str
-    seq: int = Field(ge=1)
     station: str
     boot_id: str
     published_ns: int
     published_at: str
+
+
+class Header(Stamped):
+    """What every event carries. `seq` counts the events of one stream without a gap, from 1."""
+
+    seq: int = Field(ge=1)
 
 
 class Inspection(Header):
@@ -129,13 +140,32 @@ class Status(Header):
     """The station's state has changed."""
 
     kind: Literal["status"] = "status"
-    state: Literal["running", "stopped"]
+    state: Literal["running", "paused", "stopped"]
     product: str
     version: str
 
 
+class Heartbeat(Stamped):
+    """The loop turns: `head` is the newest event, so that a lost last one is noticed.
+
+    It comes every `every_ms`, from the loop itself: a hung engine silences it. In the state `fault`
+    no verdict is given; `code` and `message` say why.
+    """
+
+    kind: Literal["heartbeat"] = "heartbeat"
+    head: int = Field(ge=0)
+    state: Literal["running", "paused", "fault"]
+    product: str
+    version: str
+    every_ms: int = Field(ge=1)
+    code: CodeName
+    message: str = ""
+
+
 AnyHeader = Inspection | Fault | Status
-_HEADERS: TypeAdapter[AnyHeader] = TypeAdapter(Annotated[AnyHeader, Field(discriminator="kind")])
+_MESSAGES: TypeAdapter[AnyHeader | Heartbeat] = TypeAdapter(
+    Annotated[AnyHeader | Heartbeat, Field(discriminator="kind")]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +184,7 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     return png.tobytes()
 
 
-def encode(header: AnyHeader, mask_png: bytes = b"") -> list[bytes]:
+def encode(header: AnyHeader | Heartbeat, mask_png: bytes = b"") -> list[bytes]:
     """The three parts of a message."""
     return [header.kind.encode(), header.model_dump_json().encode(), mask_png]
 
@@ -164,19 +194,29 @@ def decode(parts: list[bytes]) -> Event:
 
     Raises EventError for anything that is not one, or that has another major schema version.
     """
+    message = decode_live(parts)
+    if isinstance(message, Heartbeat):
+        raise EventError("a heartbeat is no event")
+    return message
+
+
+def decode_live(parts: list[bytes]) -> Event | Heartbeat:
+    """What came from the publisher: an event or a heartbeat. Raises EventError as `decode`."""
     if len(parts) != 3:
         raise EventError(f"an event has 3 parts, this message has {len(parts)}")
     try:
         fields = json.loads(parts[1])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EventError("the event's header is not JSON") from error
     version = fields.get("schema_version") if isinstance(fields, dict) else None
     if not isinstance(version, str) or version.split(".")[0] != SCHEMA.split(".")[0]:
         raise EventError(f"the event has schema {version}, this program reads {SCHEMA}: update it")
     try:
-        header = _HEADERS.validate_python(fields)
+        header = _MESSAGES.validate_python(fields)
     except ValidationError as error:
         raise EventError(f"the event's header is not valid: {error.errors()[0]['msg']}") from error
+    if isinstance(header, Heartbeat):
+        return header
     return Event(header, _decode_mask(parts[2]) if parts[2] else None)
 
 
@@ -192,8 +232,8 @@ def _decode_mask(png: bytes) -> NDArray[np.uint8]:
 
 def schema() -> str:
     """The JSON Schema of the header, with the table of codes."""
-    made = _HEADERS.json_schema(mode="serialization")
-    made["title"] = f"Header of a DRAEM event, schema {SCHEMA}"
+    made = _MESSAGES.json_schema(mode="serialization")
+    made["title"] = f"Header of a DRAEM message, schema {SCHEMA}"
     made["x-codes"] = {str(int(code)): code.name.lower() for code in Code}
     return json.dumps(made, indent=2) + "\n"
 

@@ -2,12 +2,17 @@
 
 `events.db` in the station's data folder is an SQLite database in WAL mode. Its stream id stays for
 as long as the file does, `seq` grows by one with each event, and a restart goes on where the last
-process ended, however that was. One process writes at a time.
+process ended, however that was. One process writes at a time. Beside it lies a `reserve`, room on
+the disk that is given up when there is none left, so that a full disk can still be told.
 """
 
 import fcntl
+import os
+import shutil
 import sqlite3
+import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Literal
 
@@ -18,6 +23,9 @@ from edge.event import AnyHeader, Inspection
 Durability = Literal["full", "process"]
 
 NAME = "events.db"
+RESERVE = "reserve"
+RESERVE_BYTES = 16 << 20
+CHUNK = 50  # events that one deletion takes away
 SCHEMA = 1
 TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -52,8 +60,15 @@ class Journal(Closing):
     Raises JournalError where the folder cannot be used or another process writes there.
     """
 
-    def __init__(self, folder: Path | None, durability: Durability = "process") -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        durability: Durability = "process",
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
         self._lock = None if folder is None else hold(folder)
+        self._reserve = None if folder is None else folder / RESERVE
+        self._reserve_bytes = reserve_bytes
         path = ":memory:" if folder is None else str(folder / NAME)
         try:
             self._database = sqlite3.connect(path, isolation_level=None)
@@ -76,32 +91,81 @@ class Journal(Closing):
         self.head = self._last("seq") or 0
         self.inspection_id = self._last("inspection_id", "inspection_id IS NOT NULL") or 0
         self.trigger_id = self._last("trigger_id", "trigger_id IS NOT NULL")
+        self.keep_reserve()
 
-    def append(self, header: AnyHeader, mask: bytes) -> None:
-        """Commit the next event. Raises JournalError, and then it is not in the log."""
-        if header.seq != self.head + 1:
-            raise JournalError(f"event {header.seq} after {self.head}: report this")
-        inspection = header if isinstance(header, Inspection) else None
-        row = (
-            header.seq,
-            header.kind,
-            inspection and inspection.verdict,
-            inspection and inspection.inspection_id,
-            inspection and inspection.trigger_id,
-            header.published_at,
-            header.model_dump_json().encode(),
-            mask,
-        )
+    def append(self, headers: Sequence[AnyHeader], messages: Sequence[Message]) -> None:
+        """Commit the next events, all or none, each with its message. Raises JournalError."""
+        numbers = [header.seq for header in headers]
+        if numbers != list(range(self.head + 1, self.head + 1 + len(headers))):
+            raise JournalError(f"events {numbers} after {self.head}: report this")
         try:
-            self._database.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                rows = map(_row, headers, messages)
+                self._database.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?)", rows)
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
         except sqlite3.Error as error:
             raise JournalError(
-                f"event {header.seq} cannot be logged ({error}): free space on the disk"
+                f"event {numbers[0]} cannot be logged ({error}): free space on the disk"
             ) from error
-        self.head = header.seq
-        if inspection is not None:
-            self.inspection_id = inspection.inspection_id
-            self.trigger_id = inspection.trigger_id or self.trigger_id
+        self.head = numbers[-1]
+        for header in headers:
+            if isinstance(header, Inspection):
+                self.inspection_id = header.inspection_id
+                if header.trigger_id is not None:
+                    self.trigger_id = header.trigger_id
+
+    def keep_reserve(self) -> bool:
+        """Set room aside for the day when the disk is full; False where there is not enough."""
+        if self._reserve is None or self._reserve.exists():
+            return True
+        if shutil.disk_usage(self._reserve.parent).free < 2 * self._reserve_bytes:
+            return False
+        with self._reserve.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, self._reserve_bytes)
+        return True
+
+    def free_reserve(self) -> bool:
+        """Give up the room that was set aside; False where that was done before."""
+        if self._reserve is None or not self._reserve.exists():
+            return False
+        self._reserve.unlink()
+        return True
+
+    def size(self) -> int:
+        """Bytes in use; what trimming has freed is used again before the file grows."""
+        pages, free, size = (
+            int(self._database.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * size
+
+    def oldest(self) -> tuple[int, str] | None:
+        """Number and time of the oldest event that is kept; None for an empty log."""
+        query = "SELECT seq, published_at FROM events ORDER BY seq LIMIT 1"
+        row: tuple[int, str] | None = self._database.execute(query).fetchone()
+        return row
+
+    def trim(self, up_to: int, older_than: str, budget_s: float) -> None:
+        """Delete events up to `up_to` published before `older_than`, oldest first, never the last.
+
+        It takes no longer than `budget_s`; what is left goes the next time. Raises JournalError.
+        """
+        end = time.monotonic() + budget_s
+        query = (
+            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? "
+            f"AND published_at < ? ORDER BY seq LIMIT {CHUNK})"
+        )
+        values = (min(up_to, self.head - 1), older_than)
+        try:
+            while self._database.execute(query, values).rowcount and time.monotonic() < end:
+                pass
+        except sqlite3.Error as error:
+            raise JournalError(f"old events cannot be trimmed ({error})") from error
 
     def close(self) -> None:
         if hasattr(self, "_database"):
@@ -143,6 +207,10 @@ class Reader(Closing):
         """The newest event's number, 0 where there is none."""
         return int(self._database.execute("SELECT max(seq) FROM events").fetchone()[0] or 0)
 
+    def first(self) -> int:
+        """The oldest event's number, 1 where there is none."""
+        return int(self._database.execute("SELECT min(seq) FROM events").fetchone()[0] or 1)
+
     def page(self, after: int, limit: int) -> list[Message]:
         """Up to `limit` messages after event `after`, oldest first."""
         query = "SELECT kind, header, mask FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -154,8 +222,29 @@ class Reader(Closing):
         query = f"SELECT kind, header, mask FROM events {where} ORDER BY seq DESC LIMIT ?"
         return [_message(row) for row in self._database.execute(query, (*values, limit))][::-1]
 
+    def inspection(self, inspection_id: int) -> Message | None:
+        """The newest inspection of that id, None where there is none."""
+        query = "SELECT kind, header, mask FROM events WHERE inspection_id = ? ORDER BY seq DESC"
+        row = self._database.execute(query, (inspection_id,)).fetchone()
+        return row and _message(row)
+
     def close(self) -> None:
         self._database.close()
+
+
+def _row(header: AnyHeader, message: Message) -> tuple[object, ...]:
+    """An event as the table has it."""
+    inspection = header if isinstance(header, Inspection) else None
+    return (
+        header.seq,
+        header.kind,
+        inspection and inspection.verdict,
+        inspection and inspection.inspection_id,
+        inspection and inspection.trigger_id,
+        header.published_at,
+        message[1],
+        message[2],
+    )
 
 
 def _message(row: tuple[str, bytes, bytes]) -> Message:

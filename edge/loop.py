@@ -3,21 +3,29 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from threading import Event as StopEvent
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge.camera import Camera
 from edge.capture import Ended, Slot, Taken, capturing
+from edge.control import Controls
 from edge.engine import Engine
 from edge.errors import CameraError
-from edge.event import Code, encode_mask
+from edge.event import Code, Inspection, encode_mask
 from edge.inspector import Inspector, Stopwatch
 from edge.product import Product
 from edge.stream import Stream
 
 POLL_MS = 50
 DRAIN_S = 0.5
+
+Show = Callable[[Inspection, NDArray[np.uint8], NDArray[np.float32] | None], None]
+"""(header, frame, heatmap) -> None; must not wait."""
 
 
 @dataclass(frozen=True)
@@ -40,42 +48,52 @@ def run(
     stream: Stream,
     stop: StopEvent,
     pace: Pace,
+    controls: Controls | None = None,
+    show: Show | None = None,
 ) -> Counter[str]:
     """Judge every frame and tell its event, until `stop` or the camera's end.
 
-    Returns how often each verdict was given. An error that ends the camera ends the line: a
-    fault event tells it, then it is raised. The last event is always the status `stopped`.
+    Returns how often each verdict was given. `controls` pause it and learn how it is, `show` gets
+    each frame that was told. An error that ends the camera ends the line: a fault event tells it,
+    then it is raised. The last event is always the status `stopped`.
     """
-    verdicts: Counter[str] = Counter()
+    controls = controls or Controls(product)
     inspect = Inspector(engine, product)
-    stream.running(product)
+    stream.status("running", product)
     try:
         with capturing(camera, stop, pace.backlog if pace.triggered else 0) as slot:
             silence_ms = math.inf if pace.triggered or not camera.live else pace.deadline_ms
-            for taken in _frames(slot, stop, silence_ms):
-                if taken is None:
+            for turn in _turns(slot, stop, silence_ms):
+                stream.tick(product, controls)
+                if turn == "silent":
                     text = f"no frame for {pace.deadline_ms} ms: check the camera and its cable"
                     stream.fault(Code.FRAME_TIMEOUT, text)
+                if isinstance(turn, str):
                     continue
+                taken = _refused(turn, Code.PAUSED) if controls.paused else turn
                 clock = Stopwatch(taken.frame.captured_ns)
                 clock.lap("wait")
                 judged = inspect(taken.frame, clock)
                 mask = encode_mask(judged.judgement.mask) if judged.placement else b""
                 clock.lap("encode")
-                stream.inspection(taken, judged, product, clock.laps_ms, mask)
-                verdicts[judged.judgement.verdict] += 1
+                told = stream.inspection(taken, judged, product, clock.laps_ms, mask)
+                controls.count(told)
+                if show is not None:
+                    show(told, taken.frame.image, judged.heatmap)
     except Exception as error:
         code = Code.CAMERA if isinstance(error, CameraError) else Code.INTERNAL
         text = f"the line has ended: {error or type(error).__name__}"
         stream.fault(code, text)
         raise
     finally:
-        stream.stopped(product)
-    return verdicts
+        stream.status("stopped", product)
+    return controls.verdicts
 
 
-def _frames(slot: Slot, stop: StopEvent, deadline_ms: float) -> Iterator[Taken | None]:
-    """What the camera took, in order; None for each deadline that passed without a frame.
+def _turns(
+    slot: Slot, stop: StopEvent, deadline_ms: float
+) -> Iterator[Taken | Literal["waiting", "silent"]]:
+    """What the camera took, in order; `waiting` at least every 50 ms, `silent` past the deadline.
 
     What still waits or comes in after `stop` is given without its picture: each trigger ends in an
     event, and stopping takes no longer for a long backlog.
@@ -84,13 +102,18 @@ def _frames(slot: Slot, stop: StopEvent, deadline_ms: float) -> Iterator[Taken |
     try:
         while not stop.is_set():
             taken = slot.take(POLL_MS)
-            if taken or (time.monotonic() - last) * 1000 > deadline_ms:
-                yield taken
+            silent = taken is None and (time.monotonic() - last) * 1000 > deadline_ms
+            yield taken or ("silent" if silent else "waiting")
+            if taken or silent:
                 last = time.monotonic()
         end = time.monotonic() + DRAIN_S
         while time.monotonic() < end:
             if taken := slot.take(POLL_MS):
-                code = taken.frame.code or Code.STOPPED  # an overrun stays one
-                yield Taken(replace(taken.frame, code=code), taken.passed_over)
+                yield _refused(taken, Code.STOPPED)
     except Ended:
         return
+
+
+def _refused(taken: Taken, code: Code) -> Taken:
+    """Without its picture being judged; what had no picture before keeps its own reason."""
+    return Taken(replace(taken.frame, code=taken.frame.code or code), taken.passed_over)

@@ -1,112 +1,115 @@
-"""Events of the log on request: a thread that reads the log and answers, and touches nothing else.
+"""Events of the log on request, and how far each subscriber has come.
 
-A request is one JSON object: `{"request": "page", "after": 1200, "limit": 100}`. The answer to a
-page is a JSON header, then three parts for each event as they were published. Whatever cannot be
-answered gets an error that says why, never silence.
+`{"request": "page", "after": 1200, "limit": 100}` is answered with a JSON header, then three parts
+for each event as they were published. Bridges acknowledge their cursors here.
 """
 
-import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Event as StopEvent
-from threading import Thread
-from typing import Literal
+from typing import Annotated, Literal
 
-import zmq
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from edge.closing import Closing
-from edge.errors import PublishError
-from edge.journal import JournalError, Message, Reader
+from edge.cursors import Acknowledged, Cursors, Role
+from edge.journal import Message, Reader
+from edge.router import Answers, NotAllowed, Peer, Router, allow
+from edge.sockets import Sockets
 
-log = logging.getLogger(__name__)
-
-POLL_MS = 100
-LINGER_MS = 500
 LARGEST_PAGE = 1000
-LARGEST_REQUEST = 4096
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
-class Page(BaseModel):
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Page(_Request):
     """Ask for up to `limit` events after event `after`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    request: Literal["page"]
+    request: Literal["page"] = "page"
     after: int = Field(ge=0, lt=2**63)
     limit: int = Field(100, ge=1, le=LARGEST_PAGE)
 
 
+class Acknowledge(_Request):
+    """Tell that everything up to `seq` was dealt with; that of a bridge is kept until then.
+
+    With keys, name and role are those of the key.
+    """
+
+    request: Literal["acknowledge"] = "acknowledge"
+    cursor: str = Field(pattern=NAME)
+    role: Role = "watch"
+    stream_id: str = Field(max_length=64)
+    seq: int = Field(ge=0, lt=2**63)
+
+
+class ListCursors(_Request):
+    """Ask for all acknowledged cursors."""
+
+    request: Literal["cursors"] = "cursors"
+
+
+_REQUESTS: TypeAdapter[Page | Acknowledge | ListCursors] = TypeAdapter(
+    Annotated[Page | Acknowledge | ListCursors, Field(discriminator="request")]
+)
+
+
 class PageHeader(BaseModel):
-    """What an answer begins with: the stream, its newest event, and how many follow."""
+    """What a page begins with: the stream, its oldest and newest event, and how many follow."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     reply: Literal["page"] = "page"
     stream_id: str
+    first: int
     head: int
     count: int
 
 
-class Refusal(BaseModel):
-    """Why a request has no answer, and what to do."""
+class CursorsReply(BaseModel):
+    """The cursors as they are now."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    reply: Literal["error"] = "error"
-    message: str
+    reply: Literal["cursors"] = "cursors"
+    cursors: list[Acknowledged]
 
 
-class Replay(Closing):
-    """Answers at `endpoint` from the log in `folder` until it is closed.
-
-    Raises PublishError for an address that cannot be used.
-    """
-
-    def __init__(self, endpoint: str, folder: Path) -> None:
-        self._folder, self._stop = folder, StopEvent()
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.set(zmq.LINGER, LINGER_MS)
-        self._socket.set(zmq.ROUTER_MANDATORY, 1)
-        self._socket.set(zmq.MAXMSGSIZE, LARGEST_REQUEST)
-        self._socket.set(zmq.SNDTIMEO, POLL_MS)
-        self._thread = Thread(target=self._answer_all, name="replay", daemon=True)
-        try:
-            self._socket.bind(endpoint)
-        except zmq.ZMQError as error:
-            self._context.destroy(0)
-            raise PublishError(
-                f"cannot answer on {endpoint} ({error.strerror}): stop the program that uses it "
-                "or choose another --replay"
-            ) from error
-        self.endpoint = self._socket.get_string(zmq.LAST_ENDPOINT)
-        self._thread.start()
-
-    def _answer_all(self) -> None:
-        with Reader(self._folder) as reader:
-            while not self._stop.is_set():
-                if self._socket.poll(POLL_MS):
-                    *route, request = self._socket.recv_multipart()
-                    self._send([*route, *answer(request, reader)])
-
-    def _send(self, parts: list[bytes]) -> None:
-        """One slow or vanished peer must not hold up the others: it will ask again."""
-        try:
-            self._socket.send_multipart(parts)
-        except zmq.ZMQError as error:
-            log.info("an answer could not be sent: %s", error)
-
-    def close(self) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._context.destroy(LINGER_MS)
+def replay(sockets: Sockets, endpoint: str, folder: Path) -> Router:
+    """Answer from the log in `folder`. Raises PublishError for an address that cannot be used."""
+    return Router(sockets, endpoint, "--replay", lambda: _answers(folder))
 
 
-def answer(request: bytes, reader: Reader) -> Message:
-    """The parts of an answer; a Refusal for what is no request."""
-    try:
-        asked = Page.model_validate_json(request)
+@contextmanager
+def _answers(folder: Path) -> Iterator[Answers]:
+    with Reader(folder) as reader, Cursors(folder) as cursors:
+        yield lambda request, peer: answer(request, peer, reader, cursors)
+
+
+def answer(request: bytes, peer: Peer, reader: Reader, cursors: Cursors) -> Message:
+    """The parts of an answer. Raises ValidationError or DraemError for what has none."""
+    asked = _REQUESTS.validate_json(request)
+    if isinstance(asked, Page):
         messages = reader.page(asked.after, asked.limit)
-        header = PageHeader(stream_id=reader.stream_id, head=reader.head(), count=len(messages))
-    except (ValidationError, JournalError) as error:
-        text = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        return [Refusal(message=f"{text}; see docs/events.md").model_dump_json().encode()]
-    return [header.model_dump_json().encode(), *(part for message in messages for part in message)]
+        header = PageHeader(
+            stream_id=reader.stream_id,
+            first=reader.first(),
+            head=reader.head(),
+            count=len(messages),
+        )
+        parts = [part for message in messages for part in message]
+        return [header.model_dump_json().encode(), *parts]
+    if isinstance(asked, Acknowledge):
+        _acknowledge(asked, peer, cursors)
+    return [CursorsReply(cursors=cursors.all()).model_dump_json().encode()]
+
+
+def _acknowledge(asked: Acknowledge, peer: Peer, cursors: Cursors) -> None:
+    """Under the name of the key where there is one: nobody moves another's cursor."""
+    role = asked.role
+    if peer.name:
+        allow(peer, "bridge", "watch")
+        role = peer.role
+        if asked.cursor != peer.name:
+            raise NotAllowed(f"this key may move the cursor '{peer.name}' alone")
+    cursors.acknowledge(asked.cursor, role, asked.stream_id, asked.seq)

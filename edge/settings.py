@@ -51,6 +51,23 @@ class Station(BaseSettings):
     replay: str | None = Field(
         None, description="the address at which the log answers (default: the port above endpoint)"
     )
+    control: str | None = Field(
+        None,
+        description="the address at which the line is controlled (default: two above endpoint)",
+    )
+    live: str | None = Field(
+        None, description="the address of the live pictures (default: three above endpoint)"
+    )
+    live_rate: float = Field(5, gt=0, le=60, description="live pictures a second, at most")
+    keys: Path | None = Field(
+        None,
+        description="the folder with server.key and allowed.toml: encrypts all traffic and lets in "
+        "who is listed ('draem keys')",
+    )
+    key: Path | None = Field(None, description="this client's own key pair, a .key file")
+    server_key: Path | None = Field(
+        None, description="the station's public key, a copy of its server.pub"
+    )
     data: Path = Field(
         Path("data"), description="the folder of the events' logs, one folder a station below it"
     )
@@ -59,6 +76,16 @@ class Station(BaseSettings):
         description="what the log of events survives: process, a crash of the program; full, a "
         "loss of power too",
     )
+    keep_days: float = Field(30, gt=0, description="days that events stay in the log")
+    keep_mb: float = Field(2000, ge=1, description="megabytes that the log may take")
+    cursor_days: float = Field(
+        7, gt=0, description="days that a silent bridge's cursor holds events in the log"
+    )
+    pictures_mb: float = Field(
+        1000, ge=0, description="megabytes of kept frames: every NG and NO_VERDICT, some OK"
+    )
+    ok_one_in: int = Field(100, ge=0, description="one OK frame in so many is kept; 0 keeps none")
+    ring: int = Field(50, ge=0, description="so many of the last frames of any verdict are kept")
     subscribers: int = Field(
         0, ge=0, description="wait for so many subscriptions before the first frame"
     )

@@ -1,39 +1,52 @@
-"""One stream of events: numbered, stamped, committed to the log, and only then published."""
+"""One stream of events: numbered, stamped, committed to the log, and only then published.
 
-import math
+While nothing can be committed nothing is published either: the parts of that time have no verdict,
+heartbeats say so, and their events follow, in order, as soon as there is room again.
+"""
+
+import logging
 import time
-from datetime import UTC, datetime, timedelta
+from collections import deque
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict
+from typing import Literal, Protocol
 
 from edge.capture import Taken
+from edge.control import Controls
+from edge.drafts import (
+    MOST_LOST,
+    UNSTAMPED,
+    Stamp,
+    judged_part,
+    lost_part,
+    lost_triggers,
+    without_verdict,
+)
 from edge.event import (
     UINT32,
     AnyHeader,
     Code,
     CodeName,
     Fault,
+    Heartbeat,
     Inspection,
-    MaskPlacement,
     Status,
     encode,
 )
 from edge.inspector import Judged
-from edge.journal import Journal
+from edge.journal import Journal, JournalError
 from edge.product import Product
+from edge.retention import Retention
+
+log = logging.getLogger(__name__)
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-class Stamp(TypedDict):
-    """The fields of every header."""
-
-    stream_id: str
-    seq: int
-    station: str
-    boot_id: str
-    published_ns: int
-    published_at: str
+BEAT_S = 0.5
+TRIM_S = 0.1
+MOST_UNLOGGED = 20_000
+SOME = 100
+CATCH_UP_S = 0.05  # of the loop's time, at each heartbeat
 
 
 class Outlet(Protocol):
@@ -45,9 +58,17 @@ class Outlet(Protocol):
 class Stream:
     """Tells events: each is numbered after the last one of the log, committed, then published."""
 
-    def __init__(self, station: str, journal: Journal, outlet: Outlet) -> None:
+    def __init__(
+        self, station: str, journal: Journal, outlet: Outlet, retention: Retention | None = None
+    ) -> None:
         self._station, self._journal, self._outlet = station, journal, outlet
+        self._retention = retention
         self._boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"
+        self._trigger_id, self._began = journal.trigger_id, False
+        self._unlogged: deque[AnyHeader] = deque()
+        self._beyond = 0
+        self._trouble, self._paused = "", False
+        self._next_beat = self._next_trim = 0.0
 
     def inspection(
         self,
@@ -57,64 +78,153 @@ class Stream:
         stages_ms: dict[str, float],
         mask_png: bytes,
     ) -> Inspection:
-        """The verdict on one frame."""
-        frame, passed_over = taken
-        verdict, code, score, threshold, regions, _ = judged.judgement
-        stamp = self._stamp()
-        age = timedelta(microseconds=(stamp["published_ns"] - frame.captured_ns) / 1000)
-        captured_at = datetime.fromisoformat(stamp["published_at"]) - age
-        where = judged.placement
-        header = Inspection(
-            **stamp,
-            product=product.name,
-            version=product.version,
-            inspection_id=self._journal.inspection_id % UINT32 + 1,
-            frame_id=frame.frame_id,
-            trigger_id=frame.trigger_id,
-            encoder=frame.encoder,
-            part_id=frame.part_id,
-            verdict=verdict,
-            code=CodeName.of(code),
-            captured_ns=frame.captured_ns,
-            captured_at=captured_at.isoformat(timespec="microseconds"),
-            stages_ms=stages_ms,
-            score=score if math.isfinite(score) else None,
-            threshold=threshold,
-            passed_over=passed_over,
-            regions=regions,
-            mask=MaskPlacement(crop=where.crop, height=where.height, width=where.width)
-            if where
-            else None,
-        )
-        self._tell(header, mask_png)
-        return header
+        """Tell the verdict on one frame, and before it of the triggers that no frame came for.
+
+        Returns it as it was told: without its verdict where it could not be committed.
+        """
+        trigger_id = taken.frame.trigger_id
+        self._tell_lost(trigger_id, product)
+        self._trigger_id = self._trigger_id if trigger_id is None else trigger_id
+        self._began = True
+        told = self._tell([judged_part(taken, judged, product, stages_ms)], mask_png)[0]
+        assert isinstance(told, Inspection)
+        return told
+
+    def _tell_lost(self, trigger_id: int | None, product: Product) -> None:
+        """Every trigger between the last one in the log and this one, and if too many, a fault."""
+        lost = lost_triggers(self._trigger_id, trigger_id)
+        code = Code.TRIGGER_LOST if self._began else Code.OUTAGE
+        if len(lost) > MOST_LOST:
+            text = f"no verdict for triggers {lost[0]} to {lost[-1]}: take those parts out"
+            self.fault(code, text)
+        elif lost:
+            self._tell([lost_part(i, code, product) for i in lost])
 
     def fault(self, code: Code, message: str) -> None:
         """Something that needs somebody to act."""
-        self._tell(Fault(**self._stamp(), code=CodeName.of(code), message=message))
+        self._tell([Fault(**UNSTAMPED, code=CodeName.of(code), message=message)])
 
-    def running(self, product: Product) -> None:
-        """The line begins."""
-        self._status("running", product)
-
-    def stopped(self, product: Product) -> None:
-        """The line has ended as it should."""
-        self._status("stopped", product)
-
-    def _status(self, state: Literal["running", "stopped"], product: Product) -> None:
+    def status(self, state: Literal["running", "paused", "stopped"], product: Product) -> None:
+        """The line begins, waits, or has ended as it should."""
         self._tell(
-            Status(**self._stamp(), state=state, product=product.name, version=product.version)
+            [Status(**UNSTAMPED, state=state, product=product.name, version=product.version)]
         )
 
-    def _tell(self, header: AnyHeader, mask_png: bytes = b"") -> None:
-        """Commit first, publish second: what was published can be asked for again."""
-        self._journal.append(header, mask_png)
-        self._outlet.send(encode(header, mask_png))
+    @property
+    def unlogged(self) -> int:
+        """How many events still wait for room in the log."""
+        return len(self._unlogged) + self._beyond
 
-    def _stamp(self) -> Stamp:
+    def tick(self, product: Product, controls: Controls) -> None:
+        """What is due from time to time: to be called at every turn of the loop."""
+        now = time.monotonic()
+        if controls.paused != self._paused:
+            self._paused = controls.paused
+            self.status("paused" if self._paused else "running", product)
+        if now >= self._next_trim:
+            self._next_trim = now + TRIM_S
+            self._trim()
+        if now >= self._next_beat:
+            self._next_beat = now + BEAT_S
+            self._beat(product)
+        controls.turned, controls.head = now, self._journal.head
+        controls.unlogged = self.unlogged
+
+    def _trim(self) -> None:
+        try:
+            dropped = self._retention.tick() if self._retention else []
+        except JournalError as error:
+            log.warning("%s", error)  # a log that cannot be written tells itself at the next event
+            return
+        for text in dropped:
+            self.fault(Code.CURSOR_DROPPED, f"cursor dropped: {text}; its bridge may lose events")
+
+    def _beat(self, product: Product) -> None:
+        fault = not self._catch_up()
+        state: Literal["running", "paused"] = "paused" if self._paused else "running"
+        if not fault:
+            self._journal.keep_reserve()
+        stamp = self._stamp(self._journal.head)
+        heartbeat = Heartbeat(
+            **{k: v for k, v in stamp.items() if k != "seq"},
+            head=self._journal.head,
+            state="fault" if fault else state,
+            product=product.name,
+            version=product.version,
+            every_ms=round(BEAT_S * 1000),
+            code=CodeName.of(Code.UNLOGGED if fault else Code.NONE),
+            message=self._trouble if fault else "",
+        )
+        self._outlet.send(encode(heartbeat))
+
+    def _tell(self, drafts: list[AnyHeader], mask_png: bytes = b"") -> list[AnyHeader]:
+        """Commit first, publish second: what was published can be asked for again.
+
+        Returns what was told, or what will be as soon as it can be committed.
+        """
+        if self._unlogged:  # in order: these come after those that wait
+            return self._keep([without_verdict(draft) for draft in drafts])
+        try:
+            return self._commit(drafts, mask_png)
+        except JournalError as error:
+            if self._journal.free_reserve():
+                self._tell([self._full(error)])
+                return self._tell(drafts, mask_png)
+            self._trouble = str(error)
+            self._next_beat = 0.0  # tell it at once
+        return self._keep([without_verdict(draft) for draft in drafts])
+
+    def _full(self, error: JournalError) -> Fault:
+        text = f"{error}; the room set aside for this is now in use"
+        return Fault(**UNSTAMPED, code=CodeName.of(Code.UNLOGGED), message=text)
+
+    def _keep(self, drafts: list[AnyHeader]) -> list[AnyHeader]:
+        """Until there is room again; beyond a bound only their number is kept."""
+        room = max(0, MOST_UNLOGGED - len(self._unlogged))
+        self._unlogged.extend(drafts[:room])
+        self._beyond += len(drafts[room:])
+        return drafts
+
+    def _catch_up(self) -> bool:
+        """Tell what could not be told, some at a time; False while some of it still waits."""
+        end = time.monotonic() + CATCH_UP_S
+        try:
+            while self._unlogged and time.monotonic() < end:
+                some = list(islice(self._unlogged, SOME))
+                self._commit(some)
+                for _ in some:
+                    self._unlogged.popleft()
+            if self._beyond and not self._unlogged:
+                text = f"{self._beyond} more events of the same time could not be kept"
+                code = CodeName.of(Code.UNLOGGED)
+                self._commit([Fault(**UNSTAMPED, code=code, message=text)])
+                self._beyond = 0
+        except JournalError as error:
+            self._trouble = str(error)
+        return not self.unlogged
+
+    def _commit(self, drafts: list[AnyHeader], mask_png: bytes = b"") -> list[AnyHeader]:
+        headers = self._numbered(drafts)
+        messages = [encode(header, mask_png) for header in headers]
+        self._journal.append(headers, messages)
+        for message in messages:
+            self._outlet.send(message)
+        return headers
+
+    def _numbered(self, drafts: list[AnyHeader]) -> list[AnyHeader]:
+        inspection_id = self._journal.inspection_id
+        headers: list[AnyHeader] = []
+        for seq, draft in enumerate(drafts, start=self._journal.head + 1):
+            numbers: dict[str, object] = {**self._stamp(seq)}
+            if isinstance(draft, Inspection):
+                inspection_id = numbers["inspection_id"] = inspection_id % UINT32 + 1
+            headers.append(draft.model_copy(update=numbers))
+        return headers
+
+    def _stamp(self, seq: int) -> Stamp:
         return Stamp(
             stream_id=self._journal.stream_id,
-            seq=self._journal.head + 1,
+            seq=seq,
             station=self._station,
             boot_id=self._boot_id,
             published_ns=time.monotonic_ns(),

@@ -1,7 +1,8 @@
 """The receiving side: events in order and without a gap, whatever was lost on the way.
 
 Live events come from the publisher. What is missing between two of them, and what a late start, a
-restart or a full queue has swallowed, is asked for from the log (`edge.replay`).
+restart or a full queue has swallowed, is asked for from the log (`edge.asking`). Heartbeats betray
+a last event that was lost, and their absence a line that is hung or gone.
 """
 
 import json
@@ -12,36 +13,38 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import zmq
-from pydantic import ValidationError
 
-from edge.closing import Closing
+from edge.asking import Asking, Cursor, NoAnswer, beside, connect
+from edge.cursors import Role
 from edge.errors import PublishError
-from edge.event import Event, EventError, decode
-from edge.replay import Page, PageHeader
+from edge.event import Event, EventError, Heartbeat, decode_live
+from edge.keys import Credentials
+from edge.notice import Notice, Notify, log_notice
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 100
 HIGH_WATER_MARK = 100_000
-PAGE = 200
-ANSWER_MS = 2000
-QUIET_S = 1.0  # after so long without a live event the log is asked whether one was missed
+HEARTBEAT_MS = 1000
+QUIET_S = 1.0  # after so long without any message the log is asked whether one was missed
+STALE_S = 2.0  # so long without any message is a line that is hung, gone or cut off
+ACKNOWLEDGE_S = 1.0
 
 
 @dataclass(frozen=True)
-class Cursor:
-    """The last event that was dealt with; `seq` 0 is before the first."""
+class Acknowledging:
+    """Under which name, and as what, the cursor is acknowledged to the log."""
 
-    stream_id: str
-    seq: int
-
-
-class NoAnswer(Exception):
-    """The log did not answer in time, or not as agreed."""
+    name: str
+    role: Role = "watch"
 
 
-def live(endpoint: str, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event | None]:
-    """Events as they are published, and None for each tenth of a second without one.
+def live(
+    endpoint: str,
+    stopped: Callable[[], bool] = lambda: False,
+    credentials: Credentials | None = None,
+) -> Iterator[Event | Heartbeat | None]:
+    """Messages as they are published, and None for each tenth of a second without one.
 
     What is no event is logged with its reason. Raises PublishError for an address that cannot be
     used.
@@ -49,14 +52,15 @@ def live(endpoint: str, stopped: Callable[[], bool] = lambda: False) -> Iterator
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.RCVHWM, HIGH_WATER_MARK)
-        _connect(socket, endpoint, "--endpoint")
+        socket.set(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+        connect(socket, endpoint, "--endpoint", credentials)
         socket.subscribe(b"")
         while not stopped():
             if not socket.poll(POLL_MS):
                 yield None
                 continue
             try:
-                yield decode(socket.recv_multipart())
+                yield decode_live(socket.recv_multipart())
             except EventError as error:
                 log.warning("left out a message: %s", error)
 
@@ -66,6 +70,9 @@ def events(
     cursor_file: Path | None = None,
     *,
     replay: str | None = None,
+    acknowledging: Acknowledging | None = None,
+    credentials: Credentials | None = None,
+    notify: Notify = log_notice,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """Every event once and in order, until `stopped()`.
@@ -73,112 +80,116 @@ def events(
     With a `cursor_file` it goes on after the last event that was dealt with (an event counts as
     dealt with when the next one is asked for), from the log's first where there is no file yet;
     without one it begins with the present. `replay` is where the log answers, by default beside
-    `endpoint`. While the log cannot be asked nothing is skipped: it is asked again.
+    `endpoint`. With `acknowledging` the log learns how far it came, and keeps the rest for a
+    bridge. While the log cannot be asked nothing is skipped: it is asked again.
     Raises PublishError for an address that cannot be used.
     """
     place = read_cursor(cursor_file)
-    with Asking(replay or beside(endpoint)) as asking:
-        quiet_since = time.monotonic()
-        for event in live(endpoint, stopped):
-            if event is None and time.monotonic() - quiet_since < QUIET_S:
-                continue
-            quiet_since = time.monotonic()
-            place = place or _begin(event, cursor_file is not None)
+    watch = _Watch(notify)
+    option = "--replay" if replay else "--endpoint"
+    with Asking(replay or beside(endpoint), credentials, option) as asking:
+        acknowledge = _every_second(acknowledging, asking)
+        for message in live(endpoint, stopped, credentials):
+            watch.see(message)
+            place = place or _begin(message, cursor_file is not None)
             try:
-                for missing in _up_to(event, place, asking):
+                for missing in _up_to(message, place, asking, watch):
                     yield missing
                     place = Cursor(missing.header.stream_id, missing.header.seq)
                     write_cursor(cursor_file, place)
+                    acknowledge(place)
+                acknowledge(place)
             except NoAnswer as error:
-                log.warning("events cannot be asked for (%s): trying again", error)
+                notify(Notice("unanswered", f"events cannot be asked for ({error}): trying again"))
 
 
-def _begin(event: Event | None, from_the_first: bool) -> Cursor | None:
+def _every_second(
+    acknowledging: Acknowledging | None, asking: Asking
+) -> Callable[[Cursor | None], None]:
+    """Tell the log where this subscriber is: also that it is still there."""
+    due = 0.0
+
+    def acknowledge(place: Cursor | None) -> None:
+        nonlocal due
+        if acknowledging and place and place.stream_id and time.monotonic() >= due:
+            due = time.monotonic() + ACKNOWLEDGE_S
+            asking.acknowledge(acknowledging.name, acknowledging.role, place)
+
+    return acknowledge
+
+
+class _Watch:
+    """Notices what the messages themselves do not tell: silence, and its end."""
+
+    def __init__(self, notify: Notify) -> None:
+        self.notify = notify
+        self._heard = self._asked = time.monotonic()
+        self._stale = False
+
+    def see(self, message: Event | Heartbeat | None) -> None:
+        now = time.monotonic()
+        if message is None:
+            if not self._stale and now - self._heard > STALE_S:
+                self._stale = True
+                text = f"no sign of the line for {STALE_S:g} s: it is hung, down or cut off"
+                self.notify(Notice("stale", text))
+            return
+        self._heard = now
+        if self._stale:
+            self._stale = False
+            self.notify(Notice("back", "the line is back"))
+        if isinstance(message, Heartbeat):
+            text = f"the line is {message.state} {message.message}".strip()
+            self.notify(Notice("heartbeat", text, message))
+
+    def quiet(self) -> bool:
+        """Once a second while nothing comes."""
+        now = time.monotonic()
+        if now - max(self._heard, self._asked) < QUIET_S:
+            return False
+        self._asked = now
+        return True
+
+
+def _begin(message: Event | Heartbeat | None, from_the_first: bool) -> Cursor | None:
     """Where to begin without a cursor: before this live event, or before the log's first."""
     if from_the_first:
         return Cursor("", 0)
-    return None if event is None else Cursor(event.header.stream_id, event.header.seq - 1)
+    if isinstance(message, Heartbeat):
+        return Cursor(message.stream_id, message.head)
+    if message is None:
+        return None
+    return Cursor(message.header.stream_id, message.header.seq - 1)
 
 
-def _up_to(event: Event | None, place: Cursor | None, asking: "Asking") -> Iterator[Event]:
+def _up_to(
+    message: Event | Heartbeat | None, place: Cursor | None, asking: Asking, watch: _Watch
+) -> Iterator[Event]:
     """What comes after `place`: the live event itself where it is the next, else from the log."""
     if place is None:
         return
-    if event is not None and event.header.stream_id == place.stream_id:
-        if event.header.seq == place.seq + 1:
-            yield event
-            return
-        if event.header.seq <= place.seq:
-            return  # a repeat
-        log.info("events %d to %d are asked for", place.seq + 1, event.header.seq - 1)
-    yield from asking.after(place)
+    if message is None:
+        if watch.quiet():
+            yield from asking.after(place, watch.notify)
+        return
+    stream_id, head = _head(message)
+    if stream_id == place.stream_id and head <= place.seq:
+        if isinstance(message, Event):
+            watch.notify(Notice("repeat", f"event {head} came again"))
+        return
+    if isinstance(message, Event) and (stream_id, head) == (place.stream_id, place.seq + 1):
+        yield message
+        return
+    if stream_id == place.stream_id:
+        watch.notify(Notice("gap", f"events {place.seq + 1} to {head} are asked for"))
+    yield from asking.after(place, watch.notify)
 
 
-class Asking(Closing):
-    """Asks the log at `endpoint`, page by page."""
-
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
-        self._context = zmq.Context()
-        self._socket = self._fresh()
-
-    def _fresh(self) -> zmq.Socket[bytes]:
-        """A socket without the answer that came too late for the last question."""
-        socket = self._context.socket(zmq.DEALER)
-        socket.set(zmq.LINGER, 0)
-        try:
-            _connect(socket, self._endpoint, "--endpoint or --replay")
-        except PublishError:
-            self._context.destroy(0)
-            raise
-        return socket
-
-    def after(self, place: Cursor) -> Iterator[Event]:
-        """All events after `place` to the head. A new log is read from its first.
-
-        Raises NoAnswer.
-        """
-        seq = place.seq
-        while True:
-            header, found = self._page(seq)
-            if place.stream_id not in ("", header.stream_id):
-                log.warning(
-                    "the log was begun anew (stream %s): read from its first", header.stream_id
-                )
-                place, seq = Cursor(header.stream_id, 0), 0
-                continue
-            place = Cursor(header.stream_id, seq)
-            if found and found[0].header.seq != seq + 1:
-                log.error("events %d to %d are gone from the log", seq + 1, found[0].header.seq - 1)
-            yield from found
-            seq = found[-1].header.seq if found else seq
-            if seq >= header.head:
-                return
-
-    def _page(self, after: int) -> tuple[PageHeader, list[Event]]:
-        self._socket.send(Page(request="page", after=after, limit=PAGE).model_dump_json().encode())
-        if not self._socket.poll(ANSWER_MS):
-            self._socket.close()
-            self._socket = self._fresh()
-            raise NoAnswer(f"no answer from {self._endpoint} within {ANSWER_MS} ms")
-        first, *parts = self._socket.recv_multipart()
-        try:
-            header = PageHeader.model_validate_json(first)
-            messages = [parts[i : i + 3] for i in range(0, len(parts), 3)]
-            return header, [decode(message) for message in messages]
-        except (ValidationError, EventError) as error:
-            raise NoAnswer(first.decode(errors="replace")) from error
-
-    def close(self) -> None:
-        self._context.destroy(0)
-
-
-def beside(endpoint: str) -> str:
-    """Where the log answers unless told otherwise: the port above the publisher's."""
-    head, _, port = endpoint.rpartition(":")
-    if endpoint.startswith("tcp://") and port.isdecimal():
-        return f"{head}:{int(port) + 1}"
-    return endpoint if endpoint.endswith(":*") else f"{endpoint}.replay"
+def _head(message: Event | Heartbeat) -> tuple[str, int]:
+    """The stream of a message, and the newest event that it betrays."""
+    if isinstance(message, Heartbeat):
+        return message.stream_id, message.head
+    return message.header.stream_id, message.header.seq
 
 
 def read_cursor(path: Path | None) -> Cursor | None:
@@ -200,13 +211,3 @@ def write_cursor(path: Path | None, cursor: Cursor) -> None:
     temporary = path.with_name(f".{path.name}.part")
     temporary.write_text(json.dumps(asdict(cursor)), encoding="utf-8")
     temporary.replace(path)
-
-
-def _connect(socket: "zmq.Socket[bytes]", endpoint: str, option: str) -> None:
-    try:
-        socket.connect(endpoint)
-    except zmq.ZMQError as error:
-        raise PublishError(
-            f"cannot connect to {endpoint} ({error.strerror}): correct {option}, "
-            "for example tcp://127.0.0.1:5570"
-        ) from error

@@ -1,7 +1,9 @@
 """Look into a station's log of events, while the line runs or after.
 
 The last events are shown as 'draem watch' shows them; --csv writes their headers as a table and
---masks their masks as PNG files named by inspection id. The log is only read.
+--masks their masks as PNG files named by inspection id. 'draem log mark ID missed' pins the frame
+of a part that was judged wrongly, for the next training; 'draem log cursors' tells how far each
+subscriber has come, and drops one that will not come back.
 """
 
 import argparse
@@ -13,9 +15,11 @@ from typing import get_args
 
 from edge.arguments import add_settings, settings_of
 from edge.commands.watch import line
+from edge.cursors import Cursors
 from edge.event import Event, Inspection, Verdict, decode
 from edge.images import write_png
-from edge.journal import Reader
+from edge.journal import JournalError, Reader
+from edge.pictures import Label, mark
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write inspections as a table")
     parser.add_argument("--masks", type=Path, metavar="DIR", help="write the masks as PNG files")
     add_settings(parser, "station", "data")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
+    marking = actions.add_parser(
+        "mark", help="pin the frame of an inspection", argument_default=argparse.SUPPRESS
+    )
+    marking.add_argument("inspection_id", type=_count, metavar="ID")
+    marking.add_argument("label", choices=get_args(Label))
+    cursors = actions.add_parser(
+        "cursors", help="how far each subscriber has come", argument_default=argparse.SUPPRESS
+    )
+    cursors.add_argument("--drop", metavar="NAME", help="forget this one: it holds nothing back")
+    for action in (marking, cursors):
+        add_settings(action, "station", "data")
 
 
 def _count(text: str) -> int:
@@ -41,7 +57,12 @@ def _count(text: str) -> int:
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    with Reader(settings.data / settings.station) as reader:
+    folder = settings.data / settings.station
+    if options.action == "mark":
+        return mark_picture(folder, options.inspection_id, options.label)
+    if options.action == "cursors":
+        return show_cursors(folder, getattr(options, "drop", None))
+    with Reader(folder) as reader:
         events = [decode(message) for message in reader.newest(options.last, options.verdict)]
     if options.csv:
         write_csv(options.csv, events)
@@ -50,6 +71,30 @@ def main(options: argparse.Namespace) -> int:
     if not (options.csv or options.masks):
         for event in events:
             print(line(event.header))
+    return 0
+
+
+def mark_picture(folder: Path, inspection_id: int, label: Label) -> int:
+    """Pin a frame that was judged wrongly."""
+    with Reader(folder) as reader:
+        message = reader.inspection(inspection_id)
+    if message is None:
+        raise JournalError(f"inspection {inspection_id} is not in the log in {folder}")
+    header = decode(message).header
+    assert isinstance(header, Inspection)
+    log.info("pinned as %s", mark(folder, header, label))
+    return 0
+
+
+def show_cursors(folder: Path, drop: str | None) -> int:
+    """A line for each cursor, after one was dropped where that was asked."""
+    with Reader(folder) as reader, Cursors(folder) as cursors:
+        if drop and not cursors.drop(drop):
+            raise JournalError(f"no cursor is named '{drop}': see 'draem log cursors'")
+        head = reader.head()
+        for c in cursors.all():
+            behind = head - c.seq if c.stream_id == reader.stream_id else "another log"
+            print(f"{c.name:<24} {c.role:<9} {c.seq:>10}  behind {behind:>8}  seen {c.seen_at}")
     return 0
 
 

@@ -7,18 +7,33 @@ a folder, a video and a line with a number of parts end by themselves.
 import argparse
 import logging
 import signal
+import threading
+from contextlib import ExitStack
+from pathlib import Path
 from threading import Event as StopEvent
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.arguments import add_settings, product_name, settings_of
+from edge.asking import beside
 from edge.camera.open import open_camera
+from edge.control import Controls, control
+from edge.cursors import Cursors
 from edge.engine import openvino
-from edge.journal import Journal
-from edge.loop import Pace, run
+from edge.event import Inspection
+from edge.journal import Journal, JournalError
+from edge.keys import Guard
+from edge.live import Live
+from edge.loop import Pace, Show, run
+from edge.pictures import Keep, Pictures
 from edge.product import load_product
-from edge.publish import Publisher
-from edge.replay import Replay
+from edge.publish import LIVE_OPTIONS, Publisher
+from edge.replay import replay
+from edge.retention import Limits, Retention
+from edge.settings import Station
+from edge.sockets import Sockets
 from edge.stream import Stream
-from edge.subscribe import beside
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", help="the product's version (default: its current one)")
     add_settings(
         parser,
-        *("product", "products", "source", "mode", "backlog", "endpoint", "replay", "subscribers"),
-        *("station", "data", "durability", "read_deadline_ms", "bit_depth"),
+        *("product", "products", "source", "mode", "backlog", "read_deadline_ms", "bit_depth"),
+        *("endpoint", "replay", "control", "live", "live_rate", "keys", "subscribers"),
+        *("station", "data", "durability", "keep_days", "keep_mb", "cursor_days"),
+        *("pictures_mb", "ok_one_in", "ring"),
     )
 
 
@@ -36,27 +53,73 @@ def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     triggered = settings.mode == "triggered"
     product = load_product(settings.products, product_name(settings), options.version)
-    folder = settings.data / settings.station
+    controls = Controls(product)
     stop = StopEvent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with (
-        openvino.load(product) as engine,
-        open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera,
-        Journal(folder, settings.durability) as journal,
-        Publisher(settings.endpoint) as publisher,
-        Replay(settings.replay or beside(settings.endpoint), folder) as replay,
-    ):
-        log.info(
-            "%s version %s: publishing on %s, answering on %s",
-            *(product.name, product.version, publisher.endpoint, replay.endpoint),
+    died = stop_when_a_thread_dies(stop)
+    with ExitStack() as opened:
+        engine = opened.enter_context(openvino.load(product))
+        camera = opened.enter_context(
+            open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth)
         )
+        log.info("%s version %s", product.name, product.version)
+        stream, publisher, show = open_station(settings, controls, opened)
         if product.calibration is None:
             mend = f"draem calibrate --product {product.name}"
             log.warning("no threshold yet, so every frame is NO_VERDICT: run '%s'", mend)
         publisher.wait_for_subscribers(settings.subscribers, stop)
         pace = Pace(triggered, settings.read_deadline_ms, settings.backlog)
-        stream = Stream(settings.station, journal, publisher)
-        verdicts = run(camera, engine, product, stream, stop, pace)
+        verdicts = run(camera, engine, product, stream, stop, pace, controls, show)
+        if stream.unlogged:
+            raise JournalError(
+                f"{stream.unlogged} events are not in the log: free space on the disk"
+            )
     log.info("ended: %s", ", ".join(f"{v} {n}" for v, n in sorted(verdicts.items())) or "no frame")
+    if died:
+        raise died[0]
     return 0
+
+
+def open_station(
+    settings: Station, controls: Controls, opened: ExitStack
+) -> tuple[Stream, Publisher, Show]:
+    """The log, the sockets and the pictures of one station; `opened` closes them."""
+    folder: Path = settings.data / settings.station
+    enter = opened.enter_context
+    journal = enter(Journal(folder, settings.durability))
+    limits = Limits(settings.keep_days, settings.keep_mb, settings.cursor_days)
+    retention = Retention(journal, enter(Cursors(folder)), limits)
+    sockets = enter(Sockets(Guard(settings.keys) if settings.keys else None))
+    publisher = enter(Publisher(sockets, settings.endpoint))
+    at = settings.endpoint
+    answering = enter(replay(sockets, settings.replay or beside(at, "replay"), folder))
+    enter(control(sockets, settings.control or beside(at, "control"), controls))
+    log.info("publishing on %s, answering on %s", publisher.endpoint, answering.endpoint)
+    lossy = enter(Publisher(sockets, settings.live or beside(at, "live"), "--live", LIVE_OPTIONS))
+    live = enter(Live(lossy, settings.live_rate))
+    keep = Keep(settings.pictures_mb, settings.ok_one_in, settings.ring)
+    pictures = enter(Pictures(folder, keep))
+
+    def show(
+        told: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
+    ) -> None:
+        pictures.offer(told, image)
+        live.offer(told, image, heatmap)
+        controls.pictures_dropped = pictures.dropped
+
+    return Stream(settings.station, journal, publisher, retention), publisher, show
+
+
+def stop_when_a_thread_dies(stop: StopEvent) -> list[BaseException]:
+    """Half a station is none: the line ends, and whoever supervises it starts it again."""
+    died: list[BaseException] = []
+
+    def ended(about: threading.ExceptHookArgs) -> None:
+        name = about.thread.name if about.thread else "a thread"
+        log.critical("the thread %s has died: the line ends", name, exc_info=about.exc_value)
+        died.append(about.exc_value or RuntimeError(f"{name} died"))
+        stop.set()
+
+    threading.excepthook = ended
+    return died

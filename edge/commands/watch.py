@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from edge.arguments import add_settings, settings_of
+from edge.arguments import add_settings, credentials, settings_of
 from edge.event import AnyHeader, Inspection
 from edge.subscribe import events
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until-stopped", action="store_true", help="end when the line says that it has stopped"
     )
-    add_settings(parser, "endpoint", "replay")
+    add_settings(parser, "endpoint", "replay", "key", "server_key")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -34,7 +34,12 @@ def main(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     headers = (
         event.header
-        for event in events(settings.endpoint, replay=settings.replay, stopped=stop.is_set)
+        for event in events(
+            settings.endpoint,
+            replay=settings.replay,
+            credentials=credentials(settings),
+            stopped=stop.is_set,
+        )
     )
     console = Console()
     live = console.is_terminal and not options.json

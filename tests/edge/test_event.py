@@ -124,6 +124,9 @@ def test_numbers_of_codes_never_change() -> None:
         "wrong_format": 104,
         "camera": 105,
         "stopped": 106,
+        "outage": 107,
+        "trigger_lost": 108,
+        "paused": 109,
         "brightness": 201,
         "contrast": 202,
         "sharpness": 203,
@@ -131,6 +134,8 @@ def test_numbers_of_codes_never_change() -> None:
         "engine": 302,
         "uncalibrated": 303,
         "internal": 401,
+        "unlogged": 501,
+        "cursor_dropped": 502,
     }
 
 

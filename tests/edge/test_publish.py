@@ -6,21 +6,23 @@ import pytest
 
 from edge.errors import PublishError
 from edge.publish import Publisher
+from edge.sockets import Sockets
 from edge.subscribe import events
 
 
 def test_a_port_in_use_is_one_line() -> None:
     with (
-        Publisher("tcp://127.0.0.1:*") as first,
-        pytest.raises(PublishError, match="cannot publish"),
+        Sockets() as sockets,
+        Publisher(sockets, "tcp://127.0.0.1:*") as first,
+        pytest.raises(PublishError, match="cannot serve"),
     ):
-        Publisher(first.endpoint)
+        Publisher(sockets, first.endpoint)
 
 
 @pytest.mark.parametrize("endpoint", ["tcp://nonsense", "here", "tcp://127.0.0.1"])
 def test_an_impossible_address_is_one_line(endpoint: str) -> None:
-    with pytest.raises(PublishError, match="--endpoint"):
-        Publisher(endpoint)
+    with Sockets() as sockets, pytest.raises(PublishError, match="--endpoint"):
+        Publisher(sockets, endpoint)
     if endpoint == "here":
         with pytest.raises(PublishError, match="--endpoint"):
             next(events(endpoint))
@@ -29,6 +31,6 @@ def test_an_impossible_address_is_one_line(endpoint: str) -> None:
 def test_waiting_ends_when_told_to_stop() -> None:
     stop = StopEvent()
     stop.set()
-    with Publisher("tcp://127.0.0.1:*") as publisher:
+    with Sockets() as sockets, Publisher(sockets, "tcp://127.0.0.1:*") as publisher:
         publisher.wait_for_subscribers(1, stop)
         assert publisher.subscribers == 0

@@ -11,12 +11,17 @@ from threading import Thread
 import pytest
 import zmq
 
+from edge.asking import Cursor, beside
+from edge.control import Controls
 from edge.event import Code, Event
-from edge.journal import NAME, Journal
+from edge.journal import NAME, Journal, Reader
+from edge.notice import Notice, Notify, log_notice
 from edge.publish import Publisher
-from edge.replay import Replay
+from edge.replay import replay as replay_of
+from edge.sockets import Sockets
 from edge.stream import Stream
-from edge.subscribe import Cursor, beside, events, read_cursor, write_cursor
+from edge.subscribe import STALE_S, events, read_cursor, write_cursor
+from tests.edge.simple import PRODUCT
 
 
 class Lossy:
@@ -36,8 +41,9 @@ class Line:
 
     def __init__(self, folder: Path, endpoint: str = "tcp://127.0.0.1:*", replay: str = "") -> None:
         self.journal = Journal(folder)
-        self.publisher = Publisher(endpoint)
-        self.replay = Replay(replay or "tcp://127.0.0.1:*", folder)
+        self._sockets = Sockets()
+        self.publisher = Publisher(self._sockets, endpoint)
+        self.replay = replay_of(self._sockets, replay or "tcp://127.0.0.1:*", folder)
         self.outlet = Lossy(self.publisher)
         self.stream = Stream("s", self.journal, self.outlet)
 
@@ -51,9 +57,14 @@ class Line:
             self.stream.fault(Code.CAMERA, "cut")
         self.outlet.losing = False
 
+    def beat(self) -> None:
+        self.stream._next_beat = 0.0
+        self.stream.tick(PRODUCT, Controls(PRODUCT))
+
     def close(self) -> None:
         self.replay.close()
         self.publisher.close()
+        self._sockets.close()
         self.journal.close()
 
 
@@ -69,10 +80,21 @@ def line(folder: Path, addresses: tuple[str, str] = ("tcp://127.0.0.1:*", "")) -
 class Far:
     """A subscriber on a thread of its own that keeps the numbers of what it has got."""
 
-    def __init__(self, addresses: tuple[str, str], cursor: Path | None = None) -> None:
+    def __init__(
+        self,
+        addresses: tuple[str, str],
+        cursor: Path | None = None,
+        notify: Notify = log_notice,
+    ) -> None:
         self.seqs: list[int] = []
         self._stop = StopEvent()
-        self._events = events(addresses[0], cursor, replay=addresses[1], stopped=self._stop.is_set)
+        self._events = events(
+            addresses[0],
+            cursor,
+            replay=addresses[1],
+            notify=notify,
+            stopped=self._stop.is_set,
+        )
         self._thread = Thread(target=self._take)
 
     def _take(self) -> None:
@@ -169,9 +191,8 @@ def test_replay_waits_for_an_answer_rather_than_skip(tmp_path: Path) -> None:
             near.tell(1)
             StopEvent().wait(2.5)
             assert far.seqs == []
-            second = Replay(silent, tmp_path / "log")
-            far.reaches(6)
-            second.close()
+            with Sockets() as sockets, replay_of(sockets, silent, tmp_path / "log"):
+                far.reaches(6)
     assert far.seqs == [1, 2, 3, 4, 5, 6]
 
 
@@ -218,6 +239,8 @@ def test_a_cursor_is_kept_whole(tmp_path: Path) -> None:
 
 def test_the_log_answers_beside_the_publisher() -> None:
     assert beside("tcp://127.0.0.1:5570") == "tcp://127.0.0.1:5571"
+    assert beside("tcp://127.0.0.1:5570", "control") == "tcp://127.0.0.1:5572"
+    assert beside("tcp://127.0.0.1:5570", "live") == "tcp://127.0.0.1:5573"
     assert beside("ipc:///run/draem") == "ipc:///run/draem.replay"
 
 
@@ -232,3 +255,63 @@ def test_without_a_cursor_it_begins_with_the_present(tmp_path: Path) -> None:
         near.tell(3)
         thread.join(10)
     assert got == [21, 22, 23]
+
+
+def test_replay_tells_silence_return_repeats_and_a_new_log_apart(tmp_path: Path) -> None:
+    """What a bridge must act on, each by its own name."""
+    found: list[Notice] = []
+    with line(tmp_path / "log") as near:
+        addresses = near.addresses
+        with Far(addresses, tmp_path / "cursor", found.append) as far:
+            near.publisher.wait_for_subscribers(1, StopEvent())
+            near.beat()
+            near.tell(3)
+            far.reaches(3)
+            with Reader(tmp_path / "log") as reader:
+                near.publisher.send(reader.page(1, 1)[0])  # event 2 once more
+            near.tell(2, lost=True)
+            near.beat()
+            far.reaches(5)
+            StopEvent().wait(STALE_S + 0.5)
+            near.beat()
+            StopEvent().wait(0.5)
+    for file in (tmp_path / "log").glob(f"{NAME}*"):
+        file.unlink()
+    with (
+        line(tmp_path / "log", addresses) as near,
+        Far(addresses, tmp_path / "cursor", found.append) as far,
+    ):
+        near.tell(1)
+        far.reaches(1)
+    kinds = [notice.kind for notice in found]
+    assert far.seqs == [1]
+    for kind in ("heartbeat", "repeat", "gap", "stale", "back", "new-stream"):
+        assert kind in kinds, f"{kind} among {kinds}"
+    assert kinds.index("stale") < kinds.index("back")
+    heartbeat = next(n.heartbeat for n in found if n.heartbeat)
+    assert (heartbeat.state, heartbeat.head) == ("running", 0)
+
+
+def test_replay_tells_what_was_trimmed_before_it_could_be_asked_for(tmp_path: Path) -> None:
+    found: list[Notice] = []
+    with line(tmp_path / "log") as near:
+        near.tell(300)
+        near.journal.trim(250, "9999", 1.0)
+        with Far(near.addresses, tmp_path / "cursor", found.append) as far:
+            far.reaches(300)
+    assert far.seqs == list(range(far.seqs[0], 301))
+    assert far.seqs[0] > 200
+    assert [n.text for n in found if n.kind == "gone"] == [
+        f"events 1 to {far.seqs[0] - 1} are gone from the log"
+    ]
+
+
+def test_replay_tells_when_the_log_cannot_be_asked(tmp_path: Path) -> None:
+    found: list[Notice] = []
+    with line(tmp_path / "log") as near:
+        silent = f"ipc://{tmp_path}/silent"
+        with Far((near.publisher.endpoint, silent), tmp_path / "cursor", found.append):
+            near.publisher.wait_for_subscribers(1, StopEvent())
+            near.tell(1)
+            StopEvent().wait(2.5)
+    assert "unanswered" in [notice.kind for notice in found]

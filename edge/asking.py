@@ -1,0 +1,129 @@
+"""Asking the log of a station for what is missing, page by page, and telling it how far one is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import zmq
+from pydantic import BaseModel, ValidationError
+
+from edge.closing import Closing
+from edge.cursors import Role
+from edge.errors import PublishError
+from edge.event import Event, EventError, decode
+from edge.keys import Credentials
+from edge.notice import Notice, Notify
+from edge.replay import Acknowledge, CursorsReply, Page, PageHeader
+
+PAGE = 200
+ANSWER_MS = 2000
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The last event that was dealt with; `seq` 0 is before the first."""
+
+    stream_id: str
+    seq: int
+
+
+class NoAnswer(Exception):
+    """The peer did not answer in time, or not as agreed."""
+
+
+class Asking(Closing):
+    """Asks a ROUTER of the line. Raises PublishError for an address that cannot be used."""
+
+    def __init__(self, endpoint: str, credentials: Credentials | None, option: str) -> None:
+        self._endpoint, self._credentials, self._option = endpoint, credentials, option
+        self._context = zmq.Context()
+        self._socket = self._fresh()
+
+    def _fresh(self) -> zmq.Socket[bytes]:
+        """A socket without the answer that came too late for the last question."""
+        socket = self._context.socket(zmq.DEALER)
+        socket.set(zmq.LINGER, 0)
+        try:
+            connect(socket, self._endpoint, self._option, self._credentials)
+        except PublishError:
+            self._context.destroy(0)
+            raise
+        return socket
+
+    def after(self, place: Cursor, notify: Notify) -> Iterator[Event]:
+        """All events after `place` to the head. A new log is read from its first.
+
+        Raises NoAnswer.
+        """
+        seq = place.seq
+        while True:
+            header, found = self._page(seq)
+            if place.stream_id not in ("", header.stream_id):
+                text = f"the log was begun anew (stream {header.stream_id}): read from its first"
+                notify(Notice("new-stream", text))
+                place, seq = Cursor(header.stream_id, 0), 0
+                continue
+            place = Cursor(header.stream_id, seq)
+            if found and found[0].header.seq != seq + 1:
+                gone = f"events {seq + 1} to {found[0].header.seq - 1} are gone from the log"
+                notify(Notice("gone", gone))
+            yield from found
+            seq = found[-1].header.seq if found else seq
+            if seq >= header.head:
+                return
+
+    def acknowledge(self, name: str, role: Role, cursor: Cursor) -> None:
+        """Tell the log how far `name` has come. Raises NoAnswer."""
+        asked = Acknowledge(cursor=name, role=role, stream_id=cursor.stream_id, seq=cursor.seq)
+        try:
+            CursorsReply.model_validate_json(self.ask(asked)[0])
+        except ValidationError as error:
+            raise NoAnswer("the cursor was not acknowledged") from error
+
+    def _page(self, after: int) -> tuple[PageHeader, list[Event]]:
+        first, *parts = self.ask(Page(after=after, limit=PAGE))
+        try:
+            header = PageHeader.model_validate_json(first)
+            messages = [parts[i : i + 3] for i in range(0, len(parts), 3)]
+            return header, [decode(message) for message in messages]
+        except (ValidationError, EventError) as error:
+            raise NoAnswer(first.decode(errors="replace")) from error
+
+    def ask(self, question: BaseModel) -> list[bytes]:
+        """One question, one answer. Raises NoAnswer."""
+        self._socket.send(question.model_dump_json().encode())
+        if not self._socket.poll(ANSWER_MS):
+            self._socket.close()
+            self._socket = self._fresh()
+            raise NoAnswer(f"no answer from {self._endpoint} within {ANSWER_MS} ms")
+        return self._socket.recv_multipart()
+
+    def close(self) -> None:
+        self._context.destroy(0)
+
+
+Service = Literal["replay", "control", "live"]
+SERVICES: tuple[Service, ...] = ("replay", "control", "live")
+
+
+def beside(endpoint: str, service: Service = "replay") -> str:
+    """Where a service is unless told otherwise: one to three ports above the publisher's."""
+    head, _, port = endpoint.rpartition(":")
+    if endpoint.startswith("tcp://") and port.isdecimal():
+        return f"{head}:{int(port) + 1 + SERVICES.index(service)}"
+    return endpoint if endpoint.endswith(":*") else f"{endpoint}.{service}"
+
+
+def connect(
+    socket: "zmq.Socket[bytes]", endpoint: str, option: str, credentials: Credentials | None
+) -> None:
+    """Raises PublishError that names the option to correct."""
+    try:
+        if credentials is not None:
+            credentials.apply(socket)
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        raise PublishError(
+            f"cannot connect to {endpoint} ({error.strerror}): correct {option}, "
+            "for example tcp://127.0.0.1:5570"
+        ) from error

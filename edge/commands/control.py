@@ -1,0 +1,29 @@
+"""Ask a running line how it is, or pause and resume it.
+
+While a line is paused every part ends as NO_VERDICT, code paused.
+"""
+
+import argparse
+
+from edge.arguments import add_settings, credentials, settings_of
+from edge.asking import Asking, NoAnswer, beside
+from edge.control import Request
+from edge.errors import PublishError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("request", choices=("health", "product", "counters", "pause", "resume"))
+    add_settings(parser, "endpoint", "control", "key", "server_key")
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    endpoint = settings.control or beside(settings.endpoint, "control")
+    option = "--control" if settings.control else "--endpoint"
+    with Asking(endpoint, credentials(settings), option) as asking:
+        try:
+            reply = asking.ask(Request(request=options.request))[0].decode()
+        except NoAnswer as error:
+            raise PublishError(f"{error}: is the line running, and is this key listed?") from error
+    print(reply)
+    return 2 if '"reply":"error"' in reply else 0

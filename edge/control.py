@@ -1,0 +1,120 @@
+"""What others may ask of a running line, and tell it: health, counters, pause and resume.
+
+The answering thread and the loop share one `Controls`: single values, each written by one of them.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge.event import Inspection
+from edge.product import Product
+from edge.router import Answers, Peer, Router, allow
+from edge.sockets import Sockets
+
+HUNG_S = 2.0
+
+
+class Controls:
+    """The mailbox between the loop and the thread that answers."""
+
+    def __init__(self, product: Product) -> None:
+        self.product, self.version = product.name, product.version
+        self.paused = False  # written by the answering thread, all else by the loop
+        self.started = self.turned = time.monotonic()
+        self.verdicts: Counter[str] = Counter()
+        self.passed_over = self.pictures_dropped = 0
+        self.head = self.unlogged = 0
+
+    def count(self, told: Inspection) -> None:
+        """One more verdict."""
+        self.verdicts[told.verdict] += 1
+        self.passed_over += told.passed_over
+
+
+class Request(BaseModel):
+    """What may be asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    request: Literal["health", "product", "counters", "pause", "resume"]
+
+
+class Health(BaseModel):
+    """How the line is; `hung` where its loop has not turned for two seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    reply: Literal["health"] = "health"
+    state: Literal["running", "paused", "fault", "hung"]
+    uptime_s: float
+    turned_s_ago: float
+    head: int
+    unlogged: int
+
+
+class ProductReply(BaseModel):
+    """What the line judges."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    reply: Literal["product"] = "product"
+    product: str
+    version: str
+
+
+class CountersReply(BaseModel):
+    """Since the line was started: verdicts by name, frames passed over, pictures not kept."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    reply: Literal["counters"] = "counters"
+    verdicts: dict[str, int] = Field(default_factory=dict)
+    passed_over: int
+    pictures_dropped: int
+
+
+def control(sockets: Sockets, endpoint: str, controls: Controls) -> Router:
+    """Answer for the line. Raises PublishError for an address that cannot be used."""
+    return Router(sockets, endpoint, "--control", lambda: _answers(controls))
+
+
+@contextmanager
+def _answers(controls: Controls) -> Iterator[Answers]:
+    yield lambda request, peer: [answer(request, peer, controls).model_dump_json().encode()]
+
+
+def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
+    """Any listed key may ask; only an operator may pause. Raises what a Router tells."""
+    asked = Request.model_validate_json(request).request
+    if asked in ("pause", "resume"):
+        allow(peer, "operator")
+        controls.paused = asked == "pause"
+    if asked == "product":
+        return ProductReply(product=controls.product, version=controls.version)
+    if asked == "counters":
+        return CountersReply(
+            verdicts=dict(controls.verdicts),
+            passed_over=controls.passed_over,
+            pictures_dropped=controls.pictures_dropped,
+        )
+    return _health(controls)
+
+
+def _health(controls: Controls) -> Health:
+    now = time.monotonic()
+    silent = now - controls.turned
+    state: Literal["running", "paused", "fault", "hung"] = "running"
+    if silent > HUNG_S:
+        state = "hung"
+    elif controls.unlogged:
+        state = "fault"
+    elif controls.paused:
+        state = "paused"
+    return Health(
+        state=state,
+        uptime_s=round(now - controls.started, 1),
+        turned_s_ago=round(silent, 3),
+        head=controls.head,
+        unlogged=controls.unlogged,
+    )

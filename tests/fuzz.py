@@ -1,0 +1,157 @@
+"""Rubbish at every socket of a running station: it must not notice.
+
+`python -m tests.fuzz --messages 100000` sends that many random or mutated messages to each socket,
+and bytes that are no ZeroMQ at all, while parts pass; and prints what it cost the station.
+"""
+
+import argparse
+import json
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from edge.asking import beside
+from edge.event import Inspection, decode
+from edge.journal import Reader
+from tests.chaos import free_ports
+from tests.soak import resident_mb
+
+SEEDS = [
+    b'{"request":"page","after":0,"limit":10}',
+    b'{"request":"acknowledge","cursor":"a","stream_id":"x","seq":1}',
+    b'{"request":"cursors"}',
+    b'{"request":"health"}',
+    b'{"request":"counters"}',
+    b"\x01inspection",
+    b"\x00inspection",
+]
+
+
+def mutated(chance: random.Random) -> bytes:
+    """A valid message with some of it changed, or noise."""
+    message = bytearray(chance.choice(SEEDS))
+    kind = chance.randrange(7)
+    if kind == 0:
+        return chance.randbytes(chance.randrange(200))
+    if kind == 1:
+        return b"[" * chance.randrange(1, 3000)
+    if kind == 2:
+        return bytes(message[: chance.randrange(len(message))])
+    if kind == 3:
+        return bytes(message).replace(b"1", str(10 ** chance.randrange(1, 400)).encode())
+    if kind == 4:
+        return bytes(message) + chance.randbytes(chance.randrange(5000))
+    for _ in range(chance.randrange(1, 6)):
+        message[chance.randrange(len(message))] = chance.randrange(256)
+    return bytes(message)
+
+
+def throw(endpoint: str, kind: int, count: int, seed: int) -> None:
+    """`count` messages, some of several parts, at one socket; answers are read and thrown away."""
+    chance = random.Random(seed)
+    with zmq.Context() as context, context.socket(kind) as out:
+        out.set(zmq.LINGER, 0)
+        out.set(zmq.SNDTIMEO, 5000)
+        out.connect(endpoint)
+        for _ in range(count):
+            parts = [mutated(chance) for _ in range(chance.choice([1, 1, 1, 2, 5]))]
+            try:
+                out.send_multipart(parts)
+            except zmq.Again:
+                time.sleep(0.1)  # it takes its time with us, which is its right
+            while out.poll(0):
+                out.recv_multipart()
+
+
+def throw_bytes(endpoint: str, count: int, seed: int) -> None:
+    """Connections that do not speak ZeroMQ."""
+    chance = random.Random(seed)
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    for _ in range(count):
+        with socket.create_connection((host, int(port)), timeout=5) as out, suppress(OSError):
+            out.sendall(chance.randbytes(chance.randrange(500)))
+
+
+def station(folder: str, endpoint: str) -> None:
+    """The victim: a whole station in a process of its own."""
+    from tests.edge.running import Running
+
+    running = Running(Path(folder), endpoint=endpoint)
+    print("ready", flush=True)
+    sys.stdin.read()
+    running.close()
+
+
+def fuzz(messages: int) -> dict[str, float]:
+    """What it cost: the 99th percentile of the time between two events before and meanwhile, and
+    memory before and after. Raises AssertionError where an event is missing or the station gone.
+    """
+    endpoint = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tests.fuzz", "station", folder, endpoint]
+        victim = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert victim.stdout is not None
+        try:
+            assert victim.stdout.readline() == b"ready\n"
+            throw_all(endpoint, max(500, messages // 20))  # what is bought once is no growth
+            before, marks = resident_mb(victim.pid), [time.monotonic_ns()]
+            time.sleep(3)
+            marks.append(time.monotonic_ns())
+            throw_all(endpoint, messages)
+            marks.append(time.monotonic_ns())
+            time.sleep(1)
+            after = resident_mb(victim.pid)
+            assert victim.poll() is None, "the station has gone"
+        finally:
+            victim.communicate(timeout=20)
+        told = stamps(Path(folder) / "station-1")
+    quiet = [ns for ns in told if marks[0] < ns < marks[1]]
+    noisy = [ns for ns in told if marks[1] < ns < marks[2]]
+    return {
+        "quiet_gap_ms": round(float(np.percentile(np.diff(quiet), 99)) / 1e6, 1),
+        "noisy_gap_ms": round(float(np.percentile(np.diff(noisy), 99)) / 1e6, 1),
+        "longest_gap_ms": round(float(np.diff(noisy).max()) / 1e6, 1),
+        "before_mb": round(before, 1),
+        "after_mb": round(after, 1),
+    }
+
+
+def stamps(folder: Path) -> list[int]:
+    """When each inspection was published; every trigger must have one verdict from the judge."""
+    with Reader(folder) as reader:
+        headers = [decode(message).header for message in reader.page(0, 10_000_000)]
+    parts = [header for header in headers if isinstance(header, Inspection)]
+    assert [part.trigger_id for part in parts] == list(range(1, len(parts) + 1))
+    assert {part.verdict for part in parts[:-20]} == {"OK", "NG"}, "a message has paused the line"
+    return [part.published_ns for part in parts]
+
+
+def throw_all(endpoint: str, messages: int) -> None:
+    services = [(endpoint, zmq.XSUB), (beside(endpoint, "replay"), zmq.DEALER)]
+    services += [(beside(endpoint, "control"), zmq.DEALER), (beside(endpoint, "live"), zmq.XSUB)]
+    for seed, (at, kind) in enumerate(services):
+        throw(at, kind, messages, seed)
+        throw_bytes(at, messages // 100, seed)
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["station"]:
+        station(*sys.argv[2:])
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=100_000)
+    print(json.dumps(fuzz(parser.parse_args().messages), indent=2))
+
+
+if __name__ == "__main__":
+    main()
