@@ -83,7 +83,9 @@ VARIANTS = {
     "plain colours": Variant(
         (96.2, 92.6, 56.5), change=lambda s: replace(s, textures=plain_colours)
     ),
-    "rectangles": Variant((96.9, 96.8, 65.1), change=lambda s: replace(s, masks=rectangle_masks)),
+    "rectangles": Variant(
+        (96.9, 96.8, 65.1), change=lambda s: replace(s, masks={rectangle_masks: 1.0})
+    ),
     "fixed opacity": Variant((97.4, 95.0, 64.5), change=lambda s: replace(s, opacity=(1.0, 1.0))),
     "no augmentation": Variant(
         (97.4, 94.5, 64.3), change=lambda s: replace(s, opacity=(1.0, 1.0), jitter=False)

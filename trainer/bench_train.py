@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from edge.camera.parts import Line
 from edge.frame import Fit
-from trainer.anomaly import Simulation
+from trainer.anomaly import mixed
 from trainer.authors import AuthorsDataset, Item
 from trainer.batches import Batches, to_pool
 from trainer.loss import draem_loss
@@ -55,7 +55,7 @@ def measure(settings: TrainSettings, world: World, pairs: int) -> Figures:
     images = parts(settings.height, settings.width)
     simulation = simulation_ms(world.device)
     state = fresh(settings, world)
-    batches = make_batches(settings, images, Simulation(procedural), world)
+    batches = make_batches(settings, images, mixed(procedural, gray=False), world)
     theirs = AuthorsLoop(settings, images, world, WARM_UP + pairs)
     made, ours, authors = [], [], []
     for step in range(WARM_UP + pairs):
@@ -96,7 +96,7 @@ def _wait(world: World) -> None:
 def simulation_ms(device: torch.device) -> float:
     """One image of the whole simulation with rotation, on one core where there is no GPU."""
     images = to_pool(parts(SIMULATION_SIDE, SIMULATION_SIDE), device)
-    batches = Batches(images, Simulation(procedural), 8, 0, rotation=10)
+    batches = Batches(images, mixed(procedural, gray=False), 8, 0, rotation=10)
     threads, times = torch.get_num_threads(), []
     torch.set_num_threads(1)
     try:

@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator
 
-from trainer.anomaly import Simulation, TextureSource
+from trainer.anomaly import Simulation
 from trainer.batches import to_tensor
 from trainer.model import Draem, heatmap_and_score
+from trainer.textures import TextureSource
 
 COUNT = 8
 

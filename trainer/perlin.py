@@ -10,7 +10,7 @@ import math
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import grid_sample, interpolate
 
 MAX_EXPONENT = 5  # scales of 1 to 32 cells an image, as in the authors' code
 LINES = 2**MAX_EXPONENT + 2
@@ -49,6 +49,16 @@ def _lattice(size: int, cells: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
     t = distance.abs().clamp(max=1)
     weight = 1 - t * t * t * (t * (t * 6 - 15) + 10)
     return weight, weight * distance
+
+
+def smooth(coarse: Tensor, height: int, width: int) -> Tensor:
+    """A few values [N, C, h, w] as a smooth surface [N, C, height, width] through them.
+
+    Bicubic where it is cheap, bilinear for the last step.
+    """
+    middle = [4 * side for side in coarse.shape[2:]]
+    fine = interpolate(coarse, middle, mode="bicubic", align_corners=True)
+    return interpolate(fine, (height, width), mode="bilinear", align_corners=True)
 
 
 def turn(images: Tensor, angle: Tensor) -> Tensor:

@@ -12,10 +12,10 @@ from edge.errors import ProductError
 from edge.files import digest, write_json, write_whole
 from edge.frame import Fit
 from edge.product import Manifest, Product, finish_version, new_version, now
-from trainer.anomaly import TextureSource
 from trainer.export import export
 from trainer.golden import write_golden
 from trainer.model import Draem
+from trainer.textures import TextureSource
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,6 +43,7 @@ class TrainSettings(BaseModel):
     clip: float = Field(1, ge=0)
     good_share: float = Field(0.5, ge=0, lt=1)
     rotation: float = Field(0, ge=0, le=180)
+    simulation: Literal["mixed", "paper"] = "mixed"
     textures: Path | None = None
     validate_every: int = Field(250, ge=1)
     precision: Precision = "auto"
@@ -79,6 +80,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "average": 0,
         "clip": 0,
         "rotation": 45,
+        "simulation": "paper",
     },
 }
 """What a preset sets; whatever else is given goes before it."""

@@ -10,8 +10,10 @@ from torch import Generator, Tensor
 from torch.nn.functional import interpolate
 
 from edge.images import read_images
-from trainer.anomaly import TextureSource
 from trainer.perlin import uniform
+
+TextureSource = Callable[[int, int, int, Generator], Tensor]
+"""(count, height, width, generator) -> fresh textures [count, 3, height, width] in 0..1."""
 
 OCTAVES = 5
 CELLS = 12

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from trainer import checkpoint
-from trainer.anomaly import Simulated, Simulation, TextureSource
+from trainer.anomaly import Simulated, Simulation, mixed
 from trainer.batches import Batch, Batches, to_pool
 from trainer.checkpoint import TrainingError
 from trainer.interrupt import deferred_interrupt
@@ -23,7 +23,7 @@ from trainer.loss import Losses, draem_loss
 from trainer.model import Draem
 from trainer.settings import TrainSettings
 from trainer.state import State, averaged_networks, fresh, memory_format
-from trainer.textures import pictures, procedural
+from trainer.textures import TextureSource, pictures, procedural
 from trainer.validate import (
     Point,
     recompute_statistics,
@@ -78,7 +78,8 @@ def texture_source(folder: Path | None, device: torch.device) -> TextureSource:
 def simulation_of(settings: TrainSettings, images: Images, device: torch.device) -> Simulation:
     """How the settings make anomalies for such images."""
     textures = texture_source(settings.textures, device)
-    return Simulation(textures, good_share=settings.good_share, gray=images.gray)
+    make = mixed if settings.simulation == "mixed" else Simulation
+    return make(textures, gray=images.gray, good_share=settings.good_share)
 
 
 def make_batches(

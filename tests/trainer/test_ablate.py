@@ -61,7 +61,7 @@ def test_variants_change_what_they_say() -> None:
     assert not torch.equal(changed("fixed opacity"), changed("full"))
     assert VARIANTS["fixed opacity"].change(usual).opacity == (1, 1)
     assert not VARIANTS["no augmentation"].change(usual).jitter
-    assert VARIANTS["rectangles"].change(usual).masks is rectangle_masks
+    assert VARIANTS["rectangles"].change(usual).masks == {rectangle_masks: 1.0}
 
 
 def test_the_command_prints_its_figures_beside_the_papers_and_goes_on(tmp_path: Path) -> None:

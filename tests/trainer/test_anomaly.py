@@ -9,7 +9,9 @@ import torch
 from torch import Generator
 
 from edge.errors import ImageError
-from trainer.anomaly import Simulation, perlin_masks
+from trainer.anomaly import Simulation, draw, mixed
+from trainer.changes import blurred, displaced, shaded, warped
+from trainer.masks import MASKS, perlin_masks
 from trainer.perlin import perlin
 from trainer.textures import PATTERNS, pictures, procedural, turned_grid
 
@@ -84,3 +86,75 @@ def test_pictures_serve_as_textures(tmp_path: Path) -> None:
     assert (made[:, 0] == 0).all()
     with pytest.raises(ImageError):
         pictures(tmp_path / "none", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 96)])
+def test_every_mask_is_a_part_of_the_image(mask, height, width) -> None:  # type: ignore[no-untyped-def]
+    made = mask(200, height, width, seeded(9))
+    assert made.shape == (200, height, width)
+    assert made.min() == 0
+    assert made.max() == 1
+    covered = (made > 0.3).float().mean(dim=(1, 2))
+    assert covered.mean() < 0.2
+    assert (covered > 0).float().mean() > 0.7
+    assert torch.equal(made, mask(200, height, width, seeded(9)))
+
+
+def test_lines_are_thin_and_blobs_are_one_piece() -> None:
+    from skimage.measure import label
+
+    from trainer.masks import blobs, lines
+
+    spots = [
+        int(label(one.numpy() > 0.3).max())  # type: ignore[no-untyped-call]
+        for one in blobs(60, 64, 64, seeded(1))
+    ]
+    assert np.mean([count <= 1 for count in spots]) > 0.7
+    thin = (lines(100, 128, 128, seeded(2)) > 0.3).float().mean(dim=(1, 2))
+    assert 0 < thin.mean() < 0.02
+
+
+def picture(count: int) -> torch.Tensor:
+    """Lids, so that a change of the image is one."""
+    from edge.camera.parts import Line
+
+    line = Line("moulded", 0)
+    parts = [cv2.resize(line.part(i).image, (96, 64)) for i in range(count)]
+    return torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2) / 255
+
+
+@pytest.mark.parametrize("change", [displaced, shaded, warped, blurred])
+def test_every_change_makes_another_picture_of_the_same_image(change) -> None:  # type: ignore[no-untyped-def]
+    good = picture(6)
+    made = change(good, seeded(3))
+    assert made.shape == good.shape
+    assert made.min() >= 0
+    assert made.max() <= 1
+    assert (made - good).abs().mean(dim=(1, 2, 3)).min() > 0.002
+    assert torch.equal(made, change(good, seeded(3)))
+    gray = good.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    changed = change(gray, seeded(4))
+    assert (changed.amax(dim=1) - changed.amin(dim=1)).max() < 1e-5, "gray stays gray"
+
+
+def test_the_mixed_simulation_marks_what_has_visibly_changed() -> None:
+    good = picture(8)
+    for step in range(20):
+        made = mixed(procedural, gray=False, good_share=0)(good, seeded(step))
+        difference = (made.images - good).abs().amax(dim=1)
+        near = torch.nn.functional.max_pool2d(difference[:, None], 7, 1, 3)[:, 0]
+        assert ((made.mask == 0) | (made.mask == 1)).all()
+        assert near[made.mask == 1].min() > 0.03
+        assert difference[made.mask == 0].mean() < 0.02
+    gray = good.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    made = mixed(procedural, gray=True, good_share=0)(gray, seeded(1))
+    assert (made.images.amax(dim=1) - made.images.amin(dim=1)).max() < 1e-5
+
+
+def test_kinds_come_by_their_weights() -> None:
+    counts = dict.fromkeys("abc", 0)
+    for key, rows in draw({"a": 0.5, "b": 0.3, "c": 0.2}, 10_000, seeded(5)):
+        counts[key] = len(rows)
+    assert sum(counts.values()) == 10_000
+    assert [round(n / 10_000, 1) for n in counts.values()] == [0.5, 0.3, 0.2]

@@ -36,7 +36,8 @@ def main(options: argparse.Namespace) -> int:
     if unknown:
         raise SettingsError(f"no variant '{unknown[0]}': choose from {', '.join(VARIANTS)}")
     places = {"images": options.images, "product": "ablation", "products": options.runs}
-    settings = make_settings(chosen(given_settings(options)) | places | {"runs": options.runs})
+    asked = {"simulation": "paper"} | given_settings(options)
+    settings = make_settings(chosen(asked) | places | {"runs": options.runs})
     rows = ablate(settings, names, options.runs, World(pick_device(settings.device)))
     if options.json:
         for row in rows:

@@ -69,6 +69,12 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add("--crop", type=parse_box, metavar="X,Y,W,H", help="the part of the frame to look at")
     for name, kind, text in NUMBERS:
         add(_flag(name), type=kind, metavar="N", help=_help(text, default[name]))
+    add(
+        "--simulation",
+        choices=["mixed", "paper"],
+        help="anomalies to learn from: 'mixed' (default) is textures, and the image itself "
+        "displaced, shaded, bent or blurred; 'paper' is textures alone",
+    )
     add("--textures", type=Path, metavar="DIR", help="pictures as anomaly textures")
     add("--precision", choices=["auto", "float32", "bfloat16", "float16"],
         help="of the convolutions (default auto: what the device is made for)")  # fmt: skip
