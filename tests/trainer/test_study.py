@@ -16,7 +16,7 @@ def rows() -> list[dict[str, object]]:
         made.append({"study": "times", "product": f"times_{widths}", "widths": widths,
                      "figure": study_report.TIME, "value": 100 / (i + 1)})  # fmt: skip
         for data in SETS:
-            run = Run("widths", data, widths, 15)
+            run = Run("widths", data, widths, 15, "paper")
             common = {"study": "widths", "product": run.product, "data": data, "widths": widths}
             made.append(common | {"seed": 0, "steps": 9, "figure": "image AUROC", "value": 0.5})
             made.append(common | {"seed": 0, "steps": 9, "figure": "pixel AP", "value": 0.25})
