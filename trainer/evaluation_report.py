@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.files import write_whole
 from edge.images import read_image
 from edge.product import Product
 from trainer import plots
 from trainer.evaluate import Judged, Metrics
 from trainer.metrics import SIDE
+from trainer.pages import write_page
 
-TEMPLATE = Path(__file__).with_name("evaluation.html")
 SHOWN = 8
 MISSES = ("Worst misses", "defective images with the lowest scores")
 ALARMS = ("False alarms", "good images with the highest scores")
@@ -31,12 +29,12 @@ def write_report(
     bit_depth: int | None = None,
 ) -> None:
     """One file, pictures and plots inside."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     bad = sorted((j for j in judged if j.defect is not None), key=lambda j: j.score)
     good = sorted((j for j in judged if j.defect is None), key=lambda j: -j.score)
     training = _training(product)
-    page = template.render(
+    write_page(
+        path,
+        "evaluation.html",
         product=product,
         metrics=metrics,
         plots=_plots(judged, metrics),
@@ -54,7 +52,6 @@ def write_report(
             ),
         ],
     )
-    write_whole(path, page.encode())
 
 
 def _training(product: Product) -> list[dict[str, float]]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import jinja2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,16 +12,15 @@ from numpy.typing import NDArray
 from edge.camera.parts import Line
 from edge.engine import openvino
 from edge.event import Inspection
-from edge.files import write_whole
 from edge.frame import Box, Frame
 from edge.inspector import Inspector, Stopwatch
 from edge.product import Product, load_product
 from trainer.batches import to_tensor
 from trainer.model import Draem
+from trainer.pages import write_page
 from trainer.save import load_weights
 from trainer.score import Summary
 
-TEMPLATE = Path(__file__).with_name("report.html")
 SHOWN = 6
 WIDTH = 240
 
@@ -87,10 +85,9 @@ def write_report(
             }
             for group in choose(events, truth)
         ]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    page = template.render(summary=summary, groups=groups, product=product)
-    write_whole(folder / "report.html", page.encode())
+    write_page(
+        folder / "report.html", "report.html", summary=summary, groups=groups, product=product
+    )
 
 
 def _row(

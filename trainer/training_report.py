@@ -2,23 +2,21 @@
 
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import torch
 from torch import Tensor
 
-from edge.files import write_whole
 from trainer import plots
 from trainer.anomaly import Simulated
 from trainer.batches import to_pool
 from trainer.evaluation_report import data_uri
+from trainer.pages import write_page
 from trainer.preview import to_picture
 from trainer.settings import TrainSettings
 from trainer.train import Images, Outcome, simulation_of
 from trainer.validate import infer_all, validation_set
 from trainer.world import World
 
-TEMPLATE = Path(__file__).with_name("training.html")
 SHOWN = 6
 
 
@@ -34,8 +32,9 @@ def write_training_report(
     order = scores.argsort()
     missed = [i for i in order.tolist() if anomalous[i]][:SHOWN]
     alarms = [i for i in order.flip(0).tolist() if not anomalous[i]][:SHOWN]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    write_page(
+        path,
+        "training.html",
         settings=settings.model_dump(mode="json"),
         outcome=outcome,
         curve=plots.curve([point.__dict__ for point in outcome.curve]),
@@ -44,7 +43,6 @@ def write_training_report(
             ("Good images with the highest scores", _rows(held, heatmaps, scores, alarms)),
         ],
     )
-    write_whole(path, page.encode())
 
 
 def _rows(
