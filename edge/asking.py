@@ -43,6 +43,7 @@ class Asking(Closing):
         """A socket without the answer that came too late for the last question."""
         socket = self._context.socket(zmq.DEALER)
         socket.set(zmq.LINGER, 0)
+        socket.set(zmq.SNDTIMEO, ANSWER_MS)  # a client that was refused has nobody to send to
         try:
             connect(socket, self._endpoint, self._option, self._credentials)
         except PublishError:
@@ -50,10 +51,10 @@ class Asking(Closing):
             raise
         return socket
 
-    def after(self, place: Cursor, notify: Notify) -> Iterator[Event]:
+    def after(self, place: Cursor, notify: Notify) -> Iterator[Event | Cursor]:
         """All events after `place` to the head. A new log is read from its first.
 
-        Raises NoAnswer.
+        A cursor among them is where the reading begins again. Raises NoAnswer.
         """
         seq = place.seq
         while True:
@@ -62,13 +63,20 @@ class Asking(Closing):
                 text = f"the log was begun anew (stream {header.stream_id}): read from its first"
                 notify(Notice("new-stream", text))
                 place, seq = Cursor(header.stream_id, 0), 0
+                yield place
                 continue
+            if header.head < seq:
+                text = f"the log has gone back from event {seq} to {header.head}: it was restored"
+                notify(Notice("new-stream", text))
+                seq = header.head
+                yield Cursor(header.stream_id, seq)
             place = Cursor(header.stream_id, seq)
-            if found and found[0].header.seq != seq + 1:
-                gone = f"events {seq + 1} to {found[0].header.seq - 1} are gone from the log"
-                notify(Notice("gone", gone))
-            yield from found
-            seq = found[-1].header.seq if found else seq
+            for event in found:
+                if event.header.seq != seq + 1:
+                    gone = f"events {seq + 1} to {event.header.seq - 1} are gone from the log"
+                    notify(Notice("gone", gone))
+                yield event
+                seq = event.header.seq
             if seq >= header.head:
                 return
 
@@ -91,12 +99,15 @@ class Asking(Closing):
 
     def ask(self, question: BaseModel) -> list[bytes]:
         """One question, one answer. Raises NoAnswer."""
-        self._socket.send(question.model_dump_json().encode())
-        if not self._socket.poll(ANSWER_MS):
-            self._socket.close()
-            self._socket = self._fresh()
-            raise NoAnswer(f"no answer from {self._endpoint} within {ANSWER_MS} ms")
-        return self._socket.recv_multipart()
+        try:
+            self._socket.send(question.model_dump_json().encode())
+            if self._socket.poll(ANSWER_MS):
+                return self._socket.recv_multipart()
+        except zmq.Again:
+            pass
+        self._socket.close()
+        self._socket = self._fresh()
+        raise NoAnswer(f"no answer from {self._endpoint} within {ANSWER_MS} ms")
 
     def close(self) -> None:
         self._context.destroy(0)

@@ -42,10 +42,10 @@ class Cursors(Closing):
     Raises JournalError where they cannot be read or written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, busy_s: float = BUSY_S) -> None:
         path = folder / NAME
         try:
-            self._database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+            self._database = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute(TABLE)

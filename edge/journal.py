@@ -7,18 +7,21 @@ the disk that is given up when there is none left, so that a full disk can still
 """
 
 import fcntl
+import logging
 import os
 import shutil
 import sqlite3
-import time
 import uuid
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Literal
 
 from edge.closing import Closing
 from edge.errors import DraemError
-from edge.event import AnyHeader, Inspection
+from edge.event import UINT32, AnyHeader, Inspection
+
+log = logging.getLogger(__name__)
 
 Durability = Literal["full", "process"]
 
@@ -26,6 +29,9 @@ NAME = "events.db"
 RESERVE = "reserve"
 RESERVE_BYTES = 16 << 20
 CHUNK = 50  # events that one deletion takes away
+BUSY_S = 0.05  # nobody else writes here: whoever holds a lock must not hold up the loop
+LEAP = 1_000_000  # numbers left out after a loss of power may have taken back some
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SCHEMA = 1
 TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -41,6 +47,7 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE INDEX IF NOT EXISTS by_inspection ON events (inspection_id) WHERE inspection_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS by_trigger ON events (seq) WHERE trigger_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS inspections ON events (seq) WHERE inspection_id IS NOT NULL;
 """
 
 
@@ -69,14 +76,18 @@ class Journal(Closing):
         self._lock = None if folder is None else hold(folder)
         self._reserve = None if folder is None else folder / RESERVE
         self._reserve_bytes = reserve_bytes
+        self._closed = False
         path = ":memory:" if folder is None else str(folder / NAME)
         try:
-            self._database = sqlite3.connect(path, isolation_level=None)
+            self._database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
+            self._database.execute("PRAGMA synchronous = FULL")
             self._database.executescript(TABLES)
             self.stream_id = self._about("stream_id", uuid.uuid4().hex)
             schema = self._about("schema", str(SCHEMA))
+            uncertain = self._may_have_lost_events()
+            self._set(boot_id=boot_id(), durability=durability, closed="no")
+            self._database.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
         except sqlite3.Error as error:
             self.close()
             raise JournalError(
@@ -88,9 +99,13 @@ class Journal(Closing):
                 f"the log {path} has schema {schema}, this program writes {SCHEMA}: "
                 "update the program, or move the log away"
             )
-        self.head = self._last("seq") or 0
-        self.inspection_id = self._last("inspection_id", "inspection_id IS NOT NULL") or 0
-        self.trigger_id = self._last("trigger_id", "trigger_id IS NOT NULL")
+        leap = LEAP if uncertain else 0
+        self.head = (self._last("seq") or 0) + leap
+        kept = (int(self._about(name, "0")) for name in ("inspection_id", "trigger_id"))
+        kept_inspection, kept_trigger = kept
+        last = self._last("inspection_id", "inspection_id IS NOT NULL") or kept_inspection
+        self.inspection_id = (last + leap) % UINT32
+        self.trigger_id = self._last("trigger_id", "trigger_id IS NOT NULL") or kept_trigger or None
         self.keep_reserve()
 
     def append(self, headers: Sequence[AnyHeader], messages: Sequence[Message]) -> None:
@@ -121,54 +136,90 @@ class Journal(Closing):
 
     def keep_reserve(self) -> bool:
         """Set room aside for the day when the disk is full; False where there is not enough."""
-        if self._reserve is None or self._reserve.exists():
+        if self._reserve is None:
             return True
-        if shutil.disk_usage(self._reserve.parent).free < 2 * self._reserve_bytes:
+        try:
+            if self._reserve.exists() and self._reserve.stat().st_size >= self._reserve_bytes:
+                return True
+            if shutil.disk_usage(self._reserve.parent).free < 2 * self._reserve_bytes:
+                return False
+            with self._reserve.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self._reserve_bytes)
+        except OSError as error:
+            log.warning("no room can be set aside in %s (%s)", self._reserve, error)
             return False
-        with self._reserve.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, self._reserve_bytes)
         return True
 
     def free_reserve(self) -> bool:
         """Give up the room that was set aside; False where that was done before."""
-        if self._reserve is None or not self._reserve.exists():
+        try:
+            if self._reserve is None or not self._reserve.exists():
+                return False
+            self._reserve.unlink()
+        except OSError as error:
+            log.warning("%s cannot be freed (%s)", self._reserve, error)
             return False
-        self._reserve.unlink()
         return True
 
     def size(self) -> int:
-        """Bytes in use; what trimming has freed is used again before the file grows."""
-        pages, free, size = (
-            int(self._database.execute(f"PRAGMA {name}").fetchone()[0])
-            for name in ("page_count", "freelist_count", "page_size")
-        )
+        """Bytes in use; what trimming has freed is used again before the file grows.
+
+        Raises JournalError.
+        """
+        try:
+            pages, free, size = (
+                int(self._database.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        except sqlite3.Error as error:
+            raise JournalError(f"the log cannot be read ({error})") from error
         return (pages - free) * size
 
     def oldest(self) -> tuple[int, str] | None:
-        """Number and time of the oldest event that is kept; None for an empty log."""
+        """Number and time of the oldest event that is kept; None for an empty log.
+
+        Raises JournalError.
+        """
         query = "SELECT seq, published_at FROM events ORDER BY seq LIMIT 1"
-        row: tuple[int, str] | None = self._database.execute(query).fetchone()
+        try:
+            row: tuple[int, str] | None = self._database.execute(query).fetchone()
+        except sqlite3.Error as error:
+            raise JournalError(f"the log cannot be read ({error})") from error
         return row
 
-    def trim(self, up_to: int, older_than: str, budget_s: float) -> None:
-        """Delete events up to `up_to` published before `older_than`, oldest first, never the last.
+    def trim(self, up_to: int, older_than: str | None) -> bool:
+        """Delete some of the oldest events up to `up_to`, never the last; False where none is left.
 
-        It takes no longer than `budget_s`; what is left goes the next time. Raises JournalError.
+        It stops at the first that is not older than `older_than`, so that the log never has a hole
+        where clocks went back. The counters outlive their events. Raises JournalError.
         """
-        end = time.monotonic() + budget_s
-        query = (
-            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? "
-            f"AND published_at < ? ORDER BY seq LIMIT {CHUNK})"
-        )
-        values = (min(up_to, self.head - 1), older_than)
+        query = "SELECT seq, published_at FROM events WHERE seq <= ? ORDER BY seq LIMIT ?"
         try:
-            while self._database.execute(query, values).rowcount and time.monotonic() < end:
-                pass
+            rows = self._database.execute(query, (min(up_to, self.head - 1), CHUNK)).fetchall()
+            due = list(takewhile(lambda row: older_than is None or row[1] < older_than, rows))
+            if not due:
+                return False
+            self._set(inspection_id=self.inspection_id, trigger_id=self.trigger_id or 0)
+            self._database.execute("DELETE FROM events WHERE seq <= ?", (due[-1][0],))
         except sqlite3.Error as error:
             raise JournalError(f"old events cannot be trimmed ({error})") from error
+        return True
+
+    def _may_have_lost_events(self) -> bool:
+        """After a loss of power without durability `full`: the last events may be gone, and their
+        numbers must not be given to others."""
+        same_boot = self._about("boot_id", boot_id()) == boot_id()
+        kept = self._about("durability", "full") == "full" or self._about("closed", "yes") == "yes"
+        return not (same_boot or kept)
 
     def close(self) -> None:
-        if hasattr(self, "_database"):
+        if hasattr(self, "_database") and not self._closed:
+            self._closed = True
+            try:
+                self._database.execute("PRAGMA synchronous = FULL")
+                self._set(closed="yes")
+            except sqlite3.Error as error:
+                log.warning("the log was not closed cleanly (%s)", error)
             self._database.close()
         if self._lock is not None:
             self._lock.close()
@@ -178,6 +229,10 @@ class Journal(Closing):
         self._database.execute("INSERT OR IGNORE INTO about VALUES (?, ?)", (name, fresh))
         row = self._database.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
         return str(row[0])
+
+    def _set(self, **facts: object) -> None:
+        rows = [(name, str(value)) for name, value in facts.items()]
+        self._database.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", rows)
 
     def _last(self, column: str, where: str = "TRUE") -> int | None:
         """A column of the newest event for which `where` holds."""
@@ -249,6 +304,11 @@ def _row(header: AnyHeader, message: Message) -> tuple[object, ...]:
 
 def _message(row: tuple[str, bytes, bytes]) -> Message:
     return [row[0].encode(), row[1], row[2]]
+
+
+def boot_id() -> str:
+    """Which start of the machine this is."""
+    return BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"
 
 
 def hold(folder: Path) -> IO[str]:

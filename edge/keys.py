@@ -134,8 +134,11 @@ class Guard:
 
     def __init__(self, folder: Path) -> None:
         self.pair = read_pair(folder / f"{SERVER}.key")
+        if folder.stat().st_mode & 0o022:
+            raise KeysError(f"{folder} may be written by others: run 'chmod 700 {folder}'")
         self._folder, self._lock = folder, Lock()
         self._seen: object = None
+        self._told = ""
         self._names: dict[str, tuple[str, Role]] = {}
         read_allowed(folder)  # a mistake is told at the start
 
@@ -156,14 +159,17 @@ class Guard:
         try:
             about = (self._folder / ALLOWED).stat()
             now: object = (about.st_mtime_ns, about.st_size, about.st_ino)
-        except FileNotFoundError:
+        except OSError:
             now = None
-        if now == self._seen:
+        if now == self._seen and now is not None:
             return
-        self._seen, self._names = now, {}
+        self._names = {}
         try:
             found = read_allowed(self._folder)
         except KeysError as error:
-            log.error("%s", error)
+            if str(error) != self._told:
+                log.error("%s", error)
+            self._seen, self._told = None, str(error)  # and is read again at the next question
             return
+        self._seen, self._told = now, ""
         self._names = {client.key: (name, client.role) for name, client in found.items()}

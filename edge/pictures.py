@@ -118,6 +118,9 @@ class Pictures(Closing):
                 continue
             try:
                 self._shelves[shelf].add(*picture)
+                if shelf == "pictures" and self._keep.ring:
+                    name = picture.path.relative_to(self._folder / shelf)
+                    self._shelves["ring"].add(self._folder / "ring" / name, picture.image)
             except (OSError, ImageError, cv2.error) as error:
                 self.dropped += 1
                 self._complain(error)

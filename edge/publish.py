@@ -10,9 +10,13 @@ from edge.sockets import Sockets, bound
 OPTIONS: dict[int, int] = {
     zmq.SNDHWM: 10_000,
     zmq.XPUB_VERBOSER: 1,
-    zmq.MAXMSGSIZE: 256,  # all that may come in is a subscription
+    zmq.MAXMSGSIZE: 1024,  # all that may come in is a handshake (some 300 bytes) or a subscription
 }
-LIVE_OPTIONS: dict[int, int] = {zmq.SNDHWM: 4}  # old pictures are worth nothing
+LIVE_OPTIONS: dict[int, int] = {
+    zmq.SNDHWM: 4,  # old pictures are worth nothing
+    zmq.XPUB_VERBOSER: 0,  # whether anybody looks, not how many
+}
+AT_ONCE = 100  # subscriptions looked at in one call: a flood of them must not hold up the loop
 
 
 class Publisher(Closing):
@@ -45,12 +49,13 @@ class Publisher(Closing):
 
     def count_subscribers(self) -> int:
         """How many subscriptions there are now."""
-        while True:
+        for _ in range(AT_ONCE):
             try:
                 message = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
-                return self.subscribers
+                break
             self.subscribers += {b"\x01": 1, b"\x00": -1}.get(message[:1], 0)
+        return self.subscribers
 
     def close(self) -> None:
         self._socket.close()

@@ -4,7 +4,7 @@ A bridge that is gone must not fill the disk: a cursor unseen for long, or one t
 the size limit, is dropped, and its name goes into a fault event.
 """
 
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,15 +12,20 @@ from edge.cursors import Acknowledged, Cursors
 from edge.journal import Journal
 
 BUDGET_S = 0.003  # of the loop's time, ten times a second
+LOOK_S = 5.0
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Events are kept for `days` within `mb` megabytes, a silent bridge's for `cursor_days`."""
+    """Events are kept for `days` within `mb` megabytes, a silent bridge's for `cursor_days`.
+
+    For `grace_s` after a start nothing is too old: clocks may be wrong, bridges not there yet.
+    """
 
     days: float = 30
     mb: float = 2000
     cursor_days: float = 7
+    grace_s: float = 600
 
 
 class Retention:
@@ -28,38 +33,59 @@ class Retention:
 
     def __init__(self, journal: Journal, cursors: Cursors, limits: Limits) -> None:
         self._journal, self._cursors, self._limits = journal, cursors, limits
+        self._started = time.monotonic()
+        self._seen: dict[str, tuple[str, float]] = {}
+        self._next_look = 0.0
 
-    def tick(self) -> list[str]:
-        """Trim what is due. Returns the cursors that were dropped for it, each with the reason.
+    def gone(self) -> list[tuple[str, str]]:
+        """Bridges that may hold nothing back any longer, and why: to be told, then dropped.
 
-        Raises JournalError where log or cursors cannot be used.
+        Looks once in some seconds, and whenever the log is too large. Raises JournalError.
         """
-        oldest = self._journal.oldest()
-        too_large = self._journal.size() > self._limits.mb * 1e6
-        if oldest is None or not (too_large or oldest[1] < _ago(self._limits.days)):
+        now, too_large = time.monotonic(), self._too_large()
+        if not too_large and now < self._next_look:
             return []
-        dropped = [
-            f"{cursor.name} at event {cursor.seq}: {why}"
-            for cursor, why in list(self._gone(too_large, oldest[0]))
-            if self._cursors.drop(cursor.name)
+        self._next_look = now + LOOK_S
+        oldest = (self._journal.oldest() or (0, ""))[0]
+        return [
+            (cursor.name, why)
+            for cursor in self._holding()
+            if (why := self._reason(cursor, now, oldest if too_large else None))
         ]
-        held = [cursor.seq for cursor in self._holding()]
-        before = _ago(0) if too_large else _ago(self._limits.days)
-        self._journal.trim(min(held, default=self._journal.head), before, BUDGET_S)
-        return dropped
+
+    def _reason(self, cursor: Acknowledged, now: float, oldest: int | None) -> str | None:
+        if oldest is not None and cursor.seq < oldest:
+            return f"it held the log beyond {self._limits.mb:g} MB"
+        seen_at, since = self._seen.get(cursor.name, ("", self._started))
+        if seen_at != cursor.seen_at:
+            since = now if seen_at else self._started
+            self._seen[cursor.name] = (cursor.seen_at, since)
+        silent = now - since >= self._limits.grace_s  # by a clock that nobody sets
+        if silent and cursor.seen_at < _ago(self._limits.cursor_days):
+            return f"not seen since {cursor.seen_at}"
+        return None
+
+    def drop(self, name: str) -> None:
+        """Forget a bridge's cursor."""
+        self._cursors.drop(name)
+
+    def trim(self) -> None:
+        """Delete what is due and nobody holds, as far as `BUDGET_S` goes. Raises JournalError."""
+        end = time.monotonic() + BUDGET_S
+        old = time.monotonic() - self._started >= self._limits.grace_s
+        while (too_large := self._too_large()) or old:
+            before = None if too_large else _ago(self._limits.days)
+            held = min((c.seq for c in self._holding()), default=self._journal.head)
+            if not self._journal.trim(held, before) or time.monotonic() > end:
+                return
+
+    def _too_large(self) -> bool:
+        return self._journal.size() > self._limits.mb * 1e6
 
     def _holding(self) -> list[Acknowledged]:
         """Bridges of this log; one of another stream has nothing here that it could lose."""
         stream = self._journal.stream_id
         return [c for c in self._cursors.all() if c.role == "bridge" and c.stream_id == stream]
-
-    def _gone(self, too_large: bool, oldest: int) -> Iterator[tuple[Acknowledged, str]]:
-        """Cursors that may hold nothing back any longer."""
-        for cursor in self._holding():
-            if cursor.seen_at < _ago(self._limits.cursor_days):
-                yield cursor, f"not seen since {cursor.seen_at}"
-            elif too_large and cursor.seq < oldest:
-                yield cursor, f"it held the log beyond {self._limits.mb:g} MB"
 
 
 def _ago(days: float) -> str:

@@ -49,6 +49,7 @@ class Sockets(Closing):
             socket.curve_server = True
             socket.curve_secretkey = self.guard.pair.secret.encode()
             socket.zap_domain = DOMAIN.encode()
+            socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without a guard nobody is let in
         try:
             socket.bind(endpoint)
         except zmq.ZMQError as error:
@@ -60,9 +61,9 @@ class Sockets(Closing):
         return socket
 
     def close(self) -> None:
-        if self._authenticator is not None:
+        if self._authenticator is not None and self._authenticator.is_alive():
             self._authenticator.stop()
-            self._authenticator = None
+        self._authenticator = None
         self._context.destroy(LINGER_MS)
 
 

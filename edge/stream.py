@@ -9,7 +9,6 @@ import time
 from collections import deque
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Literal, Protocol
 
 from edge.capture import Taken
@@ -35,13 +34,12 @@ from edge.event import (
     encode,
 )
 from edge.inspector import Judged
-from edge.journal import Journal, JournalError
+from edge.journal import Journal, JournalError, boot_id
 from edge.product import Product
 from edge.retention import Retention
 
 log = logging.getLogger(__name__)
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 BEAT_S = 0.5
 TRIM_S = 0.1
 MOST_UNLOGGED = 20_000
@@ -63,10 +61,11 @@ class Stream:
     ) -> None:
         self._station, self._journal, self._outlet = station, journal, outlet
         self._retention = retention
-        self._boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"
+        self._boot_id = boot_id()
         self._trigger_id, self._began = journal.trigger_id, False
         self._unlogged: deque[AnyHeader] = deque()
-        self._beyond = 0
+        self._beyond: list[AnyHeader] = []
+        self._more = 0
         self._trouble, self._paused = "", False
         self._next_beat = self._next_trim = 0.0
 
@@ -97,8 +96,17 @@ class Stream:
         if len(lost) > MOST_LOST:
             text = f"no verdict for triggers {lost[0]} to {lost[-1]}: take those parts out"
             self.fault(code, text)
-        elif lost:
-            self._tell([lost_part(i, code, product) for i in lost])
+        else:
+            for first in range(0, len(lost), SOME):
+                self._tell([lost_part(i, code, product) for i in lost[first : first + SOME]])
+                if time.monotonic() >= self._next_beat:
+                    self._beat(product)
+        if (
+            trigger_id is not None
+            and self._trigger_id is not None
+            and trigger_id <= self._trigger_id
+        ):
+            log.warning("trigger %d after %d: its counter began anew", trigger_id, self._trigger_id)
 
     def fault(self, code: Code, message: str) -> None:
         """Something that needs somebody to act."""
@@ -113,7 +121,7 @@ class Stream:
     @property
     def unlogged(self) -> int:
         """How many events still wait for room in the log."""
-        return len(self._unlogged) + self._beyond
+        return len(self._unlogged) + len(self._beyond) + self._more
 
     def tick(self, product: Product, controls: Controls) -> None:
         """What is due from time to time: to be called at every turn of the loop."""
@@ -125,21 +133,24 @@ class Stream:
             self._next_trim = now + TRIM_S
             self._trim()
         if now >= self._next_beat:
-            self._next_beat = now + BEAT_S
             self._beat(product)
         controls.turned, controls.head = now, self._journal.head
         controls.unlogged = self.unlogged
 
     def _trim(self) -> None:
+        if self._retention is None or self._unlogged:
+            return
         try:
-            dropped = self._retention.tick() if self._retention else []
+            for name, why in self._retention.gone():
+                text = f"the cursor of {name} is dropped ({why}): it may lose events"
+                self.fault(Code.CURSOR_DROPPED, text)
+                self._retention.drop(name)
+            self._retention.trim()
         except JournalError as error:
             log.warning("%s", error)  # a log that cannot be written tells itself at the next event
-            return
-        for text in dropped:
-            self.fault(Code.CURSOR_DROPPED, f"cursor dropped: {text}; its bridge may lose events")
 
     def _beat(self, product: Product) -> None:
+        self._next_beat = time.monotonic() + BEAT_S
         fault = not self._catch_up()
         state: Literal["running", "paused"] = "paused" if self._paused else "running"
         if not fault:
@@ -180,9 +191,12 @@ class Stream:
 
     def _keep(self, drafts: list[AnyHeader]) -> list[AnyHeader]:
         """Until there is room again; beyond a bound only their number is kept."""
-        room = max(0, MOST_UNLOGGED - len(self._unlogged))
+        room = 0 if self._beyond else max(0, MOST_UNLOGGED - len(self._unlogged))
         self._unlogged.extend(drafts[:room])
-        self._beyond += len(drafts[room:])
+        self._beyond += drafts[room:]
+        if len(self._beyond) > 2:  # their number, and the first and the last of them
+            self._more += len(self._beyond) - 2
+            self._beyond = [self._beyond[0], self._beyond[-1]]
         return drafts
 
     def _catch_up(self) -> bool:
@@ -195,13 +209,19 @@ class Stream:
                 for _ in some:
                     self._unlogged.popleft()
             if self._beyond and not self._unlogged:
-                text = f"{self._beyond} more events of the same time could not be kept"
-                code = CodeName.of(Code.UNLOGGED)
-                self._commit([Fault(**UNSTAMPED, code=code, message=text)])
-                self._beyond = 0
+                self._commit([self._too_many()])
+                self._beyond, self._more = [], 0
         except JournalError as error:
             self._trouble = str(error)
         return not self.unlogged
+
+    def _too_many(self) -> Fault:
+        ids = [str(getattr(draft, "trigger_id", None)) for draft in self._beyond]
+        text = (
+            f"{len(self._beyond) + self._more} more events of the same time could not be kept "
+            f"(triggers {' to '.join(ids)}): take those parts out"
+        )
+        return Fault(**UNSTAMPED, code=CodeName.of(Code.UNLOGGED), message=text)
 
     def _commit(self, drafts: list[AnyHeader], mask_png: bytes = b"") -> list[AnyHeader]:
         headers = self._numbered(drafts)

@@ -7,6 +7,7 @@ a last event that was lost, and their absence a line that is hung or gone.
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -27,6 +28,8 @@ POLL_MS = 100
 HIGH_WATER_MARK = 100_000
 HEARTBEAT_MS = 1000
 QUIET_S = 1.0  # after so long without any message the log is asked whether one was missed
+RECONNECT_S = 5.0
+UNANSWERED_S = 10.0
 STALE_S = 2.0  # so long without any message is a line that is hung, gone or cut off
 ACKNOWLEDGE_S = 1.0
 
@@ -49,13 +52,26 @@ def live(
     What is no event is logged with its reason. Raises PublishError for an address that cannot be
     used.
     """
-    with zmq.Context() as context, context.socket(zmq.SUB) as socket:
+    with zmq.Context() as context:
+        while not stopped():
+            yield from _until_silent(context, endpoint, stopped, credentials)
+
+
+def _until_silent(
+    context: "zmq.Context[zmq.Socket[bytes]]",
+    endpoint: str,
+    stopped: Callable[[], bool],
+    credentials: Credentials | None,
+) -> Iterator[Event | Heartbeat | None]:
+    """One connection: ZeroMQ never tries again where a key was refused, so silence ends it."""
+    with context.socket(zmq.SUB) as socket:
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.RCVHWM, HIGH_WATER_MARK)
         socket.set(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
         connect(socket, endpoint, "--endpoint", credentials)
         socket.subscribe(b"")
-        while not stopped():
+        heard = time.monotonic()
+        while not stopped() and time.monotonic() < heard + RECONNECT_S:
             if not socket.poll(POLL_MS):
                 yield None
                 continue
@@ -63,6 +79,7 @@ def live(
                 yield decode_live(socket.recv_multipart())
             except EventError as error:
                 log.warning("left out a message: %s", error)
+            heard = time.monotonic()
 
 
 def events(
@@ -93,9 +110,12 @@ def events(
             watch.see(message)
             place = place or _begin(message, cursor_file is not None)
             try:
-                for missing in _up_to(message, place, asking, watch):
-                    yield missing
-                    place = Cursor(missing.header.stream_id, missing.header.seq)
+                for found in _up_to(message, place, asking, watch):
+                    if isinstance(found, Cursor):
+                        place = found
+                        continue
+                    yield found
+                    place = Cursor(found.header.stream_id, found.header.seq)
                     write_cursor(cursor_file, place)
                     acknowledge(place)
                 acknowledge(place)
@@ -112,8 +132,13 @@ def _every_second(
     def acknowledge(place: Cursor | None) -> None:
         nonlocal due
         if acknowledging and place and place.stream_id and time.monotonic() >= due:
+            due = math.inf  # until it is known how long this one takes
+            try:
+                asking.acknowledge(acknowledging.name, acknowledging.role, place)
+            except NoAnswer:
+                due = time.monotonic() + UNANSWERED_S  # live events must not wait for this
+                raise
             due = time.monotonic() + ACKNOWLEDGE_S
-            asking.acknowledge(acknowledging.name, acknowledging.role, place)
 
     return acknowledge
 
@@ -164,7 +189,7 @@ def _begin(message: Event | Heartbeat | None, from_the_first: bool) -> Cursor | 
 
 def _up_to(
     message: Event | Heartbeat | None, place: Cursor | None, asking: Asking, watch: _Watch
-) -> Iterator[Event]:
+) -> Iterator[Event | Cursor]:
     """What comes after `place`: the live event itself where it is the next, else from the log."""
     if place is None:
         return
@@ -173,14 +198,15 @@ def _up_to(
             yield from asking.after(place, watch.notify)
         return
     stream_id, head = _head(message)
-    if stream_id == place.stream_id and head <= place.seq:
+    went_back = isinstance(message, Heartbeat) and head < place.seq
+    if stream_id == place.stream_id and head <= place.seq and not went_back:
         if isinstance(message, Event):
             watch.notify(Notice("repeat", f"event {head} came again"))
         return
     if isinstance(message, Event) and (stream_id, head) == (place.stream_id, place.seq + 1):
         yield message
         return
-    if stream_id == place.stream_id:
+    if stream_id == place.stream_id and not went_back:
         watch.notify(Notice("gap", f"events {place.seq + 1} to {head} are asked for"))
     yield from asking.after(place, watch.notify)
 

@@ -97,7 +97,9 @@ def apply_events(name: str, folder: Path, endpoint: str, replay_at: str) -> None
     """The far end: applies each event once, and knows what it has applied."""
     database = sqlite3.connect(folder / f"{name}.db", isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
-    database.execute("CREATE TABLE IF NOT EXISTS applied (seq INTEGER, trigger_id INTEGER)")
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS applied (seq INTEGER, trigger_id INTEGER, code TEXT)"
+    )
     last = database.execute("SELECT max(seq) FROM applied").fetchone()[0] or 0
     acknowledging = Acknowledging(name, "bridge") if name == "bridge" else None
     cursor = folder / f"{name}.cursor"
@@ -105,8 +107,9 @@ def apply_events(name: str, folder: Path, endpoint: str, replay_at: str) -> None
         header = event.header
         if header.seq <= last:
             continue  # the one in hand when this process was killed
-        trigger_id = header.trigger_id if isinstance(header, Inspection) else None
-        database.execute("INSERT INTO applied VALUES (?, ?)", (header.seq, trigger_id))
+        part = header if isinstance(header, Inspection) else None
+        row = (header.seq, part and part.trigger_id, part and part.code.name)
+        database.execute("INSERT INTO applied VALUES (?, ?, ?)", row)
         last = header.seq
 
 
@@ -250,14 +253,15 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
         counts = storm(Path(folder), options.blows, options.triggers, options.rate, options.seed)
-        with sqlite3.connect(Path(folder) / "log" / "events.db") as log:
-            rows = log.execute(
-                "SELECT json_extract(header,'$.code.name') c, count(*) FROM events "
-                "WHERE kind='inspection' GROUP BY c"
-            ).fetchall()
-    print(
-        json.dumps({"triggers": options.triggers, "blows": counts, "codes": dict(rows)}, indent=2)
-    )
+        codes = applied_codes(Path(folder) / "bridge.db")
+    print(json.dumps({"triggers": options.triggers, "blows": counts, "codes": codes}, indent=2))
+
+
+def applied_codes(path: Path) -> dict[str, int]:
+    """How often each code came, `none` with a verdict."""
+    with sqlite3.connect(path) as far:
+        query = "SELECT code, count(*) FROM applied WHERE code IS NOT NULL GROUP BY code"
+        return dict(far.execute(query).fetchall())
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import get_args
 
 from edge.cursors import Role
 from edge.keys import (
+    NAMES,
     SERVER,
     Client,
     KeysError,
@@ -58,5 +59,7 @@ def allowed(folder: Path, options: argparse.Namespace) -> Client:
     """The new entry. Raises KeysError."""
     if options.name == SERVER:
         raise KeysError("the station's own key needs no entry: name a client")
+    if not NAMES.fullmatch(options.name):
+        raise KeysError(f"'{options.name}' cannot be a key's name: use letters, digits, - and _")
     key = read_public(options.public or folder / f"{options.name}.pub")
     return Client(role=options.role, key=key)

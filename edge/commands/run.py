@@ -22,7 +22,7 @@ from edge.control import Controls, control
 from edge.cursors import Cursors
 from edge.engine import openvino
 from edge.event import Inspection
-from edge.journal import Journal, JournalError
+from edge.journal import BUSY_S, Journal, JournalError
 from edge.keys import Guard
 from edge.live import Live
 from edge.loop import Pace, Show, run
@@ -89,7 +89,7 @@ def open_station(
     enter = opened.enter_context
     journal = enter(Journal(folder, settings.durability))
     limits = Limits(settings.keep_days, settings.keep_mb, settings.cursor_days)
-    retention = Retention(journal, enter(Cursors(folder)), limits)
+    retention = Retention(journal, enter(Cursors(folder, BUSY_S)), limits)
     sockets = enter(Sockets(Guard(settings.keys) if settings.keys else None))
     publisher = enter(Publisher(sockets, settings.endpoint))
     at = settings.endpoint

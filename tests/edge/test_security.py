@@ -3,8 +3,11 @@
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event as StopEvent
+from threading import Thread
 
 import pytest
 import zmq
@@ -29,7 +32,7 @@ from edge.keys import (
 from edge.publish import LIVE_OPTIONS, Publisher
 from edge.replay import Acknowledge, ListCursors, Page
 from edge.sockets import Sockets, is_local
-from edge.subscribe import live
+from edge.subscribe import events, live
 from tests.conftest import draem
 from tests.edge.running import Running
 
@@ -224,3 +227,52 @@ def test_security_a_malformed_key_is_one_line(tmp_path: Path, text: str) -> None
     with pytest.raises(KeysError, match="draem keys make server"):
         Guard(tmp_path / "none")
     assert make_pair(tmp_path / "new", "server").exists()
+
+
+def test_security_who_was_refused_comes_in_once_listed(
+    station: Running, keys: Path, tmp_path: Path
+) -> None:
+    """ZeroMQ gives up a connection that was refused; a bridge must not."""
+    clients = read_allowed(keys)
+    found: list[int] = []
+    stop = StopEvent()
+    told = events(
+        station.endpoint, tmp_path / "cursor", credentials=credentials(keys, "stranger"),
+        stopped=stop.is_set, notify=lambda notice: None,
+    )  # fmt: skip
+    far = Thread(target=lambda: found.extend(event.header.seq for event in told))
+    far.start()
+    time.sleep(2.5)
+    assert found == []
+    key = read_public(keys / "stranger.pub")
+    write_allowed(keys, clients | {"stranger": Client(role="watch", key=key)})
+    for _ in range(150):
+        time.sleep(0.1)
+        if len(found) > 100:
+            break
+    stop.set()
+    far.join(10)
+    assert not far.is_alive()
+    assert found == list(range(1, len(found) + 1))
+    assert len(found) > 100
+
+
+def test_security_a_list_that_could_not_be_read_once_is_read_again(keys: Path) -> None:
+    guard, key = Guard(keys), read_public(keys / "plc.pub")
+    assert guard.client(key) == ("plc", "bridge")
+    text = (keys / ALLOWED).read_text()
+    (keys / ALLOWED).unlink()
+    (keys / ALLOWED).mkdir()
+    assert guard.client(key) is None
+    (keys / ALLOWED).rmdir()
+    (keys / ALLOWED).write_text(text)
+    assert guard.client(key) == ("plc", "bridge")
+    keys.chmod(0o777)
+    with pytest.raises(KeysError, match="chmod 700"):
+        Guard(keys)
+
+
+def test_security_a_name_cannot_break_the_list(keys: Path) -> None:
+    words = ("keys", "allow", "plc.1", "--public", str(keys / "plc.pub"))
+    assert draem(*words, cwd=keys.parent).returncode == 2
+    assert "plc" in read_allowed(keys)

@@ -1,6 +1,7 @@
 """Real sockets: replay makes every stream whole, whatever was lost between the two ends."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -296,7 +297,8 @@ def test_replay_tells_what_was_trimmed_before_it_could_be_asked_for(tmp_path: Pa
     found: list[Notice] = []
     with line(tmp_path / "log") as near:
         near.tell(300)
-        near.journal.trim(250, "9999", 1.0)
+        for _ in range(5):
+            near.journal.trim(250, None)
         with Far(near.addresses, tmp_path / "cursor", found.append) as far:
             far.reaches(300)
     assert far.seqs == list(range(far.seqs[0], 301))
@@ -304,6 +306,30 @@ def test_replay_tells_what_was_trimmed_before_it_could_be_asked_for(tmp_path: Pa
     assert [n.text for n in found if n.kind == "gone"] == [
         f"events 1 to {far.seqs[0] - 1} are gone from the log"
     ]
+
+
+def test_replay_of_a_restored_log_loses_nothing_in_silence(tmp_path: Path) -> None:
+    """Numbers that were given before are given again: that is told, and the new events come."""
+    found: list[Notice] = []
+    with line(tmp_path / "log") as near:
+        addresses = near.addresses
+        near.tell(5)
+    shutil.copy(tmp_path / "log" / NAME, tmp_path / "backup")
+    with line(tmp_path / "log", addresses) as near:
+        near.tell(20)
+        with Far(addresses, tmp_path / "cursor", found.append) as far:
+            far.reaches(25)
+    for file in (tmp_path / "log").glob(f"{NAME}*"):
+        file.unlink()
+    shutil.copy(tmp_path / "backup", tmp_path / "log" / NAME)
+    far = Far(addresses, tmp_path / "cursor", found.append)
+    with line(tmp_path / "log", addresses) as near, far:
+        near.publisher.wait_for_subscribers(1, StopEvent())
+        StopEvent().wait(1.5)
+        near.tell(3)
+        far.reaches(8)
+    assert far.seqs[-3:] == [6, 7, 8]
+    assert any("gone back" in n.text for n in found if n.kind == "new-stream")
 
 
 def test_replay_tells_when_the_log_cannot_be_asked(tmp_path: Path) -> None:
