@@ -9,6 +9,7 @@
 // and when nothing at all has come for a second; (6) another stream_id is another log: begin at 0.
 #include <zmq.h>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -48,8 +49,11 @@ struct Subscriber {
             std::cout << header["seq"] << " " << header["trigger_id"] << " "
                       << header["verdict"].get<std::string>() << std::endl;
         seq = header["seq"];
-        std::ofstream(path + ".part") << json{{"stream_id", stream}, {"seq", seq}};
-        std::rename((path + ".part").c_str(), path.c_str());  // the old cursor or the new one
+        std::ofstream part(path + ".part");
+        part << json{{"stream_id", stream}, {"seq", seq}};
+        part.close();
+        if (!part || std::rename((path + ".part").c_str(), path.c_str()))  // the old or the new one
+            std::cerr << "the cursor cannot be kept: free space on the disk" << std::endl, std::exit(1);
     }
 
     void connect_asking() {  // a fresh socket: an answer that comes too late must not be read
@@ -73,7 +77,13 @@ struct Subscriber {
                 stream = page["stream_id"], seq = 0;
                 if (!fresh) continue;
             }
-            for (size_t i = 1; i + 2 < parts.size(); i += 3) apply(json::parse(parts[i + 1]));
+            for (size_t i = 1; i + 2 < parts.size(); i += 3) {
+                json header = json::parse(parts[i + 1]);
+                if (header["seq"] != seq + 1)
+                    std::cerr << "events after " << seq << " are gone: they were trimmed" << std::endl;
+                apply(header);
+            }
+            if (page["head"] < seq) seq = page["head"];  // the log was restored from a copy
             if (seq >= page["head"]) return;
         }
     }

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 SERVER = "server"
 ALLOWED = "allowed.toml"
+MOST_REFUSED = 1000
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 KEY = r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}$"
 
@@ -139,13 +140,15 @@ class Guard:
         self._folder, self._lock = folder, Lock()
         self._seen: object = None
         self._told = ""
+        self._refused: set[bytes] = set()
         self._names: dict[str, tuple[str, Role]] = {}
         read_allowed(folder)  # a mistake is told at the start
 
     def callback(self, domain: str, key: bytes) -> bool:
         """What ZeroMQ's authenticator asks for each new connection."""
         known = self.client(key.decode())
-        if known is None:
+        if known is None and key not in self._refused and len(self._refused) < MOST_REFUSED:
+            self._refused.add(key)  # told once: a client tries again for ever
             log.warning("refused a client with the unlisted key %s", key.decode())
         return known is not None
 
@@ -172,4 +175,5 @@ class Guard:
             self._seen, self._told = None, str(error)  # and is read again at the next question
             return
         self._seen, self._told = now, ""
+        self._refused.clear()
         self._names = {client.key: (name, client.role) for name, client in found.items()}

@@ -26,7 +26,7 @@ from edge.camera import FrameTimeout
 from edge.closing import Closing
 from edge.control import Controls
 from edge.cursors import Cursors
-from edge.event import Inspection
+from edge.event import Heartbeat, Inspection
 from edge.frame import Frame
 from edge.journal import Journal
 from edge.loop import Pace, run
@@ -35,7 +35,7 @@ from edge.replay import replay
 from edge.retention import Limits, Retention
 from edge.sockets import Sockets
 from edge.stream import Stream
-from edge.subscribe import Acknowledging, events
+from edge.subscribe import Acknowledging, events, live
 from tests.edge.simple import PRODUCT, MeanEngine, frame
 from tests.proxy import Proxy
 
@@ -98,18 +98,27 @@ def apply_events(name: str, folder: Path, endpoint: str, replay_at: str) -> None
     database = sqlite3.connect(folder / f"{name}.db", isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute(
-        "CREATE TABLE IF NOT EXISTS applied (seq INTEGER, trigger_id INTEGER, code TEXT)"
+        "CREATE TABLE IF NOT EXISTS applied "
+        "(seq INTEGER, trigger_id INTEGER, code TEXT, verdict TEXT)"
     )
     last = database.execute("SELECT max(seq) FROM applied").fetchone()[0] or 0
     acknowledging = Acknowledging(name, "bridge") if name == "bridge" else None
     cursor = folder / f"{name}.cursor"
+    first = True
     for event in events(endpoint, cursor, replay=replay_at, acknowledging=acknowledging):
         header = event.header
-        if header.seq <= last:
+        if first and header.seq == last:
+            first = False
             continue  # the one in hand when this process was killed
+        first = False
         part = header if isinstance(header, Inspection) else None
-        row = (header.seq, part and part.trigger_id, part and part.code.name)
-        database.execute("INSERT INTO applied VALUES (?, ?, ?)", row)
+        row = (
+            header.seq,
+            part and part.trigger_id,
+            part and part.code.name,
+            part and part.verdict,
+        )
+        database.execute("INSERT INTO applied VALUES (?, ?, ?, ?)", row)
         last = header.seq
 
 
@@ -148,14 +157,19 @@ class Part:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Ports in a row that nobody has now."""
+    while True:
+        first = random.randrange(20_000, 32_000)
+        sockets = [socket.socket() for _ in range(count)]
+        try:
+            for port, one in enumerate(sockets, start=first):
+                one.bind(("127.0.0.1", port))
+            return list(range(first, first + count))
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
 
 
 def strike(chance: random.Random, parts: dict[str, Part], proxies: list[Proxy]) -> str:
@@ -186,7 +200,7 @@ def storm(folder: Path, blows: int, triggers: int, rate: float, seed: int) -> di
         "watcher": Part("far", "watcher", str(folder), *far),
     }
     told = folder / "told"
-    time.sleep(3)
+    assert any(isinstance(message, Heartbeat) for message in live(near[0])), "it never began"
     line = Part("line", str(trigger_port), str(rate), str(triggers), str(told))
     counts: dict[str, int] = {}
     try:
@@ -215,7 +229,7 @@ def last_words(port: int, trigger_id: int, folder: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         while time.monotonic() < end:
             out.sendto(str(trigger_id).encode(), ("127.0.0.1", port))
-            for _ in range(20):
+            for _ in range(150):  # not again before the first can have been judged
                 time.sleep(0.1)
                 with sqlite3.connect(folder / "log" / "events.db") as log:
                     query = "SELECT max(trigger_id) FROM events"
@@ -224,9 +238,11 @@ def last_words(port: int, trigger_id: int, folder: Path) -> None:
     raise AssertionError("the inspector has not come back")
 
 
-def applied(path: Path) -> list[tuple[int, int | None]]:
+def applied(path: Path) -> list[tuple[int, int | None, str | None]]:
+    """Number, trigger and verdict of each event in the order in which it was dealt with."""
     with sqlite3.connect(path) as database:
-        return database.execute("SELECT seq, trigger_id FROM applied ORDER BY rowid").fetchall()
+        query = "SELECT seq, trigger_id, verdict FROM applied ORDER BY rowid"
+        return database.execute(query).fetchall()
 
 
 def check(path: Path, triggers: int) -> None:
@@ -235,10 +251,14 @@ def check(path: Path, triggers: int) -> None:
     while (found := applied(path))[-1:] == [] or (found[-1][1] or 0) < triggers:
         assert time.monotonic() < end, f"{path.stem}: only up to {found[-1:]}"
         time.sleep(0.2)
-    seqs = [seq for seq, _ in found]
+    seqs = [seq for seq, _, _ in found]
     assert seqs == list(range(1, len(seqs) + 1)), f"{path.stem}: numbers are missing or twice"
-    ids = [trigger_id for _, trigger_id in found if trigger_id is not None]
+    parts = [(trigger_id, verdict) for _, trigger_id, verdict in found if trigger_id is not None]
+    ids = [trigger_id for trigger_id, _ in parts]
     assert ids == list(range(1, triggers + 1)), f"{path.stem}: triggers are missing or twice"
+    judged = [(i, verdict) for i, verdict in parts if verdict != "NO_VERDICT"]
+    assert all(verdict == ("NG" if i % 10 == 0 else "OK") for i, verdict in judged), path.stem
+    assert len(judged) > 0.5 * triggers, f"{path.stem}: only {len(judged)} parts have a verdict"
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ class Receiver:
 
 @contextmanager
 def station(folder: Path, durability: Durability) -> Iterator[tuple[Stream, Publisher]]:
-    port = free_ports(1)[0]
+    port = free_ports(2)[0]
     with (
         Journal(folder / "log", durability) as journal,
         Sockets() as sockets,

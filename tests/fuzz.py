@@ -96,7 +96,7 @@ def fuzz(messages: int) -> dict[str, float]:
     They come in two halves: what is bought once is no growth, so it is the second one that
     counts. Raises AssertionError where an event is missing or the station has gone.
     """
-    endpoint = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    endpoint = f"tcp://127.0.0.1:{free_ports(4)[0]}"
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.fuzz", "station", folder, endpoint]
         victim = subprocess.Popen(
@@ -118,7 +118,7 @@ def fuzz(messages: int) -> dict[str, float]:
         told = stamps(Path(folder) / "station-1")
     quiet = np.diff([ns for ns in told if ns < marks[0]]) / 1e6
     noisy = np.diff([ns for ns in told if marks[0] < ns < marks[1]]) / 1e6
-    return {
+    found = {
         "quiet_gap_p99_ms": round(float(np.percentile(quiet, 99)), 1),
         "noisy_gap_p99_ms": round(float(np.percentile(noisy, 99)), 1),
         "noisy_gap_longest_ms": round(float(noisy.max()), 1),
@@ -126,6 +126,10 @@ def fuzz(messages: int) -> dict[str, float]:
         "halfway_mb": round(memory[1], 1),
         "after_mb": round(memory[2], 1),
     }
+    assert found["noisy_gap_p99_ms"] < found["quiet_gap_p99_ms"] + 50, found
+    assert found["noisy_gap_longest_ms"] < 1000, found
+    assert found["after_mb"] < found["halfway_mb"] + 8, found
+    return found
 
 
 def stamps(folder: Path) -> list[int]:

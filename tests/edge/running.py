@@ -33,7 +33,7 @@ class Running:
     """A whole station around the stub of an engine, in this process."""
 
     def __init__(self, folder: Path, **values: object) -> None:
-        port = free_ports(1)[0]
+        port = free_ports(4)[0]
         given = {"endpoint": f"tcp://127.0.0.1:{port}", "data": folder, "ok_one_in": 10}
         self.settings = Station.model_validate(given | values)
         self.controls, self.stop = Controls(PRODUCT), StopEvent()
