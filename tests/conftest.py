@@ -77,6 +77,7 @@ def outcome(good_frames: NDArray[np.uint8]) -> Outcome:
         steps=250,
         batch=8,
         learning_rate=1e-3,
+        simulation="paper",  # so few steps learn textures alone
         device="cpu",
     )
     images = Images(good_frames, good_frames[:8])
