@@ -12,7 +12,8 @@ import os
 import shutil
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
 from typing import IO, Literal
@@ -114,15 +115,9 @@ class Journal(Closing):
         if numbers != list(range(self.head + 1, self.head + 1 + len(headers))):
             raise JournalError(f"events {numbers} after {self.head}: report this")
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
+            with self._transaction():
                 rows = map(_row, headers, messages)
                 self._database.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?)", rows)
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
         except sqlite3.Error as error:
             raise JournalError(
                 f"event {numbers[0]} cannot be logged ({error}): free space on the disk"
@@ -199,11 +194,24 @@ class Journal(Closing):
             due = list(takewhile(lambda row: older_than is None or row[1] < older_than, rows))
             if not due:
                 return False
-            self._set(inspection_id=self.inspection_id, trigger_id=self.trigger_id or 0)
-            self._database.execute("DELETE FROM events WHERE seq <= ?", (due[-1][0],))
+            with self._transaction():
+                self._set(inspection_id=self.inspection_id, trigger_id=self.trigger_id or 0)
+                self._database.execute("DELETE FROM events WHERE seq <= ?", (due[-1][0],))
         except sqlite3.Error as error:
             raise JournalError(f"old events cannot be trimmed ({error})") from error
         return True
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, and one commit for it."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
 
     def _may_have_lost_events(self) -> bool:
         """After a loss of power without durability `full`: the last events may be gone, and their
@@ -241,52 +249,6 @@ class Journal(Closing):
         return None if row is None else int(row[0])
 
 
-class Reader(Closing):
-    """Looks into a log while it is written, without ever holding up its writer; for one thread.
-
-    Raises JournalError where there is no log.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        path = folder / NAME
-        if not path.is_file():
-            raise JournalError(f"there is no log in {folder}: name the station with --station")
-        try:
-            self._database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-            query = "SELECT value FROM about WHERE name = 'stream_id'"
-            self.stream_id = str(self._database.execute(query).fetchone()[0])
-        except (sqlite3.Error, TypeError) as error:
-            raise JournalError(f"the log {path} cannot be read ({error})") from error
-
-    def head(self) -> int:
-        """The newest event's number, 0 where there is none."""
-        return int(self._database.execute("SELECT max(seq) FROM events").fetchone()[0] or 0)
-
-    def first(self) -> int:
-        """The oldest event's number, 1 where there is none."""
-        return int(self._database.execute("SELECT min(seq) FROM events").fetchone()[0] or 1)
-
-    def page(self, after: int, limit: int) -> list[Message]:
-        """Up to `limit` messages after event `after`, oldest first."""
-        query = "SELECT kind, header, mask FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-        return [_message(row) for row in self._database.execute(query, (after, limit))]
-
-    def newest(self, limit: int, verdict: str | None = None) -> list[Message]:
-        """The last `limit` messages, those of one verdict where one is named, oldest first."""
-        where, values = ("", ()) if verdict is None else ("WHERE verdict = ?", (verdict,))
-        query = f"SELECT kind, header, mask FROM events {where} ORDER BY seq DESC LIMIT ?"
-        return [_message(row) for row in self._database.execute(query, (*values, limit))][::-1]
-
-    def inspection(self, inspection_id: int) -> Message | None:
-        """The newest inspection of that id, None where there is none."""
-        query = "SELECT kind, header, mask FROM events WHERE inspection_id = ? ORDER BY seq DESC"
-        row = self._database.execute(query, (inspection_id,)).fetchone()
-        return row and _message(row)
-
-    def close(self) -> None:
-        self._database.close()
-
-
 def _row(header: AnyHeader, message: Message) -> tuple[object, ...]:
     """An event as the table has it."""
     inspection = header if isinstance(header, Inspection) else None
@@ -300,10 +262,6 @@ def _row(header: AnyHeader, message: Message) -> tuple[object, ...]:
         message[1],
         message[2],
     )
-
-
-def _message(row: tuple[str, bytes, bytes]) -> Message:
-    return [row[0].encode(), row[1], row[2]]
 
 
 def boot_id() -> str:

@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from edge.cursors import Acknowledged, Cursors, Role
-from edge.journal import Message, Reader
+from edge.journal import Message
+from edge.reader import Reader
 from edge.router import Answers, NotAllowed, Peer, Router, allow
 from edge.sockets import Sockets
 

@@ -7,7 +7,6 @@ a last event that was lost, and their absence a line that is hung or gone.
 
 import json
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -132,7 +131,6 @@ def _every_second(
     def acknowledge(place: Cursor | None) -> None:
         nonlocal due
         if acknowledging and place and place.stream_id and time.monotonic() >= due:
-            due = math.inf  # until it is known how long this one takes
             try:
                 asking.acknowledge(acknowledging.name, acknowledging.role, place)
             except NoAnswer:

@@ -25,9 +25,10 @@ import numpy as np
 from edge.capture import Taken
 from edge.event import Inspection, encode_mask
 from edge.inspector import Inspector, Stopwatch
-from edge.journal import NAME, Durability, Journal, Reader
+from edge.journal import NAME, Durability, Journal
 from edge.progress import track
 from edge.publish import Publisher
+from edge.reader import Reader
 from edge.replay import replay
 from edge.sockets import Sockets
 from edge.stream import Stream

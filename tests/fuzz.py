@@ -20,7 +20,7 @@ import zmq
 
 from edge.asking import beside
 from edge.event import Inspection, decode
-from edge.journal import Reader
+from edge.reader import Reader
 from tests.chaos import free_ports
 from tests.soak import resident_mb
 

@@ -9,7 +9,7 @@ import pytest
 
 from edge.asking import beside
 from edge.event import Inspection, decode
-from edge.journal import Reader
+from edge.reader import Reader
 from tests.edge.running import Running
 
 SOURCE = Path(__file__).parents[1] / "docs" / "subscriber.cpp"

@@ -22,8 +22,8 @@ JSON = st.recursive(
 
 
 def test_security_rubbish_at_every_socket_costs_the_line_nothing() -> None:
-    found = fuzz(4000)
-    assert found["after_mb"] > 10
+    """`fuzz` raises for a missing event, a stall, or memory that grows."""
+    fuzz(4000)
 
 
 @settings(max_examples=300, deadline=None)

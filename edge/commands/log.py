@@ -18,8 +18,9 @@ from edge.commands.watch import line
 from edge.cursors import Cursors
 from edge.event import Event, Inspection, Verdict, decode
 from edge.images import write_png
-from edge.journal import JournalError, Reader
+from edge.journal import JournalError
 from edge.pictures import Label, mark
+from edge.reader import Reader
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge.event import Code, decode
-from edge.journal import NAME, Journal, JournalError, Reader
+from edge.journal import NAME, Journal, JournalError
+from edge.reader import Reader
 from edge.stream import Stream
 
 

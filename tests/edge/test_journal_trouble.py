@@ -13,7 +13,8 @@ import pytest
 from edge.control import Controls
 from edge.cursors import Cursors
 from edge.event import AnyHeader, Event, Fault, Heartbeat, Inspection, decode, decode_live
-from edge.journal import NAME, RESERVE, Durability, Journal, Reader
+from edge.journal import NAME, RESERVE, Durability, Journal
+from edge.reader import Reader
 from edge.retention import Limits, Retention
 from edge.stream import Stream
 from tests.edge.simple import PRODUCT, inspect

@@ -15,9 +15,10 @@ import zmq
 from edge.asking import Cursor, beside
 from edge.control import Controls
 from edge.event import Code, Event
-from edge.journal import NAME, Journal, Reader
+from edge.journal import NAME, Journal
 from edge.notice import Notice, Notify, log_notice
 from edge.publish import Publisher
+from edge.reader import Reader
 from edge.replay import replay as replay_of
 from edge.sockets import Sockets
 from edge.stream import Stream
