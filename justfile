@@ -66,6 +66,11 @@ events *ARGS: setup
 fuzz *ARGS: setup
     @python -m tests.fuzz {{ARGS}}
 
+# on a machine with a GPU: its tests, then the engine against torch and the card's own limits
+gpu *ARGS:
+    @pytest tests/gpu tests/edge/test_engine_contract.py -rs
+    @python -m tests.gpu.bench {{ARGS}}
+
 # write docs/event.schema.json from the code
 schema: setup
     python -m edge.event > docs/event.schema.json

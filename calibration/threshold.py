@@ -73,8 +73,12 @@ def calibrate(
     heatmaps: NDArray[np.float32],
     conditions: list[Conditions],
     rate: float,
+    kept: list[str],
 ) -> tuple[Calibration, Threshold]:
-    """A calibration from the scores [N], heatmaps [N, H, W] and conditions of good frames."""
+    """A calibration from the scores [N], heatmaps [N, H, W] and conditions of good frames.
+
+    `kept` are the file names of the first of them, those that stay with the product.
+    """
     threshold = score_threshold(scores, rate)
     calibration = Calibration(
         threshold=threshold.value,
@@ -85,6 +89,7 @@ def calibrate(
         sharpness=doubled([c.sharpness for c in conditions]),
         false_reject_rate=rate,
         scores=sorted(float(s) for s in scores),
+        frames=dict(zip(kept, scores.tolist(), strict=False)),
         created=now(),
     )
     return calibration, threshold

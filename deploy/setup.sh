@@ -7,7 +7,11 @@ extras=trainer,modbus,opcua,mqtt,s7,dev
 # NVIDIA ships the RTX flavour of TensorRT for x86-64 alone; it compiles without a GPU.
 [ "$(uname -m)" = x86_64 ] && extras=$extras,tensorrt-rtx
 # pycuda is built from source: it needs the CUDA toolkit, and a GPU to be of use.
-command -v nvcc >/dev/null && command -v nvidia-smi >/dev/null && extras=$extras,tensorrt
+if command -v nvcc >/dev/null && command -v nvidia-smi >/dev/null; then
+    extras=$extras,pycuda
+    # On a Jetson tensorrt comes with JetPack.
+    [ "$(uname -m)" = x86_64 ] && extras=$extras,tensorrt
+fi
 # PyGObject is built from source too.
 pkg-config --exists gobject-introspection-1.0 cairo 2>/dev/null && extras=$extras,genicam
 

@@ -1,13 +1,14 @@
 """Proof before service: a compiled engine against the trained network's float32 outputs."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.engine import Engine
 from edge.errors import EngineError
+from edge.images import read_image
+from edge.product import Calibration, Product
 
 SCORE_TOLERANCE = 0.01
 MAP_TOLERANCE = 0.02
@@ -16,6 +17,12 @@ MAP_TOLERANCE = 0.02
 Ten times that is allowed for the 99.9th percentile of the map's error, since single pixels at a
 sharp edge may differ more; the maximum is reported, not judged. An engine of another network, of
 swapped channels or of another window misses by far more, which the negative shows on every build.
+"""
+SHIFT_TOLERANCE = 0.1
+"""How much of the way from the middle of the good scores to the threshold an engine may take.
+
+Two engines of one model differ by rounding, up and down; good scores that all move towards the
+threshold are false rejects to come. A tenth of the way is less than what new parts differ from old.
 """
 
 
@@ -48,13 +55,20 @@ def compare(
     )
 
 
-def prove(engine: Engine, golden: Path) -> dict[str, float]:
-    """Run the golden frames of a product through an engine; the figures of the proof.
+def prove(engine: Engine, product: Product) -> dict[str, float]:
+    """Run a product's golden frames, and those of its calibration, through an engine: the figures.
 
-    Raises EngineError where the engine misses the trained network, or where the check could not
-    have told it from another one.
+    Raises EngineError where the engine misses the trained network, where the check could not have
+    told it from another one, or where the scores of good frames have moved.
     """
-    with np.load(golden, allow_pickle=False) as stored:
+    figures = _prove_golden(engine, product)
+    if product.calibration is not None:
+        figures |= _prove_calibration(engine, product, product.calibration)
+    return figures
+
+
+def _prove_golden(engine: Engine, product: Product) -> dict[str, float]:
+    with np.load(product.path / "golden.npz", allow_pickle=False) as stored:
         frames = stored["frames"]
         score, heatmap = engine.infer(frames)
         found = compare(score, heatmap, stored["score"], stored["heatmap"])
@@ -71,3 +85,28 @@ def prove(engine: Engine, golden: Path) -> dict[str, float]:
         )
     figures = {f"negative_{name}": value for name, value in asdict(negative).items()}
     return {**asdict(found), **figures}
+
+
+def _prove_calibration(
+    engine: Engine, product: Product, calibration: Calibration
+) -> dict[str, float]:
+    """How far the good frames' scores have moved since the calibration, and what that costs."""
+    folder = product.path / "calibration"
+    before = np.array(list(calibration.frames.values()))
+    frames = (read_image(folder / name)[None] for name in calibration.frames)
+    now = np.array([engine.infer(frame).score[0] for frame in frames], np.float64)
+    shift = now - before
+    middle, largest = float(np.median(shift)), float(np.abs(shift).max())
+    allowed = SHIFT_TOLERANCE * (calibration.threshold - float(np.median(before)))
+    if not (largest <= SCORE_TOLERANCE and middle <= allowed):
+        raise EngineError(
+            f"the engine moves the scores of {len(now)} good frames by {middle:+.4f} in the median "
+            f"(allowed {allowed:.4f}), at most by {largest:.4f} (allowed {SCORE_TOLERANCE}): build "
+            "it again, or calibrate through it from the version before the calibration"
+        )
+    return {
+        "shift_median": middle,
+        "shift_max": largest,
+        "rejected_at_calibration": float((before >= calibration.threshold).sum()),
+        "rejected_now": float((now >= calibration.threshold).sum()),
+    }

@@ -15,7 +15,8 @@ def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
     for name in names:
         field = Station.model_fields[name]
         default = "" if field.default is None else f" (default {field.default})"
-        choices = [c for c in typing.get_args(field.annotation) if isinstance(c, str)]
+        kinds = (field.annotation, *typing.get_args(field.annotation))  # of X and of X | None
+        choices = [c for kind in kinds for c in typing.get_args(kind) if isinstance(c, str)]
         group.add_argument(
             f"--{name.replace('_', '-')}",
             dest=name,

@@ -5,6 +5,7 @@ DraemError
 ├── ImageError      images or folders of images
 ├── ProductError    the product's folder: missing, altered, incomplete
 ├── EngineError     compiling, loading or running an engine
+│   └── EngineLost  it will not come back in this process
 ├── CameraError     a source of frames
 └── PublishError    sockets
 """
@@ -28,6 +29,10 @@ class ProductError(DraemError):
 
 class EngineError(DraemError):
     """An engine cannot be built, loaded or run."""
+
+
+class EngineLost(EngineError):
+    """The engine cannot judge again in this process: the device is lost, or hangs."""
 
 
 class CameraError(DraemError):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.engine import Engine
-from edge.errors import EngineError
+from edge.errors import EngineError, EngineLost
 from edge.event import Code
 from edge.frame import Frame, Placement
 from edge.judge import Judgement, judge, measure
@@ -39,9 +39,13 @@ class Inspector:
         self._engine = engine
         self._fit = product.fit
         self._calibration = product.calibration
+        self.lost: EngineLost | None = None
 
     def __call__(self, frame: Frame, clock: "Stopwatch") -> Judged:
-        """Never raises for a bad frame or a failing engine: those are NO_VERDICT with a code."""
+        """Never raises for a bad frame or a failing engine: those are NO_VERDICT with a code.
+
+        An engine that will never judge again is in `lost` then.
+        """
         if frame.code is not Code.NONE:
             return self._no_verdict(frame.code)
         try:
@@ -54,6 +58,7 @@ class Inspector:
             inspection = self._engine.infer(fitted[None])
         except EngineError as error:
             log.error("frame %d: %s", frame.frame_id, error)
+            self.lost = error if isinstance(error, EngineLost) else None
             return self._no_verdict(Code.ENGINE)
         clock.lap("infer")
         heatmap = inspection.heatmap[0]

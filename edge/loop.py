@@ -15,13 +15,14 @@ from edge.camera import Camera
 from edge.capture import Ended, Slot, Taken, capturing
 from edge.control import Controls
 from edge.engine import Engine
-from edge.errors import CameraError
+from edge.errors import CameraError, EngineError
 from edge.event import Code, Inspection, encode_mask
 from edge.inspector import Inspector, Stopwatch
 from edge.product import Product
 from edge.stream import Stream
 
 POLL_MS = 50
+CODES = {CameraError: Code.CAMERA, EngineError: Code.ENGINE}
 DRAIN_S = 0.5
 
 Show = Callable[[Inspection, NDArray[np.uint8], NDArray[np.float32] | None], None]
@@ -54,8 +55,9 @@ def run(
     """Judge every frame and tell its event, until `stop` or the camera's end.
 
     Returns how often each verdict was given. `controls` pause it and learn how it is, `show` gets
-    each frame that was told. An error that ends the camera ends the line: a fault event tells it,
-    then it is raised. The last event is always the status `stopped`.
+    each frame that was told. An error that ends the camera ends the line, and so does an engine
+    that is lost: a fault event tells it, then it is raised. The last event is always the status
+    `stopped`.
     """
     controls = controls or Controls(product)
     inspect = Inspector(engine, product)
@@ -80,8 +82,10 @@ def run(
                 controls.count(told)
                 if show is not None:
                     show(told, taken.frame.image, judged.heatmap)
+                if inspect.lost:
+                    raise inspect.lost
     except Exception as error:
-        code = Code.CAMERA if isinstance(error, CameraError) else Code.INTERNAL
+        code = next((c for kind, c in CODES.items() if isinstance(error, kind)), Code.INTERNAL)
         text = f"the line has ended: {error or type(error).__name__}"
         stream.fault(code, text)
         raise

@@ -48,6 +48,7 @@ class Calibration(BaseModel):
 
     `threshold` is for the score, `pixel_threshold` for the heatmap; `min_area` is in map pixels.
     `scores` are those of the good frames, sorted; `false_reject_rate` is the share aimed at.
+    `frames` are the scores of the fitted frames kept in calibration/, by file name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,6 +60,7 @@ class Calibration(BaseModel):
     sharpness: Range
     false_reject_rate: float
     scores: list[float]
+    frames: dict[str, float]
     created: str
 
 

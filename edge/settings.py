@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from edge.engine.flavours import Flavour
 from edge.errors import SettingsError
 from edge.journal import Durability
 
@@ -32,6 +33,11 @@ class Station(BaseSettings):
     station: str = Field("station-1", description="the station's name, in every event")
     products: Path = Field(Path("products"), description="the folder of all products")
     product: str | None = Field(None, description="the product to work on")
+    flavour: Flavour | None = Field(
+        None,
+        description="the engine: tensorrt (a Jetson, or a PC with an NVIDIA card), tensorrt_rtx "
+        "(a PC with an RTX card) or openvino (any CPU); default: the first that this device has",
+    )
     source: str | None = Field(
         None,
         description="where frames come from: a folder, a video file, a camera number such as 0, "

@@ -130,10 +130,28 @@ def test_bench_times_every_stage_and_torch_beside_the_engine(plant: Plant) -> No
 def test_doctor_never_fails(tmp_path: Path) -> None:
     done = draem("doctor", cwd=tmp_path)
     assert done.returncode == 0
-    for word in ("Python", "cores", "openvino", "free disk"):
+    rows = ("Python", "cores", "free disk", "clock", "GPU", "NVIDIA driver", "CUDA toolkit")
+    for word in (*rows, "engine tensorrt", "engine openvino", "pycuda", "cameras", "port of live"):
         assert word in done.stdout
-    if "pycuda" in done.stdout.replace("\n", ""):
-        assert ".[tensorrt]" in done.stdout, "a table must not swallow brackets"
+    if "pycuda is missing" in done.stdout:
+        assert ".[pycuda]" in done.stdout, "a table must not swallow brackets"
+
+
+def test_doctor_sees_a_port_in_use_and_survives_what_it_examines(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        endpoint = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        done = draem("doctor", "--endpoint", endpoint, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "a station runs" in done.stdout
+    done = draem("doctor", "--endpoint", "rubbish", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "rubbish: " in done.stdout
+    (tmp_path / "station.toml").write_text("enpoint = 1\n")
+    done = draem("doctor", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "is unknown" in done.stdout.replace("\n", "")
 
 
 def test_settings_are_checked_everywhere(

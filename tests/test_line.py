@@ -17,8 +17,8 @@ import pytest
 
 from edge.camera import EndOfStream, FrameTimeout
 from edge.closing import Closing
-from edge.engine import openvino
-from edge.errors import CameraError
+from edge.engine import flavours, openvino
+from edge.errors import CameraError, EngineLost
 from edge.event import AnyHeader, Fault, Inspection, Status, decode
 from edge.frame import Frame
 from edge.images import Image
@@ -151,7 +151,7 @@ class Shown(Closing):
 def judged(calibrated: Plant, images: list[Image]) -> list[Inspection]:
     """The events that the whole loop publishes for these pictures."""
     product = calibrated.product
-    with openvino.load(product) as engine, Kept() as publisher:
+    with flavours.load(product) as engine, Kept() as publisher:
         camera, pace = Shown(images), Pace(triggered=False, deadline_ms=5000)
         run(camera, engine, product, publisher.stream, StopEvent(), pace)
         return publisher.inspections
@@ -196,6 +196,25 @@ def test_an_engine_that_gives_nan_or_fails_is_no_verdict(calibrated: Plant) -> N
     assert Fit(64, 64) == calibrated.product.fit
 
 
+def test_a_lost_engine_ends_the_line_once_its_frame_is_told(calibrated: Plant) -> None:
+    """A process that holds a lost GPU never judges again; a new one may."""
+
+    class Lost(Closing):
+        def infer(self, batch):  # type: ignore[no-untyped-def]
+            raise EngineLost("the GPU has failed: restart the program")
+
+    pace, product = Pace(triggered=True, deadline_ms=1000), calibrated.product
+    with Kept() as publisher, pytest.raises(EngineLost):
+        run(Steps(blank), Lost(), product, publisher.stream, StopEvent(), pace)
+    assert [h.kind for h in publisher.headers] == ["status", "inspection", "fault", "status"]
+    told = publisher.inspections[0]
+    assert (told.verdict, told.code.name) == ("NO_VERDICT", "engine")
+    fault = publisher.headers[2]
+    assert isinstance(fault, Fault)
+    assert fault.code.name == "engine"
+    assert "restart the program" in fault.message
+
+
 def test_nan_weights_never_give_ok(calibrated: Plant, tmp_path: Path) -> None:
     """The same through a really compiled network: a NaN reaches the score, and is caught."""
     import onnx
@@ -230,7 +249,7 @@ def test_an_unreadable_file_is_an_event_of_its_own(calibrated: Plant, tmp_path: 
     paths[1].write_bytes(b"broken")
     product = calibrated.product
     with (
-        openvino.load(product) as engine,
+        flavours.load(product) as engine,
         open_camera(str(tmp_path / "images"), triggered=True) as camera,
         Kept() as publisher,
     ):
@@ -261,7 +280,7 @@ def test_silence_of_a_free_running_camera_is_a_fault(calibrated: Plant) -> None:
                 stop.set()
 
     stop, product = StopEvent(), calibrated.product
-    with openvino.load(product) as engine, Three() as publisher:
+    with flavours.load(product) as engine, Three() as publisher:
         run(Silent(), engine, product, publisher.stream, stop, Pace(False, 120))
         sent = publisher.headers
     assert [h.kind for h in sent] == ["status", "fault", "fault", "status"]
@@ -298,7 +317,7 @@ def test_every_trigger_taken_has_its_event_also_at_the_stop(calibrated: Plant) -
             raise EndOfStream("over")
         return blank(number)
 
-    with openvino.load(product) as engine, Kept() as publisher:
+    with flavours.load(product) as engine, Kept() as publisher:
         pace = Pace(triggered=True, deadline_ms=1000, backlog=10)
         Timer(0.5, stop.set).start()
         Timer(0.7, late.set).start()
@@ -326,7 +345,7 @@ def test_whatever_ends_the_line_is_told(calibrated: Plant, error: Exception, cod
         return blank(number)
 
     product = calibrated.product
-    with openvino.load(product) as engine, Kept() as publisher:
+    with flavours.load(product) as engine, Kept() as publisher:
         pace = Pace(triggered=True, deadline_ms=1000)
         with pytest.raises(type(error)):
             run(
@@ -348,7 +367,7 @@ def test_an_unplugged_camera_does_not_burn_a_core(calibrated: Plant) -> None:
         raise FrameTimeout("nothing")
 
     camera, stop, product = Steps(step), StopEvent(), calibrated.product
-    with openvino.load(product) as engine, Kept() as publisher:
+    with flavours.load(product) as engine, Kept() as publisher:
         Timer(0.6, stop.set).start()
         run(camera, engine, product, publisher.stream, stop, Pace(False, 200))
     assert camera.reads < 20

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from edge.camera.parts import Line
-from edge.engine import openvino
+from edge.engine import flavours
 from edge.event import Inspection
 from edge.frame import Box, Frame
 from edge.inspector import Inspector, Stopwatch
@@ -72,7 +72,7 @@ def write_report(
     product = load_product(folder / "products", product_name)
     model = load_weights(product, folder / "runs")
     line = Line(kind, summary.seed)
-    with openvino.load(product) as engine:
+    with flavours.load(product) as engine:
         inspector = Inspector(engine, product)
         groups = [
             {

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from calibration.frames import held_out, unseen
 from calibration.threshold import calibrate
 from edge.arguments import add_settings, product_name, settings_of
-from edge.engine import openvino
+from edge.engine import flavours
+from edge.engine.plan import Key
 from edge.errors import ImageError
 from edge.files import write_json
 from edge.images import read_images, write_png
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version", default="newest", help="the product's version (default: its newest one)"
     )
-    add_settings(parser, "product", "products", "bit_depth")
+    add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -58,7 +59,8 @@ def main(options: argparse.Namespace) -> int:
     paths = unseen(product, options.images) if options.images else held_out(product)
     fitted = _fitted(product, paths, settings.bit_depth)
     scores, heatmaps = [], []
-    with openvino.load(product) as engine:
+    flavour = flavours.pick(settings.flavour)
+    with flavours.load(product, flavour) as engine:
         for frame in track(fitted, "judging good frames"):
             score, heatmap = engine.infer(frame[None])
             scores.append(float(score[0]))
@@ -73,8 +75,9 @@ def main(options: argparse.Namespace) -> int:
         np.stack(heatmaps),
         [measure(f) for f in fitted],
         options.false_reject_rate,
+        [f"{i:03d}.png" for i in range(min(len(fitted), KEPT_FRAMES))],
     )
-    new = save(product, made, fitted)
+    new = save(product, made, fitted, flavours.plan_key(product, flavour))
     log.info(
         "%s version %s is calibrated and current: threshold %.4f from %d good frames",
         *(new.name, new.version, made.threshold, len(scores)),
@@ -88,18 +91,24 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def save(product: Product, calibration: Calibration, fitted: list[NDArray[np.uint8]]) -> Product:
-    """A new version: the old one's files by hard link, the calibration beside them."""
+def save(
+    product: Product, calibration: Calibration, fitted: list[NDArray[np.uint8]], key: Key
+) -> Product:
+    """A new version: the old one's files by hard link, the calibration beside them.
+
+    Of the engines it takes the one with `key`, that the thresholds were found through; another has
+    to be built again, and to show that it gives the same scores.
+    """
     with new_version(product.path.parent.parent, product.name) as draft:
         old = [name for name in product.manifest.files if not name.startswith("calibration")]
-        plans = [p.relative_to(product.path) for p in product.engines.glob("[0-9a-f]*.*")]
-        for name in (*map(Path, old), *plans):
-            (draft / name).parent.mkdir(exist_ok=True)
-            _link(product.path / name, draft / name)
+        plans = [p.relative_to(product.path) for p in product.engines.glob(f"{key.name}[-.]*")]
+        for path in (*map(Path, old), *plans):
+            (draft / path).parent.mkdir(exist_ok=True)
+            _link(product.path / path, draft / path)
         write_json(draft / "calibration.json", calibration.model_dump())
         (draft / "calibration").mkdir()
-        for i, frame in enumerate(fitted[:KEPT_FRAMES]):
-            write_png(draft / "calibration" / f"{i:03d}.png", frame)
+        for name, frame in zip(calibration.frames, fitted, strict=False):
+            write_png(draft / "calibration" / name, frame)
         new = finish_version(draft, product.manifest)
     set_current(new.path)
     return new

@@ -1,16 +1,29 @@
-"""Show what this machine has: Python, packages, processor, disk; and what a lack costs."""
+"""Show what this machine has and lacks; for each lack the command that mends it.
+
+It looks and changes nothing. Whatever it finds, the exit code is 0.
+"""
 
 import argparse
 import os
 import platform
 import shutil
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
+import zmq
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from edge.arguments import add_settings, settings_of
+from edge.asking import beside
+from edge.engine.cuda import find_gpu
+from edge.engine.flavours import FLAVOURS, missing
+from edge.errors import EngineError
 
 PACKAGES = {
     "numpy": "pip install .",
@@ -22,32 +35,48 @@ PACKAGES = {
     "onnx": "pip install '.[trainer]' to train here",
     "tensorrt": "comes with JetPack; on a PC pip install '.[tensorrt]'",
     "tensorrt-rtx-cu13-bindings": "pip install '.[tensorrt-rtx]' on a PC with an RTX card",
-    "pycuda": "pip install '.[tensorrt]' where the CUDA toolkit is",
+    "pycuda": "pip install '.[pycuda]' where the CUDA toolkit is",
 }
+ASK_S = 10
+
+
+class Row(NamedTuple):
+    """One line of the table; `mend` is empty where nothing is amiss."""
+
+    what: str
+    here: str
+    mend: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No options: it looks and tells."""
+    add_settings(parser, "endpoint")
 
 
 def main(options: argparse.Namespace) -> int:
     table = Table("what", "here", "mend", title="draem doctor")
-    for row in (*_machine(), *map(_package, PACKAGES)):
-        table.add_row(*map(escape, row))
+    for look in (
+        *(_python, _disk, _clock, _gpu, _toolkit, _engines, _packages, _cameras),
+        lambda: _ports(options),
+    ):
+        for row in _rows(look):
+            table.add_row(*map(escape, row))
     Console().print(table)
     return 0
 
 
-def _machine() -> list[tuple[str, str, str]]:
-    python = platform.python_version()
-    mend = "" if (3, 11) <= sys.version_info[:2] <= (3, 12) else "use Python 3.11 or 3.12"
-    free = shutil.disk_usage(Path.cwd()).free / 2**30
-    space = "" if free > 2 else "free some space: training and logs need 2 GiB"
-    return [
-        ("Python", python, mend),
-        ("processor", f"{processor()}, {len(os.sched_getaffinity(0))} cores", ""),
-        ("free disk here", f"{free:.1f} GiB", space),
-    ]
+def _rows(look: Callable[[], Iterator[Row]]) -> list[Row]:
+    """The rows of one look; a look that fails is a row too."""
+    try:
+        return list(look())
+    except Exception as error:  # noqa: BLE001 - the doctor never dies of what it examines
+        name = getattr(look, "__name__", "?").strip("_")
+        return [Row(name, "?", f"cannot be told ({type(error).__name__}: {error})")]
+
+
+def _python() -> Iterator[Row]:
+    here = (3, 11) <= sys.version_info[:2] <= (3, 12)
+    yield Row("Python", platform.python_version(), "" if here else "use Python 3.11 or 3.12")
+    yield Row("processor", f"{processor()}, {len(os.sched_getaffinity(0))} cores")
 
 
 def processor() -> str:
@@ -60,8 +89,98 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _package(name: str) -> tuple[str, str, str]:
+def _disk() -> Iterator[Row]:
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    mend = "" if free > 2 else "free some space: training and logs need 2 GiB"
+    yield Row("free disk here", f"{free:.1f} GiB", mend)
+
+
+def _clock() -> Iterator[Row]:
+    said = _ask("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    mend = "sudo timedatectl set-ntp true: events carry this machine's time"
+    if said is None:
+        yield Row("clock", "cannot be asked", "install systemd-timesyncd or chrony")
+    else:
+        yield Row(
+            "clock", "synchronised" if said == "yes" else "free", "" if said == "yes" else mend
+        )
+
+
+def _gpu() -> Iterator[Row]:
+    """Through pycuda, which engines run on; through nvidia-smi where that is not there."""
     try:
-        return name, metadata.version(name), ""
-    except metadata.PackageNotFoundError:
-        return name, "-", PACKAGES[name]
+        gpu = find_gpu()
+    except EngineError as error:
+        name = _ask("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+        yield Row("GPU", name or "none that engines could use", str(error))
+    else:
+        detail = f"compute capability {gpu.capability}, {gpu.sm_count} multiprocessors"
+        yield Row("GPU", f"{gpu.name}, {detail}, {gpu.memory_mb} MiB, for {gpu.driver}")
+    jetson = Path("/etc/nv_tegra_release")
+    driver = _ask("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+    if jetson.is_file():
+        driver = f"Jetson Linux {jetson.read_text().split(',')[0].lstrip('# ')}"
+    mend = "" if driver else "install NVIDIA's driver to use a GPU: see docs/jetson.md"
+    yield Row("NVIDIA driver", driver or "-", mend)
+
+
+def _toolkit() -> Iterator[Row]:
+    said = _ask("nvcc", "--version") or _ask("/usr/local/cuda/bin/nvcc", "--version")
+    release = said.split("release ")[-1].split(",")[0] if said else None
+    mend = "" if release else "install the CUDA toolkit to build pycuda, and set CUDA_ROOT to it"
+    yield Row("CUDA toolkit", release or "-", mend)
+
+
+def _engines() -> Iterator[Row]:
+    for flavour in FLAVOURS:
+        lack = missing(flavour)
+        yield Row(f"engine {flavour}", "no" if lack else "yes", lack or "")
+
+
+def _packages() -> Iterator[Row]:
+    for name, mend in PACKAGES.items():
+        try:
+            yield Row(name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Row(name, "-", mend)
+
+
+def _cameras() -> Iterator[Row]:
+    found = sorted(Path("/dev").glob("video*"))
+    closed = [path.name for path in found if not os.access(path, os.R_OK | os.W_OK)]
+    mend = "plug one in, or use a folder, a video or line:// as --source" if not found else ""
+    if closed:
+        mend = f"sudo usermod -aG video $USER, then log in again: {', '.join(closed)} is closed"
+    yield Row("cameras", ", ".join(path.name for path in found) or "-", mend)
+
+
+def _ports(options: argparse.Namespace) -> Iterator[Row]:
+    """Whether the station's sockets could be bound now."""
+    settings = settings_of(options)
+    at = settings.endpoint
+    endpoints = {
+        "events": at,
+        "replay": settings.replay or beside(at, "replay"),
+        "control": settings.control or beside(at, "control"),
+        "live": settings.live or beside(at, "live"),
+    }
+    with zmq.Context() as context:
+        for name, endpoint in endpoints.items():
+            with context.socket(zmq.PUB) as socket:
+                try:
+                    socket.bind(endpoint)
+                except zmq.ZMQError as error:
+                    mend = "a station runs already, or choose another --endpoint"
+                    yield Row(f"port of {name}", f"{endpoint}: {error.strerror}", mend)
+                else:
+                    yield Row(f"port of {name}", f"{endpoint} is free")
+
+
+def _ask(*command: str) -> str | None:
+    """The first line of what a program says; None where it is missing or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = done.stdout.strip()
+    return lines if done.returncode == 0 and lines else None

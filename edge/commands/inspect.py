@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.arguments import add_settings, product_name, settings_of
-from edge.engine import openvino
+from edge.engine import flavours
 from edge.frame import Frame
 from edge.images import Image, read_image, read_images, write_png
 from edge.inspector import Inspector, Judged, Stopwatch
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write each heatmap (16-bit PNG, 65535 is 1.0) and an overlay of it here",
     )
     parser.add_argument("--version", help="the product's version (default: its current one)")
-    add_settings(parser, "product", "products", "bit_depth")
+    add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
     paths = [path for path, _ in read_images(*options.paths, bit_depth=settings.bit_depth)]
     if options.maps:
         options.maps.mkdir(parents=True, exist_ok=True)
-    with openvino.load(product) as engine:
+    with flavours.load(product, settings.flavour) as engine:
         inspector = Inspector(engine, product)
         for number, path in enumerate(paths, start=1):
             image = read_image(path, settings.bit_depth)

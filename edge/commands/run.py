@@ -20,7 +20,7 @@ from edge.asking import beside
 from edge.camera.open import open_camera
 from edge.control import Controls, control
 from edge.cursors import Cursors
-from edge.engine import openvino
+from edge.engine import flavours
 from edge.event import Inspection
 from edge.journal import BUSY_S, Journal, JournalError
 from edge.keys import Guard
@@ -42,7 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", help="the product's version (default: its current one)")
     add_settings(
         parser,
-        *("product", "products", "source", "mode", "backlog", "read_deadline_ms", "bit_depth"),
+        *(
+            "product",
+            "products",
+            "flavour",
+            "source",
+            "mode",
+            "backlog",
+            "read_deadline_ms",
+            "bit_depth",
+        ),
         *("endpoint", "replay", "control", "live", "live_rate", "keys", "subscribers"),
         *("station", "data", "durability", "keep_days", "keep_mb", "cursor_days"),
         *("pictures_mb", "ok_one_in", "ring"),
@@ -59,7 +68,7 @@ def main(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     died = stop_when_a_thread_dies(stop)
     with ExitStack() as opened:
-        engine = opened.enter_context(openvino.load(product))
+        engine = opened.enter_context(flavours.load(product, settings.flavour))
         camera = opened.enter_context(
             open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth)
         )

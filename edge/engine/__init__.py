@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.errors import EngineError
+
 
 class Inspection(NamedTuple):
     """Of one batch: score [N] and heatmap [N, H, W], float32, the caller's to keep."""
@@ -15,12 +17,24 @@ class Inspection(NamedTuple):
 
 
 class Engine(AbstractContextManager["Engine"], Protocol):
-    """A compiled model for one thread. Closing twice is fine, using it after is EngineError."""
+    """A compiled model. Closing twice is fine, using it after is EngineError."""
 
     def infer(self, batch: NDArray[np.uint8]) -> Inspection:
-        """Judge uint8 BGR images [N, H, W, 3]. Raises EngineError for another shape or type."""
+        """Judge uint8 BGR images [N, H, W, 3].
+
+        Raises EngineError for another shape or type, EngineLost where it will never judge again.
+        """
         ...
 
     def close(self) -> None:
         """Give back what the engine holds."""
         ...
+
+
+def check_batch(batch: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+    """Raise EngineError for anything but uint8 images [N, *shape]."""
+    if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != shape:
+        raise EngineError(
+            f"the engine takes uint8 [N, {', '.join(map(str, shape))}], "
+            f"this batch is {batch.dtype} {list(batch.shape)}: fit the frames first"
+        )

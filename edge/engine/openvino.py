@@ -7,8 +7,8 @@ import openvino
 from numpy.typing import NDArray
 
 from edge.closing import Closing
-from edge.engine import Inspection
-from edge.engine.plan import Key, read_plan
+from edge.engine import Inspection, check_batch
+from edge.engine.plan import Key
 from edge.errors import EngineError
 from edge.product import Product
 
@@ -24,7 +24,7 @@ def plan_key(product: Product) -> Key:
         version=openvino.__version__,
         device=str(openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")),
         precision="f32",
-        shapes=f"1x{height}x{width}x3",
+        shape=f"{height}x{width}x3",
     )
 
 
@@ -59,11 +59,7 @@ class OpenVinoEngine(Closing):
     def infer(self, batch: NDArray[np.uint8]) -> Inspection:
         if self._request is None:
             raise EngineError("the engine is closed: load it again")
-        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != self._shape:
-            raise EngineError(
-                f"the engine takes uint8 [N, {', '.join(map(str, self._shape))}], "
-                f"this batch is {batch.dtype} {list(batch.shape)}: fit the frames first"
-            )
+        check_batch(batch, self._shape)
         heatmap = np.empty(batch.shape[:3], np.float32)
         score = np.empty(len(batch), np.float32)
         for i in range(len(batch)):
@@ -76,11 +72,6 @@ class OpenVinoEngine(Closing):
 
     def close(self) -> None:
         self._request = None
-
-
-def load(product: Product) -> OpenVinoEngine:
-    """The product's engine on this CPU. Raises EngineError with the command that builds it."""
-    return OpenVinoEngine(read_plan(product, plan_key(product)), product.shape)
 
 
 def _cause(error: RuntimeError) -> str:

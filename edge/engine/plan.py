@@ -1,14 +1,15 @@
 """Plans: compiled models of this device, each with a record that says what it was made from.
 
-engines/<key>.plan and engines/<key>.json; a plan loads only where its record names its digest,
-this model, this device and this version of the engine.
+engines/<key>.json is the record, engines/<key>-<digest>.plan the plan that it names. A plan loads
+only with a record of exactly this key that names its digest. The record is renamed into place last:
+whatever is killed and when, there is the old pair or the new one.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,17 +17,25 @@ from edge.errors import EngineError
 from edge.files import write_json, write_whole
 from edge.product import Product
 
+ANY_DEVICE = "any"
+"""The device of a plan that was compiled ahead of time for all GPUs of a compute capability."""
+
 
 class Key(BaseModel):
-    """Everything a plan depends on. `shapes` lists the batch sizes with the image's."""
+    """Everything a plan depends on; GPUs alone have a compute capability and multiprocessors.
+
+    `precision` is the body's, `shape` the image's (HWC).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model: str
     flavour: str
     version: str
     device: str
+    capability: str | None = None
+    sm_count: int | None = None
     precision: str
-    shapes: str
+    shape: str
 
     @property
     def name(self) -> str:
@@ -36,42 +45,71 @@ class Key(BaseModel):
 
 
 class Record(BaseModel):
-    """A plan's key, the SHA-256 of its bytes, and the figures of its proof."""
+    """A plan's key, its batch sizes, the SHA-256 of its bytes, and the figures of its proof."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     key: Key
+    batches: list[int]
     plan: str
     proven: bool
     proof: dict[str, float]
     created: str
 
 
-def store_plan(product: Product, record: Record, plan: bytes) -> Path:
-    """Write a proven plan; the record comes last, so that half a pair never loads."""
+class Plan(NamedTuple):
+    """A compiled model and its record."""
+
+    record: Record
+    data: bytes
+
+
+def store_plan(product: Product, plan: Plan) -> Path:
+    """Put a plan in the place of the one with the same key."""
     product.engines.mkdir(exist_ok=True)
-    path = product.engines / f"{record.key.name}.plan"
-    write_whole(path, plan)
-    write_json(path.with_suffix(".json"), record.model_dump())
+    key = plan.record.key.name
+    path = product.engines / f"{key}-{plan.record.plan[:8]}.plan"
+    write_whole(path, plan.data)
+    write_json(product.engines / f"{key}.json", plan.record.model_dump())
+    for old in set(product.engines.glob(f"{key}-*.plan")) - {path}:
+        old.unlink(missing_ok=True)
     return path
 
 
-def read_plan(product: Product, key: Key) -> bytes:
+def read_plan(product: Product, key: Key, *, proven: bool = True) -> Plan:
     """The plan for `key`, checked. Raises EngineError that names the field that differs."""
-    mend = f"run 'draem build --product {product.name} --version {product.version}'"
-    path = product.engines / f"{key.name}.plan"
+    mend = f"run '{build_command(product, key.flavour)}'"
+    path = product.engines / f"{key.name}.json"
     try:
-        record = Record.model_validate_json(path.with_suffix(".json").read_text(encoding="utf-8"))
-        plan = path.read_bytes()
+        record = Record.model_validate_json(path.read_text(encoding="utf-8"))
+        plan = product.engines / f"{key.name}-{record.plan[:8]}.plan"
+        data = plan.read_bytes()
     except FileNotFoundError:
-        raise EngineError(f"{_why_missing(product, key)}: {mend}") from None
+        raise EngineError(_why_missing(product, key, mend)) from None
     except (ValidationError, ValueError) as error:
-        raise EngineError(f"the record of {path} cannot be read: {mend}") from error
-    if record.key != key or not record.proven:
+        raise EngineError(f"the record {path} cannot be read: {mend}") from error
+    if record.key != key or (proven and not record.proven):
         field = differing(record.key.model_dump(), key.model_dump()) or "proven"
-        raise EngineError(f"the record of {path} differs in '{field}': {mend}")
-    if hashlib.sha256(plan).hexdigest() != record.plan:
-        raise EngineError(f"{path} is not the plan that its record names: {mend}")
-    return plan
+        raise EngineError(f"the record {path} differs in '{field}': {mend}")
+    if hashlib.sha256(data).hexdigest() != record.plan:
+        raise EngineError(f"{plan} is not the plan that its record names: {mend}")
+    return Plan(record, data)
+
+
+def build_command(product: Product, flavour: str) -> str:
+    """What makes the plan of a flavour again."""
+    version = f"--version {product.version}"
+    return f"draem build --product {product.name} {version} --flavour {flavour}"
+
+
+def records(product: Product) -> list[Record]:
+    """The records of all plans of a product that can be read."""
+    found = []
+    for path in sorted(product.engines.glob("*.json")):
+        try:
+            found.append(Record.model_validate_json(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            continue
+    return found
 
 
 Value = TypeVar("Value")
@@ -82,17 +120,20 @@ def differing(a: Mapping[str, Value], b: Mapping[str, Value]) -> str | None:
     return next((field for field in b if a.get(field) != b[field]), None)
 
 
-def _why_missing(product: Product, key: Key) -> str:
+def _why_missing(product: Product, key: Key, mend: str) -> str:
     """What the nearest plan at hand was made for."""
+    this = f"{product.name} version {product.version}"
+    keys = [record.key for record in records(product)]
+    if key.model_copy(update={"device": ANY_DEVICE, "sm_count": None}) in keys:
+        return (
+            f"the engine of {this} was compiled ahead of time and is not proven on this device: "
+            f"run '{build_command(product, key.flavour)} --prove'"
+        )
     wanted = key.model_dump()
-    for path in sorted(product.engines.glob("*.json")):
-        try:
-            found = Record.model_validate_json(path.read_text(encoding="utf-8")).key.model_dump()
-        except (OSError, ValueError):
-            continue
-        if field := differing(found, wanted):
+    for found in sorted(keys, key=lambda k: k.flavour != key.flavour):
+        if field := differing(found.model_dump(), wanted):
             return (
-                f"the engine of {product.name} version {product.version} was built for another "
-                f"{field} ({found[field]}, here {wanted[field]})"
+                f"the engine of {this} was built for another {field} "
+                f"({found.model_dump()[field]}, here {wanted[field]}): {mend}"
             )
-    return f"{product.name} version {product.version} has no engine on this device"
+    return f"{this} has no engine on this device: {mend}"

@@ -24,7 +24,7 @@ PRODUCT = Product(
     ),
     Calibration(
         threshold=0.5, pixel_threshold=0.5, min_area=1, brightness=WIDE, contrast=WIDE,
-        sharpness=WIDE, false_reject_rate=0.01, scores=[], created="",
+        sharpness=WIDE, false_reject_rate=0.01, scores=[], frames={}, created="",
     ),
 )  # fmt: skip
 

@@ -23,6 +23,7 @@ CALIBRATION = Calibration(
     sharpness=Range(low=100, high=300),
     false_reject_rate=0.01,
     scores=[0.1],
+    frames={},
     created="2026-01-01",
 )
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from deploy.verify import SCORE_TOLERANCE, compare
-from edge.engine import openvino
+from edge.engine import flavours, openvino
 from tests.conftest import Plant
 from trainer.export import build_onnx, diffused, fold
 from trainer.golden import infer
@@ -19,7 +19,7 @@ from trainer.model import Draem
 def test_a_trained_network_survives_the_export(plant: Plant) -> None:
     with (
         np.load(plant.product.path / "golden.npz") as golden,
-        openvino.load(plant.product) as engine,
+        flavours.load(plant.product) as engine,
     ):
         score, heatmap = engine.infer(golden["frames"])
         found = compare(score, heatmap, golden["score"], golden["heatmap"])

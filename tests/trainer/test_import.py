@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from edge.engine import openvino
+from edge.engine import flavours
 from edge.product import load_product
 from tests.conftest import draem
 from trainer.export import build_onnx
@@ -69,7 +69,7 @@ def test_an_imported_pair_gives_the_authors_scores(
     product = load_product(tmp_path / "products", "lid")
     assert (product.manifest.rec_width, product.manifest.seg_width) == (8, 16)
     assert product.manifest.interpolation == "linear"
-    with openvino.load(product) as engine:
+    with flavours.load(product) as engine:
         for image in anomalous:
             score, heatmap = engine.infer(product.fit(image)[0][None])
             expected_score, expected_map = authors_score(model, image)

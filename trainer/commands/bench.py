@@ -23,7 +23,7 @@ from rich.table import Table
 from edge.arguments import add_settings, parse_size, parse_widths, product_name, settings_of
 from edge.bench import frames, percentiles, stages
 from edge.commands.doctor import processor
-from edge.engine import Engine, openvino
+from edge.engine import Engine, flavours
 from edge.errors import ProductError
 from edge.frame import Frame
 from edge.product import Product, load_product
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept"
     )
-    add_settings(parser, "product", "products", "source")
+    add_settings(parser, "product", "products", "flavour", "source")
     training = parser.add_argument_group("for 'draem bench train'")
     training.add_argument("--widths", type=parse_widths, default=(64, 32), metavar="REC/SEG")
     training.add_argument("--input", type=parse_size, default=(256, 256), metavar="HxW")
@@ -56,7 +56,7 @@ def main(options: argparse.Namespace) -> int:
         return bench_training(options)
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
-    with openvino.load(product) as engine:
+    with flavours.load(product, settings.flavour) as engine:
         pictures = frames(product, settings.source or SOURCE)
         times = stages(engine, product, pictures, options.frames)
         pairs = torch_pairs(engine, product, pictures, options)

@@ -22,11 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--report", type=Path, metavar="HTML", help="write a page that shows why")
     parser.add_argument("--version", help="the product's version (default: its current one)")
-    add_settings(parser, "product", "products", "bit_depth")
+    add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
-    from edge.engine import openvino
+    from edge.engine import flavours
     from edge.product import load_product
     from edge.progress import track
     from trainer.evaluate import judge_all, measure
@@ -37,7 +37,7 @@ def main(options: argparse.Namespace) -> int:
     product = load_product(settings.products, product_name(settings), options.version)
     threshold = product.calibration.threshold if product.calibration else None
     total = count_samples(options.images)
-    with openvino.load(product) as engine:
+    with flavours.load(product, settings.flavour) as engine:
         labelled = samples(options.images, settings.bit_depth)
         judged = judge_all(product.fit, engine, track(labelled, "judging", total=total))
     metrics = measure(judged, threshold)
