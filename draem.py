@@ -31,6 +31,7 @@ COMMANDS = {
     "calibrate": ("calibration.commands.calibrate", "set the threshold from held-out good frames"),
     "run": ("edge.commands.run", "judge frames of a camera and publish events"),
     "watch": ("edge.commands.watch", "show the events of a running line"),
+    "bridge": ("edge.commands.bridge", "carry the verdicts into a PLC"),
     "control": ("edge.commands.control", "ask a running line how it is, pause and resume it"),
     "keys": ("edge.commands.keys", "key pairs, and the list of who may connect"),
     "log": ("edge.commands.log", "look into a station's log of events"),
@@ -44,7 +45,7 @@ COMMANDS = {
     "doctor": ("edge.commands.doctor", "what this machine has"),
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
-EXTRAS = dict.fromkeys(TRAINER, "trainer")
+EXTRAS = dict.fromkeys(TRAINER, "trainer") | {"pymodbus": "modbus"}
 INTERRUPTED = 130
 
 

@@ -68,7 +68,7 @@ fuzz *ARGS: setup
 
 # on a machine with a GPU: its tests, then the engine against torch and the card's own limits
 gpu *ARGS:
-    @pytest tests/gpu tests/edge/test_engine_contract.py -rs
+    -@pytest tests/gpu tests/edge/test_engine_contract.py -rs -s
     @python -m tests.gpu.bench {{ARGS}}
 
 # write docs/event.schema.json from the code

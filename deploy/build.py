@@ -84,11 +84,9 @@ def _compiled(product: Product, key: Key, batches: Sequence[int], report: Report
         data = openvino.compile_plan(product)
     else:
         from deploy.compile import Order, compile_plan
-        from edge.engine.tensorrt import FLAVOURS
 
-        flavour = next(f for f in FLAVOURS if f == key.flavour)
         capability = key.capability if key.device == ANY_DEVICE else None
-        order = Order(flavour, sizes, timing_cache(product, key), capability)
+        order = Order(key.flavour, sizes, timing_cache(product, key), capability)
         data = compile_plan(product, order, Progress(report))
     record = Record(
         key=key,
@@ -102,8 +100,13 @@ def _compiled(product: Product, key: Key, batches: Sequence[int], report: Report
 
 
 def _prove_and_store(product: Product, plan: Plan) -> Record:
-    with open_plan(plan, product) as engine:
-        proof = prove(engine, product)
+    try:
+        with open_plan(plan, product) as engine:
+            proof = prove(engine, product, plan.record.batches)
+    except EngineError:
+        # With the same timings the next build might choose the same again.
+        timing_cache(product, plan.record.key).unlink(missing_ok=True)
+        raise
     record = plan.record.model_copy(update={"proven": True, "proof": proof, "created": now()})
     store_plan(product, Plan(record, plan.data))
     return record

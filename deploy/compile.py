@@ -4,6 +4,7 @@ One code path from TensorRT 10.13 through 11 and for the RTX flavour: what diffe
 asked for, by feature and not by version.
 """
 
+import logging
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -13,10 +14,12 @@ from types import ModuleType
 from typing import Any
 
 from deploy.progress import Progress, monitor_of
-from edge.engine.tensorrt import PRECISION, Flavour, library, log_of
+from edge.engine.tensorrt import PRECISION, library, log_of, started
 from edge.errors import EngineError
 from edge.files import write_whole
 from edge.product import Product
+
+log = logging.getLogger(__name__)
 
 BODY = {"f16": "HALF"}
 """TensorRT's name for the type of a precision's convolutions."""
@@ -29,7 +32,7 @@ class Order:
     `timing` is the file of the timing cache, which makes the next build of this device faster.
     """
 
-    flavour: Flavour
+    flavour: str
     batches: Sequence[int]
     timing: Path
     capability: str | None = None
@@ -52,9 +55,9 @@ def compile_plan(product: Product, order: Order, progress: Progress) -> bytes:
 def _compile(product: Product, order: Order, progress: Progress) -> bytes:
     trt = library(order.flavour)
     errors: list[str] = []
-    log = log_of(trt, errors)
-    builder = trt.Builder(log)
-    network, parser = parse(trt, builder, log, product.model_path)
+    said = log_of(trt, errors)
+    builder = started(trt.Builder, said, errors)
+    network, parser = parse(trt, builder, said, product.model_path)
     check(trt, network, product.shape)
     config = builder.create_builder_config()
     monitor = monitor_of(trt, progress)
@@ -74,10 +77,18 @@ def _compile(product: Product, order: Order, progress: Progress) -> bytes:
             "was short, close other programs or build with a smaller --batch"
         )
     del parser  # it holds the weights until here
-    order.timing.parent.mkdir(parents=True, exist_ok=True)
     with _quiet():
-        write_whole(order.timing, bytes(cache.serialize()))
+        _keep(order.timing, bytes(cache.serialize()))
     return bytes(plan)
+
+
+def _keep(timing: Path, data: bytes) -> None:
+    """A plan is worth more than the time of the next one."""
+    try:
+        timing.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(timing, data)
+    except OSError as error:
+        log.warning("the timing cache %s is not kept: %s", timing, error.strerror)
 
 
 def parse(trt: ModuleType, builder: Any, log: Any, model: Path) -> tuple[Any, Any]:

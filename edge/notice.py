@@ -10,7 +10,7 @@ from edge.event import Heartbeat
 log = logging.getLogger(__name__)
 
 NoticeKind = Literal[
-    "heartbeat", "repeat", "gap", "gone", "new-stream", "unanswered", "stale", "back"
+    "heartbeat", "repeat", "gap", "gone", "skipped", "new-stream", "unanswered", "stale", "back"
 ]
 LEVELS = {"heartbeat": logging.DEBUG, "repeat": logging.DEBUG, "gap": logging.INFO}
 
@@ -20,6 +20,7 @@ class Notice:
     """Something that is no event.
 
     `gap`: events were missed, and are asked for. `gone`: events were trimmed before they could be.
+    `skipped`: events are too old for whoever asked for the newest alone.
     `unanswered`: the log cannot be asked; it is asked again. `repeat`: an event came again, and was
     left out. `new-stream`: the log was begun anew. `stale`: the line is silent; `back`: no longer.
     `heartbeat` carries the line's state.

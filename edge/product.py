@@ -60,7 +60,7 @@ class Calibration(BaseModel):
     sharpness: Range
     false_reject_rate: float
     scores: list[float]
-    frames: dict[str, float]
+    frames: dict[str, float] = {}
     created: str
 
 

@@ -90,6 +90,7 @@ def events(
     credentials: Credentials | None = None,
     notify: Notify = log_notice,
     stopped: Callable[[], bool] = lambda: False,
+    newest: int | None = None,
 ) -> Iterator[Event]:
     """Every event once and in order, until `stopped()`.
 
@@ -97,7 +98,8 @@ def events(
     dealt with when the next one is asked for), from the log's first where there is no file yet;
     without one it begins with the present. `replay` is where the log answers, by default beside
     `endpoint`. With `acknowledging` the log learns how far it came, and keeps the rest for a
-    bridge. While the log cannot be asked nothing is skipped: it is asked again.
+    bridge. While the log cannot be asked nothing is skipped: it is asked again. Whoever needs the
+    present alone says how many of the `newest` events to ask for; older ones are `skipped`.
     Raises PublishError for an address that cannot be used.
     """
     place = read_cursor(cursor_file)
@@ -108,6 +110,7 @@ def events(
         for message in live(endpoint, stopped, credentials):
             watch.see(message)
             place = place or _begin(message, cursor_file is not None)
+            place = _recent(place, message, newest, notify)
             try:
                 for found in _up_to(message, place, asking, watch):
                     if isinstance(found, Cursor):
@@ -183,6 +186,19 @@ def _begin(message: Event | Heartbeat | None, from_the_first: bool) -> Cursor | 
     if message is None:
         return None
     return Cursor(message.header.stream_id, message.header.seq - 1)
+
+
+def _recent(
+    place: Cursor | None, message: Event | Heartbeat | None, newest: int | None, notify: Notify
+) -> Cursor | None:
+    """`place`, or so near to the head that no more than `newest` events have to be asked for."""
+    if place is None or message is None or newest is None:
+        return place
+    stream_id, head = _head(message)
+    if stream_id != place.stream_id or head - place.seq <= newest:
+        return place
+    notify(Notice("skipped", f"events {place.seq + 1} to {head - newest} are left in the log"))
+    return Cursor(stream_id, head - newest)
 
 
 def _up_to(

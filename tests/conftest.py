@@ -99,7 +99,7 @@ def plant(
     good = good_frames[:8]
     trained = Trained(outcome.model, FIT, good, procedural, 0, {"images": []}, {}, curve)
     product = save_product(trained, root / "products", "lid", root / "runs")
-    build(product)
+    build(product, "openvino")
     return Plant(root, load_product(root / "products", "lid"))
 
 

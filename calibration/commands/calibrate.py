@@ -59,8 +59,7 @@ def main(options: argparse.Namespace) -> int:
     paths = unseen(product, options.images) if options.images else held_out(product)
     fitted = _fitted(product, paths, settings.bit_depth)
     scores, heatmaps = [], []
-    flavour = flavours.pick(settings.flavour)
-    with flavours.load(product, flavour) as engine:
+    with flavours.load(product, settings.flavour) as engine:
         for frame in track(fitted, "judging good frames"):
             score, heatmap = engine.infer(frame[None])
             scores.append(float(score[0]))
@@ -77,7 +76,7 @@ def main(options: argparse.Namespace) -> int:
         options.false_reject_rate,
         [f"{i:03d}.png" for i in range(min(len(fitted), KEPT_FRAMES))],
     )
-    new = save(product, made, fitted, flavours.plan_key(product, flavour))
+    new = save(product, made, fitted, flavours.plan_key(product, flavours.pick(settings.flavour)))
     log.info(
         "%s version %s is calibrated and current: threshold %.4f from %d good frames",
         *(new.name, new.version, made.threshold, len(scores)),

@@ -18,7 +18,7 @@ from rich.progress import Progress as Bar
 
 from deploy.build import Report, build, build_ahead, prove_ahead
 from edge.arguments import add_settings, product_name, settings_of
-from edge.engine.plan import ANY_DEVICE, Record
+from edge.engine.plan import ANY_DEVICE, Record, build_command
 from edge.errors import SettingsError
 from edge.product import Product, load_product
 from edge.progress import console
@@ -90,9 +90,8 @@ def tell(product: Product, record: Record, what: str) -> None:
         ",".join(map(str, record.batches)),
     )
     if not record.proven:
-        log.info(
-            "not proven yet: on the device run 'draem build --product %s --prove'", product.name
-        )
+        command = build_command(product, key.flavour)
+        log.info("not proven yet: on the device, with engines/, run '%s --prove'", command)
         return
     log.info(
         "proven: score within %.5f, map within %.5f (99.9 %%), at most %.5f",

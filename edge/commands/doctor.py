@@ -177,7 +177,7 @@ def _ports(options: argparse.Namespace) -> Iterator[Row]:
 
 
 def _ask(*command: str) -> str | None:
-    """The first line of what a program says; None where it is missing or fails."""
+    """What a program says; None where it is missing or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S)
     except (OSError, subprocess.TimeoutExpired):

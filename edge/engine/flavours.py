@@ -33,26 +33,18 @@ def open_plan(plan: Plan, product: Product) -> Engine:
         from edge.engine.openvino import OpenVinoEngine
 
         return OpenVinoEngine(plan.data, product.shape)
-    from edge.engine.tensorrt import FLAVOURS, TensorRtEngine
+    from edge.engine.tensorrt import TensorRtEngine
 
-    for known in FLAVOURS:
-        if flavour == known:
-            return TensorRtEngine(plan.data, product.shape, plan.record.batches, known)
-    raise EngineError(f"an engine of '{flavour}' is unknown to this program: update the program")
+    return TensorRtEngine(plan.data, product.shape, plan.record.batches, flavour)
 
 
 def missing(flavour: Flavour) -> str | None:
     """What this device lacks to run a flavour, with its mend; None where it has all."""
-    try:
-        if flavour != "openvino":
-            from edge.engine.cuda import find_gpu
-            from edge.engine.tensorrt import library
+    if flavour == "openvino":
+        return None
+    from edge.engine import tensorrt
 
-            library(flavour)
-            find_gpu()
-    except EngineError as error:
-        return str(error)
-    return None
+    return tensorrt.missing(flavour)
 
 
 def pick(asked: Flavour | None) -> Flavour:

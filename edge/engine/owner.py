@@ -6,12 +6,13 @@ than a deadline.
 """
 
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import TypeVar
 
-from edge.errors import EngineLost
+from edge.errors import EngineError, EngineLost
 
 T = TypeVar("T")
 RESTART = (
@@ -25,6 +26,7 @@ class Owner:
     def __init__(self, name: str) -> None:
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lost: EngineLost | None = None
+        self._ended = False
         # A daemon: a hung device must not keep the program from ending.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -36,6 +38,8 @@ class Owner:
         """
         if self._lost:
             raise self._lost
+        if self._ended:
+            raise EngineError("the engine is closed: load it again")
         done: Future[T] = Future()
         self._work.put(lambda: _settle(done, work))
         try:
@@ -49,6 +53,7 @@ class Owner:
 
     def end(self, deadline_s: float = 5) -> None:
         """Let the thread end after the work it has; one that hangs is left behind."""
+        self._ended = True
         self._work.put(None)
         self._thread.join(deadline_s)
 
@@ -61,4 +66,6 @@ def _settle(done: "Future[T]", work: Callable[[], T]) -> None:
     try:
         done.set_result(work())
     except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+        # What its frames hold of the device must end here, in the device's thread.
+        traceback.clear_frames(error.__traceback__)
         done.set_exception(error)

@@ -7,7 +7,7 @@ every answer: they say None or False where others raise.
 from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 from edge.closing import Closing
 from edge.engine import Inspection, check_batch
 from edge.engine.cuda import CPU, Device, find_gpu
-from edge.engine.owner import Owner
+from edge.engine.owner import RESTART, Owner
 from edge.engine.plan import ANY_DEVICE, Key
 from edge.errors import EngineError, EngineLost
 from edge.product import Product
 
-Flavour = Literal["tensorrt", "tensorrt_rtx"]
-FLAVOURS: tuple[Flavour, ...] = get_args(Flavour)
+FLAVOURS = ("tensorrt", "tensorrt_rtx")
 PRECISION = "f16"
 LOAD_S, INFER_S = 300, 10
 """How long loading (the RTX flavour compiles its last step there) and one batch may take."""
 
 
-def library(flavour: Flavour) -> ModuleType:
+def library(flavour: str) -> ModuleType:
     """The library of a flavour. Raises EngineError with the command that installs it."""
     try:
         if flavour == "tensorrt":
@@ -58,23 +57,32 @@ def log_of(trt: ModuleType, lines: list[str]) -> Any:
     return Log()
 
 
-def plan_key(product: Product, flavour: Flavour) -> Key:
-    """The key of this product's plan on this GPU. Raises EngineError where there is none."""
-    version = str(library(flavour).__version__)
+def missing(flavour: str) -> str | None:
+    """What this device lacks to run a flavour, with its mend; None where it has all."""
+    try:
+        trt, gpu = library(flavour), find_gpu()
+    except EngineError as error:
+        return str(error)
+    # The RTX flavour lists the cards that it knows; the other knows all that its driver does.
+    known = getattr(trt, "ComputeCapability", None)
+    if known is not None and f"SM{gpu.capability.replace('.', '')}" not in known.__members__:
+        return (
+            f"{flavour} {trt.__version__} does not know compute capability {gpu.capability} "
+            f"({gpu.name}): pip install '.[tensorrt]', {CPU}"
+        )
+    return None
+
+
+def plan_key(product: Product, flavour: str) -> Key:
+    """The key of this product's plan on this GPU. Raises EngineError where it cannot run."""
+    if lack := missing(flavour):
+        raise EngineError(lack)
     gpu = find_gpu()
-    return Key(
-        model=product.model_digest,
-        flavour=flavour,
-        version=version,
-        device=gpu.name,
-        capability=gpu.capability,
-        sm_count=gpu.sm_count,
-        precision=PRECISION,
-        shape=f"{product.shape[0]}x{product.shape[1]}x3",
-    )
+    anywhere = ahead_key(product, flavour, gpu.capability)
+    return anywhere.model_copy(update={"device": gpu.name, "sm_count": gpu.sm_count})
 
 
-def ahead_key(product: Product, flavour: Flavour, capability: str) -> Key:
+def ahead_key(product: Product, flavour: str, capability: str) -> Key:
     """The key of a plan that was compiled without its device, for any of one capability (8.6)."""
     return Key(
         model=product.model_digest,
@@ -85,6 +93,17 @@ def ahead_key(product: Product, flavour: Flavour, capability: str) -> Key:
         precision=PRECISION,
         shape=f"{product.shape[0]}x{product.shape[1]}x3",
     )
+
+
+def started(make: Any, log: Any, errors: list[str]) -> Any:
+    """TensorRT's builder or runtime. Raises EngineError where it finds no CUDA that suits it."""
+    try:
+        return make(log)
+    except (TypeError, RuntimeError) as error:  # its way to say that the constructor has failed
+        why = errors[0] if errors else error
+        raise EngineError(
+            f"TensorRT cannot start ({why}): update the NVIDIA driver to its CUDA, {CPU}"
+        ) from None
 
 
 class Lane(NamedTuple):
@@ -101,24 +120,23 @@ class TensorRtEngine(Closing):
     """`infer` on the GPU in float16. Loaded from a plan; warm when it is made."""
 
     def __init__(
-        self, plan: bytes, shape: tuple[int, int], batches: Sequence[int], flavour: Flavour
+        self, plan: bytes, shape: tuple[int, int], batches: Sequence[int], flavour: str
     ) -> None:
         self._shape = (*shape, 3)
+        self._sizes = sorted(batches)
         self._errors: list[str] = []
         self._owner: Owner | None = Owner("gpu")
         self._device: Device | None = None
         try:
             trt = library(flavour)
             self._lanes = self._owner.call(lambda: self._load(trt, plan, batches), LOAD_S)
-            for size in self._lanes:
+            for size in self._sizes:
                 self._judge(np.zeros((size, *self._shape), np.uint8), LOAD_S)
         except BaseException:
             self.close()
             raise
 
     def infer(self, batch: NDArray[np.uint8]) -> Inspection:
-        if self._owner is None:
-            raise EngineError("the engine is closed: load it again")
         check_batch(batch, self._shape)
         return self._judge(batch, INFER_S)
 
@@ -134,27 +152,31 @@ class TensorRtEngine(Closing):
 
     def _judge(self, batch: NDArray[np.uint8], deadline_s: float) -> Inspection:
         """In lanes of as many images as fit; the caller waits for the owner's thread."""
-        assert self._owner is not None
+        owner = self._owner
+        if owner is None:
+            raise EngineError(CLOSED)
         heatmap = np.empty(batch.shape[:3], np.float32)
         score = np.empty(len(batch), np.float32)
         start = 0
         while start < len(batch):
-            size = max(size for size in self._lanes if size <= len(batch) - start)
+            size = max(size for size in self._sizes if size <= len(batch) - start)
             part = slice(start, start + size)
             work = partial(self._run, size, batch[part], score[part], heatmap[part])
-            self._owner.call(work, deadline_s)
+            owner.call(work, deadline_s)
             start += size
         return Inspection(score, heatmap)
 
     def _load(self, trt: ModuleType, plan: bytes, batches: Sequence[int]) -> dict[int, Lane]:
         """In the owner's thread: the plan, and a lane for each of its batch sizes."""
         self._device = Device()
-        self._runtime = trt.Runtime(log_of(trt, self._errors))
+        self._runtime = started(trt.Runtime, log_of(trt, self._errors), self._errors)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise EngineError(f"TensorRT cannot load the plan: {self._last()}; {REBUILD}")
         self._check(trt, batches)
-        return {size: self._lane(i, size) for i, size in enumerate(batches)}
+        lanes = {size: self._lane(trt, i, size) for i, size in enumerate(batches)}
+        self._errors.clear()  # what it said on the way did no harm
+        return lanes
 
     def _check(self, trt: ModuleType, batches: Sequence[int]) -> None:
         """The plan's own word on its tensors and batch sizes. Raises EngineError."""
@@ -182,10 +204,23 @@ class TensorRtEngine(Closing):
                 f"the plan is for the batches {sizes}, its record says {list(batches)}: {REBUILD}"
             )
 
-    def _lane(self, profile: int, size: int) -> Lane:
+    def _context(self, trt: ModuleType) -> Any:
+        """A context of execution, or None.
+
+        The RTX flavour would begin with kernels for any shape and change to better ones later on,
+        after the proof: it shall have the final ones before its first frame.
+        """
+        if not hasattr(self._engine, "create_runtime_config"):
+            return self._engine.create_execution_context()
+        config = self._engine.create_runtime_config()
+        eager = trt.DynamicShapesKernelSpecializationStrategy.EAGER
+        config.dynamic_shapes_kernel_specialization_strategy = eager
+        return self._engine.create_execution_context(config)
+
+    def _lane(self, trt: ModuleType, profile: int, size: int) -> Lane:
         assert self._device is not None
         device, frame = self._device, self._shape
-        context = self._engine.create_execution_context()
+        context = self._context(trt)
         if context is None:
             raise EngineError(
                 f"the GPU has too little free memory for batches of {size} ({self._last()}): close "
@@ -214,11 +249,13 @@ class TensorRtEngine(Closing):
         heatmap: NDArray[np.float32],
     ) -> None:
         """In the owner's thread: one batch, all of it queued, one synchronisation."""
-        assert self._device is not None
+        if self._device is None or size not in self._lanes:
+            raise EngineError(CLOSED)
         lane = self._lanes[size]
         lane.image[:] = batch
         self._device.upload(lane.addresses["image"], lane.image)
-        self._must(lane.context.execute_async_v3(self._device.stream))
+        if not lane.context.execute_async_v3(self._device.stream):
+            raise EngineError(f"TensorRT has failed: {self._last()}; where it goes on, {RESTART}")
         self._device.download(lane.heatmap, lane.addresses["heatmap"])
         self._device.download(lane.score, lane.addresses["score"])
         self._device.synchronize()
@@ -242,4 +279,5 @@ class TensorRtEngine(Closing):
         return words
 
 
+CLOSED = "the engine is closed: load it again"
 REBUILD = "run 'draem build' again"

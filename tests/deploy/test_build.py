@@ -6,6 +6,7 @@ Its plans compute the mean gray level, so the golden frames of these products sa
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -103,9 +104,33 @@ def test_a_plan_that_misses_stays_out_and_says_by_how_much(product: Product, gpu
         values = dict(stored)
     values["score"] = values["score"] - 0.05
     np.savez(product.path / "golden.npz", **values)
-    with pytest.raises(EngineError, match=r"misses the trained network: score by 0\.0500"):
+    with pytest.raises(EngineError, match=r"in batches of 1: score by 0\.0500"):
         build(product, "tensorrt")
     assert sorted(product.engines.iterdir()) == before, "the proven one still serves"
+
+
+def test_every_size_of_batch_is_proven(product: Product, gpu: FakeGpu) -> None:
+    """Each is compiled for itself, and the line uses the smallest."""
+    for size in (1, 4):
+        gpu.wrong = {size: np.float32(0.05)}
+        with pytest.raises(EngineError, match=f"misses the trained network in batches of {size}:"):
+            build(product, "tensorrt", [4])
+    gpu.wrong = {}
+    build(product, "tensorrt", [3, 32])
+
+
+def test_a_card_that_the_flavour_does_not_know_is_named(
+    product: Product, gpu: FakeGpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorrt as trt
+
+    known = SimpleNamespace(__members__={"SM86": 1, "CURRENT": 0})
+    monkeypatch.setattr(trt, "ComputeCapability", known, raising=False)
+    assert flavours.missing("tensorrt") is None
+    gpu.capability = (9, 0)
+    with pytest.raises(EngineError, match=r"does not know compute capability 9\.0 \(Paper 3000\)"):
+        build(product, "tensorrt")
+    assert flavours.pick(None) == "openvino"
 
 
 def test_a_batch_that_does_not_fit_leaves_what_serves(product: Product, gpu: FakeGpu) -> None:
@@ -131,7 +156,10 @@ def test_good_scores_that_moved_towards_the_threshold_are_refused(
     with pytest.raises(EngineError, match=r"20 good frames by \+0\.0080 in the median \(allowed 0"):
         build(moved, "tensorrt")
     away = calibrated(product, [score + 0.008 for score in now], threshold=0.25)
-    assert build(away, "tensorrt").proof["shift_median"] == pytest.approx(-0.008, abs=1e-4)
+    with pytest.raises(EngineError, match=r"20 good frames by -0\.0080 in the median"):
+        build(away, "tensorrt")  # weak defects would be missed
+    with pytest.raises(EngineError, match="run 'draem calibrate' again"):
+        build(calibrated(product, [], threshold=0.3), "tensorrt")
     jumped = calibrated(product, [*now[:-1], now[-1] - 0.02], threshold=0.30)
     with pytest.raises(EngineError, match=r"at most by 0\.0200"):
         build(jumped, "tensorrt")

@@ -10,11 +10,14 @@ exception is raised, anything else is returned.
 """
 
 import json
+import math
 import sys
 import threading
+from collections.abc import Callable
 from enum import Enum
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -28,11 +31,14 @@ class FakeGpu:
     """Everything the fake modules know and were asked for."""
 
     name, capability, sm_count = "Paper 3000", (8, 6), 46
+    stream = 77
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.threads: set[int] = set()
         self.fails: dict[str, Any] = {}
+        self.wrong: dict[int, np.float32] = {}  # what batches of a size are wrong by
+        self.alive: WeakSet[Any] = WeakSet()
         self.current: dict[int, Any] = {}  # thread -> context
         self.memory: dict[int, np.ndarray] = {}
         self.locked: set[int] = set()  # addresses of page-locked arrays
@@ -51,6 +57,18 @@ class FakeGpu:
         if isinstance(failure, Exception):
             raise failure
         return failure
+
+    def load(self, address: int, nbytes: int) -> np.ndarray:
+        """What lies in the GPU's memory."""
+        return self.memory[address]
+
+    def store(self, address: int, value: np.ndarray) -> None:
+        """Put an array into the GPU's memory."""
+        self.memory[address][:] = value.view(np.uint8).ravel()
+
+    def enqueue(self, work: Callable[[], None]) -> None:
+        """To be done at the next synchronisation."""
+        self.queue.append(work)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         cuda = cuda_module(self)
@@ -79,6 +97,8 @@ def cuda_module(gpu: FakeGpu) -> ModuleType:
         def detach(self) -> None:
             gpu.called("detach")
             assert not gpu.memory, "memory is left when the context goes"
+            left = [type(one).__name__ for one in gpu.alive]
+            assert not left, f"{left} outlive their context"
             del gpu.current[threading.get_ident()]
 
     class Device:
@@ -153,7 +173,7 @@ def cuda_module(gpu: FakeGpu) -> ModuleType:
         gpu.queue.append(copy)
 
     class Stream:
-        handle = 77
+        handle = gpu.stream
 
         def __init__(self) -> None:
             gpu.called("Stream")
@@ -207,7 +227,15 @@ def tensorrt_module(gpu: FakeGpu) -> ModuleType:
                 return None
             return Engine(self.log, made)
 
-    class Engine:
+    class Device:
+        """What outlives its context crashes a real driver."""
+
+        def __new__(cls, *_: Any) -> Any:
+            made = super().__new__(cls)
+            gpu.alive.add(made)
+            return made
+
+    class Engine(Device):
         def __init__(self, log: Any, made: Any) -> None:
             height, width = made["shape"]
             self.log, self.batches = log, made["batches"]
@@ -239,7 +267,7 @@ def tensorrt_module(gpu: FakeGpu) -> ModuleType:
             self.log.log(ILogger.Severity.ERROR, "CUDA out of memory")
             return None
 
-    class ExecutionContext:
+    class ExecutionContext(Device):
         def __init__(self, engine: Engine) -> None:
             self.engine = engine
             self.shape: tuple[int, ...] | None = None
@@ -266,20 +294,23 @@ def tensorrt_module(gpu: FakeGpu) -> ModuleType:
             return self.answer("set_tensor_address")
 
         def execute_async_v3(self, stream: int) -> bool:
-            assert stream == 77
+            assert stream == gpu.stream
             assert self.addresses.keys() == self.engine.tensors.keys()
             assert self.shape is not None
             shape = self.shape
 
             def work() -> None:
-                image = gpu.memory[self.addresses["image"]].reshape(shape)
+                image = gpu.load(self.addresses["image"], math.prod(shape)).reshape(shape)
                 heatmap = image.mean(axis=3, dtype=np.float32) / np.float32(255)
+                heatmap += gpu.wrong.get(shape[0], np.float32(0))
                 score = heatmap.mean(axis=(1, 2), dtype=np.float32)
                 for name, value in (("heatmap", heatmap), ("score", score)):
-                    gpu.memory[self.addresses[name]][:] = value.view(np.uint8).ravel()
+                    gpu.store(self.addresses[name], value)
 
-            gpu.queue.append(work)
-            return self.answer("execute_async_v3")
+            queued = self.answer("execute_async_v3")
+            if queued:
+                gpu.enqueue(work)
+            return queued
 
     trt.__version__ = "10.13.0"
     trt.ILogger, trt.Runtime, trt.TensorIOMode = ILogger, Runtime, Mode

@@ -1,6 +1,8 @@
 """A whole station around the stub of an engine, on a thread of this process."""
 
+import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as StopEvent
 from threading import Thread
@@ -26,7 +28,8 @@ class Steady(Closing):
     def read(self) -> Frame:
         self._stop.wait(0.02)
         self._count += 1
-        return frame(self._count, gray=200 if self._count % 7 == 0 else 0)
+        made = frame(self._count, gray=200 if self._count % 7 == 0 else 0)
+        return replace(made, captured_ns=time.monotonic_ns())
 
 
 class Running:

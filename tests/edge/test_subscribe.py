@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -342,3 +343,35 @@ def test_replay_tells_when_the_log_cannot_be_asked(tmp_path: Path) -> None:
             near.tell(1)
             StopEvent().wait(2.5)
     assert "unanswered" in [notice.kind for notice in found]
+
+
+def test_whoever_wants_the_present_is_spared_the_past(tmp_path: Path) -> None:
+    """After a cut no more than the newest are asked for, and what was left out is told."""
+    notices: list[Notice] = []
+    stop = StopEvent()
+    line = Line(tmp_path)
+    endpoint, replay = line.addresses
+    found = events(endpoint, replay=replay, notify=notices.append, stopped=stop.is_set, newest=5)
+    taken: list[int] = []
+
+    def read() -> None:
+        taken.extend(event.header.seq for event in found)
+
+    reader = Thread(target=read)
+    reader.start()
+    try:
+        line.publisher.wait_for_subscribers(1, StopEvent())
+        line.tell(1)
+        line.tell(100, lost=True)
+        line.tell(1)
+        end = time.monotonic() + 10
+        while 102 not in taken and time.monotonic() < end:
+            time.sleep(0.01)
+    finally:
+        stop.set()
+        reader.join()
+        line.close()
+    assert taken == [1, 98, 99, 100, 101, 102]
+    assert [n.text for n in notices if n.kind == "skipped"] == [
+        "events 2 to 97 are left in the log"
+    ]

@@ -96,6 +96,7 @@ def test_it_is_warm_when_it_is_made(gpu: FakeGpu) -> None:
         ("set_optimization_profile_async", False, "went wrong"),
         ("execute_async_v3", False, "execute_async_v3 went wrong"),
         ("retain_primary_context", "error", "no room for a context"),
+        ("Runtime", TypeError("factory function returned nullptr"), "cannot start .*update the"),
         ("init", "error", "finds no GPU.*nvidia-smi.*--flavour openvino"),
     ],
 )
@@ -111,7 +112,7 @@ def test_an_engine_that_cannot_load_says_why_and_leaves_nothing(
 
 
 def error(failure: object) -> object:
-    """An exception of the driver by name."""
+    """An exception of the driver by name; anything else is itself."""
     import pycuda.driver as cuda
 
     if failure == "memory":
@@ -184,6 +185,25 @@ def test_a_hung_device_costs_a_deadline_once(
         engine.infer(frames(1))
     engine.close()
     gpu.hang.set()
+
+
+def infer_for_ever(engine: TensorRtEngine) -> None:
+    while True:
+        engine.infer(frames(0))
+
+
+def test_closed_while_another_thread_infers_is_an_engine_error(
+    gpu: FakeGpu, engine: TensorRtEngine
+) -> None:
+    gpu.hang.clear()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(engine.infer, frames(1))
+        closing = pool.submit(engine.close)
+        with pytest.raises(EngineError, match="closed"):
+            infer_for_ever(engine)
+        gpu.hang.set()
+        assert first.result().score.shape == (1,)
+        closing.result()
 
 
 def test_results_belong_to_the_caller(engine: TensorRtEngine) -> None:

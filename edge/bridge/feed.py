@@ -1,0 +1,108 @@
+"""From the line's events to the gate: gap-free, current, and aware of silence.
+
+A thread reads the events and hands each verdict to the gate; the wire's thread asks for the signals
+and hands in what the PLC wrote. A lock keeps the two apart for microseconds.
+"""
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+
+from edge.bridge.gate import Gate, Inputs, Signals
+from edge.closing import Closing
+from edge.event import Inspection
+from edge.journal import boot_id
+from edge.keys import Credentials
+from edge.notice import Notice, log_notice
+from edge.subscribe import events
+
+log = logging.getLogger(__name__)
+
+NEWEST = 500  # after a cut so many events are asked for; older ones are too old for any gate
+PERIODS = 2  # so many heartbeats may fail to come
+FIRST_PERIOD_S = 0.5
+SKEW_S = 1.0  # an event from so far in the future comes from another clock
+
+
+class Feed(Closing):
+    """Keeps a gate fed from a station's events until it is closed."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        endpoint: str,
+        replay: str | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self._gate = gate
+        self._lock = threading.Lock()
+        self._boot_id = boot_id()
+        self._heard: float | None = None
+        self._period_s = FIRST_PERIOD_S
+        self._stop = threading.Event()
+        self.died: BaseException | None = None
+        self._thread = threading.Thread(
+            target=self._run, args=(endpoint, replay, credentials), name="events", daemon=True
+        )
+        self._thread.start()
+
+    def signals(self) -> Signals:
+        """What the PLC reads now."""
+        with self._lock:
+            now = time.monotonic()
+            if self._heard is None or self.died:
+                self._gate.line("stale" if self.died else "starting")
+            elif now - self._heard > PERIODS * self._period_s:
+                self._gate.line("stale")
+            return self._gate.signals(now)
+
+    def plc(self, inputs: Inputs) -> None:
+        """What the PLC has written."""
+        with self._lock:
+            self._gate.plc(inputs, time.monotonic())
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(5)
+
+    def _run(self, endpoint: str, replay: str | None, credentials: Credentials | None) -> None:
+        try:
+            found = events(
+                endpoint, replay=replay, credentials=credentials, notify=self._notice,
+                stopped=self._stop.is_set, newest=NEWEST,
+            )  # fmt: skip
+            for event in found:
+                if isinstance(event.header, Inspection):
+                    self._result(event.header)
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever runs the wire
+            self.died = error  # until then nothing is offered any more
+
+    def _result(self, inspection: Inspection) -> None:
+        age_s = self.age_s(inspection)
+        with self._lock:
+            self._gate.result(inspection, age_s, time.monotonic())
+
+    def age_s(self, inspection: Inspection) -> float:
+        """Seconds since the trigger; without end where the clocks cannot be compared."""
+        if inspection.boot_id == self._boot_id:
+            return (time.monotonic_ns() - inspection.captured_ns) / 1e9
+        captured = datetime.fromisoformat(inspection.captured_at)
+        age = (datetime.now(UTC) - captured).total_seconds()
+        if age < -SKEW_S:
+            log.warning("the station's clock is %.1f s ahead of this one: synchronise both", -age)
+            return float("inf")
+        return max(age, 0.0)
+
+    def _notice(self, notice: Notice) -> None:
+        with self._lock:
+            if notice.heartbeat is not None:
+                self._heard = time.monotonic()
+                self._period_s = notice.heartbeat.every_ms / 1000
+                self._gate.line(notice.heartbeat.state)
+            elif notice.kind in ("gone", "skipped"):
+                self._gate.gap()
+            elif notice.kind == "new-stream":
+                self._gate.begin_anew()
+        if notice.kind != "heartbeat":
+            log_notice(notice)
