@@ -58,6 +58,14 @@ study *ARGS: setup
 chaos *ARGS: setup
     @python -m tests.chaos {{ARGS}}
 
+# a line with a PLC and a reject gate, struck 50 times while 20,000 parts come: no NG part passes
+plc *ARGS: setup
+    @python -m tests.plc_storm {{ARGS}}
+
+# how long a verdict takes from its publication to a PLC that reads it over Modbus
+plc-latency: setup
+    @python -m tests.plc_latency
+
 # what events cost: latency, 1000 a second, a subscriber that stands still, a log of a million
 events *ARGS: setup
     @python -m tests.events_bench {{ARGS}}

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event as StopEvent
@@ -54,10 +55,13 @@ class TriggerCamera(Closing):
 
     def read(self) -> Frame:
         try:
-            trigger_id = int(self._socket.recv(64))
+            words = self._socket.recv(64).split()
         except TimeoutError as error:
             raise FrameTimeout("no trigger") from error
-        return frame(trigger_id, gray=255 if trigger_id % 10 == 0 else 0)
+        trigger_id = int(words[0])
+        made = frame(trigger_id, gray=255 if trigger_id % 10 == 0 else 0)
+        # A camera with a clock says when it was triggered.
+        return replace(made, captured_ns=int(words[1]) if words[1:] else time.monotonic_ns())
 
     def close(self) -> None:
         self._socket.close()
@@ -134,8 +138,8 @@ ROLES: dict[str, Callable[..., None]] = {
 class Part:
     """A process that is struck and, if killed, started again."""
 
-    def __init__(self, *words: str) -> None:
-        self._command = [sys.executable, "-m", "tests.chaos", *words]
+    def __init__(self, *words: str, module: str = "tests.chaos") -> None:
+        self._command = [sys.executable, "-m", module, *words]
         self._process = subprocess.Popen(self._command)
 
     def kill(self) -> None:
