@@ -7,10 +7,12 @@ and hands in what the PLC wrote. A lock keeps the two apart for microseconds.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from edge.bridge.gate import Gate, Inputs, Signals
 from edge.closing import Closing
+from edge.errors import DraemError
 from edge.event import Inspection
 from edge.journal import boot_id
 from edge.keys import Credentials
@@ -25,8 +27,15 @@ FIRST_PERIOD_S = 0.5
 SKEW_S = 1.0  # an event from so far in the future comes from another clock
 
 
+class BridgeError(DraemError):
+    """A bridge cannot serve its PLC."""
+
+
 class Feed(Closing):
-    """Keeps a gate fed from a station's events until it is closed."""
+    """Keeps a gate fed from a station's events until it is closed.
+
+    `in_time` is called for each verdict that came before its deadline, in order and once.
+    """
 
     def __init__(
         self,
@@ -34,7 +43,9 @@ class Feed(Closing):
         endpoint: str,
         replay: str | None = None,
         credentials: Credentials | None = None,
+        in_time: Callable[[Inspection], None] = lambda inspection: None,
     ) -> None:
+        self._in_time = in_time
         self._gate = gate
         self._lock = threading.Lock()
         self._boot_id = boot_id()
@@ -81,7 +92,9 @@ class Feed(Closing):
     def _result(self, inspection: Inspection) -> None:
         age_s = self.age_s(inspection)
         with self._lock:
-            self._gate.result(inspection, age_s, time.monotonic())
+            due = self._gate.result(inspection, age_s, time.monotonic())
+        if due:
+            self._in_time(inspection)
 
     def age_s(self, inspection: Inspection) -> float:
         """Seconds since the trigger; without end where the clocks cannot be compared."""

@@ -115,10 +115,10 @@ class Gate:
         """Events are gone for good: some parts have no verdict."""
         self._part = Trouble.GAP
 
-    def result(self, inspection: Inspection, age_s: float, now: float) -> None:
-        """A part's verdict, `age_s` after its trigger."""
+    def result(self, inspection: Inspection, age_s: float, now: float) -> bool:
+        """A part's verdict, `age_s` after its trigger; whether it is one and came in time."""
         if inspection.inspection_id <= self._newest:
-            return  # it came again
+            return False  # it came again
         self._newest = inspection.inspection_id
         self.counts["inspected"] += 1
         self.counts[inspection.verdict.lower()] += 1
@@ -128,10 +128,10 @@ class Gate:
                 self._waiting.clear()  # the newest part is this one
         elif age_s >= self.rules.deadline_s:
             self._expire()
-        elif inspection.inspection_id <= self._acknowledged():
-            return  # it was taken before this bridge was started again
-        else:
+        elif inspection.inspection_id > self._acknowledged():
             self._offer(inspection, now + self.rules.deadline_s - age_s)
+            return True
+        return False  # or it was taken before this bridge was started again
 
     def plc(self, inputs: Inputs, now: float) -> None:
         """What the PLC has written."""

@@ -17,9 +17,8 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from edge.bridge.feed import Feed
+from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.gate import COUNTED, Inputs, Signals
-from edge.errors import DraemError
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +28,6 @@ SCORE_SCALE = 10_000
 READS, WRITES = (3, 4), (6, 16)
 UNSENT_BYTES = 16_384  # a client that never reads its answers is cut off beyond this
 MAP_VERSION = 1
-
-
-class BridgeError(DraemError):
-    """A bridge cannot serve its PLC."""
 
 
 class Field(NamedTuple):

@@ -1,6 +1,9 @@
 """Carry a station's verdicts into the plant's controller, fail-safe.
 
-  draem bridge modbus    a Modbus TCP server that the PLC polls (docs/plc.md has the map)
+  draem bridge modbus    a Modbus TCP server that the PLC polls
+  draem bridge mqtt      results, state and the gapless record to a broker
+
+docs/plc.md has the map, the topics and the handshake.
 
 A part is good only where a valid result says OK for its id within its deadline. Whatever else
 happens, the bridge has no valid result, says NG and tells why. This is no safety function
@@ -12,12 +15,16 @@ import asyncio
 import ipaddress
 import logging
 import signal
+import threading
+from pathlib import Path
 from typing import get_args
 
 from edge.arguments import add_settings, credentials, settings_of
 from edge.bridge.feed import Feed
 from edge.bridge.gate import Gate, Mode, Rules
 from edge.errors import SettingsError
+from edge.settings import Station
+from edge.subscribe import Acknowledging, events
 
 log = logging.getLogger(__name__)
 
@@ -25,41 +32,59 @@ CHECK_S = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("wire", choices=["modbus"], help="the PLC's protocol")
-    parser.add_argument(
-        "--results", choices=get_args(Mode), default="free-running",
-        help="free-running: the newest result; dequeue: each one until it is acknowledged "
-        "(default free-running)",
-    )  # fmt: skip
+    parser.add_argument("wire", choices=["modbus", "mqtt"], help="the PLC's protocol")
     parser.add_argument(
         "--deadline-ms", type=_positive, default=1000, metavar="MS",
         help="a result older than this, counted from its trigger, is not offered (default 1000)",
     )  # fmt: skip
-    parser.add_argument(
+    modbus = parser.add_argument_group("modbus")
+    modbus.add_argument(
+        "--results", choices=get_args(Mode), default="free-running",
+        help="free-running: the newest result; dequeue: each one until it is acknowledged "
+        "(default free-running)",
+    )  # fmt: skip
+    modbus.add_argument(
         "--buffer", type=_positive, default=8, metavar="N",
         help="results that may wait for their acknowledgement (default 8)",
     )  # fmt: skip
-    parser.add_argument(
+    modbus.add_argument(
         "--plc-silent-ms", type=_whole, default=1000, metavar="MS",
         help="a PLC whose heartbeat stands still so long is down; 0: it has none (default 1000)",
     )  # fmt: skip
-    parser.add_argument(
+    modbus.add_argument(
         "--listen", type=_address, default=("127.0.0.1", 1502), metavar="HOST:PORT",
         help="where the PLC connects (default 127.0.0.1:1502)",
     )  # fmt: skip
-    parser.add_argument(
+    modbus.add_argument(
         "--plc", action="append", default=[], metavar="ADDRESS",
         help="an address that may write; others only read (default: this machine alone)",
     )  # fmt: skip
-    parser.add_argument(
+    modbus.add_argument(
         "--word-order", choices=["high-first", "low-first"], default="high-first",
         help="of values of 32 bits (default high-first)",
     )  # fmt: skip
-    add_settings(parser, "endpoint", "replay", "key", "server_key")
+    mqtt = parser.add_argument_group("mqtt")
+    mqtt.add_argument(
+        "--broker", type=_address, default=("127.0.0.1", 1883), metavar="HOST:PORT",
+        help="an address and a port (default 127.0.0.1:1883)",
+    )  # fmt: skip
+    mqtt.add_argument(
+        "--ca", type=Path, metavar="FILE",
+        help="the certificate that the broker's is signed with: encrypts; needed for a broker "
+        "on another machine",
+    )  # fmt: skip
+    mqtt.add_argument(
+        "--login", type=Path, metavar="FILE", help="a file with user:password for the broker"
+    )
+    add_settings(parser, "station", "data", "endpoint", "replay", "key", "server_key")
 
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
+    return (_serve_modbus if options.wire == "modbus" else _send_mqtt)(options, settings)
+
+
+def _serve_modbus(options: argparse.Namespace, settings: Station) -> int:
     host, _ = options.listen
     if not options.plc and not ipaddress.ip_address(host).is_loopback:
         raise SettingsError(f"{host} can be reached by others: name the PLC with --plc ADDRESS")
@@ -72,6 +97,52 @@ def main(options: argparse.Namespace) -> int:
     shown = credentials(settings)
     with Feed(Gate(rules), settings.endpoint, settings.replay, shown) as feed:
         return asyncio.run(_modbus(feed, options))
+
+
+def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
+    from edge.bridge.mqtt import Broker, Mqtt
+
+    host, port = options.broker
+    if options.ca is None and not ipaddress.ip_address(host).is_loopback:
+        raise SettingsError(f"{host} is another machine: name its certificate with --ca FILE")
+    user, password = _login(options.login)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    shown = credentials(settings)
+    folder = settings.data / settings.station
+    folder.mkdir(parents=True, exist_ok=True)
+    gate = Gate(Rules("free-running", options.deadline_ms / 1000, plc_silent_s=0))
+    with (
+        Mqtt(Broker(host, port, options.ca, user, password), settings.station) as mqtt,
+        Feed(gate, settings.endpoint, settings.replay, shown, mqtt.result) as feed,
+    ):
+        watcher = threading.Thread(target=mqtt.watch, args=(feed, stop.is_set), daemon=True)
+        watcher.start()
+        log.info("MQTT to %s:%d", host, port)
+        recorded = events(
+            settings.endpoint, folder / "mqtt.cursor", replay=settings.replay, credentials=shown,
+            acknowledging=Acknowledging(f"mqtt-{settings.station}", "bridge"),
+            stopped=lambda: stop.is_set() or feed.died is not None,
+        )  # fmt: skip
+        for event in recorded:
+            if not mqtt.record(event, stop.is_set):
+                break  # not acknowledged: the cursor stays before it
+        stop.set()
+        watcher.join()
+    if feed.died is not None:
+        raise feed.died
+    return 0
+
+
+def _login(path: Path | None) -> tuple[str | None, str | None]:
+    """User and password; a file, so that neither is on a command line or in a log."""
+    if path is None:
+        return None, None
+    user, colon, password = path.read_text(encoding="utf-8").strip().partition(":")
+    if not colon:
+        raise SettingsError(f"{path} has no login: write user:password into it")
+    return user, password
 
 
 async def _modbus(feed: Feed, options: argparse.Namespace) -> int:

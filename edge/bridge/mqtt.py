@@ -1,0 +1,160 @@
+"""MQTT: the gate's results as they come, and the gapless record, to a broker (paho-mqtt).
+
+draem/<station>/state    retained, QoS 1: what the gate says now; the last will: the bridge is gone
+draem/<station>/result   QoS 0: each verdict that came in time, for whoever drives a gate
+draem/<station>/record   QoS 1: every event of the log, in order, without a gap, however late
+
+A result is sent once and only while the broker is there: QoS 1 would keep it through an outage and
+hand it over when it is too old for any gate. The record's cursor moves when the broker has
+acknowledged; after a kill one event may come again, its `seq` tells. The two are fed by
+subscriptions of their own, so a record that catches up makes no result late.
+"""
+
+import json
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from edge.bridge.feed import BridgeError, Feed
+from edge.bridge.gate import Signals, Trouble
+from edge.closing import Closing
+from edge.event import Event, Inspection
+
+log = logging.getLogger(__name__)
+
+STATE_S = 1.0  # the state is told again so often, and at once when it changes
+LOOK_S = 0.05
+KEEPALIVE_S = 5
+CONNECT_S = 10
+STUCK_S = 0.2
+RECONNECT_S = 5
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where the broker is and how it is spoken to. Without `ca` in the clear."""
+
+    host: str
+    port: int
+    ca: Path | None = None
+    user: str | None = None
+    password: str | None = None
+
+
+class Mqtt(Closing):
+    """A session with a broker for one station. Raises BridgeError where it cannot begin."""
+
+    def __init__(self, broker: Broker, station: str) -> None:
+        self._topic = f"draem/{station}"
+        self._client = client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=f"draem-{station}", clean_session=False
+        )
+        client.on_connect, client.on_disconnect = self._connected, self._gone
+        client.on_publish = self._published
+        client.reconnect_delay_set(max_delay=RECONNECT_S)
+        self._acknowledged: set[int] = set()
+        self._acknowledging = threading.Condition()
+        client.will_set(f"{self._topic}/state", state_of(None), qos=1, retain=True)
+        if broker.user is not None:
+            client.username_pw_set(broker.user, broker.password)
+        try:
+            if broker.ca is not None:
+                client.tls_set(ca_certs=str(broker.ca), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+            client.connect(broker.host, broker.port, keepalive=KEEPALIVE_S)
+        except (OSError, ValueError) as error:
+            raise BridgeError(
+                f"the broker at {broker.host}:{broker.port} cannot be reached ({error}): start it, "
+                "or correct --broker and --ca"
+            ) from error
+        self._refused: str | None = None
+        self._up = threading.Event()
+        client.loop_start()
+        if not self._up.wait(CONNECT_S) or self._refused:
+            self.close()
+            why = self._refused or "it does not answer"
+            raise BridgeError(f"the broker at {broker.host}:{broker.port} refuses us ({why})")
+
+    def _connected(
+        self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any
+    ) -> None:
+        self._refused = str(reason) if reason.is_failure else None
+        self._up.set()
+
+    def _gone(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+        if reason.is_failure:
+            log.warning("the broker has gone (%s): connecting again", reason)
+
+    def result(self, inspection: Inspection) -> None:
+        """Send a verdict that came in time, if the broker is there."""
+        if self._client.is_connected():
+            self._client.publish(f"{self._topic}/result", inspection.model_dump_json(), qos=0)
+
+    def record(self, event: Event, stopped: Callable[[], bool]) -> bool:
+        """Publish an event and wait for its acknowledgement, however long; False when `stopped`."""
+        payload = event.header.model_dump_json()
+        while not stopped():
+            # Without a connection paho keeps it, says so with an error, and sends it later.
+            sent = self._client.publish(f"{self._topic}/record", payload, qos=1)
+            if sent.rc != MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+                return self._wait_for(sent.mid, stopped)
+            time.sleep(LOOK_S)
+        return False
+
+    def _wait_for(self, number: int, stopped: Callable[[], bool]) -> bool:
+        """Until the broker has acknowledged a message; False when `stopped`."""
+        with self._acknowledging:
+            while number not in self._acknowledged:
+                if stopped():
+                    return False
+                self._acknowledging.wait(STUCK_S)
+            self._acknowledged.clear()  # one record at a time waits; of the others nobody asks
+        return True
+
+    def _published(
+        self, client: Any, userdata: Any, number: int, reason: Any, properties: Any
+    ) -> None:
+        with self._acknowledging:
+            self._acknowledged.add(number)
+            self._acknowledging.notify()
+
+    def watch(self, feed: Feed, stopped: Callable[[], bool]) -> None:
+        """Tell the gate's state when it changes, and every second."""
+        told, due = "", 0.0
+        while not stopped():
+            state = state_of(feed.signals())
+            if state != told or time.monotonic() >= due:
+                self._client.publish(f"{self._topic}/state", state, qos=1, retain=True)
+                told, due = state, time.monotonic() + STATE_S
+            time.sleep(LOOK_S)
+
+    def close(self) -> None:
+        # The last word is the will's: nobody can tell a clean end from a cut, nor needs to.
+        if self._client.is_connected():
+            last = self._client.publish(f"{self._topic}/state", state_of(None), qos=1, retain=True)
+            end = time.monotonic() + STUCK_S
+            self._wait_for(last.mid, lambda: time.monotonic() > end)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def state_of(signals: Signals | None) -> str:
+    """The retained state; None is a bridge that has gone."""
+    if signals is None:
+        return json.dumps(
+            {"bridge": False, "online": False, "ready": False, "trouble": "bridge_gone"}
+        )
+    return json.dumps({
+        "bridge": True,
+        "online": signals.online,
+        "ready": signals.ready,
+        "trouble": Trouble(signals.trouble).name.lower(),
+        "counts": signals.counts,
+    })  # fmt: skip
