@@ -45,7 +45,7 @@ COMMANDS = {
     "doctor": ("edge.commands.doctor", "what this machine has"),
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
-EXTRAS = dict.fromkeys(TRAINER, "trainer") | {"pymodbus": "modbus", "paho": "mqtt"}
+EXTRAS = dict.fromkeys(TRAINER, "trainer") | {"pymodbus": "modbus", "paho": "mqtt", "snap7": "s7"}
 INTERRUPTED = 130
 
 

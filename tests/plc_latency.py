@@ -18,7 +18,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from edge.bench import percentiles
-from edge.bridge.modbus import READ, size, unpack
+from edge.bridge.registers import READ, size, unpack
 from edge.event import Inspection, decode
 from edge.reader import Reader
 from tests.chaos import free_ports

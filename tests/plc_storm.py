@@ -23,7 +23,7 @@ from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from rich.progress import track
 
-from edge.bridge.modbus import READ, WRITE, pack, size, unpack
+from edge.bridge.registers import READ, WRITE, pack, size, unpack
 from edge.event import Heartbeat
 from edge.subscribe import live
 from tests.chaos import Part, free_ports

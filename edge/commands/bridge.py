@@ -1,6 +1,7 @@
 """Carry a station's verdicts into the plant's controller, fail-safe.
 
   draem bridge modbus    a Modbus TCP server that the PLC polls
+  draem bridge s7        writes into a data block of a Siemens PLC, and reads its answers
   draem bridge mqtt      results, state and the gapless record to a broker
 
 docs/plc.md has the map, the topics and the handshake.
@@ -32,25 +33,26 @@ CHECK_S = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("wire", choices=["modbus", "mqtt"], help="the PLC's protocol")
+    parser.add_argument("wire", choices=["modbus", "s7", "mqtt"], help="the PLC's protocol")
     parser.add_argument(
         "--deadline-ms", type=_positive, default=1000, metavar="MS",
         help="a result older than this, counted from its trigger, is not offered (default 1000)",
     )  # fmt: skip
-    modbus = parser.add_argument_group("modbus")
-    modbus.add_argument(
+    both = parser.add_argument_group("modbus and s7")
+    both.add_argument(
         "--results", choices=get_args(Mode), default="free-running",
         help="free-running: the newest result; dequeue: each one until it is acknowledged "
         "(default free-running)",
     )  # fmt: skip
-    modbus.add_argument(
+    both.add_argument(
         "--buffer", type=_positive, default=8, metavar="N",
         help="results that may wait for their acknowledgement (default 8)",
     )  # fmt: skip
-    modbus.add_argument(
+    both.add_argument(
         "--plc-silent-ms", type=_whole, default=1000, metavar="MS",
         help="a PLC whose heartbeat stands still so long is down; 0: it has none (default 1000)",
     )  # fmt: skip
+    modbus = parser.add_argument_group("modbus")
     modbus.add_argument(
         "--listen", type=_address, default=("127.0.0.1", 1502), metavar="HOST:PORT",
         help="where the PLC connects (default 127.0.0.1:1502)",
@@ -63,6 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--word-order", choices=["high-first", "low-first"], default="high-first",
         help="of values of 32 bits (default high-first)",
     )  # fmt: skip
+    s7 = parser.add_argument_group("s7")
+    s7.add_argument(
+        "--s7", type=_address, metavar="HOST:PORT", help="the PLC, its port is 102 as a rule"
+    )
+    s7.add_argument("--rack", type=_whole, default=0, metavar="N", help="default 0")
+    s7.add_argument("--slot", type=_whole, default=1, metavar="N", help="default 1")
+    s7.add_argument("--block", type=_positive, default=100, metavar="N", help="DB, default 100")
+    s7.add_argument("--scl", action="store_true", help="print the block as an SCL type, and end")
     mqtt = parser.add_argument_group("mqtt")
     mqtt.add_argument(
         "--broker", type=_address, default=("127.0.0.1", 1883), metavar="HOST:PORT",
@@ -81,22 +91,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    return (_serve_modbus if options.wire == "modbus" else _send_mqtt)(options, settings)
+    wires = {"modbus": _serve_modbus, "s7": _write_s7, "mqtt": _send_mqtt}
+    return wires[options.wire](options, settings)
 
 
-def _serve_modbus(options: argparse.Namespace, settings: Station) -> int:
-    host, _ = options.listen
-    if not options.plc and not ipaddress.ip_address(host).is_loopback:
-        raise SettingsError(f"{host} can be reached by others: name the PLC with --plc ADDRESS")
+def _feed(options: argparse.Namespace, settings: Station) -> Feed:
+    """For a PLC that acknowledges and has a heartbeat."""
     rules = Rules(
         options.results,
         options.deadline_ms / 1000,
         options.buffer,
         options.plc_silent_ms / 1000,
     )
-    shown = credentials(settings)
-    with Feed(Gate(rules), settings.endpoint, settings.replay, shown) as feed:
+    return Feed(Gate(rules), settings.endpoint, settings.replay, credentials(settings))
+
+
+def _serve_modbus(options: argparse.Namespace, settings: Station) -> int:
+    host, _ = options.listen
+    if not options.plc and not ipaddress.ip_address(host).is_loopback:
+        raise SettingsError(f"{host} can be reached by others: name the PLC with --plc ADDRESS")
+    with _feed(options, settings) as feed:
         return asyncio.run(_modbus(feed, options))
+
+
+def _write_s7(options: argparse.Namespace, settings: Station) -> int:
+    from edge.bridge import s7
+
+    if options.scl:
+        print(s7.scl())
+        return 0
+    if options.s7 is None:
+        raise SettingsError("no PLC named: add --s7 HOST:PORT, as 192.168.0.1:102")
+    host, port = options.s7
+    plc = s7.Plc(host, port, options.rack, options.slot, options.block)
+    stop = _stop_on_signal()
+    with _feed(options, settings) as feed:
+        s7.run(feed, plc, lambda: stop.is_set() or feed.died is not None)
+    if feed.died is not None:
+        raise feed.died
+    return 0
+
+
+def _stop_on_signal() -> threading.Event:
+    """Set by Ctrl-C and SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
@@ -106,10 +147,7 @@ def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
     if options.ca is None and not ipaddress.ip_address(host).is_loopback:
         raise SettingsError(f"{host} is another machine: name its certificate with --ca FILE")
     user, password = _login(options.login)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    shown = credentials(settings)
+    stop, shown = _stop_on_signal(), credentials(settings)
     folder = settings.data / settings.station
     folder.mkdir(parents=True, exist_ok=True)
     gate = Gate(Rules("free-running", options.deadline_ms / 1000, plc_silent_s=0))

@@ -14,7 +14,7 @@ import pytest
 from pymodbus.client import ModbusTcpClient
 
 from edge.bridge.gate import Signals, Trouble
-from edge.bridge.modbus import READ, WRITE, pack, size, table, unpack, values_of
+from edge.bridge.registers import READ, WRITE, pack, size, table, unpack, values_of
 from edge.event import Inspection
 from edge.subscribe import events
 from tests.bridge.made import inspection

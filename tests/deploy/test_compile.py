@@ -53,21 +53,21 @@ def network_of(trt: ModuleType, model: Path) -> tuple[Any, list[Any]]:
     return network, [builder, parser, log]
 
 
-@pytest.mark.parametrize(("widths", "size"), [((16, 8), 128), ((128, 64), 256)])
+@pytest.mark.parametrize(("widths", "shape"), [((16, 8), (128, 160)), ((128, 64), (256, 256))])
 def test_draem_compiles_for_cards_that_are_not_here(
-    product: Product, trt: ModuleType, widths: tuple[int, int], size: int
+    product: Product, trt: ModuleType, widths: tuple[int, int], shape: tuple[int, int]
 ) -> None:
     """The demo's network and the paper's: types read back, then plans for two generations."""
     torch.manual_seed(0)
-    onnx.save_model(build_onnx(Draem(*widths).eval(), size, size), str(product.model_path))
-    manifest = product.manifest.model_copy(update={"height": size, "width": size})
+    onnx.save_model(build_onnx(Draem(*widths).eval(), *shape), str(product.model_path))
+    manifest = product.manifest.model_copy(update={"height": shape[0], "width": shape[1]})
     product = Product(product.path, manifest, None)
     network, _kept = network_of(trt, product.model_path)
     image, heatmap, score = network.get_input(0), network.get_output(0), network.get_output(1)
     assert (image.name, image.dtype, tuple(image.shape)) == (
         "image",
         trt.uint8,
-        (-1, size, size, 3),
+        (-1, *shape, 3),
     )
     assert (heatmap.name, heatmap.dtype) == ("heatmap", trt.float32)
     assert (score.name, score.dtype) == ("score", trt.float32)

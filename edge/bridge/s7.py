@@ -1,0 +1,124 @@
+"""S7: the gate's signals written into a data block of a Siemens PLC, its answers read from it.
+
+The bridge is the client (python-snap7); the block is not optimised, and the PLC permits PUT/GET. At
+its start lies what the PLC writes, from byte `SIGNALS` on what the bridge does: the same fields as
+over Modbus, each register two bytes, high byte first. `scl()` is the block as a type.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from snap7.client import Client
+from snap7.error import S7Error
+
+from edge.bridge.feed import BridgeError, Feed
+from edge.bridge.gate import Signals
+from edge.bridge.registers import (
+    READ,
+    WRITE,
+    Field,
+    inputs_of,
+    pack,
+    size,
+    unpack,
+    values_of,
+)
+
+log = logging.getLogger(__name__)
+
+SIGNALS = 16
+CYCLE_S = 0.01
+AGAIN_S = (0.5, 5.0)
+"""Seconds until the next try to connect: the first, and the longest."""
+
+
+@dataclass(frozen=True)
+class Plc:
+    """Where the data block is."""
+
+    host: str
+    port: int
+    rack: int
+    slot: int
+    block: int
+
+
+def run(feed: Feed, plc: Plc, stopped: Callable[[], bool]) -> None:
+    """Exchange with the PLC in every cycle, and connect again for ever, until `stopped()`.
+
+    Its last word is a block without a valid result. Raises BridgeError where the PLC has no such
+    block, or was never there.
+    """
+    client, heartbeat, wait_s = Client(), 0, 0.0
+    ever = False
+    while not stopped():
+        try:
+            if not client.get_connected():
+                time.sleep(min(wait_s, AGAIN_S[1]))
+                wait_s = max(AGAIN_S[0], 2 * wait_s)
+                client.connect(plc.host, plc.rack, plc.slot, plc.port)
+            heartbeat += 1
+            exchange(client, plc.block, feed, heartbeat)
+            if not ever or wait_s:
+                log.info("S7: exchanging with DB%d of %s", plc.block, plc.host)
+            ever, wait_s = True, 0.0
+        except (S7Error, OSError) as error:
+            if not ever:
+                raise BridgeError(
+                    f"DB{plc.block} of the PLC at {plc.host}:{plc.port} cannot be exchanged with "
+                    f"({error}): is it there, not optimised, and is PUT/GET permitted?"
+                ) from error
+            if not wait_s:
+                log.warning("the PLC has gone (%s): connecting again", error)
+                wait_s = AGAIN_S[0]
+            client.disconnect()
+            continue
+        time.sleep(CYCLE_S)
+    if client.get_connected():
+        write(client, plc.block, Signals(counts=feed.signals().counts), heartbeat + 1, 0)
+        client.disconnect()
+
+
+def exchange(client: Client, block: int, feed: Feed, heartbeat: int) -> None:
+    """One cycle: what the PLC says, then what it may read. Raises S7Error or OSError."""
+    raw = client.db_read(block, 0, 2 * size(WRITE))
+    said = unpack(WRITE, _words(raw), "high-first")
+    feed.plc(inputs_of(said))
+    write(client, block, feed.signals(), heartbeat, said["results_ack"])
+
+
+def write(client: Client, block: int, signals: Signals, heartbeat: int, acknowledged: int) -> None:
+    """The signals in one write, so that they are of one moment."""
+    registers = pack(READ, values_of(signals, heartbeat, acknowledged), "high-first")
+    data = bytearray(b"".join(word.to_bytes(2, "big") for word in registers))
+    client.db_write(block, SIGNALS, data)
+
+
+def _words(raw: bytes | bytearray) -> list[int]:
+    return [int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2)]
+
+
+def scl() -> str:
+    """The data block as an SCL type, in the order in which it lies."""
+    kinds = {1: "UInt", 2: "UDInt"}
+
+    def lines(fields: Sequence[Field]) -> list[str]:
+        return [
+            f"        {f.name} : {'DInt' if f.name == 'encoder' else kinds[f.words]};"
+            + (f"  // {f.text}" if f.text else "")
+            for f in fields
+        ]
+
+    reserved = (SIGNALS - 2 * size(WRITE)) // 2
+    return "\n".join([
+        'TYPE "draem"',
+        "VERSION : 0.1",
+        "    STRUCT",
+        *lines(WRITE),
+        f"        reserved : Array[0..{reserved - 1}] of UInt;",
+        *lines(READ),
+        "    END_STRUCT;",
+        "END_TYPE",
+    ])  # fmt: skip
