@@ -7,16 +7,16 @@ and hands in what the PLC wrote. A lock keeps the two apart for microseconds.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from edge.bridge.gate import Gate, Inputs, Signals
 from edge.closing import Closing
 from edge.errors import DraemError
-from edge.event import Inspection
+from edge.event import Event, Inspection
 from edge.journal import boot_id
 from edge.keys import Credentials
-from edge.notice import Notice, log_notice
+from edge.notice import Notice, Notify, log_notice
 from edge.subscribe import events
 
 log = logging.getLogger(__name__)
@@ -27,12 +27,28 @@ FIRST_PERIOD_S = 0.5
 SKEW_S = 1.0  # an event from so far in the future comes from another clock
 
 
+Source = Callable[[Notify, Callable[[], bool]], Iterator[Event]]
+"""(told of heartbeats, silence and gaps, whether to stop) -> events from now on."""
+
+
+def station(endpoint: str, replay: str | None, credentials: Credentials | None) -> Source:
+    """The newest events of a station."""
+
+    def source(notify: Notify, stopped: Callable[[], bool]) -> Iterator[Event]:
+        return events(
+            endpoint, replay=replay, credentials=credentials, notify=notify, stopped=stopped,
+            newest=NEWEST,
+        )  # fmt: skip
+
+    return source
+
+
 class BridgeError(DraemError):
     """A bridge cannot serve its PLC."""
 
 
 class Feed(Closing):
-    """Keeps a gate fed from a station's events until it is closed.
+    """Keeps a gate fed from a source of events until it is closed.
 
     `in_time` is called for each verdict that came before its deadline, in order and once.
     """
@@ -40,9 +56,7 @@ class Feed(Closing):
     def __init__(
         self,
         gate: Gate,
-        endpoint: str,
-        replay: str | None = None,
-        credentials: Credentials | None = None,
+        source: Source,
         in_time: Callable[[Inspection], None] = lambda inspection: None,
     ) -> None:
         self._in_time = in_time
@@ -54,7 +68,7 @@ class Feed(Closing):
         self._stop = threading.Event()
         self.died: BaseException | None = None
         self._thread = threading.Thread(
-            target=self._run, args=(endpoint, replay, credentials), name="events", daemon=True
+            target=self._run, args=(source,), name="events", daemon=True
         )
         self._thread.start()
 
@@ -77,13 +91,9 @@ class Feed(Closing):
         self._stop.set()
         self._thread.join(5)
 
-    def _run(self, endpoint: str, replay: str | None, credentials: Credentials | None) -> None:
+    def _run(self, source: Source) -> None:
         try:
-            found = events(
-                endpoint, replay=replay, credentials=credentials, notify=self._notice,
-                stopped=self._stop.is_set, newest=NEWEST,
-            )  # fmt: skip
-            for event in found:
+            for event in source(self._notice, self._stop.is_set):
                 if isinstance(event.header, Inspection):
                     self._result(event.header)
         except BaseException as error:  # noqa: BLE001 - raised again by whoever runs the wire

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import get_args
 
 from edge.arguments import add_settings, credentials, settings_of
-from edge.bridge.feed import Feed
+from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
+from edge.bridge.simulate import simulated
 from edge.errors import SettingsError
 from edge.settings import Station
 from edge.subscribe import Acknowledging, events
@@ -37,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deadline-ms", type=_positive, default=1000, metavar="MS",
         help="a result older than this, counted from its trigger, is not offered (default 1000)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--simulate", type=_rate, metavar="RATE",
+        help="parts a second of a line on paper, for commissioning without a camera: every tenth "
+        "is NG, every 25th has no verdict (with mqtt no record)",
     )  # fmt: skip
     both = parser.add_argument_group("modbus and s7")
     both.add_argument(
@@ -103,7 +109,15 @@ def _feed(options: argparse.Namespace, settings: Station) -> Feed:
         options.buffer,
         options.plc_silent_ms / 1000,
     )
-    return Feed(Gate(rules), settings.endpoint, settings.replay, credentials(settings))
+    return Feed(Gate(rules), _source(options, settings))
+
+
+def _source(options: argparse.Namespace, settings: Station) -> Source:
+    """The station's events, or a line on paper."""
+    if options.simulate is not None:
+        log.warning("simulating %g parts a second: no camera, no station", options.simulate)
+        return simulated(options.simulate)
+    return station(settings.endpoint, settings.replay, credentials(settings))
 
 
 def _serve_modbus(options: argparse.Namespace, settings: Station) -> int:
@@ -153,7 +167,7 @@ def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
     gate = Gate(Rules("free-running", options.deadline_ms / 1000, plc_silent_s=0))
     with (
         Mqtt(Broker(host, port, options.ca, user, password), settings.station) as mqtt,
-        Feed(gate, settings.endpoint, settings.replay, shown, mqtt.result) as feed,
+        Feed(gate, _source(options, settings), mqtt.result) as feed,
     ):
         watcher = threading.Thread(target=mqtt.watch, args=(feed, stop.is_set), daemon=True)
         watcher.start()
@@ -163,6 +177,8 @@ def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
             acknowledging=Acknowledging(f"mqtt-{settings.station}", "bridge"),
             stopped=lambda: stop.is_set() or feed.died is not None,
         )  # fmt: skip
+        if options.simulate is not None:
+            stop.wait()
         for event in recorded:
             if not mqtt.record(event, stop.is_set):
                 break  # not acknowledged: the cursor stays before it
@@ -215,6 +231,13 @@ def _address(text: str) -> tuple[str, int]:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise argparse.ArgumentTypeError("write an address and a port, as 192.168.0.5:502")
     return host.strip("[]"), int(port)
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError("parts a second, up to 1000")
+    return value
 
 
 def _whole(text: str) -> int:

@@ -259,6 +259,20 @@ def test_the_documented_map_is_the_one_that_is_served() -> None:
         assert f"| {int(trouble)} | {trouble.name.lower().replace('_', ' ')} |" in text
 
 
+def test_plc_is_commissioned_without_a_camera() -> None:
+    """Every tenth part NG, every 25th without a verdict, and so never offered."""
+    bridge = Bridge("tcp://127.0.0.1:9", "--simulate", "50", "--results", "dequeue")
+    taken: dict[int, int] = {}
+    while len(taken) < 60:
+        found = bridge.plc.until(lambda v: valid(v) and v["inspection_id"] not in taken)
+        taken[found["trigger_id"]] = found["verdict"]
+        assert found["encoder"] == 1000 * found["trigger_id"]
+        bridge.plc.acknowledged = found["inspection_id"]
+    assert all(verdict == (2 if t % 10 == 0 else 1) for t, verdict in taken.items())
+    assert not [t for t in taken if t % 25 == 0]
+    assert "simulating 50 parts a second" in bridge.close()
+
+
 def test_words_lie_in_either_order_and_nothing_wraps() -> None:
     result = inspection(70_001, "NG")
     signals = Signals(
