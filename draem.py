@@ -45,7 +45,8 @@ COMMANDS = {
     "doctor": ("edge.commands.doctor", "what this machine has"),
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
-EXTRAS = dict.fromkeys(TRAINER, "trainer") | {"pymodbus": "modbus", "paho": "mqtt", "snap7": "s7"}
+BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
+EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES
 INTERRUPTED = 130
 
 

@@ -108,7 +108,8 @@ def _prove_calibration(
     if not calibration.frames:
         raise EngineError(
             f"the calibration of {product.name} version {product.version} is from an older program "
-            "and does not say its frames' scores: run 'draem calibrate' again"
+            "and does not say its frames' scores: run 'draem build' and 'draem calibrate' with "
+            "--version for the version before it"
         )
     folder = product.path / "calibration"
     before = np.array(list(calibration.frames.values()))

@@ -34,6 +34,20 @@ class Notice:
 Notify = Callable[[Notice], None]
 
 
+def log_once() -> Notify:
+    """As `log_notice`, but what is said again and again is said once, until something else is."""
+    last = ""
+
+    def notify(notice: Notice) -> None:
+        nonlocal last
+        if notice.kind != last or notice.kind not in ("unanswered", "stale"):
+            log_notice(notice)
+        if notice.kind != "heartbeat":
+            last = "unanswered" if notice.kind == "stale" else notice.kind
+
+    return notify
+
+
 def log_notice(notice: Notice) -> None:
     """What is done with notices unless somebody asks for them."""
     log.log(LEVELS.get(notice.kind, logging.WARNING), "%s", notice.text)

@@ -16,7 +16,7 @@ from edge.errors import DraemError
 from edge.event import Event, Inspection
 from edge.journal import boot_id
 from edge.keys import Credentials
-from edge.notice import Notice, Notify, log_notice
+from edge.notice import Notice, Notify, log_once
 from edge.subscribe import events
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ class Feed(Closing):
         self._heard: float | None = None
         self._period_s = FIRST_PERIOD_S
         self._stop = threading.Event()
+        self._log = log_once()
         self.died: BaseException | None = None
         self._thread = threading.Thread(
             target=self._run, args=(source,), name="events", daemon=True
@@ -127,5 +128,4 @@ class Feed(Closing):
                 self._gate.gap()
             elif notice.kind == "new-stream":
                 self._gate.begin_anew()
-        if notice.kind != "heartbeat":
-            log_notice(notice)
+        self._log(notice)

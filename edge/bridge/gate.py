@@ -31,6 +31,7 @@ class Trouble(IntEnum):
     GAP = 7  # events are gone from the log: parts without a verdict
     OVERRUN = 8  # more results waited than the buffer holds
     STARTING = 9  # nothing is known of the line yet
+    ACK_AHEAD = 10  # the PLC acknowledges ids that have not come yet
 
 
 OF_LINE = {
@@ -131,7 +132,10 @@ class Gate:
         elif inspection.inspection_id > self._acknowledged():
             self._offer(inspection, now + self.rules.deadline_s - age_s)
             return True
-        return False  # or it was taken before this bridge was started again
+        else:
+            self.counts["expired"] += 1
+            self._part = Trouble.ACK_AHEAD
+        return False
 
     def plc(self, inputs: Inputs, now: float) -> None:
         """What the PLC has written."""
@@ -193,5 +197,11 @@ class Gate:
         return Trouble.NONE if self._waiting else self._part
 
 
-PASSING = (Trouble.NO_VERDICT, Trouble.EXPIRED, Trouble.GAP, Trouble.OVERRUN)
+PASSING = (
+    Trouble.NO_VERDICT,
+    Trouble.EXPIRED,
+    Trouble.GAP,
+    Trouble.OVERRUN,
+    Trouble.ACK_AHEAD,
+)
 """Troubles of one part: the next good result ends them."""

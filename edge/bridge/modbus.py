@@ -123,6 +123,7 @@ class Server(ModbusTcpServer):
 
 async def serve(feed: Feed, host: str, port: int, plcs: Sequence[str], order: WordOrder) -> Server:
     """A server that is listening. Raises BridgeError where it cannot."""
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # says all that we say
     server = Server((host, port), Registers(feed, order), lambda peer: peer in plcs)
     try:
         await server.serve_forever(background=True)

@@ -53,7 +53,7 @@ class Mqtt(Closing):
     """A session with a broker for one station. Raises BridgeError where it cannot begin."""
 
     def __init__(self, broker: Broker, station: str) -> None:
-        self._topic = f"draem/{station}"
+        self._station, self._topic = station, f"draem/{station}"
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=f"draem-{station}", clean_session=False
         )
@@ -93,12 +93,14 @@ class Mqtt(Closing):
             log.warning("the broker has gone (%s): connecting again", reason)
 
     def result(self, inspection: Inspection) -> None:
-        """Send a verdict that came in time, if the broker is there."""
+        """Send a verdict that came in time, if the broker is there. Raises BridgeError."""
+        self._check(inspection.station)
         if self._client.is_connected():
             self._client.publish(f"{self._topic}/result", inspection.model_dump_json(), qos=0)
 
     def record(self, event: Event, stopped: Callable[[], bool]) -> bool:
         """Publish an event and wait for its acknowledgement, however long; False when `stopped`."""
+        self._check(event.header.station)
         payload = event.header.model_dump_json()
         while not stopped():
             # Without a connection paho keeps it, says so with an error, and sends it later.
@@ -107,6 +109,14 @@ class Mqtt(Closing):
                 return self._wait_for(sent.mid, stopped)
             time.sleep(LOOK_S)
         return False
+
+    def _check(self, station: str) -> None:
+        """Somebody may act on these topics: they carry one station's verdicts and no other's."""
+        if station not in (self._station, "simulated"):
+            raise BridgeError(
+                f"these are the events of '{station}', not of '{self._station}': correct --station "
+                "or --endpoint"
+            )
 
     def _wait_for(self, number: int, stopped: Callable[[], bool]) -> bool:
         """Until the broker has acknowledged a message; False when `stopped`."""

@@ -11,6 +11,9 @@ SCORE_SCALE = 10_000
 MAP_VERSION = 1
 
 
+COUNTS = tuple((name, "results dropped, " if name == "overruns" else "") for name in COUNTED)
+
+
 class Field(NamedTuple):
     """A value of one (16 bit) or two registers (32 bit)."""
 
@@ -37,9 +40,9 @@ READ = (
     Field("box_height", 1, ""),
     Field("area", 2, "of the largest defect, in camera pixels"),
     Field("product", 1, "version of the product that judged"),
-    Field("backlog", 1, "results that wait (dequeue)"),
+    Field("backlog", 1, "results not acknowledged yet, the one offered included"),
     Field("acknowledged", 2, "the id that the PLC took last, as it was received"),
-    *(Field(name, 2, "since the start of the bridge or the last reset") for name in COUNTED),
+    *(Field(name, 2, f"{text}since the start or the last reset") for name, text in COUNTS),
 )
 WRITE = (
     Field("plc_heartbeat", 1, "count up in every cycle"),

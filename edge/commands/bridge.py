@@ -1,6 +1,7 @@
 """Carry a station's verdicts into the plant's controller, fail-safe.
 
   draem bridge modbus    a Modbus TCP server that the PLC polls
+  draem bridge opcua     an OPC UA server in the terms of OPC 40100-1
   draem bridge s7        writes into a data block of a Siemens PLC, and reads its answers
   draem bridge mqtt      results, state and the gapless record to a broker
 
@@ -13,28 +14,34 @@ happens, the bridge has no valid result, says NG and tells why. This is no safet
 
 import argparse
 import asyncio
+import fcntl
 import ipaddress
 import logging
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from edge.arguments import add_settings, credentials, settings_of
-from edge.bridge.feed import Feed, Source, station
+from edge.bridge.feed import BridgeError, Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
 from edge.bridge.simulate import simulated
 from edge.errors import SettingsError
+from edge.notice import log_once
 from edge.settings import Station
 from edge.subscribe import Acknowledging, events
 
 log = logging.getLogger(__name__)
 
 CHECK_S = 0.2
+WIRES = ("modbus", "opcua", "s7", "mqtt")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("wire", choices=["modbus", "s7", "mqtt"], help="the PLC's protocol")
+    parser.add_argument(
+        "wire", choices=["modbus", "opcua", "s7", "mqtt"], help="the PLC's protocol"
+    )
     parser.add_argument(
         "--deadline-ms", type=_positive, default=1000, metavar="MS",
         help="a result older than this, counted from its trigger, is not offered (default 1000)",
@@ -58,13 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plc-silent-ms", type=_whole, default=1000, metavar="MS",
         help="a PLC whose heartbeat stands still so long is down; 0: it has none (default 1000)",
     )  # fmt: skip
+    parser.add_argument(
+        "--listen", type=_address, metavar="HOST:PORT",
+        help="where the PLC connects, with modbus and opcua (default 127.0.0.1, port 1502 or 4840)",
+    )  # fmt: skip
     modbus = parser.add_argument_group("modbus")
     modbus.add_argument(
-        "--listen", type=_address, default=("127.0.0.1", 1502), metavar="HOST:PORT",
-        help="where the PLC connects (default 127.0.0.1:1502)",
-    )  # fmt: skip
-    modbus.add_argument(
-        "--plc", action="append", default=[], metavar="ADDRESS",
+        "--plc", action="append", type=_host, default=[], metavar="ADDRESS",
         help="an address that may write; others only read (default: this machine alone)",
     )  # fmt: skip
     modbus.add_argument(
@@ -89,15 +96,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the certificate that the broker's is signed with: encrypts; needed for a broker "
         "on another machine",
     )  # fmt: skip
-    mqtt.add_argument(
-        "--login", type=Path, metavar="FILE", help="a file with user:password for the broker"
-    )
+    parser.add_argument(
+        "--login", type=Path, metavar="FILE",
+        help="a file with user:password: for the broker, or of whom an OPC UA server lets in",
+    )  # fmt: skip
     add_settings(parser, "station", "data", "endpoint", "replay", "key", "server_key")
 
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    wires = {"modbus": _serve_modbus, "s7": _write_s7, "mqtt": _send_mqtt}
+    wires = {"modbus": _serve_modbus, "opcua": _serve_opcua, "s7": _write_s7, "mqtt": _send_mqtt}
     return wires[options.wire](options, settings)
 
 
@@ -121,11 +129,39 @@ def _source(options: argparse.Namespace, settings: Station) -> Source:
 
 
 def _serve_modbus(options: argparse.Namespace, settings: Station) -> int:
-    host, _ = options.listen
+    host, port = options.listen or ("127.0.0.1", 1502)
     if not options.plc and not ipaddress.ip_address(host).is_loopback:
         raise SettingsError(f"{host} can be reached by others: name the PLC with --plc ADDRESS")
     with _feed(options, settings) as feed:
-        return asyncio.run(_modbus(feed, options))
+        return asyncio.run(_modbus(feed, host, port, options))
+
+
+def _serve_opcua(options: argparse.Namespace, settings: Station) -> int:
+    from edge.bridge import opcua
+
+    host, port = options.listen or ("127.0.0.1", 4840)
+    login = _login(options.login)
+    if login is None and not ipaddress.ip_address(host).is_loopback:
+        raise SettingsError(f"{host} can be reached by others: add --login FILE (user:password)")
+    door = opcua.Door(host, port, login, settings.data / settings.station)
+    gate = Gate(Rules("free-running", options.deadline_ms / 1000, plc_silent_s=0))
+
+    async def run() -> Feed:
+        make = partial(Feed, gate, _source(options, settings))
+        return await opcua.serve(make, door, _stop_in_loop())
+
+    feed = asyncio.run(run())
+    if feed.died is not None:
+        raise feed.died
+    return 0
+
+
+def _stop_in_loop() -> asyncio.Event:
+    """Set by Ctrl-C and SIGTERM, in the running loop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def _write_s7(options: argparse.Namespace, settings: Station) -> int:
@@ -160,10 +196,17 @@ def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
     host, port = options.broker
     if options.ca is None and not ipaddress.ip_address(host).is_loopback:
         raise SettingsError(f"{host} is another machine: name its certificate with --ca FILE")
-    user, password = _login(options.login)
+    user, password = _login(options.login) or (None, None)
     stop, shown = _stop_on_signal(), credentials(settings)
     folder = settings.data / settings.station
     folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "mqtt.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise BridgeError(f"{settings.station} has an MQTT bridge already: stop that one") from None
+    if options.ca is not None and not options.ca.is_file():
+        raise SettingsError(f"{options.ca} does not exist: correct --ca")
     gate = Gate(Rules("free-running", options.deadline_ms / 1000, plc_silent_s=0))
     with (
         Mqtt(Broker(host, port, options.ca, user, password), settings.station) as mqtt,
@@ -174,7 +217,7 @@ def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
         log.info("MQTT to %s:%d", host, port)
         recorded = events(
             settings.endpoint, folder / "mqtt.cursor", replay=settings.replay, credentials=shown,
-            acknowledging=Acknowledging(f"mqtt-{settings.station}", "bridge"),
+            acknowledging=Acknowledging(f"mqtt-{settings.station}", "bridge"), notify=log_once(),
             stopped=lambda: stop.is_set() or feed.died is not None,
         )  # fmt: skip
         if options.simulate is not None:
@@ -189,24 +232,20 @@ def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
     return 0
 
 
-def _login(path: Path | None) -> tuple[str | None, str | None]:
+def _login(path: Path | None) -> tuple[str, str] | None:
     """User and password; a file, so that neither is on a command line or in a log."""
     if path is None:
-        return None, None
+        return None
     user, colon, password = path.read_text(encoding="utf-8").strip().partition(":")
     if not colon:
         raise SettingsError(f"{path} has no login: write user:password into it")
     return user, password
 
 
-async def _modbus(feed: Feed, options: argparse.Namespace) -> int:
+async def _modbus(feed: Feed, host: str, port: int, options: argparse.Namespace) -> int:
     from edge.bridge.modbus import serve
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    host, port = options.listen
+    stop = _stop_in_loop()
     server = await serve(feed, host, port, options.plc or ["127.0.0.1", "::1"], options.word_order)
     log.info("Modbus TCP on %s:%d", host, port)
     while not stop.is_set() and feed.died is None:
@@ -231,6 +270,13 @@ def _address(text: str) -> tuple[str, int]:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise argparse.ArgumentTypeError("write an address and a port, as 192.168.0.5:502")
     return host.strip("[]"), int(port)
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError("write an address, as 192.168.0.10") from None
 
 
 def _rate(text: str) -> float:

@@ -75,7 +75,7 @@ def main(options: argparse.Namespace) -> int:
         log.info("%s version %s", product.name, product.version)
         stream, publisher, show = open_station(settings, controls, opened)
         if product.calibration is None:
-            mend = f"draem calibrate --product {product.name}"
+            mend = f"draem calibrate --product {product.name} --version {product.version}"
             log.warning("no threshold yet, so every frame is NO_VERDICT: run '%s'", mend)
         publisher.wait_for_subscribers(settings.subscribers, stop)
         pace = Pace(triggered, settings.read_deadline_ms, settings.backlog)

@@ -137,6 +137,7 @@ def test_what_a_plc_took_before_the_bridge_was_killed_is_not_offered_again() -> 
     g.plc(Inputs(heartbeat=7, acknowledged=41), now=0)
     g.result(inspection(41), 0, now=0)
     assert g.signals(0).inspection_id == 0
+    assert g.signals(0).trouble is Trouble.ACK_AHEAD, "its words may lie the wrong way round"
     g.result(inspection(42), 0, now=0)
     assert g.signals(0).inspection_id == 42
 

@@ -241,6 +241,7 @@ def test_mistakes_are_one_line_each(tmp_path: Path) -> None:
         (["--listen", busy], "another program has it"),
         (["--listen", "0.0.0.0:1502"], "name the PLC with --plc"),
         (["--listen", "nowhere"], "write an address and a port"),
+        (["--plc", "plc-1"], "write an address, as"),
         (["--deadline-ms", "0"], "a whole number from 1 on"),
         (["--endpoint", "rubbish"], "correct --endpoint"),
     ):

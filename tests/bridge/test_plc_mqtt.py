@@ -233,6 +233,18 @@ def test_a_login_is_asked_for_and_never_shown(tmp_path: Path, station: Running) 
         broker.kill()
 
 
+def test_one_bridge_a_station_and_no_other_stations_verdicts(
+    bridge: Bridge, ear: Ear, station: Running, broker: Broker
+) -> None:
+    ear.until(lambda h: h["result"])
+    second = Bridge(station, broker)
+    assert second.process.wait(15) == 2
+    assert "station-1 has an MQTT bridge already: stop that one" in second.close()
+    other = Bridge(station, broker, "--station", "press-4")
+    assert other.process.wait(15) == 2
+    assert "the events of 'station-1', not of 'press-4'" in other.close()
+
+
 def test_mistakes_are_one_line_each(tmp_path: Path) -> None:
     port = free_ports(1)[0]
     empty = tmp_path / "empty"
@@ -241,7 +253,7 @@ def test_mistakes_are_one_line_each(tmp_path: Path) -> None:
         (["--broker", f"127.0.0.1:{port}"], "cannot be reached"),
         (["--broker", "192.0.2.1:8883"], "name its certificate with --ca"),
         (["--login", str(empty)], "write user:password into it"),
-        (["--broker", f"127.0.0.1:{port}", "--ca", str(tmp_path / "none")], "--ca"),
+        (["--broker", f"127.0.0.1:{port}", "--ca", str(tmp_path / "none")], "correct --ca"),
     ):
         done = draem("bridge", "mqtt", *words, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
