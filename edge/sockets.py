@@ -34,6 +34,10 @@ class Sockets(Closing):
         self, kind: int, endpoint: str, option: str, options: dict[int, int]
     ) -> "zmq.Socket[bytes]":
         """A bound socket with ZeroMQ `options`. Raises PublishError that names `option`."""
+        if "://" not in endpoint:
+            raise PublishError(
+                f"{endpoint} is no address: correct {option}, as tcp://127.0.0.1:5570"
+            )
         if self.guard is None and not is_local(endpoint):
             raise PublishError(
                 f"{endpoint} can be reached from other machines, and has no keys: run "

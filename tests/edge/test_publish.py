@@ -34,3 +34,9 @@ def test_waiting_ends_when_told_to_stop() -> None:
     with Sockets() as sockets, Publisher(sockets, "tcp://127.0.0.1:*") as publisher:
         publisher.wait_for_subscribers(1, stop)
         assert publisher.subscribers == 0
+
+
+def test_a_port_alone_is_no_address() -> None:
+    """It once was taken for one that others can reach, and sent its user to make keys."""
+    with Sockets() as sockets, pytest.raises(PublishError, match="is no address: correct --end"):
+        Publisher(sockets, "5570")
