@@ -112,9 +112,11 @@ def events(
             place = place or _begin(message, cursor_file is not None)
             place = _recent(place, message, newest, notify)
             try:
-                for found in _up_to(message, place, asking, watch):
+                for found in _up_to(message, place, asking, watch, quietly=newest is None):
                     if isinstance(found, Cursor):
                         place = found
+                        if newest is not None:
+                            break  # the next message says how much of it is recent
                         continue
                     yield found
                     place = Cursor(found.header.stream_id, found.header.seq)
@@ -202,13 +204,21 @@ def _recent(
 
 
 def _up_to(
-    message: Event | Heartbeat | None, place: Cursor | None, asking: Asking, watch: _Watch
+    message: Event | Heartbeat | None,
+    place: Cursor | None,
+    asking: Asking,
+    watch: _Watch,
+    *,
+    quietly: bool,
 ) -> Iterator[Event | Cursor]:
-    """What comes after `place`: the live event itself where it is the next, else from the log."""
+    """What comes after `place`: the live event itself where it is the next, else from the log.
+
+    With `quietly` the log is asked in a silence too.
+    """
     if place is None:
         return
     if message is None:
-        if watch.quiet():
+        if quietly and watch.quiet():
             yield from asking.after(place, watch.notify)
         return
     stream_id, head = _head(message)

@@ -5,12 +5,15 @@ and hands in what the PLC wrote. A lock keeps the two apart for microseconds.
 """
 
 import logging
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
-from edge.bridge.gate import Gate, Inputs, Signals
+from edge.bridge.gate import Gate, Inputs, Signals, Trouble
 from edge.closing import Closing
 from edge.errors import DraemError
 from edge.event import Event, Inspection
@@ -22,9 +25,10 @@ from edge.subscribe import events
 log = logging.getLogger(__name__)
 
 NEWEST = 500  # after a cut so many events are asked for; older ones are too old for any gate
+UNSENT_MS = 500
 PERIODS = 2  # so many heartbeats may fail to come
 FIRST_PERIOD_S = 0.5
-SKEW_S = 1.0  # an event from so far in the future comes from another clock
+SKEW_S = 0.05  # an event from so far in the future comes from another clock
 
 
 Source = Callable[[Notify, Callable[[], bool]], Iterator[Event]]
@@ -43,6 +47,12 @@ def station(endpoint: str, replay: str | None, credentials: Credentials | None) 
     return source
 
 
+def forget_soon(connection: Any) -> None:
+    """What a broken link has not taken within half a second is never sent: it would be too old."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MS)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 class BridgeError(DraemError):
     """A bridge cannot serve its PLC."""
 
@@ -50,7 +60,8 @@ class BridgeError(DraemError):
 class Feed(Closing):
     """Keeps a gate fed from a source of events until it is closed.
 
-    `in_time` is called for each verdict that came before its deadline, in order and once.
+    `in_time` is called for each verdict that came before its deadline, in order, once, and while
+    nothing is amiss.
     """
 
     def __init__(
@@ -67,6 +78,7 @@ class Feed(Closing):
         self._period_s = FIRST_PERIOD_S
         self._stop = threading.Event()
         self._log = log_once()
+        self._unanswered = False
         self.died: BaseException | None = None
         self._thread = threading.Thread(
             target=self._run, args=(source,), name="events", daemon=True
@@ -76,12 +88,17 @@ class Feed(Closing):
     def signals(self) -> Signals:
         """What the PLC reads now."""
         with self._lock:
-            now = time.monotonic()
-            if self._heard is None or self.died:
-                self._gate.line("stale" if self.died else "starting")
-            elif now - self._heard > PERIODS * self._period_s:
-                self._gate.line("stale")
-            return self._gate.signals(now)
+            return self._look(time.monotonic())
+
+    def _look(self, now: float) -> Signals:
+        """The gate's signals after what the line's silence says; the lock is held."""
+        if self._heard is None or self.died:
+            self._gate.line("stale" if self.died else "starting")
+        elif now - self._heard > PERIODS * self._period_s:
+            self._gate.line("stale")
+        elif self._unanswered:
+            self._gate.line("unanswered")
+        return self._gate.signals(now)
 
     def plc(self, inputs: Inputs) -> None:
         """What the PLC has written."""
@@ -101,10 +118,13 @@ class Feed(Closing):
             self.died = error  # until then nothing is offered any more
 
     def _result(self, inspection: Inspection) -> None:
+        now = time.monotonic()  # before its age: whatever passes in between shortens the deadline
         age_s = self.age_s(inspection)
         with self._lock:
-            due = self._gate.result(inspection, age_s, time.monotonic())
-        if due:
+            self._unanswered = False
+            due = self._gate.result(inspection, age_s, now)
+            alive = self._look(time.monotonic()).trouble is Trouble.NONE
+        if due and alive:
             self._in_time(inspection)
 
     def age_s(self, inspection: Inspection) -> float:
@@ -124,6 +144,8 @@ class Feed(Closing):
                 self._heard = time.monotonic()
                 self._period_s = notice.heartbeat.every_ms / 1000
                 self._gate.line(notice.heartbeat.state)
+            elif notice.kind == "unanswered":
+                self._unanswered = True
             elif notice.kind in ("gone", "skipped"):
                 self._gate.gap()
             elif notice.kind == "new-stream":

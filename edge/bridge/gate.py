@@ -14,7 +14,7 @@ from typing import Literal
 from edge.event import Inspection, Verdict
 
 Mode = Literal["free-running", "dequeue"]
-LineState = Literal["running", "paused", "fault", "stale", "starting"]
+LineState = Literal["running", "paused", "fault", "stale", "starting", "unanswered"]
 COUNTED = ("inspected", "ok", "ng", "no_verdict", "expired", "overruns")
 
 
@@ -32,6 +32,7 @@ class Trouble(IntEnum):
     OVERRUN = 8  # more results waited than the buffer holds
     STARTING = 9  # nothing is known of the line yet
     ACK_AHEAD = 10  # the PLC acknowledges ids that have not come yet
+    LOG_SILENT = 11  # events are missing, and the station's log cannot be asked for them
 
 
 OF_LINE = {
@@ -40,6 +41,7 @@ OF_LINE = {
     "fault": Trouble.LINE_FAULT,
     "paused": Trouble.LINE_PAUSED,
     "starting": Trouble.STARTING,
+    "unanswered": Trouble.LOG_SILENT,
 }
 
 
@@ -100,6 +102,7 @@ class Gate:
         self._newest = 0  # the highest inspection id that was ever offered or left out
         self._inputs = Inputs()
         self._old_acknowledged = 0  # what the PLC says of another log's ids
+        self._plc_said = False
         self._plc_moved: float | None = None  # when its heartbeat last moved
 
     def line(self, state: LineState) -> None:
@@ -139,8 +142,12 @@ class Gate:
 
     def plc(self, inputs: Inputs, now: float) -> None:
         """What the PLC has written."""
-        if inputs.heartbeat != self._inputs.heartbeat or self._plc_moved is None:
+        # The first word only says where it stands: a PLC that has stopped says that too.
+        if self._plc_said and inputs.heartbeat != self._inputs.heartbeat:
             self._plc_moved = now
+        self._plc_said = True
+        if inputs.acknowledged != self._old_acknowledged:
+            self._old_acknowledged = 0
         if inputs.reset and not self._inputs.reset:
             self.counts = Counter(dict.fromkeys(COUNTED, 0))
             self._part = Trouble.NONE

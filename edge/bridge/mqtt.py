@@ -23,7 +23,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-from edge.bridge.feed import BridgeError, Feed
+from edge.bridge.feed import BridgeError, Feed, forget_soon
 from edge.bridge.gate import Signals, Trouble
 from edge.closing import Closing
 from edge.event import Event, Inspection
@@ -59,6 +59,7 @@ class Mqtt(Closing):
         )
         client.on_connect, client.on_disconnect = self._connected, self._gone
         client.on_publish = self._published
+        client.on_socket_open = lambda client, userdata, opened: forget_soon(opened)
         client.reconnect_delay_set(max_delay=RECONNECT_S)
         self._acknowledged: set[int] = set()
         self._acknowledging = threading.Condition()
@@ -102,6 +103,8 @@ class Mqtt(Closing):
         """Publish an event and wait for its acknowledgement, however long; False when `stopped`."""
         self._check(event.header.station)
         payload = event.header.model_dump_json()
+        with self._acknowledging:
+            self._acknowledged.clear()  # numbers come again after 65,535 messages
         while not stopped():
             # Without a connection paho keeps it, says so with an error, and sends it later.
             sent = self._client.publish(f"{self._topic}/record", payload, qos=1)
@@ -125,7 +128,6 @@ class Mqtt(Closing):
                 if stopped():
                     return False
                 self._acknowledging.wait(STUCK_S)
-            self._acknowledged.clear()  # one record at a time waits; of the others nobody asks
         return True
 
     def _published(
@@ -139,6 +141,11 @@ class Mqtt(Closing):
         """Tell the gate's state when it changes, and every second."""
         told, due = "", 0.0
         while not stopped():
+            if not self._client.is_connected():
+                # paho would keep it, and hand over old states one by one when the broker is back.
+                told = ""
+                time.sleep(LOOK_S)
+                continue
             state = state_of(feed.signals())
             if state != told or time.monotonic() >= due:
                 self._client.publish(f"{self._topic}/state", state, qos=1, retain=True)

@@ -65,6 +65,7 @@ class Door:
     port: int
     login: tuple[str, str] | None
     folder: Path
+    deadline_s: float
 
 
 class OneUser(UserManager):
@@ -113,7 +114,10 @@ def result_of(inspection: Inspection | None) -> dict[str, Any]:
 class VisionSystem:
     """The server's nodes, fed from a gate. Made by `serve`."""
 
-    def __init__(self, server: Server, feed: Feed, results: "asyncio.Queue[Inspection]") -> None:
+    def __init__(
+        self, server: Server, feed: Feed, results: "asyncio.Queue[Inspection]", deadline_s: float
+    ) -> None:
+        self._deadline_s = deadline_s
         self._server, self._feed, self._results = server, feed, results
         self._nodes: dict[str, Node] = {}
         self._told: dict[str, Any] = {}
@@ -144,6 +148,8 @@ class VisionSystem:
                 self._told[name] = value
         while not self._results.empty():
             inspection = self._results.get_nowait()
+            if self._feed.age_s(inspection) >= self._deadline_s:
+                continue
             self._product = inspection.product
             for name, value in result_of(inspection).items():
                 setattr(self._ready.event, name, value)
@@ -182,7 +188,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     server = await _locked(door)
     with make_feed(lambda one: _hand_over(loop, results, one)) as feed:
-        system = VisionSystem(server, feed, results)
+        system = VisionSystem(server, feed, results, door.deadline_s)
         await system.build()
         try:
             await server.start()

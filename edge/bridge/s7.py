@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from snap7.client import Client
 from snap7.error import S7Error
 
-from edge.bridge.feed import BridgeError, Feed
+from edge.bridge.feed import BridgeError, Feed, forget_soon
 from edge.bridge.gate import Signals
 from edge.bridge.registers import (
     READ,
@@ -59,6 +59,8 @@ def run(feed: Feed, plc: Plc, stopped: Callable[[], bool]) -> None:
                 time.sleep(min(wait_s, AGAIN_S[1]))
                 wait_s = max(AGAIN_S[0], 2 * wait_s)
                 client.connect(plc.host, plc.rack, plc.slot, plc.port)
+                if client.connection is not None:
+                    forget_soon(client.connection.socket)
             heartbeat += 1
             exchange(client, plc.block, feed, heartbeat)
             if not ever or wait_s:
@@ -76,9 +78,12 @@ def run(feed: Feed, plc: Plc, stopped: Callable[[], bool]) -> None:
             client.disconnect()
             continue
         time.sleep(CYCLE_S)
-    if client.get_connected():
-        write(client, plc.block, Signals(counts=feed.signals().counts), heartbeat + 1, 0)
-        client.disconnect()
+    try:
+        if client.get_connected():
+            write(client, plc.block, Signals(counts=feed.signals().counts), heartbeat + 1, 0)
+            client.disconnect()
+    except (S7Error, OSError) as error:
+        log.warning("the PLC was not told that the bridge ends (%s)", error)
 
 
 def exchange(client: Client, block: int, feed: Feed, heartbeat: int) -> None:

@@ -143,8 +143,9 @@ def _serve_opcua(options: argparse.Namespace, settings: Station) -> int:
     login = _login(options.login)
     if login is None and not ipaddress.ip_address(host).is_loopback:
         raise SettingsError(f"{host} can be reached by others: add --login FILE (user:password)")
-    door = opcua.Door(host, port, login, settings.data / settings.station)
-    gate = Gate(Rules("free-running", options.deadline_ms / 1000, plc_silent_s=0))
+    deadline_s = options.deadline_ms / 1000
+    door = opcua.Door(host, port, login, settings.data / settings.station, deadline_s)
+    gate = Gate(Rules("free-running", deadline_s, plc_silent_s=0))
 
     async def run() -> Feed:
         make = partial(Feed, gate, _source(options, settings))
@@ -198,6 +199,8 @@ def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
         raise SettingsError(f"{host} is another machine: name its certificate with --ca FILE")
     user, password = _login(options.login) or (None, None)
     stop, shown = _stop_on_signal(), credentials(settings)
+    if set("+#/\0") & set(settings.station):
+        raise SettingsError(f"--station {settings.station} cannot be a topic: leave + # / out")
     folder = settings.data / settings.station
     folder.mkdir(parents=True, exist_ok=True)
     lock = (folder / "mqtt.lock").open("w")
@@ -220,13 +223,16 @@ def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
             acknowledging=Acknowledging(f"mqtt-{settings.station}", "bridge"), notify=log_once(),
             stopped=lambda: stop.is_set() or feed.died is not None,
         )  # fmt: skip
-        if options.simulate is not None:
-            stop.wait()
-        for event in recorded:
-            if not mqtt.record(event, stop.is_set):
-                break  # not acknowledged: the cursor stays before it
-        stop.set()
-        watcher.join()
+        try:
+            while options.simulate is not None and not stop.wait(CHECK_S):
+                if feed.died is not None:
+                    stop.set()
+            for event in recorded:
+                if not mqtt.record(event, stop.is_set):
+                    break  # not acknowledged: the cursor stays before it
+        finally:
+            stop.set()
+            watcher.join()
     if feed.died is not None:
         raise feed.died
     return 0

@@ -16,6 +16,7 @@ def gate(mode: Any = "dequeue", **rules: Any) -> Gate:
     """One whose line and PLC are alive at time 0."""
     made = Gate(Rules(mode, DEADLINE, **{"buffer": 3, "plc_silent_s": 0.5, **rules}))
     made.line("running")
+    made.plc(Inputs(heartbeat=0), now=0)
     made.plc(Inputs(heartbeat=1), now=0)
     return made
 
@@ -95,6 +96,7 @@ def test_waiting_results_are_offered_though_a_later_part_has_no_verdict() -> Non
         ("stale", Trouble.LINE_SILENT),
         ("fault", Trouble.LINE_FAULT),
         ("paused", Trouble.LINE_PAUSED),
+        ("unanswered", Trouble.LOG_SILENT),
     ],
 )
 def test_a_line_that_does_not_judge_offers_nothing(state: Any, trouble: Trouble) -> None:
@@ -135,6 +137,8 @@ def test_what_a_plc_took_before_the_bridge_was_killed_is_not_offered_again() -> 
     g = Gate(Rules("dequeue", DEADLINE))
     g.line("running")
     g.plc(Inputs(heartbeat=7, acknowledged=41), now=0)
+    assert g.signals(0).trouble is Trouble.PLC_SILENT, "it may have stopped there"
+    g.plc(Inputs(heartbeat=8, acknowledged=41), now=0)
     g.result(inspection(41), 0, now=0)
     assert g.signals(0).inspection_id == 0
     assert g.signals(0).trouble is Trouble.ACK_AHEAD, "its words may lie the wrong way round"
@@ -150,6 +154,9 @@ def test_a_log_begun_anew_has_its_own_ids() -> None:
     assert g.signals(0).inspection_id == 1
     g.plc(Inputs(heartbeat=3, acknowledged=1), now=0)
     assert g.signals(0).inspection_id == 0
+    g.result(inspection(5000), 0, now=0)
+    g.plc(Inputs(heartbeat=4, acknowledged=5000), now=0)
+    assert g.signals(0).inspection_id == 0, "that id is another one now"
 
 
 def test_a_gap_is_a_fault_and_reset_clears_counters_once() -> None:
@@ -187,7 +194,7 @@ STEPS = st.lists(
 def test_only_a_due_result_is_ever_valid(steps: list[Any], mode: Any) -> None:
     """Whatever happens: valid means in time, not taken, in order, and both sides alive."""
     g = Gate(Rules(mode, DEADLINE, buffer=3, plc_silent_s=0.5))
-    now, moved, beat, taken, highest, running = 0.0, None, 0, 0, 0, False
+    now, moved, beat, taken, highest, running, said = 0.0, None, 0, 0, 0, False, False
     due: dict[int, tuple[str, float]] = {}
     seen: list[int] = []
     for kind, *values in steps:
@@ -199,8 +206,9 @@ def test_only_a_due_result_is_ever_valid(steps: list[Any], mode: Any) -> None:
             highest = max(highest, number)
             g.result(inspection(number, verdict), age, now)
         elif kind == "plc":
-            if values[0] != beat or moved is None:
+            if said and values[0] != beat:
                 moved = now
+            said = True
             beat, taken = values[0], values[1]
             g.plc(Inputs(beat, taken), now)
         elif kind == "line":
