@@ -1,6 +1,7 @@
 """Station settings as options of a command line: one description serves both."""
 
 import argparse
+import ipaddress
 import typing
 from typing import Any
 
@@ -76,3 +77,39 @@ def parse_widths(text: str) -> tuple[int, int]:
     if not (rec.isdecimal() and seg.isdecimal() and int(rec) and int(seg)):
         raise argparse.ArgumentTypeError("write two widths, as 16/8")
     return int(rec), int(seg)
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """An address and a port from 192.168.0.5:502."""
+    host, _, port = text.rpartition(":")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "write an address and a port, as 192.168.0.5:502"
+        ) from None
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError("write an address and a port, as 192.168.0.5:502")
+    return host.strip("[]"), int(port)
+
+
+def parse_host(text: str) -> str:
+    """An IP address, in its usual spelling."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError("write an address, as 192.168.0.10") from None
+
+
+def parse_whole(text: str) -> int:
+    """A whole number from 0 on."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("a whole number from 0 on")
+    return int(text)
+
+
+def parse_count(text: str) -> int:
+    """A whole number from 1 on."""
+    if parse_whole(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number from 1 on")
+    return int(text)

@@ -105,6 +105,11 @@ class Feed(Closing):
         with self._lock:
             self._gate.plc(inputs, time.monotonic())
 
+    def raise_if_died(self) -> None:
+        """Raise what has ended the reading of events, if anything has."""
+        if self.died is not None:
+            raise self.died
+
     def close(self) -> None:
         self._stop.set()
         self._thread.join(5)

@@ -37,6 +37,7 @@ STATES = {
     Trouble.STARTING: "Preoperational",
     Trouble.LINE_SILENT: "Error",
     Trouble.LINE_FAULT: "Error",
+    Trouble.LOG_SILENT: "Error",
     Trouble.LINE_PAUSED: "Halted",
 }
 """In all others the line judges each part by itself: ContinuousExecution."""
@@ -216,9 +217,8 @@ def _hand_over(
 
 async def _locked(door: Door) -> Server:
     """A server with the door's policies; its certificate is made once and kept."""
-    logging.getLogger("asyncua").setLevel(
-        logging.CRITICAL
-    )  # tells each session, and our errors twice
+    # It tells of each session, and of our errors a second time.
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
     server = Server(user_manager=OneUser(door.login)) if door.login else Server()
     await server.init()
     server.set_endpoint(f"opc.tcp://{door.host}:{door.port}")

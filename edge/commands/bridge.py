@@ -23,7 +23,15 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from edge.arguments import add_settings, credentials, settings_of
+from edge.arguments import (
+    add_settings,
+    credentials,
+    parse_address,
+    parse_count,
+    parse_host,
+    parse_whole,
+    settings_of,
+)
 from edge.bridge.feed import BridgeError, Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
 from edge.bridge.simulate import simulated
@@ -39,11 +47,9 @@ WIRES = ("modbus", "opcua", "s7", "mqtt")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("wire", choices=WIRES, help="the PLC's protocol")
     parser.add_argument(
-        "wire", choices=["modbus", "opcua", "s7", "mqtt"], help="the PLC's protocol"
-    )
-    parser.add_argument(
-        "--deadline-ms", type=_positive, default=1000, metavar="MS",
+        "--deadline-ms", type=parse_count, default=1000, metavar="MS",
         help="a result older than this, counted from its trigger, is not offered (default 1000)",
     )  # fmt: skip
     parser.add_argument(
@@ -58,20 +64,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default free-running)",
     )  # fmt: skip
     both.add_argument(
-        "--buffer", type=_positive, default=8, metavar="N",
+        "--buffer", type=parse_count, default=8, metavar="N",
         help="results that may wait for their acknowledgement (default 8)",
     )  # fmt: skip
     both.add_argument(
-        "--plc-silent-ms", type=_whole, default=1000, metavar="MS",
+        "--plc-silent-ms", type=parse_whole, default=1000, metavar="MS",
         help="a PLC whose heartbeat stands still so long is down; 0: it has none (default 1000)",
     )  # fmt: skip
     parser.add_argument(
-        "--listen", type=_address, metavar="HOST:PORT",
+        "--listen", type=parse_address, metavar="HOST:PORT",
         help="where the PLC connects, with modbus and opcua (default 127.0.0.1, port 1502 or 4840)",
     )  # fmt: skip
     modbus = parser.add_argument_group("modbus")
     modbus.add_argument(
-        "--plc", action="append", type=_host, default=[], metavar="ADDRESS",
+        "--plc", action="append", type=parse_host, default=[], metavar="ADDRESS",
         help="an address that may write; others only read (default: this machine alone)",
     )  # fmt: skip
     modbus.add_argument(
@@ -80,15 +86,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     s7 = parser.add_argument_group("s7")
     s7.add_argument(
-        "--s7", type=_address, metavar="HOST:PORT", help="the PLC, its port is 102 as a rule"
+        "--s7", type=parse_address, metavar="HOST:PORT", help="the PLC, its port is 102 as a rule"
     )
-    s7.add_argument("--rack", type=_whole, default=0, metavar="N", help="default 0")
-    s7.add_argument("--slot", type=_whole, default=1, metavar="N", help="default 1")
-    s7.add_argument("--block", type=_positive, default=100, metavar="N", help="DB, default 100")
+    s7.add_argument("--rack", type=parse_whole, default=0, metavar="N", help="default 0")
+    s7.add_argument("--slot", type=parse_whole, default=1, metavar="N", help="default 1")
+    s7.add_argument("--block", type=parse_count, default=100, metavar="N", help="DB, default 100")
     s7.add_argument("--scl", action="store_true", help="print the block as an SCL type, and end")
     mqtt = parser.add_argument_group("mqtt")
     mqtt.add_argument(
-        "--broker", type=_address, default=("127.0.0.1", 1883), metavar="HOST:PORT",
+        "--broker", type=parse_address, default=("127.0.0.1", 1883), metavar="HOST:PORT",
         help="an address and a port (default 127.0.0.1:1883)",
     )  # fmt: skip
     mqtt.add_argument(
@@ -152,8 +158,7 @@ def _serve_opcua(options: argparse.Namespace, settings: Station) -> int:
         return await opcua.serve(make, door, _stop_in_loop())
 
     feed = asyncio.run(run())
-    if feed.died is not None:
-        raise feed.died
+    feed.raise_if_died()
     return 0
 
 
@@ -178,8 +183,7 @@ def _write_s7(options: argparse.Namespace, settings: Station) -> int:
     stop = _stop_on_signal()
     with _feed(options, settings) as feed:
         s7.run(feed, plc, lambda: stop.is_set() or feed.died is not None)
-    if feed.died is not None:
-        raise feed.died
+    feed.raise_if_died()
     return 0
 
 
@@ -233,8 +237,7 @@ def _send_mqtt(options: argparse.Namespace, settings: Station) -> int:
         finally:
             stop.set()
             watcher.join()
-    if feed.died is not None:
-        raise feed.died
+    feed.raise_if_died()
     return 0
 
 
@@ -260,29 +263,8 @@ async def _modbus(feed: Feed, host: str, port: int, options: argparse.Namespace)
         except TimeoutError:
             continue
     await server.shutdown()
-    if feed.died is not None:
-        raise feed.died
+    feed.raise_if_died()
     return 0
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            "write an address and a port, as 192.168.0.5:502"
-        ) from None
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise argparse.ArgumentTypeError("write an address and a port, as 192.168.0.5:502")
-    return host.strip("[]"), int(port)
-
-
-def _host(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise argparse.ArgumentTypeError("write an address, as 192.168.0.10") from None
 
 
 def _rate(text: str) -> float:
@@ -290,15 +272,3 @@ def _rate(text: str) -> float:
     if not 0 < value <= 1000:
         raise argparse.ArgumentTypeError("parts a second, up to 1000")
     return value
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError("a whole number from 0 on")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if _whole(text) < 1:
-        raise argparse.ArgumentTypeError("a whole number from 1 on")
-    return int(text)

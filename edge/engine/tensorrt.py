@@ -60,7 +60,8 @@ def log_of(trt: ModuleType, lines: list[str]) -> Any:
 def missing(flavour: str) -> str | None:
     """What this device lacks to run a flavour, with its mend; None where it has all."""
     try:
-        trt, gpu = library(flavour), find_gpu()
+        gpu = find_gpu()  # first: loading the library takes seconds and memory
+        trt = library(flavour)
     except EngineError as error:
         return str(error)
     # The RTX flavour lists the cards that it knows; the other knows all that its driver does.

@@ -85,14 +85,6 @@ class Bridge:
 
 
 @pytest.fixture
-def station(tmp_path: Path) -> Iterator[Running]:
-    """A part every 20 ms; every seventh is NG."""
-    running = Running(tmp_path)
-    yield running
-    running.close()
-
-
-@pytest.fixture
 def bridge(station: Running) -> Iterator[Bridge]:
     made = Bridge(station.endpoint, "--results", "dequeue", "--buffer", "50")
     yield made

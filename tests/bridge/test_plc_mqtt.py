@@ -110,13 +110,6 @@ class Bridge:
 
 
 @pytest.fixture
-def station(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path)
-    yield running
-    running.close()
-
-
-@pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     made = Broker(tmp_path)
     yield made

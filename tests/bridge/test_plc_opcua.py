@@ -4,18 +4,17 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from asyncua.client.client import Client
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from asyncua.ua import NodeId
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from edge.bridge.opcua import FIELDS, NAMESPACE
+from edge.bridge.gate import OF_LINE, Trouble
+from edge.bridge.opcua import FIELDS, NAMESPACE, STATES
 from tests.chaos import free_ports
 from tests.conftest import draem
 from tests.edge.running import Running
@@ -34,13 +33,6 @@ class Bridge:
     def close(self) -> str:
         self.process.terminate()
         return self.process.communicate(timeout=20)[1]
-
-
-@pytest.fixture
-def station(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path)
-    yield running
-    running.close()
 
 
 async def connected(client: Client) -> tuple[Any, int]:
@@ -199,3 +191,8 @@ async def connected_once(bridge: Bridge) -> None:
     client = Client(bridge.url)
     await connected(client)
     await client.disconnect()
+
+
+def test_a_line_that_does_not_judge_never_looks_as_if_it_ran() -> None:
+    troubles = set(OF_LINE.values()) - {Trouble.NONE}
+    assert troubles <= STATES.keys(), "ContinuousExecution is what remains"

@@ -64,13 +64,6 @@ def valid(found: dict[str, int]) -> bool:
 
 
 @pytest.fixture
-def station(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path)
-    yield running
-    running.close()
-
-
-@pytest.fixture
 def plc() -> Iterator[Plc]:
     made = Plc()
     yield made

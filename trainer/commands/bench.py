@@ -20,7 +20,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from edge.arguments import add_settings, parse_size, parse_widths, product_name, settings_of
+from edge.arguments import (
+    add_settings,
+    parse_count,
+    parse_size,
+    parse_widths,
+    product_name,
+    settings_of,
+)
 from edge.bench import frames, percentiles, stages
 from edge.commands.doctor import processor
 from edge.engine import Engine, flavours
@@ -37,7 +44,7 @@ BESIDE_INFER = ("fit", "judge", "encode", "receive")  # receive contains send
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", choices=["line", "train"], default="line",
                         help="the line's stages, or a training's steps")  # fmt: skip
-    parser.add_argument("--frames", type=_count, default=300, metavar="N", help="default 300")
+    parser.add_argument("--frames", type=parse_count, default=300, metavar="N", help="default 300")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--version", help="the product's version (default: its current one)")
     parser.add_argument(
@@ -47,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     training = parser.add_argument_group("for 'draem bench train'")
     training.add_argument("--widths", type=parse_widths, default=(64, 32), metavar="REC/SEG")
     training.add_argument("--input", type=parse_size, default=(256, 256), metavar="HxW")
-    training.add_argument("--batch", type=_count, default=8, metavar="N")
-    training.add_argument("--pairs", type=_count, default=5, metavar="N", help="default 5")
+    training.add_argument("--batch", type=parse_count, default=8, metavar="N")
+    training.add_argument("--pairs", type=parse_count, default=5, metavar="N", help="default 5")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -103,12 +110,6 @@ def bench_training(options: argparse.Namespace) -> int:
     print(f"the authors' recipe        {figures.authors_step_ms:.0f} ms a step")
     print(f"takes {figures.ratio:.2f} times as long (median of {figures.pairs} pairs)")
     return 0
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("a whole number from 1 on")
-    return int(text)
 
 
 def torch_pairs(
