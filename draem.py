@@ -33,6 +33,7 @@ COMMANDS = {
     "watch": ("edge.commands.watch", "show the events of a running line"),
     "bridge": ("edge.commands.bridge", "carry the verdicts into a PLC"),
     "control": ("edge.commands.control", "ask a running line how it is, pause and resume it"),
+    "switch": ("edge.commands.switch", "change what a running line judges"),
     "keys": ("edge.commands.keys", "key pairs, and the list of who may connect"),
     "log": ("edge.commands.log", "look into a station's log of events"),
     "inspect": ("edge.commands.inspect", "judge image files without a camera"),

@@ -58,6 +58,10 @@ study *ARGS: setup
 chaos *ARGS: setup
     @python -m tests.chaos {{ARGS}}
 
+# change the product of a running line 200 times: gaps, frames accounted for, memory
+switch COUNT="200": setup
+    @python -m tests.switching {{COUNT}}
+
 # a line with a PLC and a reject gate, struck 50 times while 20,000 parts come: no NG part passes
 plc *ARGS: setup
     @python -m tests.plc_storm {{ARGS}}

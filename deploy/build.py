@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from deploy.progress import Progress
-from deploy.verify import prove
 from edge.engine.flavours import Flavour, open_plan, pick, plan_key
 from edge.engine.plan import ANY_DEVICE, Key, Plan, Record, read_plan, store_plan
+from edge.engine.proof import prove
 from edge.errors import EngineError
 from edge.product import Product, now
 

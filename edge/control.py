@@ -1,4 +1,4 @@
-"""What others may ask of a running line, and tell it: health, counters, pause and resume.
+"""What others may ask of a running line, and tell it: health, counters, pause, change of product.
 
 The answering thread and the loop share one `Controls`: single values, each written by one of them.
 """
@@ -7,10 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from edge.changeover import Change, Changeover, ChangeoverError, Running
 from edge.event import Inspection
 from edge.product import Product
 from edge.router import Answers, Peer, Router, allow
@@ -20,10 +21,14 @@ HUNG_S = 2.0
 
 
 class Controls:
-    """The mailbox between the loop and the thread that answers."""
+    """The mailbox between the loop and the thread that answers.
 
-    def __init__(self, product: Product) -> None:
+    A line without a `changeover` judges the same product until its end.
+    """
+
+    def __init__(self, product: Product, changeover: Changeover | None = None) -> None:
         self.product, self.version = product.name, product.version
+        self.changeover = changeover
         self.paused = False  # written by the answering thread, all else by the loop
         self.started = self.turned = time.monotonic()
         self.verdicts: Counter[str] = Counter()
@@ -35,12 +40,33 @@ class Controls:
         self.verdicts[told.verdict] += 1
         self.passed_over += told.passed_over
 
+    def take(self) -> Running | None:
+        """The product and the engine to judge with from now on, where they have changed."""
+        taken = self.changeover.take() if self.changeover else None
+        if taken is not None:
+            self.product, self.version = taken.product.name, taken.product.version
+        return taken
+
 
 class Request(BaseModel):
     """What may be asked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     request: Literal["health", "product", "counters", "pause", "resume"]
+
+
+class Switch(BaseModel):
+    """Which product to judge from now on; without a version its current one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    request: Literal["switch"] = "switch"
+    product: str
+    version: str | None = None
+
+
+_Question: TypeAdapter[Request | Switch] = TypeAdapter(
+    Annotated[Request | Switch, Field(discriminator="request")]
+)
 
 
 class Health(BaseModel):
@@ -56,12 +82,13 @@ class Health(BaseModel):
 
 
 class ProductReply(BaseModel):
-    """What the line judges."""
+    """What the line judges, and what became of the last change that was asked for."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     reply: Literal["product"] = "product"
     product: str
     version: str
+    change: Change = Change()
 
 
 class CountersReply(BaseModel):
@@ -85,13 +112,20 @@ def _answers(controls: Controls) -> Iterator[Answers]:
 
 
 def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
-    """Any listed key may ask; only an operator may pause. Raises what a Router tells."""
-    asked = Request.model_validate_json(request).request
+    """Any listed key may ask; an operator may pause; a bridge may change the product too.
+
+    Raises what a Router tells.
+    """
+    question = _Question.validate_json(request)
+    if isinstance(question, Switch):
+        allow(peer, "operator", "bridge")
+        return _switch(question, controls)
+    asked = question.request
     if asked in ("pause", "resume"):
         allow(peer, "operator")
         controls.paused = asked == "pause"
     if asked == "product":
-        return ProductReply(product=controls.product, version=controls.version)
+        return _product(controls)
     if asked == "counters":
         return CountersReply(
             verdicts=dict(controls.verdicts),
@@ -99,6 +133,19 @@ def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
             pictures_dropped=controls.pictures_dropped,
         )
     return _health(controls)
+
+
+def _switch(asked: Switch, controls: Controls) -> ProductReply:
+    """Begin a change; what becomes of it stands in each later answer on the product."""
+    if controls.changeover is None:
+        raise ChangeoverError("this line cannot change its product: start it anew for another one")
+    controls.changeover.begin(asked.product, asked.version)
+    return _product(controls)
+
+
+def _product(controls: Controls) -> ProductReply:
+    change = controls.changeover.change if controls.changeover else Change()
+    return ProductReply(product=controls.product, version=controls.version, change=change)
 
 
 def _health(controls: Controls) -> Health:

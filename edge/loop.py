@@ -54,10 +54,10 @@ def run(
 ) -> Counter[str]:
     """Judge every frame and tell its event, until `stop` or the camera's end.
 
-    Returns how often each verdict was given. `controls` pause it and learn how it is, `show` gets
-    each frame that was told. An error that ends the camera ends the line, and so does an engine
-    that is lost: a fault event tells it, then it is raised. The last event is always the status
-    `stopped`.
+    Returns how often each verdict was given. `controls` pause it, give it another product between
+    two frames, and learn how it is; `show` gets each frame that was told. An error that ends the
+    camera ends the line, and so does an engine that is lost: a fault event tells it, then it is
+    raised. The last event is always the status `stopped`.
     """
     controls = controls or Controls(product)
     inspect = Inspector(engine, product)
@@ -67,6 +67,9 @@ def run(
             silence_ms = math.inf if pace.triggered or not camera.live else pace.deadline_ms
             for turn in _turns(slot, stop, silence_ms):
                 stream.tick(product, controls)
+                if change := controls.take():
+                    product, inspect = change.product, Inspector(change.engine, change.product)
+                    stream.status("running", product)
                 if turn == "silent":
                     text = f"no frame for {pace.deadline_ms} ms: check the camera and its cable"
                     stream.fault(Code.FRAME_TIMEOUT, text)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge.arguments import add_settings, product_name, settings_of
 from edge.asking import beside
 from edge.camera.open import open_camera
+from edge.changeover import Changeover, Running, load_proven, recall, remember
 from edge.control import Controls, control
 from edge.cursors import Cursors
 from edge.engine import flavours
@@ -61,14 +62,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     triggered = settings.mode == "triggered"
-    product = load_product(settings.products, product_name(settings), options.version)
-    controls = Controls(product)
+    started_with = (product_name(settings), options.version)
+    folder = settings.data / settings.station
+    product = load_product(settings.products, *recall(folder, started_with))
     stop = StopEvent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     died = stop_when_a_thread_dies(stop)
     with ExitStack() as opened:
-        engine = opened.enter_context(flavours.load(product, settings.flavour))
+        engine = flavours.load(product, settings.flavour)
+        changeover = Changeover(
+            Running(product, engine),
+            lambda name, version: load_proven(settings.products, name, version, settings.flavour),
+            lambda name, version: remember(folder, started_with, (name, version)),
+        )
+        controls = Controls(product, opened.enter_context(changeover))
         camera = opened.enter_context(
             open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth)
         )

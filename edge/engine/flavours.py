@@ -26,13 +26,13 @@ def plan_key(product: Product, flavour: Flavour) -> Key:
     return tensorrt.plan_key(product, flavour)
 
 
-def open_plan(plan: Plan, product: Product) -> Engine:
-    """The engine of a plan, whether it is proven or not."""
+def open_plan(plan: Plan, product: Product, threads: int | None = None) -> Engine:
+    """The engine of a plan, whether it is proven or not; `threads` bounds a CPU's."""
     flavour = plan.record.key.flavour
     if flavour == "openvino":
         from edge.engine.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(plan.data, product.shape)
+        return OpenVinoEngine(plan.data, product.shape, threads)
     from edge.engine.tensorrt import TensorRtEngine
 
     return TensorRtEngine(plan.data, product.shape, plan.record.batches, flavour)
@@ -54,7 +54,7 @@ def pick(asked: Flavour | None) -> Flavour:
     return next(flavour for flavour in FLAVOURS if missing(flavour) is None)
 
 
-def load(product: Product, asked: Flavour | None = None) -> Engine:
+def load(product: Product, asked: Flavour | None = None, threads: int | None = None) -> Engine:
     """The product's proven engine on this device. Raises EngineError with what mends it.
 
     Where nothing was asked for, a product that was built for a GPU is not run on a slower engine
@@ -67,6 +67,6 @@ def load(product: Product, asked: Flavour | None = None) -> Engine:
             lack = missing(better) if FLAVOURS.index(better) < FLAVOURS.index(flavour) else None
             if lack and record.proven:
                 raise EngineError(f"{product.name} was built for {better}, but {lack}")
-    engine = open_plan(read_plan(product, plan_key(product, flavour)), product)
+    engine = open_plan(read_plan(product, plan_key(product, flavour)), product, threads)
     log.info("engine: %s", flavour)
     return engine

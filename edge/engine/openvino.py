@@ -1,6 +1,7 @@
 """The CPU engine: OpenVINO, the default on a device without a GPU."""
 
 import io
+from functools import cache
 
 import numpy as np
 import openvino
@@ -15,6 +16,16 @@ from edge.product import Product
 CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 
 
+@cache
+def _core() -> openvino.Core:
+    """One for the life of the process.
+
+    A Core gives the thread that makes it a stack for signals, and takes the memory away when it
+    goes: where that happens in another thread, the next SIGTERM kills the first with a SIGSEGV.
+    """
+    return openvino.Core()
+
+
 def plan_key(product: Product) -> Key:
     """The key of this product's plan on this CPU. A batch is judged image by image."""
     height, width = product.shape
@@ -22,7 +33,7 @@ def plan_key(product: Product) -> Key:
         model=product.model_digest,
         flavour="openvino",
         version=openvino.__version__,
-        device=str(openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")),
+        device=str(_core().get_property("CPU", "FULL_DEVICE_NAME")),
         precision="f32",
         shape=f"{height}x{width}x3",
     )
@@ -30,7 +41,7 @@ def plan_key(product: Product) -> Key:
 
 def compile_plan(product: Product) -> bytes:
     """Compile model.onnx for one image at a time. Raises EngineError where OpenVINO refuses it."""
-    core = openvino.Core()
+    core = _core()
     try:
         model = core.read_model(product.model_path)
         model.reshape([1, *product.shape, 3])
@@ -43,12 +54,16 @@ def compile_plan(product: Product) -> bytes:
 
 
 class OpenVinoEngine(Closing):
-    """`infer` on the CPU in float32; loaded from a plan, warm when it is made."""
+    """`infer` on the CPU in float32; loaded from a plan, warm when it is made.
 
-    def __init__(self, plan: bytes, shape: tuple[int, int]) -> None:
+    `threads` bounds how many cores it takes; None is all of them.
+    """
+
+    def __init__(self, plan: bytes, shape: tuple[int, int], threads: int | None = None) -> None:
         self._shape = (*shape, 3)
+        config = CONFIG | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
         try:
-            compiled = openvino.Core().import_model(plan, "CPU", CONFIG)
+            compiled = _core().import_model(plan, "CPU", config)
             self._request: openvino.InferRequest | None = compiled.create_infer_request()
         except RuntimeError as error:
             raise EngineError(

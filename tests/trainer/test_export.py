@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from deploy.verify import SCORE_TOLERANCE, compare
 from edge.engine import flavours, openvino
+from edge.engine.proof import SCORE_TOLERANCE, compare
 from tests.conftest import Plant
 from trainer.export import build_onnx, diffused, fold
 from trainer.golden import infer

@@ -57,11 +57,13 @@ def compare(
     )
 
 
-def prove(engine: Engine, product: Product, batches: Sequence[int] = (1,)) -> dict[str, float]:
+def prove(
+    engine: Engine, product: Product, batches: Sequence[int] = (1,), most: int | None = None
+) -> dict[str, float]:
     """Run a product's golden frames, and those of its calibration, through an engine: the figures.
 
     Golden frames go in batches of every size that the engine has, since each is compiled for
-    itself; the figures are the worst of them.
+    itself; the figures are the worst of them. `most` bounds the number of calibration frames.
 
     Raises EngineError where the engine misses the trained network, where the check could not have
     told it from another one, or where the scores of good frames have moved.
@@ -72,7 +74,7 @@ def prove(engine: Engine, product: Product, batches: Sequence[int] = (1,)) -> di
         for name in all_figures[0]
     }
     if product.calibration is not None:
-        figures |= _prove_calibration(engine, product, product.calibration)
+        figures |= _prove_calibration(engine, product, product.calibration, most)
     return figures
 
 
@@ -102,7 +104,7 @@ def _prove_golden(engine: Engine, product: Product, size: int) -> dict[str, floa
 
 
 def _prove_calibration(
-    engine: Engine, product: Product, calibration: Calibration
+    engine: Engine, product: Product, calibration: Calibration, most: int | None
 ) -> dict[str, float]:
     """How far the good frames' scores have moved since the calibration, and what that costs."""
     if not calibration.frames:
@@ -112,8 +114,9 @@ def _prove_calibration(
             "--version for the version before it"
         )
     folder = product.path / "calibration"
-    before = np.array(list(calibration.frames.values()))
-    frames = (read_image(folder / name)[None] for name in calibration.frames)
+    kept = list(calibration.frames.items())[:most]
+    before = np.array([score for _, score in kept])
+    frames = (read_image(folder / name)[None] for name, _ in kept)
     now = np.array([engine.infer(frame).score[0] for frame in frames], np.float64)
     shift = now - before
     middle, largest = float(np.median(shift)), float(np.abs(shift).max())

@@ -1,0 +1,67 @@
+"""Change what a running line judges, without stopping it.
+
+The product's engine is loaded and proven beside the one that runs; the line takes it between two
+frames. Where that fails, the old product goes on and the reason is told. A line that is started
+again runs what it was switched to.
+"""
+
+import argparse
+import logging
+import time
+
+from pydantic import ValidationError
+
+from edge.arguments import add_settings, credentials, product_name, settings_of
+from edge.asking import Asking, NoAnswer, beside
+from edge.changeover import ChangeoverError
+from edge.control import ProductReply, Request, Switch
+from edge.errors import PublishError
+from edge.progress import console
+from edge.router import Refusal
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--version", help="the product's version (default: its current one)")
+    add_settings(parser, "product", "endpoint", "control", "key", "server_key")
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    name = product_name(settings)
+    endpoint = settings.control or beside(settings.endpoint, "control")
+    option = "--control" if settings.control else "--endpoint"
+    with Asking(endpoint, credentials(settings), option) as asking:
+        try:
+            switch(asking, Switch(product=name, version=options.version))
+        except NoAnswer as error:
+            raise PublishError(f"{error}: is the line running, and is this key listed?") from error
+    return 0
+
+
+def switch(asking: Asking, wanted: Switch) -> None:
+    """Ask for a change and wait until it is done. Raises ChangeoverError, NoAnswer."""
+    reply = _reply(asking.ask(wanted)[0])
+    with console().status(f"{wanted.product} is loaded and proven beside the running product"):
+        while reply.change.state == "loading":
+            time.sleep(POLL_S)
+            reply = _reply(asking.ask(Request(request="product"))[0])
+    change = reply.change
+    if change.state != "done" or change.product != wanted.product:
+        raise ChangeoverError(
+            f"the line still judges {reply.product} version {reply.version}: {change.message}"
+        )
+    if change.message:
+        log.warning("%s", change.message)
+    log.info("the line judges %s version %s", reply.product, reply.version)
+
+
+def _reply(message: bytes) -> ProductReply:
+    """Raises ChangeoverError with the line's own words where it refuses."""
+    try:
+        return ProductReply.model_validate_json(message)
+    except ValidationError:
+        raise ChangeoverError(Refusal.model_validate_json(message).message) from None

@@ -1,0 +1,197 @@
+"""Changing the product of a running line: real engines, a real process, its events."""
+
+import json
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.changeover import STATE, Changeover, Running, load_proven, recall, remember
+from edge.engine import flavours
+from edge.errors import EngineError, ProductError
+from edge.product import MANIFEST
+from tests.conftest import Plant, draem
+from tests.edge.simple import PRODUCT, MeanEngine
+from tests.switching import Station, reading, second_product
+
+
+@pytest.fixture
+def products(calibrated: Plant, tmp_path: Path) -> Path:
+    """Two products, `lid` and `twin`, calibrated and built."""
+    copied = shutil.copytree(calibrated.products, tmp_path / "products", symlinks=True)
+    second_product(copied, "lid", "twin")
+    return copied
+
+
+def test_changeover_of_a_running_line_loses_no_trigger(products: Path, tmp_path: Path) -> None:
+    triggered = ("--mode", "triggered", "--backlog", "10")
+    station = Station(tmp_path, products, "lid", 20, *triggered)
+    told = reading(station, tmp_path)
+    for name in ("twin", "lid", "twin"):
+        station.switch(name)
+    assert station.stop() == 0
+    heard = told.result(20)
+    assert heard.products == ["lid", "twin", "lid", "twin"]
+    assert heard.triggers == list(range(1, len(heard.triggers) + 1)), "an event for each trigger"
+    stopped = 1  # the picture that still waited when the line was stopped
+    assert heard.verdicts["NO_VERDICT"] <= 2 + stopped
+
+
+def test_changeover_accounts_for_every_frame(products: Path, tmp_path: Path) -> None:
+    station = Station(tmp_path, products, "lid", 30)
+    told = reading(station, tmp_path)
+    for name in ("twin", "lid"):
+        station.switch(name)
+    assert station.stop() == 0
+    heard = told.result(20)
+    assert heard.products == ["lid", "twin", "lid"]
+    assert heard.accounted == heard.frames
+
+
+def test_changeover_that_fails_leaves_the_old_product(products: Path, tmp_path: Path) -> None:
+    """Unknown, uncalibrated, without an engine, altered on the disk, and an engine that lies."""
+    for name in ("bare", "altered", "lying"):
+        second_product(products, "lid", name)
+    shutil.rmtree(products / "bare" / "1" / "engines")
+    with (products / "altered" / "1" / "model.onnx").open("ab") as file:
+        file.write(b"!")
+    moved_scores(products / "lying" / "1")
+    station = Station(tmp_path, products, "lid", 10)
+
+    def refused(*words: str) -> str:
+        done = draem("switch", *words, "--endpoint", station.endpoint, cwd=tmp_path)
+        assert done.returncode == 2, done.stdout
+        assert "Traceback" not in done.stderr
+        assert "still judges lid" in done.stderr
+        return done.stderr
+
+    told = reading(station, tmp_path)
+    assert "does not exist" in refused("--product", "none")
+    assert "has no threshold" in refused("--product", "lid", "--version", "1")
+    assert "draem build --product bare" in refused("--product", "bare")
+    assert "SHA-256 differs" in refused("--product", "altered")
+    assert "moves the scores" in refused("--product", "lying")
+    assert station.stop() == 0
+    assert told.result(20).products == ["lid"]
+    assert "Traceback" not in (tmp_path / "station.log").read_text()
+
+
+def moved_scores(version: Path) -> None:
+    """As if the engine had given other scores when it was calibrated."""
+    from edge.files import digest
+
+    calibration = json.loads((version / "calibration.json").read_text())
+    calibration["frames"] = {k: v + 0.05 for k, v in calibration["frames"].items()}
+    (version / "calibration.json").unlink()  # a hard link to another product's
+    (version / "calibration.json").write_text(json.dumps(calibration))
+    manifest = json.loads((version / MANIFEST).read_text())
+    manifest["files"]["calibration.json"] = digest(version / "calibration.json")
+    (version / MANIFEST).write_text(json.dumps(manifest))
+
+
+def test_a_station_that_is_killed_runs_what_it_was_switched_to(
+    products: Path, tmp_path: Path
+) -> None:
+    station = Station(tmp_path, products, "lid", 10)
+    station.switch("twin")
+    station.process.kill()
+    station.process.wait()
+    again = Station(tmp_path, products, "lid", 10)
+    told = reading(again, tmp_path)
+    time.sleep(0.5)
+    again.stop()
+    assert told.result(20).products[-1] == "twin"
+
+
+def test_what_a_changeover_left_is_remembered_until_the_settings_change(tmp_path: Path) -> None:
+    assert recall(tmp_path, ("lid", None)) == ("lid", None)
+    remember(tmp_path, ("lid", None), ("cap", "3"))
+    assert recall(tmp_path, ("lid", None)) == ("cap", "3")
+    assert recall(tmp_path, ("box", None)) == ("box", None)
+    assert recall(tmp_path, ("lid", "2")) == ("lid", "2")
+    (tmp_path / STATE).write_text("{}")
+    with pytest.raises(ProductError, match="remove it"):
+        recall(tmp_path, ("lid", None))
+
+
+class Closed(MeanEngine):
+    """Remembers that it was closed."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_one_changeover_at_a_time_and_engines_are_closed() -> None:
+    """The one that was replaced, and the one that was made ready but never taken."""
+    made: list[Closed] = []
+    gate = threading.Event()
+
+    def load(name: str, version: str | None) -> Running:
+        gate.wait(5)
+        if name == "bad":
+            raise EngineError("no such engine")
+        made.append(Closed())
+        return Running(PRODUCT, made[-1])
+
+    first = Closed()
+    changeover = Changeover(Running(PRODUCT, first), load, lambda *_: None)
+    with changeover:
+        changeover.begin("cap", None)
+        with pytest.raises(Exception, match="still being made ready"):
+            changeover.begin("box", None)
+        gate.set()
+        assert taken(changeover).engine is made[0]
+        wait_for(lambda: changeover.change.state == "done")
+        assert first.closed
+        assert not made[0].closed
+        changeover.begin("bad", None)
+        wait_for(lambda: changeover.change.state == "failed")
+        assert changeover.take() is None
+        changeover.begin("box", None)
+        wait_for(lambda: len(made) == 2)
+    assert made[0].closed
+    assert made[1].closed
+
+
+def taken(changeover: Changeover) -> Running:
+    end = time.monotonic() + 5
+    while (ready := changeover.take()) is None:
+        assert time.monotonic() < end
+    return ready
+
+
+def wait_for(condition: object, timeout_s: float = 5) -> None:
+    assert callable(condition)
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_no_thread_that_serves_has_the_priority_of_the_proof(calibrated: Plant) -> None:
+    """A thread inherits its maker's priority, and cannot get it back."""
+    image = np.zeros((1, *calibrated.product.shape, 3), np.uint8)
+    with flavours.load(calibrated.product, "openvino") as first:
+        first.infer(image)
+        normal = {nice for nice, _ in threads().values()}
+        running = load_proven(calibrated.products, "lid", None, "openvino")
+    with running.engine as engine:
+        before = threads()
+        for _ in range(200):
+            engine.infer(image)
+        after = threads()
+    busy = {tid for tid, (_, ticks) in after.items() if ticks > before.get(tid, (0, 0))[1]}
+    assert busy
+    assert {after[tid][0] for tid in busy} <= normal
+
+
+def threads() -> dict[str, tuple[int, int]]:
+    """Of each thread of this process its nice value, and the clock ticks that it has run."""
+    tasks = Path("/proc/self/task").iterdir()
+    stats = {t.name: (t / "stat").read_text().rsplit(")", 1)[1].split() for t in tasks}
+    return {tid: (int(f[16]), int(f[11]) + int(f[12])) for tid, f in stats.items()}
