@@ -47,7 +47,7 @@ COMMANDS = {
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
 BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
-EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES
+EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | {"scipy": "calibration"}
 INTERRUPTED = 130
 
 

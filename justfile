@@ -58,6 +58,10 @@ study *ARGS: setup
 chaos *ARGS: setup
     @python -m tests.chaos {{ARGS}}
 
+# what the drift watch sees of a moved camera, less light, a smudge, and of 5,000 normal parts
+drift *ARGS: setup
+    @python -m tests.drifting {{ARGS}}
+
 # change the product of a running line 200 times: gaps, frames accounted for, memory
 switch COUNT="200": setup
     @python -m tests.switching {{COUNT}}

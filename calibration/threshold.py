@@ -1,36 +1,63 @@
-"""From good frames to thresholds and ranges."""
+"""From good scores to a threshold, with what so many parts can promise for it."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from edge.errors import ImageError
-from edge.judge import Conditions
-from edge.product import Calibration, Range, now
 
-PIXEL_QUANTILE = 0.9999
-SMALLEST_AREA_SHARE = 0.0003
+Scores = NDArray[np.float64]
 
 
 class Threshold(NamedTuple):
-    """The threshold, and the false-reject rate that so many good frames can promise for it."""
+    """A threshold, and what is known of its false-reject rate.
+
+    `expected` is the probability that the next good part is rejected. With the confidence asked
+    for, the true rate is at most `bound`.
+    """
 
     value: float
-    promised_rate: float
+    expected: float
+    bound: float
 
 
-def score_threshold(scores: NDArray[np.float64], rate: float) -> Threshold:
-    """The lowest threshold that rejects a new good part with a probability of at most `rate`.
+class Costs(NamedTuple):
+    """What a mistake costs, in any currency, and the share of parts that are bad."""
+
+    reject: float
+    escape: float
+    bad_share: float
+
+
+class Escapes(NamedTuple):
+    """Bad parts below the threshold; `bound` is that of the true rate, with the same confidence."""
+
+    missed: int
+    bad: int
+    bound: float
+
+
+def score_threshold(scores: Scores, rate: float, confidence: float = 0.95) -> Threshold:
+    """The lowest threshold that rejects the next good part with a probability of at most `rate`.
 
     Split conformal prediction (Vovk 2005): with n exchangeable good scores, the next one exceeds
     the k-th smallest with probability at most 1 - k / (n + 1). Where n is too small for `rate`,
-    the highest score is taken and the promise is 1 / (n + 1). Raises ImageError for a threshold
-    that no score could reach.
+    the highest score is taken. Raises ImageError for a threshold that no score could reach.
     """
     count = len(scores)
-    rank = min(count, math.ceil((count + 1) * (1 - rate)))
+    return at_rank(scores, min(count, math.ceil((count + 1) * (1 - rate))), confidence)
+
+
+def at_rank(scores: Scores, rank: int, confidence: float) -> Threshold:
+    """The threshold just above the `rank`-th smallest good score.
+
+    The share of all good parts above that score is distributed as Beta(n - rank + 1, rank) at
+    most, whatever the distribution of scores (Wilks 1941); its quantile is the exact bound.
+    """
+    count = len(scores)
     # A score that only equals the threshold is a reject, so the threshold lies just above.
     value = float(np.nextafter(np.float32(np.sort(scores)[rank - 1]), np.float32(np.inf)))
     if value >= 1:
@@ -38,58 +65,44 @@ def score_threshold(scores: NDArray[np.float64], rate: float) -> Threshold:
             "a good frame has the highest score there is, so that nothing could be rejected: "
             "remove the defective one named above from the good frames, or train longer"
         )
-    return Threshold(value, 1 - rank / (count + 1))
+    bound = float(stats.beta.ppf(confidence, count - rank + 1, rank))
+    return Threshold(value, 1 - rank / (count + 1), bound)
 
 
-def widened(values: list[float]) -> Range:
-    """The range of good values, with half of itself, but at least a tenth of the middle, around.
+def parts_needed(rate: float, confidence: float) -> tuple[int, int]:
+    """How many good parts make `rate` the expected one, and how many make it the bound."""
+    expected = math.ceil(1 / rate - 1e-9) - 1
+    return expected, math.ceil(math.log(1 - confidence) / math.log1p(-rate))
 
-    Wide enough for drift that the frames did not show, narrow enough to notice a dead lamp.
+
+def escapes(bad: Scores, threshold: float, confidence: float = 0.95) -> Escapes:
+    """How many bad scores lie below the threshold; the bound is Clopper and Pearson's (1934)."""
+    missed = int((bad < threshold).sum())
+    test = stats.binomtest(missed, len(bad), alternative="less")
+    bound = float(test.proportion_ci(confidence, method="exact").high)
+    return Escapes(missed, len(bad), bound)
+
+
+def balanced_threshold(
+    good: Scores, bad: Scores, costs: Costs, confidence: float = 0.95
+) -> tuple[Threshold, Escapes]:
+    """The threshold above one of the good scores at which mistakes cost least.
+
+    The choice among n candidates looks at the same parts as the bounds do, so that each of these
+    holds with a confidence of 1 - (1 - confidence) / n (Bonferroni).
     """
-    low, high, middle = min(values), max(values), float(np.median(values))
-    margin = max(0.5 * (high - low), 0.1 * middle)
-    return Range(low=max(low - margin, _above_zero(low) / 2), high=high + margin)
-
-
-def doubled(values: list[float]) -> Range:
-    """From half the lowest to twice the highest: for a variance, which spreads in proportion.
-
-    A blur that matters takes away far more than half; a scratch on a part adds a third.
-    """
-    return Range(low=_above_zero(min(values)) / 2, high=max(values) * 2)
-
-
-def _above_zero(value: float) -> float:
-    """A range from 0 on would let a dark or an even picture pass."""
-    if value <= 0:
-        raise ImageError(
-            "a good frame is black or perfectly even: remove it, or mend lamp and lens"
-        )
-    return value
-
-
-def calibrate(
-    scores: NDArray[np.float64],
-    heatmaps: NDArray[np.float32],
-    conditions: list[Conditions],
-    rate: float,
-    kept: list[str],
-) -> tuple[Calibration, Threshold]:
-    """A calibration from the scores [N], heatmaps [N, H, W] and conditions of good frames.
-
-    `kept` are the file names of the first of them, those that stay with the product.
-    """
-    threshold = score_threshold(scores, rate)
-    calibration = Calibration(
-        threshold=threshold.value,
-        pixel_threshold=max(float(np.quantile(heatmaps, PIXEL_QUANTILE)), threshold.value),
-        min_area=max(1, round(SMALLEST_AREA_SHARE * heatmaps[0].size)),
-        brightness=widened([c.brightness for c in conditions]),
-        contrast=widened([c.contrast for c in conditions]),
-        sharpness=doubled([c.sharpness for c in conditions]),
-        false_reject_rate=rate,
-        scores=sorted(float(s) for s in scores),
-        frames=dict(zip(kept, scores.tolist(), strict=False)),
-        created=now(),
-    )
-    return calibration, threshold
+    strict = 1 - (1 - confidence) / len(good)
+    options = []
+    for rank in range(1, len(good) + 1):
+        try:
+            option = at_rank(good, rank, strict)
+        except ImageError:
+            break
+        missed = escapes(bad, option.value, strict)
+        cost = costs.reject * (1 - costs.bad_share) * option.expected
+        cost += costs.escape * costs.bad_share * missed.missed / missed.bad
+        options.append((cost, option.expected, option, missed))
+    if not options:
+        raise ImageError("every good frame has the highest score there is: train longer")
+    _, _, threshold, missed = min(options, key=lambda found: found[:2])
+    return threshold, missed

@@ -34,6 +34,7 @@ class Controls:
         self.verdicts: Counter[str] = Counter()
         self.passed_over = self.pictures_dropped = 0
         self.head = self.unlogged = 0
+        self.drift = ""
 
     def count(self, told: Inspection) -> None:
         """One more verdict."""
@@ -45,6 +46,7 @@ class Controls:
         taken = self.changeover.take() if self.changeover else None
         if taken is not None:
             self.product, self.version = taken.product.name, taken.product.version
+            self.drift = ""
         return taken
 
 
@@ -70,7 +72,10 @@ _Question: TypeAdapter[Request | Switch] = TypeAdapter(
 
 
 class Health(BaseModel):
-    """How the line is; `hung` where its loop has not turned for two seconds."""
+    """How the line is; `hung` where its loop has not turned for two seconds.
+
+    `drift` names the code of what has changed since the calibration.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     reply: Literal["health"] = "health"
@@ -79,6 +84,7 @@ class Health(BaseModel):
     turned_s_ago: float
     head: int
     unlogged: int
+    drift: str = ""
 
 
 class ProductReply(BaseModel):
@@ -164,4 +170,5 @@ def _health(controls: Controls) -> Health:
         turned_s_ago=round(silent, 3),
         head=controls.head,
         unlogged=controls.unlogged,
+        drift=controls.drift,
     )

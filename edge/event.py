@@ -39,6 +39,10 @@ class Code(IntEnum):
     BRIGHTNESS = 201  # outside the calibrated range: lamp, exposure, no part
     CONTRAST = 202  # outside the calibrated range: lens covered, no part
     SHARPNESS = 203  # outside the calibrated range: focus, smear, motion
+    CAMERA_MOVED = 211  # drift of many parts in a row, from here on: a fault event, verdicts go on
+    LIGHT_CHANGED = 212
+    LENS_DIRTY = 213
+    SCORES_SHIFTED = 214
     NOT_FINITE = 301  # the network gave a NaN or an infinity
     ENGINE = 302  # the engine failed
     UNCALIBRATED = 303  # the product has no threshold yet

@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from edge.engine import Engine
 from edge.errors import EngineError, EngineLost
 from edge.event import Code
-from edge.frame import Frame, Placement
+from edge.frame import Fit, Frame, Placement
 from edge.judge import Judgement, judge, measure
 from edge.product import Product
 
@@ -22,12 +23,31 @@ log = logging.getLogger(__name__)
 class Judged:
     """A judgement with its heatmap [H, W]; both lie in the frame where `placement` says.
 
-    `placement` and `heatmap` are None where no map was made.
+    `fitted` is what the engine saw. All three are None where no map was made.
     """
 
     judgement: Judgement
     placement: Placement | None
     heatmap: NDArray[np.float32] | None
+    fitted: NDArray[np.uint8] | None = None
+
+
+class Prepared(NamedTuple):
+    """A frame as the engine takes it, HWC BGR uint8, and where it lies in the camera's."""
+
+    fitted: NDArray[np.uint8]
+    placement: Placement
+
+
+def prepare(frame: Frame, fit: Fit) -> Prepared | Code:
+    """What can be judged, or why it cannot be."""
+    if frame.code is not Code.NONE:
+        return frame.code
+    try:
+        return Prepared(*fit(frame.image))
+    except (ValueError, cv2.error) as error:
+        log.error("frame %d: %s", frame.frame_id, error)
+        return Code.WRONG_FORMAT
 
 
 class Inspector:
@@ -46,13 +66,10 @@ class Inspector:
 
         An engine that will never judge again is in `lost` then.
         """
-        if frame.code is not Code.NONE:
-            return self._no_verdict(frame.code)
-        try:
-            fitted, placement = self._fit(frame.image)
-        except (ValueError, cv2.error) as error:
-            log.error("frame %d: %s", frame.frame_id, error)
-            return self._no_verdict(Code.WRONG_FORMAT)
+        prepared = prepare(frame, self._fit)
+        if isinstance(prepared, Code):
+            return self._no_verdict(prepared)
+        fitted, placement = prepared
         clock.lap("fit")
         try:
             inspection = self._engine.infer(fitted[None])
@@ -65,7 +82,7 @@ class Inspector:
         score = float(inspection.score[0])
         judgement = judge(score, heatmap, measure(fitted), self._calibration, placement)
         clock.lap("judge")
-        return Judged(judgement, placement, heatmap)
+        return Judged(judgement, placement, heatmap, fitted)
 
     def _no_verdict(self, code: Code) -> Judged:
         threshold = self._calibration.threshold if self._calibration else None

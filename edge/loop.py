@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge.camera import Camera
 from edge.capture import Ended, Slot, Taken, capturing
 from edge.control import Controls
+from edge.drift import DriftWatch
 from edge.engine import Engine
 from edge.errors import CameraError, EngineError
 from edge.event import Code, Inspection, encode_mask
@@ -60,7 +61,7 @@ def run(
     raised. The last event is always the status `stopped`.
     """
     controls = controls or Controls(product)
-    inspect = Inspector(engine, product)
+    inspect, drift = Inspector(engine, product), DriftWatch(product)
     stream.status("running", product)
     try:
         with capturing(camera, stop, pace.backlog if pace.triggered else 0) as slot:
@@ -69,6 +70,7 @@ def run(
                 stream.tick(product, controls)
                 if change := controls.take():
                     product, inspect = change.product, Inspector(change.engine, change.product)
+                    drift = DriftWatch(product)
                     stream.status("running", product)
                 if turn == "silent":
                     text = f"no frame for {pace.deadline_ms} ms: check the camera and its cable"
@@ -85,6 +87,9 @@ def run(
                 controls.count(told)
                 if show is not None:
                     show(told, taken.frame.image, judged.heatmap)
+                if drift.see(judged.fitted, judged.judgement.score):
+                    stream.drift(drift.now, product)
+                    controls.drift = drift.now.code.name.lower() if drift.now else ""
                 if inspect.lost:
                     raise inspect.lost
     except Exception as error:

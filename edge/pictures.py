@@ -154,3 +154,14 @@ def mark(folder: Path, header: Inspection, label: Label) -> Path:
     os.link(kept[0], target)
     target.with_suffix(".json").write_text(header.model_dump_json(indent=2), encoding="utf-8")
     return target
+
+
+def provenance(path: Path) -> dict[str, object]:
+    """Which part a marked picture shows, for sources.json; nothing where it was not marked."""
+    beside = path.with_suffix(".json")
+    try:
+        header = Inspection.model_validate_json(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    told = ("station", "stream_id", "inspection_id", "captured_at", "product", "version", "verdict")
+    return {"marked": {"as": path.parent.name, **{name: getattr(header, name) for name in told}}}

@@ -22,6 +22,7 @@ from edge.drafts import (
     lost_triggers,
     without_verdict,
 )
+from edge.drift import Cause
 from edge.event import (
     UINT32,
     AnyHeader,
@@ -117,6 +118,13 @@ class Stream:
         self._tell(
             [Status(**UNSTAMPED, state=state, product=product.name, version=product.version)]
         )
+
+    def drift(self, cause: Cause | None, product: Product) -> None:
+        """Parts in a row are no longer what they were at the calibration, or are so again."""
+        if cause is None:
+            self.status("running", product)
+        else:
+            self.fault(cause.code, cause.text)
 
     @property
     def unlogged(self) -> int:

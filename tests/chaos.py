@@ -24,7 +24,6 @@ from threading import Event as StopEvent
 from rich.progress import track
 
 from edge.camera import FrameTimeout
-from edge.closing import Closing
 from edge.control import Controls
 from edge.cursors import Cursors
 from edge.event import Heartbeat, Inspection
@@ -37,13 +36,13 @@ from edge.retention import Limits, Retention
 from edge.sockets import Sockets
 from edge.stream import Stream
 from edge.subscribe import Acknowledging, events, live
-from tests.edge.simple import PRODUCT, MeanEngine, frame
+from tests.edge.simple import PRODUCT, FakeCamera, MeanEngine, frame
 from tests.proxy import Proxy
 
 SETTLE_S = 60.0
 
 
-class TriggerCamera(Closing):
+class TriggerCamera(FakeCamera):
     """Takes a picture for each datagram; what comes while nobody listens is lost, as in a plant."""
 
     live = True

@@ -27,6 +27,7 @@ from edge.loop import Pace, run
 from edge.product import load_product
 from edge.stream import Stream
 from tests.conftest import Plant, draem, write_parts
+from tests.edge.simple import FakeCamera
 from trainer.score import read_events, read_truth, summarise
 
 PORT = 5597
@@ -133,7 +134,7 @@ class Kept(Closing):
         return [h for h in self.headers if isinstance(h, Inspection)]
 
 
-class Shown(Closing):
+class Shown(FakeCamera):
     """A camera that shows these pictures one by one."""
 
     live = False
@@ -263,7 +264,7 @@ def test_an_unreadable_file_is_an_event_of_its_own(calibrated: Plant, tmp_path: 
 
 
 def test_silence_of_a_free_running_camera_is_a_fault(calibrated: Plant) -> None:
-    class Silent(Closing):
+    class Silent(FakeCamera):
         live = True
 
         def __init__(self) -> None:
@@ -288,7 +289,7 @@ def test_silence_of_a_free_running_camera_is_a_fault(calibrated: Plant) -> None:
     assert sent[1].code.name == "frame_timeout"
 
 
-class Steps(Closing):
+class Steps(FakeCamera):
     """A camera whose next read is whatever `step` makes of its number."""
 
     live = True

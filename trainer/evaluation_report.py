@@ -1,20 +1,18 @@
 """The page behind an evaluation's figures: plots, the worst misses, the false alarms."""
 
-import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.images import read_image
+from edge.page import data_uri, histogram, write_page
 from edge.product import Product
 from trainer import plots
 from trainer.evaluate import Judged, Metrics
 from trainer.metrics import SIDE
-from trainer.pages import write_page
 
 SHOWN = 8
 MISSES = ("Worst misses", "defective images with the lowest scores")
@@ -34,7 +32,7 @@ def write_report(
     training = _training(product)
     write_page(
         path,
-        "evaluation.html",
+        Path(__file__).with_name("evaluation.html"),
         product=product,
         metrics=metrics,
         plots=_plots(judged, metrics),
@@ -70,7 +68,7 @@ def _plots(judged: Sequence[Judged], metrics: Metrics) -> list[tuple[str, str]]:
     labels = np.array([j.defect is not None for j in judged])
     threshold = metrics.calibrated.threshold if metrics.calibrated else None
     made = [
-        ("Scores", plots.histogram(scores, threshold)),
+        ("Scores", histogram(scores, threshold)),
         ("ROC of the images", plots.roc(labels, np.array([j.score for j in judged]))),
     ]
     if metrics.pixels is not None:
@@ -107,9 +105,3 @@ def _picture(product: Product, one: Judged, bit_depth: int | None) -> str:
         for picture in (seen, heat):
             cv2.drawContours(picture, outlines, -1, (0, 255, 0), 1)
     return data_uri(np.hstack([seen, heat]).astype(np.uint8))
-
-
-def data_uri(picture: NDArray[np.uint8]) -> str:
-    """A JPEG as the source of an <img>."""
-    jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()

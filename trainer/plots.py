@@ -1,36 +1,15 @@
 """Plots as SVG text, to be set into a page that needs no other file."""
 
-import io
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "draem",  # the same figures give the same file
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-}
+from edge.page import svg
+
 MOST_POINTS = 1000
-
-
-def svg(draw: Callable[[Axes], None], size: tuple[float, float] = (4.2, 3.2)) -> str:
-    """What `draw` puts on fresh axes, as an <svg> element."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(size, layout="constrained")
-        draw(figure.subplots())
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
 
 
 def _thin(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,22 +38,6 @@ def precision_recall(truth: NDArray[np.bool_], heat: NDArray[np.float32]) -> str
         axes.set(xlabel="recall (pixels)", ylabel="precision (pixels)", ylim=(-0.02, 1.02))
 
     return svg(draw)
-
-
-def histogram(scores: Mapping[str, Sequence[float]], threshold: float | None) -> str:
-    """Scores by kind, on top of each other, with the threshold."""
-
-    def draw(axes: Axes) -> None:
-        kinds = list(scores)
-        top = max(max(values) for values in scores.values())
-        edges = [*np.linspace(0, top * 1.0001, 41)]
-        axes.hist([list(scores[k]) for k in kinds], bins=edges, stacked=True, label=kinds)
-        if threshold is not None:
-            axes.axvline(threshold, color="black", linestyle="--", label="threshold")
-        axes.set(xlabel="score", ylabel="images")
-        axes.legend(fontsize=8)
-
-    return svg(draw, (6.4, 3.2))
 
 
 def curve(points: Sequence[Mapping[str, float]]) -> str:

@@ -1,6 +1,5 @@
 """The demo's HTML report: one file that shows why parts were missed, rejected or found."""
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +13,16 @@ from edge.engine import flavours
 from edge.event import Inspection
 from edge.frame import Box, Frame
 from edge.inspector import Inspector, Stopwatch
+from edge.page import data_uri, write_page
 from edge.product import Product, load_product
 from trainer.batches import to_tensor
 from trainer.model import Draem
-from trainer.pages import write_page
 from trainer.save import load_weights
 from trainer.score import Summary
 
 SHOWN = 6
 WIDTH = 240
+TEMPLATE = Path(__file__).with_name("report.html")
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,7 @@ def write_report(
             }
             for group in choose(events, truth)
         ]
-    write_page(
-        folder / "report.html", "report.html", summary=summary, groups=groups, product=product
-    )
+    write_page(folder / "report.html", TEMPLATE, summary=summary, groups=groups, product=product)
 
 
 def _row(
@@ -123,5 +121,4 @@ def _data_uri(image: NDArray[np.uint8], crop: Box) -> str:
     """A JPEG as the source of an <img>, in the proportions of the crop that it shows."""
     size = (WIDTH, round(WIDTH * crop[3] / crop[2]))
     large = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    jpeg = cv2.imencode(".jpg", large, [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
+    return data_uri(np.asarray(large, np.uint8))

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from edge.files import write_whole
-from trainer.plots import svg
+from edge.page import svg
 from trainer.study import ROOT, SETS, WIDTHS, results
 
 Row = dict[str, object]

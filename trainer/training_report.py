@@ -6,11 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edge.page import data_uri, write_page
 from trainer import plots
 from trainer.anomaly import Simulated
 from trainer.batches import to_pool
-from trainer.evaluation_report import data_uri
-from trainer.pages import write_page
 from trainer.preview import to_picture
 from trainer.settings import TrainSettings
 from trainer.train import Images, Outcome, simulation_of
@@ -34,7 +33,7 @@ def write_training_report(
     alarms = [i for i in order.flip(0).tolist() if not anomalous[i]][:SHOWN]
     write_page(
         path,
-        "training.html",
+        Path(__file__).with_name("training.html"),
         settings=settings.model_dump(mode="json"),
         outcome=outcome,
         curve=plots.curve([point.__dict__ for point in outcome.curve]),

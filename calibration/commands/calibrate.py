@@ -1,7 +1,8 @@
 """Set the score threshold from good frames that training did not see, through this engine.
 
-By default those that 'draem train' set aside; --images names others. The calibrated product is a
-new version, which becomes the current one.
+By default those that 'draem train' set aside; --images names others, --bad known bad parts, which
+tell how many escape. The calibrated product is a new version, with a page that shows what the
+threshold rests on (calibration.html).
 """
 
 import argparse
@@ -10,42 +11,56 @@ import os
 import shutil
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from calibration.frames import held_out, unseen
-from calibration.threshold import calibrate
+from calibration.calibrate import Aim, Made, calibrate
+from calibration.frames import Source, held_out, listed, sources, unseen
+from calibration.judged import Judged, judge_frames
+from calibration.report import write_report
+from calibration.threshold import Costs, Threshold, parts_needed
 from edge.arguments import add_settings, product_name, settings_of
+from edge.drift import REFERENCE
 from edge.engine import flavours
 from edge.engine.plan import Key
-from edge.errors import ImageError
+from edge.errors import ImageError, SettingsError
 from edge.files import write_json
-from edge.images import read_images, write_png
-from edge.judge import measure
-from edge.product import (
-    Calibration,
-    Product,
-    finish_version,
-    load_product,
-    new_version,
-    set_current,
-)
-from edge.progress import track
+from edge.images import find_images, write_png
+from edge.product import Product, finish_version, load_product, new_version, set_current
 
 log = logging.getLogger(__name__)
 
 KEPT_FRAMES = 200
 FEWEST = 5
+MADE = ("calibration.json", "calibration.html", "calibration", REFERENCE, "sources.json")
+"""What a calibration writes afresh; everything else of the version before it is linked."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--images", type=Path, metavar="DIR", help="good frames to calibrate from")
+    parser.add_argument(
+        "--images", type=Path, nargs="+", metavar="DIR", help="good frames to calibrate from"
+    )
+    parser.add_argument(
+        "--bad", type=Path, nargs="+", metavar="DIR", help="frames of parts known to be bad"
+    )
     parser.add_argument(
         "--false-reject-rate",
-        type=_rate,
+        type=_share,
         default=0.005,
         metavar="RATE",
         help="the share of good parts that may be rejected (default 0.005)",
+    )
+    parser.add_argument(
+        "--confidence",
+        type=_share,
+        default=0.95,
+        metavar="C",
+        help="with which the bounds on the true rates hold (default 0.95)",
+    )
+    parser.add_argument(
+        "--costs",
+        type=_costs,
+        metavar="REJECT:ESCAPE:BAD-SHARE",
+        help="with --bad: instead of a rate, the threshold at which mistakes cost least; what a "
+        "good part rejected and a bad part missed cost, and the share of parts that are bad, "
+        "as 1:200:0.01",
     )
     parser.add_argument(
         "--version", default="newest", help="the product's version (default: its newest one)"
@@ -55,43 +70,78 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
+    if options.costs and not options.bad:
+        raise SettingsError("--costs weighs escapes, which only bad parts can show: add --bad DIR")
     product = load_product(settings.products, product_name(settings), options.version)
     paths = unseen(product, options.images) if options.images else held_out(product)
-    fitted = _fitted(product, paths, settings.bit_depth)
-    scores, heatmaps = [], []
+    bad_paths = find_images(*options.bad) if options.bad else []
     with flavours.load(product, settings.flavour) as engine:
-        for frame in track(fitted, "judging good frames"):
-            score, heatmap = engine.infer(frame[None])
-            scores.append(float(score[0]))
-            heatmaps.append(heatmap[0])
-    ranking = sorted(zip(scores, paths, strict=False), reverse=True)
-    for highest, path in ranking[:3]:
-        log.info("among the highest scores: %.4f %s", highest, path)
-    if not np.isfinite(scores).all():
-        raise ImageError("a good frame has no finite score: build the engine again, or train again")
-    made, threshold = calibrate(
-        np.array(scores),
-        np.stack(heatmaps),
-        [measure(f) for f in fitted],
-        options.false_reject_rate,
-        [f"{i:03d}.png" for i in range(min(len(fitted), KEPT_FRAMES))],
-    )
-    new = save(product, made, fitted, flavours.plan_key(product, flavours.pick(settings.flavour)))
-    log.info(
-        "%s version %s is calibrated and current: threshold %.4f from %d good frames",
-        *(new.name, new.version, made.threshold, len(scores)),
-    )
-    if threshold.promised_rate > options.false_reject_rate + 1e-9:
-        needed = int(np.ceil(1 / options.false_reject_rate)) - 1
-        log.warning(
-            "%d frames can promise a false-reject rate of %.4f, not %.4f: %d frames are needed",
-            *(len(scores), threshold.promised_rate, options.false_reject_rate, needed),
+        depth = settings.bit_depth
+        good = judge_frames(engine, product, paths, depth, "judging good frames")
+        bad = (
+            judge_frames(engine, product, bad_paths, depth, "judging bad ones")
+            if bad_paths
+            else None
         )
+    _tell_highest(good)
+    aim = Aim(options.false_reject_rate, options.confidence, options.costs)
+    kept = [f"{i:03d}.png" for i in range(min(len(good.paths), KEPT_FRAMES))]
+    made = calibrate(good, bad, aim, kept)
+    rows = [s for s in sources(product) if s["split"] in ("train", "validation")]
+    rows += listed(good.paths, "calibration") + (listed(bad.paths, "bad") if bad else [])
+    key = flavours.plan_key(product, flavours.pick(settings.flavour))
+    new = save(product, made, good, bad, rows, key)
+    _tell(new, made.threshold, aim, len(made.calibration.scores))
     return 0
 
 
+def _tell_highest(good: Judged) -> None:
+    """Refuses too few parts; names the frames that decide, for a second look."""
+    parts = len(good.part_scores)
+    if parts < FEWEST:
+        raise ImageError(
+            f"{parts} good parts are too few: give frames of at least {FEWEST} with --images DIR"
+        )
+    if parts < len(good.paths):
+        log.info("%d frames show %d different parts", len(good.paths), parts)
+    ranking = sorted(zip(good.scores, good.paths, strict=True), reverse=True)
+    for highest, path in ranking[:3]:
+        log.info("among the highest scores: %.4f %s", highest, path)
+
+
+def _tell(new: Product, threshold: Threshold, aim: Aim, parts: int) -> None:
+    calibration = new.calibration
+    assert calibration is not None
+    log.info(
+        "%s version %s is calibrated and current: threshold %.4f from %d good parts",
+        *(new.name, new.version, threshold.value, parts),
+    )
+    log.info(
+        "false rejects: %.2f %% expected; at most %.2f %% with %g %% confidence",
+        *(100 * threshold.expected, 100 * threshold.bound, 100 * aim.confidence),
+    )
+    if missed := calibration.escapes:
+        log.info(
+            "escapes: %d of %d bad parts; at most %.1f %% with %g %% confidence",
+            *(missed.missed, missed.bad, 100 * missed.bound, 100 * aim.confidence),
+        )
+    expected, bound = parts_needed(aim.rate, aim.confidence)
+    if threshold.expected > aim.rate + 1e-9 and aim.costs is None:
+        log.warning(
+            "%d parts are too few for a false-reject rate of %g %%: %d are needed to expect it, "
+            "%d to promise it with %g %% confidence",
+            *(parts, 100 * aim.rate, expected, bound, 100 * aim.confidence),
+        )
+    log.info("what this rests on: %s", new.path / "calibration.html")
+
+
 def save(
-    product: Product, calibration: Calibration, fitted: list[NDArray[np.uint8]], key: Key
+    product: Product,
+    made: Made,
+    good: Judged,
+    bad: Judged | None,
+    rows: list[Source],
+    key: Key,
 ) -> Product:
     """A new version: the old one's files by hard link, the calibration beside them.
 
@@ -99,15 +149,18 @@ def save(
     to be built again, and to show that it gives the same scores.
     """
     with new_version(product.path.parent.parent, product.name) as draft:
-        old = [name for name in product.manifest.files if not name.startswith("calibration")]
+        old = [Path(name) for name in product.manifest.files if Path(name).parts[0] not in MADE]
         plans = [p.relative_to(product.path) for p in product.engines.glob(f"{key.name}[-.]*")]
-        for path in (*map(Path, old), *plans):
+        for path in (*old, *plans):
             (draft / path).parent.mkdir(exist_ok=True)
             _link(product.path / path, draft / path)
-        write_json(draft / "calibration.json", calibration.model_dump())
+        write_json(draft / "calibration.json", made.calibration.model_dump())
+        write_json(draft / "sources.json", {"images": rows})
+        write_png(draft / REFERENCE, made.reference)
         (draft / "calibration").mkdir()
-        for name, frame in zip(calibration.frames, fitted, strict=False):
+        for name, frame in zip(made.calibration.frames, good.fitted, strict=False):
             write_png(draft / "calibration" / name, frame)
+        write_report(draft / "calibration.html", product, made, good, bad)
         new = finish_version(draft, product.manifest)
     set_current(new.path)
     return new
@@ -121,23 +174,21 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _fitted(product: Product, paths: list[Path], bit_depth: int | None) -> list[NDArray[np.uint8]]:
-    """Each image as the engine will see it. Raises ImageError for too few."""
-    images: list[NDArray[np.uint8]] = []
-    for path, image in read_images(*paths, bit_depth=bit_depth):
-        try:
-            images.append(product.fit(image)[0])
-        except ValueError as error:
-            raise ImageError(f"{path}: {error}") from error
-    if len(images) < FEWEST:
-        raise ImageError(
-            f"{len(images)} good frames are too few: give at least {FEWEST} with --images DIR"
-        )
-    return images
-
-
-def _rate(text: str) -> float:
-    value = float(text)
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError("a share between 0 and 1")
     return value
+
+
+def _costs(text: str) -> Costs:
+    try:
+        reject, escape, share = (float(v) for v in text.split(":"))
+    except ValueError:
+        raise argparse.ArgumentTypeError("write REJECT:ESCAPE:BAD-SHARE, as 1:200:0.01") from None
+    if not (reject > 0 and escape > 0 and 0 < share < 1):
+        raise argparse.ArgumentTypeError("costs above 0, and a share between 0 and 1")
+    return Costs(reject, escape, share)

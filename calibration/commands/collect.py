@@ -1,56 +1,79 @@
-"""Save frames of good parts from the camera, as PNG, for training."""
+"""Save frames of good parts from the camera, as PNG, for training and calibration.
+
+A frame that a line could not judge is refused, and so is one that shows a part seen before;
+--product adds what its calibration knows of light and focus. Look through the contact sheet, beside
+the folder, before you train: one defective part among the good ones hides its like.
+"""
 
 import argparse
 import logging
-import re
 from pathlib import Path
 
-from edge.arguments import add_settings, settings_of
-from edge.camera import Camera, EndOfStream
+import cv2
+from rich.progress import Progress
+
+from calibration.collecting import Collection, Sieve, collected, contact_sheet
+from edge.arguments import add_settings, parse_count, settings_of
 from edge.camera.open import open_camera
 from edge.errors import CameraError
-from edge.event import Code
-from edge.images import write_png
-from edge.progress import track
+from edge.files import write_whole
+from edge.frame import Fit
+from edge.product import load_product
+from edge.progress import console
 
 log = logging.getLogger(__name__)
+
+PLAIN = Fit(256, 256)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where frames go")
     parser.add_argument(
-        "--frames", type=int, default=200, metavar="N", help="how many (default 200)"
+        "--frames", type=parse_count, default=200, metavar="N", help="how many (default 200)"
     )
-    add_settings(parser, "source", "bit_depth")
+    add_settings(parser, "source", "mode", "bit_depth", "product", "products")
 
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    if options.frames < 1:
-        raise CameraError(f"--frames {options.frames}: at least 1 is needed")
-    options.to.mkdir(parents=True, exist_ok=True)
-    names = (re.fullmatch(r"frame_(\d+)\.png", path.name) for path in options.to.iterdir())
-    numbers = [int(name[1]) for name in names if name]
-    first = max(numbers, default=-1) + 1
-    with open_camera(settings.source, triggered=False, bit_depth=settings.bit_depth) as camera:
-        saved = collect(camera, options.to, options.frames, first)
-    log.info("%d frames saved in %s", saved, options.to)
+    triggered = settings.mode == "triggered"
+    fit, calibration = PLAIN, None
+    if settings.product:
+        product = load_product(settings.products, settings.product)
+        fit, calibration = product.fit, product.calibration
+    sieve = Sieve(fit, calibration, triggered=triggered)
+    with open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera:
+        collection = Collection(options.to, camera, sieve)
+        saved = collect(collection, options.frames)
+    _look_through(options.to)
+    refused = ", ".join(f"{count} {why}" for why, count in collection.refused.most_common())
+    log.info("%d frames saved in %s; refused: %s", saved, options.to, refused or "none")
     if saved < options.frames:
         raise CameraError(
-            f"the source gave {saved} of {options.frames} frames that can be read: give it more"
+            f"the source gave {saved} of {options.frames} frames that can be used: give it more"
         )
     return 0
 
 
-def collect(camera: Camera, folder: Path, count: int, first: int) -> int:
-    """Save up to `count` frames as frame_<number>.png, from number `first` on; how many it were."""
+def collect(collection: Collection, count: int) -> int:
+    """Save up to `count` frames, with a live count; how many it were."""
     saved = 0
-    for _ in track(range(count), "collecting"):
-        try:
-            frame = camera.read()
-        except EndOfStream:
-            break
-        if frame.code is Code.NONE:
-            write_png(folder / f"frame_{first + saved:05d}.png", frame.image)
+    with Progress(console=console(), transient=True) as progress:
+        bar = progress.add_task("collecting", total=count)
+        for found in collection.take():
+            if isinstance(found, str):
+                log.info("refused: %s", found)
+                continue
             saved += 1
+            progress.update(bar, advance=1, description=f"collecting, {found.name}")
+            if saved == count:
+                break
     return saved
+
+
+def _look_through(folder: Path) -> None:
+    sheet = folder.resolve().with_name(f"{folder.resolve().name}-sheet.jpg")
+    if paths := collected(folder):
+        jpeg = cv2.imencode(".jpg", contact_sheet(paths), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+        write_whole(sheet, jpeg.tobytes())
+        log.info("look through %s before you train", sheet)

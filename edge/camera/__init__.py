@@ -33,6 +33,10 @@ class Camera(AbstractContextManager["Camera"], Protocol):
         """Wait for the next frame. Raises FrameTimeout, EndOfStream or CameraError."""
         ...
 
+    def about(self) -> dict[str, str | float]:
+        """The settings that pictures are taken with, as far as the device tells them."""
+        ...
+
     def close(self) -> None:
         """Give the device back; a read in another thread ends."""
         ...

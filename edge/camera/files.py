@@ -45,3 +45,6 @@ class FolderCamera(Closing):
     def _name(self, path: Path) -> str:
         """The file's path below the folder."""
         return str(path.relative_to(self._folder)) if path != self._folder else path.name
+
+    def about(self) -> dict[str, str | float]:
+        return {"folder": str(self._folder)}

@@ -94,6 +94,9 @@ class LineCamera(Closing):
         self._due = max(self._due + 1 / self._settings.rate, now)
         time.sleep(self._due - now)
 
+    def about(self) -> dict[str, str | float]:
+        return {"line": self._settings.kind, "seed": self._settings.seed}
+
     def close(self) -> None:
         if self._truth:
             self._truth.close()

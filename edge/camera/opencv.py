@@ -10,6 +10,14 @@ from edge.closing import Closing
 from edge.errors import CameraError
 from edge.frame import Frame
 
+PROPERTIES = {
+    "width": cv2.CAP_PROP_FRAME_WIDTH,
+    "height": cv2.CAP_PROP_FRAME_HEIGHT,
+    "fps": cv2.CAP_PROP_FPS,
+    "exposure": cv2.CAP_PROP_EXPOSURE,
+    "gain": cv2.CAP_PROP_GAIN,
+}
+
 
 class OpenCvCamera(Closing):
     """Frames of a video file (`live` False) or of a camera number (`live` True)."""
@@ -46,6 +54,11 @@ class OpenCvCamera(Closing):
         self._count += 1
         trigger = self._count if self._triggered else None
         return Frame(np.asarray(image, np.uint8), self._count, captured, trigger)
+
+    def about(self) -> dict[str, str | float]:
+        """What the driver says; a file has no exposure and no gain."""
+        told = {name: self._capture.get(number) for name, number in PROPERTIES.items()}
+        return {"source": self._source, **{name: v for name, v in told.items() if v > 0}}
 
     def close(self) -> None:
         self._capture.release()

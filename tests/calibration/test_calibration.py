@@ -1,13 +1,30 @@
 """Thresholds that keep their promise, ranges that notice a dead lamp, frames nobody trained on."""
 
 import json
+import shutil
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import stats
 
-from calibration.threshold import doubled, score_threshold, widened
+from calibration.limits import doubled, smallest_area, widened
+from calibration.parts import distinct
+from calibration.threshold import (
+    Costs,
+    at_rank,
+    balanced_threshold,
+    escapes,
+    parts_needed,
+    score_threshold,
+)
+from edge.camera.parts import Line
+from edge.drafts import lost_part
 from edge.errors import ImageError
+from edge.event import Code
 from edge.files import digest
 from edge.product import load_product
 from tests.conftest import Plant, draem, write_parts
@@ -22,7 +39,7 @@ def test_the_false_reject_rate_is_kept_on_average() -> None:
             scores = rng.beta(2, 20, size=count)
             threshold = score_threshold(scores, rate)
             rejected.append((rng.beta(2, 20, size=2000) >= threshold.value).mean())
-        promised = threshold.promised_rate
+        promised = threshold.expected
         assert np.mean(rejected) <= promised * 1.15, (rate, count)
         assert promised <= max(rate, 1 / (count + 1)) + 1e-9
 
@@ -64,7 +81,7 @@ def test_a_defect_among_the_good_frames_cannot_open_the_gate() -> None:
 @pytest.mark.parametrize(("count", "rate"), [(199, 0.005), (99, 0.01), (19, 0.05), (999, 0.001)])
 def test_just_enough_frames_are_enough(count: int, rate: float) -> None:
     scores = np.linspace(0.1, 0.2, count)
-    assert score_threshold(scores, rate).promised_rate <= rate + 1e-9
+    assert score_threshold(scores, rate).expected <= rate + 1e-9
 
 
 def test_calibration_is_a_new_version_with_hard_links(plant: Plant, calibrated: Plant) -> None:
@@ -81,8 +98,6 @@ def test_calibration_is_a_new_version_with_hard_links(plant: Plant, calibrated: 
 def test_images_that_training_saw_are_left_out(plant: Plant, tmp_path: Path) -> None:
     good = tmp_path / "good"
     paths = write_parts(good, 12, seed=2)
-    import shutil
-
     from edge.product import MANIFEST
 
     copied = shutil.copytree(plant.product.path, tmp_path / "products" / "lid" / "1")
@@ -105,3 +120,151 @@ def test_a_product_without_images_says_what_to_add(plant: Plant) -> None:
     done = draem("calibrate", "--product", "lid", "--version", "1", cwd=plant.root)
     assert done.returncode == 2
     assert "--images" in done.stderr
+
+
+Population = Callable[[np.random.Generator, int], NDArray[np.float64]]
+
+
+def populations(real: list[float]) -> list[tuple[Population, Callable[[float], float]]]:
+    """Ways to draw good scores, each with the true share at or above a threshold."""
+    resampled = np.array(real)
+    return [
+        (lambda rng, n: rng.beta(2, 20, n), lambda t: float(stats.beta.sf(t, 2, 20))),
+        (lambda rng, n: rng.uniform(0, 0.9, n), lambda t: max(0.0, 1 - t / 0.9)),
+        (
+            lambda rng, n: np.minimum(rng.lognormal(-3, 1, n), 0.99),
+            lambda t: float(stats.lognorm.sf(t, 1, scale=np.exp(-3))) if t <= 0.99 else 0.0,
+        ),
+        (lambda rng, n: rng.choice(resampled, n), lambda t: float((resampled >= t).mean())),
+    ]
+
+
+@pytest.mark.parametrize(("count", "rate"), [(40, 0.05), (150, 0.01), (700, 0.005)])
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_calibration_bounds_hold_as_often_as_they_say(
+    calibrated: Plant, count: int, rate: float, confidence: float
+) -> None:
+    """200 calibrations of each population: the true rate passes its bound no more often."""
+    assert calibrated.product.calibration is not None
+    allowed = stats.binom.ppf(0.999, 200, 1 - confidence)
+    for number, (draw, true_rate) in enumerate(populations(calibrated.product.calibration.scores)):
+        rng = np.random.default_rng((count, number))
+        broken = 0
+        for _ in range(200):
+            made = score_threshold(draw(rng, count), rate, confidence)
+            broken += true_rate(made.value) > made.bound
+        assert broken <= allowed, (number, broken)
+
+
+def test_calibration_bounds_are_no_wider_than_they_must_be() -> None:
+    """A bound that is never passed would say nothing: a fifth of 80 % bounds is."""
+    rng = np.random.default_rng(1)
+    made = [score_threshold(rng.uniform(0, 0.9, 150), 0.01, 0.8) for _ in range(400)]
+    broken = np.mean([1 - t.value / 0.9 > t.bound for t in made])
+    assert 0.14 < broken < 0.26
+
+
+def test_calibration_by_costs_keeps_its_bounds() -> None:
+    """The threshold is chosen by looking at both kinds of parts, and still the bounds hold."""
+    rng, costs = np.random.default_rng(2), Costs(reject=1, escape=50, bad_share=0.02)
+    broken = Counter[str]()
+    for _ in range(200):
+        made, missed = balanced_threshold(rng.beta(2, 12, 80), rng.beta(5, 8, 40), costs)
+        broken["rejects"] += stats.beta.sf(made.value, 2, 12) > made.bound
+        broken["escapes"] += stats.beta.cdf(made.value, 5, 8) > missed.bound
+    assert max(broken.values(), default=0) <= stats.binom.ppf(0.999, 200, 0.05)
+
+
+def test_calibration_by_costs_follows_the_costs() -> None:
+    rng = np.random.default_rng(3)
+    good, bad = rng.beta(2, 12, 300), rng.beta(5, 8, 100)
+    dear, cheap = (balanced_threshold(good, bad, Costs(1, e, 0.05)) for e in (1000, 1))
+    assert dear[0].value < cheap[0].value
+    assert dear[1].missed < cheap[1].missed
+    assert dear[0].expected > cheap[0].expected
+
+
+def test_calibration_says_how_many_parts_are_needed() -> None:
+    for rate, confidence in ((0.01, 0.95), (0.005, 0.9), (0.05, 0.99)):
+        expected, bound = parts_needed(rate, confidence)
+        scores = np.linspace(0.1, 0.2, bound)
+        assert score_threshold(scores[:expected], rate).expected <= rate + 1e-9
+        assert score_threshold(scores[: expected - 1], rate).expected > rate
+        assert at_rank(scores, bound, confidence).bound <= rate
+        assert at_rank(scores[:-1], bound - 1, confidence).bound > rate
+
+
+def test_escapes_have_the_bound_of_the_tables() -> None:
+    """None of 59 is 5 % with 95 % confidence: the figure of every sampling plan."""
+    none = escapes(np.full(59, 0.9), 0.5)
+    assert (none.missed, none.bad) == (0, 59)
+    assert none.bound == pytest.approx(0.0495, abs=1e-4)
+    all_of_them = escapes(np.full(5, 0.1), 0.5)
+    assert (all_of_them.missed, all_of_them.bound) == (5, 1.0)
+
+
+def test_calibration_counts_a_part_once(calibrated: Plant) -> None:
+    line, rng = Line("moulded", 5), np.random.default_rng(0)
+    parts = [line.part(i).image for i in range(12)]
+    again = [np.clip(p + rng.normal(0, 3, p.shape), 0, 255).astype(np.uint8) for p in parts]
+    assert distinct([*parts, *again]).tolist() == [*range(12), *range(12)]
+
+
+def test_smallest_area_is_more_than_good_parts_show() -> None:
+    heatmaps = np.zeros((200, 32, 32), np.float32)
+    for i in range(200):
+        heatmaps[i, 0, : i // 10] = 0.9  # regions of 0 to 19 pixels
+    assert smallest_area(heatmaps, 0.5, 0.005) == 20
+    assert smallest_area(heatmaps, 0.5, 0.5) == 11
+    assert smallest_area(heatmaps, 0.95, 0.005) == 1
+
+
+def test_calibration_with_bad_parts_tells_escapes_and_shows_them(
+    calibrated: Plant, tmp_path: Path
+) -> None:
+    """A station of its own: bad parts marked on the line, with their provenance."""
+    shutil.copytree(calibrated.products, tmp_path / "products", symlinks=True)
+    write_parts(tmp_path / "good", 30, seed=4)
+    (one, *_) = write_parts(tmp_path / "missed", 10, seed=5, defective=True)
+    header = lost_part(7, Code.PAUSED, calibrated.product).model_copy(update={"station": "press-4"})
+    one.with_suffix(".json").write_text(header.model_dump_json())
+    words = ("calibrate", "--product", "lid", "--images", "good", "--bad", "missed")
+    done = draem(*words, "--false-reject-rate", "0.05", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "of 10 bad parts; at most" in done.stderr
+    made = load_product(tmp_path / "products", "lid")
+    assert made.calibration is not None
+    assert made.calibration.escapes is not None
+    assert made.calibration.escapes.bad == 10
+    page = (made.path / "calibration.html").read_text()
+    assert "10" in page
+    assert 'src="http' not in page
+    assert 'href="http' not in page, "it needs no other file"
+    assert page.count("<img") == 12 + 10
+    rows = json.loads((made.path / "sources.json").read_text())["images"]
+    assert Counter(r["split"] for r in rows) == {"calibration": 30, "bad": 10}
+    (marked,) = [r["marked"] for r in rows if "marked" in r]
+    assert (marked["as"], marked["station"]) == ("missed", "press-4")
+    done = draem(*words, "--costs", "1:1000:0.5", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    dear = load_product(tmp_path / "products", "lid").calibration
+    assert dear is not None
+    assert dear.threshold <= made.calibration.threshold
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--false-reject-rate", "2"), "between 0 and 1"),
+        (("--costs", "1:2:0.1"), "add --bad"),
+        (("--costs", "1:2"), "REJECT:ESCAPE:BAD-SHARE"),
+        (("--images", "nowhere"), "does not exist"),
+    ],
+)
+def test_calibration_refuses_what_it_cannot_do(
+    calibrated: Plant, words: tuple[str, ...], says: str
+) -> None:
+    done = draem("calibrate", "--product", "lid", *words, cwd=calibrated.root)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

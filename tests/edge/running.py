@@ -7,17 +7,16 @@ from pathlib import Path
 from threading import Event as StopEvent
 from threading import Thread
 
-from edge.closing import Closing
 from edge.commands.run import open_station
 from edge.control import Controls
 from edge.frame import Frame
 from edge.loop import Pace, run
 from edge.settings import Station
 from tests.chaos import free_ports
-from tests.edge.simple import PRODUCT, MeanEngine, frame
+from tests.edge.simple import PRODUCT, FakeCamera, MeanEngine, frame
 
 
-class Steady(Closing):
+class Steady(FakeCamera):
     """A picture every 20 ms."""
 
     live = True

@@ -29,6 +29,13 @@ PRODUCT = Product(
 )  # fmt: skip
 
 
+class FakeCamera(Closing):
+    """Says nothing about itself."""
+
+    def about(self) -> dict[str, str | float]:
+        return {}
+
+
 class MeanEngine(Closing):
     """Scores a frame by its mean gray level: 255 is 1."""
 

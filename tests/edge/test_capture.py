@@ -9,10 +9,10 @@ import pytest
 
 from edge.camera import EndOfStream, FrameTimeout
 from edge.capture import Ended, Slot, capturing
-from edge.closing import Closing
 from edge.errors import CameraError
 from edge.event import Code
 from edge.frame import Frame
+from tests.edge.simple import FakeCamera
 
 BLANK = np.zeros((32, 32, 3), np.uint8)
 
@@ -71,7 +71,7 @@ def test_a_source_that_is_not_live_waits_for_the_loop() -> None:
     assert all(t.passed_over == 0 for t in taken if t)
 
 
-class Scripted(Closing):
+class Scripted(FakeCamera):
     """A camera whose reads are written down beforehand."""
 
     live = True

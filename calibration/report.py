@@ -1,0 +1,105 @@
+"""The page behind a calibration: on what evidence the threshold rests, and what it costs."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from calibration.calibrate import Made
+from calibration.judged import Judged
+from calibration.threshold import escapes, parts_needed, score_threshold
+from edge.errors import ImageError
+from edge.page import data_uri, histogram, svg, write_page
+from edge.product import Product, Range
+
+RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
+PERCENTILES = (50, 90, 99, 99.9, 99.99, 100)
+SHOWN = 12
+SIDE = 256
+
+
+def write_report(
+    path: Path, product: Product, made: Made, good: Judged, bad: Judged | None
+) -> None:
+    """One file, pictures and plots inside."""
+    c = made.calibration
+    assert c.confidence is not None
+    by_kind = {"good": good.part_scores.tolist()}
+    if bad is not None:
+        by_kind["bad"] = bad.part_scores.tolist()
+    conditions = (
+        ("brightness", c.brightness),
+        ("contrast", c.contrast),
+        ("sharpness", c.sharpness),
+    )
+    write_page(
+        path,
+        Path(__file__).with_name("report.html"),
+        product=product,
+        c=c,
+        frames=len(good.paths),
+        parts=len(c.scores),
+        needed=parts_needed(c.false_reject_rate, c.confidence),
+        plot=histogram(by_kind, c.threshold),
+        rates=_rates(made, good, bad),
+        heat=[(p, float(np.percentile(good.heatmaps, p))) for p in PERCENTILES],
+        conditions=[
+            (name, kept, _spread(name, [getattr(one, name) for one in good.conditions], kept))
+            for name, kept in conditions
+        ],
+        groups=_groups(good, bad),
+    )
+
+
+def _rates(made: Made, good: Judged, bad: Judged | None) -> list[dict[str, object]]:
+    """What other thresholds would cost."""
+    confidence = made.calibration.confidence or 0.95
+    rows: list[dict[str, object]] = []
+    for rate in RATES:
+        try:
+            option = score_threshold(good.part_scores, rate, confidence)
+        except ImageError:
+            continue
+        missed = escapes(bad.part_scores, option.value, confidence) if bad else None
+        enough = option.expected <= rate + 1e-9
+        rows.append({"rate": rate, "option": option, "missed": missed, "enough": enough})
+    return rows
+
+
+def _spread(name: str, values: list[float], kept: Range) -> str:
+    def draw(axes: Axes) -> None:
+        axes.hist(values, bins=30, color="#1f6feb")
+        for edge in (kept.low, kept.high):
+            axes.axvline(edge, color="black", linestyle="--")
+        axes.set(xlabel=name, ylabel="good frames")
+
+    return svg(draw, (3.4, 2.4))
+
+
+def _groups(good: Judged, bad: Judged | None) -> list[tuple[str, str, list[dict[str, object]]]]:
+    text = "left the frame as the engine sees it, right its heatmap"
+    groups = [("Good frames nearest to the threshold", text, _rows(good, np.argsort(-good.scores)))]
+    if bad is not None:
+        lowest = _rows(bad, np.argsort(bad.scores))
+        groups.append(("Bad frames with the lowest scores", text, lowest))
+    return groups
+
+
+def _rows(judged: Judged, order: NDArray[np.int64]) -> list[dict[str, object]]:
+    return [
+        {
+            "name": judged.paths[i].name,
+            "score": float(judged.scores[i]),
+            "uri": data_uri(_picture(judged.fitted[i], judged.heatmaps[i])),
+        }
+        for i in order[:SHOWN]
+    ]
+
+
+def _picture(fitted: NDArray[np.uint8], heatmap: NDArray[np.float32]) -> NDArray[np.uint8]:
+    shades = (heatmap.clip(0, 1) * 255).astype(np.uint8)
+    both = np.hstack([fitted, cv2.applyColorMap(shades, cv2.COLORMAP_INFERNO)])
+    scale = SIDE / fitted.shape[0]
+    return np.asarray(cv2.resize(both, None, fx=scale, fy=scale), np.uint8)

@@ -1,0 +1,121 @@
+"""Has the camera moved, the light aged, the lens become dirty? The last parts and the good ones.
+
+Of each part some features are taken: brightness, sharpness, score, its place, and how bright each
+block of the picture is. The calibration keeps the range that each had on good parts. The statistic
+is a count: how many of the last hundred parts lie outside of that range, on the same side. A limit
+on it that parts like the good ones would not reach holds for any distribution (a binomial bound);
+what it cannot know is a slow swing of the line's own that the good frames did not show.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.event import Code
+from edge.images import read_image
+from edge.product import Drift, Product
+
+SIDE, GRID = 128, 16
+REFERENCE = "reference.png"
+"""The mean good frame, SIDE x SIDE, gray; a file of the product's version."""
+
+Features = NDArray[np.float64]
+
+
+FEATURES = 5 + GRID * GRID
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What a group of features points at, with the words for a person."""
+
+    code: Code
+    features: slice
+    text: str
+
+
+CAUSES = (
+    Cause(Code.CAMERA_MOVED, slice(0, 2), "parts lie elsewhere: check the camera and the fixture"),
+    Cause(Code.LIGHT_CHANGED, slice(2, 3), "parts are brighter or darker: check lamp and exposure"),
+    Cause(Code.LENS_DIRTY, slice(3, -1), "parts look different: clean and focus the lens"),
+    Cause(Code.SCORES_SHIFTED, slice(-1, None), "scores have moved: check part and process"),
+)  # fmt: skip
+"""From the first in the chain on: what moves the picture changes everything after it as well."""
+
+
+def reference_of(fitted: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The mean of good fitted frames [N, H, W, 3], SIDE x SIDE, gray."""
+    return np.asarray(np.mean([_small(frame) for frame in fitted], axis=0).round(), np.uint8)
+
+
+class Measure:
+    """Takes the features of a part, in the order of CAUSES.
+
+    The place is the shift that explains most of the difference to the reference, to first order
+    (Lucas and Kanade 1981): one product with a matrix that is made once.
+    """
+
+    def __init__(self, reference: NDArray[np.uint8]) -> None:
+        self._reference = _relative(reference.astype(np.float32))
+        slopes = [cv2.Sobel(self._reference, cv2.CV_32F, *d, scale=1 / 8) for d in ((1, 0), (0, 1))]
+        self._shift = np.linalg.pinv(-np.stack([slope.ravel() for slope in slopes], axis=1))
+
+    def __call__(self, fitted: NDArray[np.uint8], score: float) -> Features:
+        """x and y in SIDE-ths of the picture; brightness; sharpness and blocks relative to it."""
+        small = _small(fitted)
+        relative = _relative(small)
+        place = self._shift @ (relative - self._reference).ravel()
+        sharpness = cv2.Laplacian(relative, cv2.CV_32F).var()
+        blocks = cv2.resize(relative, (GRID, GRID), interpolation=cv2.INTER_AREA)
+        return np.array([*place, small.mean(), sharpness, *blocks.ravel(), score], np.float64)
+
+
+def _relative(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """In shares of its own brightness; slightly blurred, so that slopes reach over some pixels."""
+    smooth = cv2.GaussianBlur(picture, (0, 0), 1.5)
+    return np.asarray(smooth / max(float(smooth.mean()), 1e-6), np.float32)
+
+
+def _small(fitted: NDArray[np.uint8]) -> NDArray[np.float32]:
+    gray = cv2.cvtColor(fitted, cv2.COLOR_BGR2GRAY)
+    return cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+class DriftWatch:
+    """Counts how many of the last parts lie outside of the ranges of the good ones.
+
+    Without ranges in the product's calibration it sees nothing.
+    """
+
+    def __init__(self, product: Product) -> None:
+        self._ranges = product.calibration.drift if product.calibration else None
+        self.now: Cause | None = None
+        if self._ranges is not None:
+            reference = read_image(product.path / REFERENCE)
+            self._measure = Measure(reference[..., 0])
+            self._outside = np.zeros((self._ranges.window, 2, FEATURES), np.int64)
+            self._seen = 0
+
+    def see(self, fitted: NDArray[np.uint8] | None, score: float) -> bool:
+        """One more part, if it has a picture; whether what is wrong, in `now`, has changed."""
+        if self._ranges is None or fitted is None or not np.isfinite(score):
+            return False
+        found = self._measure(fitted, score)
+        low, high = found < self._ranges.low, found > self._ranges.high
+        self._outside[self._seen % self._ranges.window] = low, high
+        self._seen += 1
+        before, self.now = self.now, self._cause(self._ranges)
+        return self.now != before
+
+    def _cause(self, ranges: Drift) -> Cause | None:
+        """Where anything has reached the limit, the first in the chain that is half way there.
+
+        What has begun ends only at half of the limit, so that it does not come and go at its edge.
+        """
+        counts = self._outside.sum(axis=0).max(axis=0)
+        half_way = [c for c in CAUSES if counts[c.features].max() >= ranges.limit / 2]
+        if counts.max() >= ranges.limit:
+            return half_way[0]
+        return self.now if self.now in half_way else None

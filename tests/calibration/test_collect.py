@@ -1,0 +1,61 @@
+"""Collecting good frames for a calibration: what is refused, why, and what is kept of each."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from calibration.collecting import Sieve
+from edge.camera.parts import Line
+from edge.event import Code
+from edge.frame import Fit, Frame
+from tests.conftest import Plant, draem
+
+LINE = "line://moulded?rate=0&defects=0&seed=9"
+
+
+def test_calibration_frames_are_collected_once_a_part(tmp_path: Path) -> None:
+    words = ("collect", "--source", LINE + "&parts=12", "--to", "good")
+    done = draem(*words, "--frames", "8", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "8 frames saved" in done.stderr
+    again = draem(*words, "--frames", "8", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "4 frames saved in good; refused: 8 the same part again" in again.stderr
+    assert "gave 4 of 8 frames" in again.stderr
+    assert sorted(p.name for p in (tmp_path / "good").glob("*.png"))[-1] == "frame_00011.png"
+    rows = [json.loads(r) for r in (tmp_path / "good" / "frames.jsonl").read_text().splitlines()]
+    assert [r["file"] for r in rows] == [f"frame_{i:05d}.png" for i in range(12)]
+    assert all(r["camera"] == {"line": "moulded", "seed": 9} for r in rows)
+    sheet = cv2.imread(str(tmp_path / "good-sheet.jpg"))
+    assert sheet is not None
+    assert sheet.shape[:2] == (2 * 144, 10 * 192)
+    assert not list((tmp_path / "good").glob("*.jpg")), "the sheet is no training image"
+
+
+def test_calibration_of_triggered_parts_takes_each_for_itself() -> None:
+    image = Line("moulded", 1).part(0).image
+    for triggered, why in ((False, "the same part again"), (True, "")):
+        sieve = Sieve(Fit(64, 64), None, triggered=triggered)
+        assert sieve.refusal(Frame(image, 1, 0)) == ""
+        assert sieve.refusal(Frame(image, 2, 0)) == why
+
+
+def test_what_a_line_would_not_judge_is_not_collected_for_calibration(calibrated: Plant) -> None:
+    """The same checks as `run`: what the camera says, the crop, and light and focus."""
+    product = calibrated.product
+    sieve = Sieve(product.fit, product.calibration, triggered=False)
+    image = cv2.resize(Line("moulded", 21).part(0).image, (320, 240)).astype(np.uint8)
+    frames = {
+        "": image,
+        "brightness": (image // 3).astype(np.uint8),
+        "black or perfectly even": np.zeros_like(image),
+        "sharpness": cv2.GaussianBlur(image, (0, 0), 4).astype(np.uint8),
+    }
+    for why, picture in frames.items():
+        assert sieve.refusal(Frame(picture, 1, 0)) == why
+    lost = Frame(np.zeros((0, 0, 3), np.uint8), 1, 0, code=Code.FRAME_UNREADABLE)
+    assert sieve.refusal(lost) == "frame_unreadable"
+    crop = Sieve(Fit(64, 64, crop=(0, 0, 9999, 10)), None, triggered=False)
+    assert crop.refusal(Frame(image, 1, 0)) == "wrong_format"

@@ -1,0 +1,90 @@
+"""Does the drift watch see what has changed, and nothing where nothing has?
+
+`./just drift` runs the product of the last demo over 5,000 normal parts and three drifts;
+tests/test_drift.py does it on a short line.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.camera.parts import Line
+from edge.drift import DriftWatch
+from edge.engine import Engine, flavours
+from edge.images import Image
+from edge.product import Product, load_product
+from edge.progress import track
+
+Change = Callable[[Image], Image]
+
+
+def shifted(image: Image) -> Image:
+    """The camera has moved by 8 px of 640."""
+    move = np.array([[1, 0, 8 * image.shape[1] / 640], [0, 1, 0]], np.float32)
+    size = (image.shape[1], image.shape[0])
+    return np.asarray(cv2.warpAffine(image, move, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def darker(image: Image) -> Image:
+    """15 % less light."""
+    return np.asarray(image * 0.85, np.uint8)
+
+
+def smudged(image: Image) -> Image:
+    """A finger on the lens: a blurred, slightly dark place, a tenth of the picture wide."""
+    height, width = image.shape[:2]
+    y, x = np.mgrid[:height, :width] / height
+    place = np.exp(-((x - 0.85) ** 2 + (y - 0.3) ** 2) / (2 * 0.06**2))[..., None]
+    blurred = cv2.GaussianBlur(image, (0, 0), height / 80)
+    return np.asarray(image * (1 - place) + (blurred * 0.85 + 10) * place, np.uint8)
+
+
+CHANGES: dict[str, Change] = {
+    "CAMERA_MOVED": shifted,
+    "LIGHT_CHANGED": darker,
+    "LENS_DIRTY": smudged,
+}
+
+
+def told(
+    product: Product, engine: Engine, watch: DriftWatch, images: Iterator[Image]
+) -> tuple[int, str] | None:
+    """At which of the images the watch spoke first, and what it said."""
+    for number, image in enumerate(images, start=1):
+        fitted = product.fit(image)[0]
+        if watch.see(fitted, float(engine.infer(fitted[None]).score[0])):
+            return number, watch.now.code.name if watch.now else "well again"
+    return None
+
+
+def parts(line: Line, first: int, count: int, change: Change | None = None) -> Iterator[Image]:
+    """Good parts of a line, seen through a change."""
+    for index in range(first, first + count):
+        image = line.part(index).image
+        yield change(image) if change else image
+
+
+def main(normal: int) -> int:
+    if not Path("demo/products/lid/current/calibration.json").exists():
+        print("no product: run './just demo' first", file=sys.stderr)
+        return 2
+    product = load_product(Path("demo/products"), "lid")
+    line, wrong = Line("moulded", 4711), 0
+    with flavours.load(product) as engine:
+        for name, change in CHANGES.items():
+            watch = DriftWatch(product)
+            assert told(product, engine, watch, parts(line, 0, 100)) is None
+            found = told(product, engine, watch, parts(line, 100, 200, change))
+            print(f"{change.__name__}: {found or 'not seen'}")
+            wrong += found is None or found[1] != name
+        images = track(parts(line, 1000, normal), "normal parts", total=normal)
+        false = told(product, engine, DriftWatch(product), iter(images))
+    print(f"{normal} normal parts: {false or 'no report'}")
+    return int(wrong > 0 or false is not None)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000))
