@@ -13,8 +13,9 @@ from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from asyncua.ua import NodeId
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from edge.bridge.gate import OF_LINE, Trouble
-from edge.bridge.opcua import FIELDS, NAMESPACE, STATES
+from edge.bridge.opcua import FIELDS, STATES
+from edge.bridge.opcua_door import NAMESPACE
+from edge.bridge.signals import OF_LINE, Trouble
 from tests.chaos import free_ports
 from tests.conftest import draem
 from tests.edge.running import Running
@@ -82,7 +83,7 @@ def test_plc_hears_each_result_and_fetches_the_latest(station: Running) -> None:
         client = Client(bridge.url)
         system, space = await connected(client)
         state = await system.get_child(f"{space}:CurrentState")
-        await until(state, "ContinuousExecution")
+        await until(state, "Operational")
         heard = Heard()
         kind = await client.nodes.base_event_type.get_child(f"{space}:ResultReadyEventType")
         subscription = await client.create_subscription(20, heard)
@@ -108,7 +109,7 @@ def test_plc_hears_each_result_and_fetches_the_latest(station: Running) -> None:
         station.controls.paused = True
         await until(state, "Halted")
         station.controls.paused = False
-        await until(state, "ContinuousExecution")
+        await until(state, "Operational")
         station.stop.set()
         await until(state, "Error")
         latest = await system.call_method(f"{space}:GetLatestResult")

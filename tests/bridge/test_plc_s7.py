@@ -11,9 +11,9 @@ import pytest
 from snap7.server import Server
 from snap7.type import SrvArea
 
-from edge.bridge.gate import Trouble
 from edge.bridge.registers import READ, WRITE, pack, size, unpack
-from edge.bridge.s7 import SIGNALS, scl
+from edge.bridge.signals import Trouble
+from edge.bridge.tables import SIGNALS, scl
 from tests.chaos import free_ports
 from tests.conftest import draem
 from tests.edge.running import Running
@@ -71,11 +71,11 @@ def plc() -> Iterator[Plc]:
 
 
 @pytest.fixture
-def bridge(station: Running, plc: Plc) -> Iterator[subprocess.Popen[str]]:
+def bridge(station: Running, plc: Plc, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     command = [
         sys.executable, "-m", "draem", "bridge", "s7", "--endpoint", station.endpoint,
         "--s7", f"127.0.0.1:{plc.port}", "--block", str(BLOCK), "--results", "dequeue",
-        "--buffer", "50",
+        "--buffer", "50", "--data", str(tmp_path),
     ]  # fmt: skip
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     yield process
