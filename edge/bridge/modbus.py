@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Any, cast
 
 from pymodbus.constants import ExcCodes
-from pymodbus.pdu import ExceptionResponse
+from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -68,8 +68,6 @@ class Registers:
         self, device_id: int, function: int, address: int, count: int = 1
     ) -> list[int] | list[bool] | ExcCodes:
         """A part of a map of this moment."""
-        if function not in (*READS, *WRITES):
-            return ExcCodes.ILLEGAL_FUNCTION
         found: list[int] | list[bool] = self._written
         if function in (INPUT_REGISTERS, DISCRETE_INPUTS):
             found = self._look(function, address, count)
@@ -83,8 +81,6 @@ class Registers:
         self, device_id: int, function: int, address: int, values: list[Any]
     ) -> ExcCodes | None:
         """What the PLC writes."""
-        if function not in WRITES:
-            return ExcCodes.ILLEGAL_FUNCTION
         written: list[Any] = self._coils if function in BIT_FUNCTIONS else self._written
         if address + len(values) > len(written):
             return ExcCodes.ILLEGAL_ADDRESS
@@ -130,16 +126,22 @@ class Handler(ServerRequestHandler):
             cast(asyncio.Transport, self.transport).set_write_buffer_limits(UNSENT_BYTES)
 
     async def handle_request(self) -> None:
-        """Answer, or refuse to write for a stranger."""
-        pdu = self.last_pdu
-        if pdu and pdu.function_code not in READS and not self._may_write(self._peer()):
-            log.warning("%s tried to write and may not: name it with --plc", self._peer())
-            refusal = ExceptionResponse(pdu.function_code, ExcCodes.ILLEGAL_FUNCTION)
-            refusal.transaction_id, refusal.dev_id = pdu.transaction_id, pdu.dev_id
-            self.server_send(refusal, self.last_addr)
+        """Answer, or refuse: what a stranger writes, and what pymodbus invents answers for."""
+        if self.last_pdu is None:
             return
-        reader.set(self._peer() if self._may_write(self._peer()) else "")
-        await super().handle_request()
+        function, trusted = self.last_pdu.function_code, self._may_write(self._peer())
+        if function in WRITES and not trusted:
+            log.warning("%s tried to write and may not: name it with --plc", self._peer())
+        if function in READS or (function in WRITES and trusted):
+            reader.set(self._peer() if trusted else "")
+            await super().handle_request()
+        else:
+            self._refuse(self.last_pdu)
+
+    def _refuse(self, pdu: ModbusPDU) -> None:
+        refusal = ExceptionResponse(pdu.function_code & 0x7F, ExcCodes.ILLEGAL_FUNCTION)
+        refusal.transaction_id, refusal.dev_id = pdu.transaction_id, pdu.dev_id
+        self.server_send(refusal, self.last_addr)
 
     def pause_writing(self) -> None:
         """asyncio says that more is unsent than shall be kept."""

@@ -112,7 +112,10 @@ class Mqtt(Closing):
         self._up.set()
 
     def _gone(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
-        if reason.is_failure:
+        if not self._up.is_set():
+            self._refused = "it ends the connection: does it want --ca, --client-cert or --login?"
+            self._up.set()
+        elif reason.is_failure:
             log.warning("the broker has gone (%s): connecting again", reason)
 
     def result(self, inspection: Inspection) -> None:

@@ -14,19 +14,22 @@ from edge.bridge.registers import (
     COILS,
     READ,
     WRITE,
+    WordOrder,
     nothing_said,
+    number_of,
     pack,
     size,
+    text_of,
     unpack,
     values_of,
 )
-from edge.bridge.signals import Signals, Trouble
+from edge.bridge.signals import COUNTED, Signals, Trouble
 from edge.bridge.tables import bit_table, table
 from edge.event import Inspection
 from edge.subscribe import events
+from tests.bridge.conftest import Mistaken
 from tests.bridge.made import inspection
 from tests.bridge.over_modbus import Bridge, valid
-from tests.conftest import draem
 from tests.edge.running import Running
 
 
@@ -58,6 +61,9 @@ def test_a_plc_gets_each_verdict_once_in_order_with_its_part(
         assert due.score is not None
         assert found["score"] == round(due.score * 10_000)
         assert found["trigger_id"] == due.trigger_id
+        assert due.encoder is not None
+        assert found["encoder"] - 2**32 == due.encoder < 0
+        assert text_of(found["part_id"], 16) == due.part_id == f"lid-{due.trigger_id}"
     assert list(taken) == list(range(min(taken), max(taken) + 1)), "none was left out"
     assert {v["verdict"] for v in taken.values()} == {1, 2}
 
@@ -114,7 +120,7 @@ def test_a_killed_station_comes_back(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
-def test_mistakes_are_one_line_each(tmp_path: Path) -> None:
+def test_mistakes_are_one_line_each(tmp_path: Path, mistaken: Mistaken) -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     busy = f"127.0.0.1:{taken.getsockname()[1]}"
     for words, says in (
@@ -125,10 +131,7 @@ def test_mistakes_are_one_line_each(tmp_path: Path) -> None:
         (["--deadline-ms", "0"], "a whole number from 1 on"),
         (["--endpoint", "rubbish"], "correct --endpoint"),
     ):
-        done = draem("bridge", "modbus", *words, cwd=tmp_path)
-        assert done.returncode == 2, done.stderr
-        assert says in done.stderr
-        assert "Traceback" not in done.stderr
+        assert says in mistaken("modbus", *words), words
     taken.close()
 
 
@@ -177,3 +180,21 @@ def test_words_lie_in_either_order_and_nothing_wraps() -> None:
         assert (found["area"], found["box_height"], found["score"]) == (70_000, 40, 9000)
         assert found["status"] == 0b10001, found["status"]
     assert pack(READ, values | {"box_x": 99_999, "score": -1}, "high-first")[14] == 65_535
+
+
+def test_plc_reads_a_part_id_as_text_or_not_at_all() -> None:
+    orders: list[WordOrder] = ["high-first", "low-first"]
+    for order in orders:
+        for text, read in (
+            ("A7", "A7"),
+            ("Größe-12", "Größe-12"),
+            ("x" * 32, "x" * 32),
+            ("x" * 33, ""),  # a part of an id could be another part's
+            (None, ""),
+        ):
+            signals = Signals(result=inspection(1, part_id=text), counts=dict.fromkeys(COUNTED, 0))
+            registers = pack(READ, values_of(signals, 0, 0, nothing_said()), order)
+            assert text_of(unpack(READ, registers, order)["part_id"], 16) == read
+            raw = b"".join(word.to_bytes(2, "big") for word in registers[-16:])
+            assert raw == read.encode().ljust(32, b"\0"), "in the order of reading, in both"
+    assert number_of("", 16) == 0

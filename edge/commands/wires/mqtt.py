@@ -61,11 +61,12 @@ def main(options: argparse.Namespace) -> int:
         raise SettingsError(f"--station {settings.station} cannot be a topic: leave + # / out")
     from edge.bridge.mqtt import Mqtt
 
-    stop, rules = stop_on_signal(), no_handshake(options)
+    rules, address = no_handshake(options), f"{broker.host}-{broker.port}"
     with (
         _only_one(settings),
         Mqtt(broker, settings.station) as mqtt,
-        opened_feed(options, settings, rules, f"{broker.host}-{broker.port}", mqtt.result) as feed,
+        stop_on_signal() as stop,
+        opened_feed(options, settings, rules, address, mqtt.result) as feed,
     ):
         watcher = threading.Thread(target=mqtt.watch, args=(feed, stop.is_set), daemon=True)
         watcher.start()

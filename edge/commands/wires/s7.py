@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
 
     host, port = options.s7
     plc = s7.Plc(host, port, options.rack, options.slot, options.block)
-    stop, address = stop_on_signal(), f"{host}-db{options.block}"
-    with opened_feed(options, settings, handshake(options), address) as feed:
+    rules, address = handshake(options), f"{host}-db{options.block}"
+    with stop_on_signal() as stop, opened_feed(options, settings, rules, address) as feed:
         s7.run(feed, plc, lambda: stop.is_set() or feed.died is not None)
     return 0

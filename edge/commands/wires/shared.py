@@ -109,12 +109,17 @@ def is_here(host: str) -> bool:
         return host == "localhost"
 
 
-def stop_on_signal() -> threading.Event:
-    """Set by Ctrl-C and SIGTERM."""
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """Set by Ctrl-C and SIGTERM, until the end of the block."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def stop_in_loop() -> asyncio.Event:
