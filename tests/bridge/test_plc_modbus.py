@@ -1,6 +1,7 @@
 """A real bridge process between a real station and pymodbus's client as the PLC."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -142,6 +143,8 @@ def test_the_documented_map_is_the_one_that_is_served() -> None:
     assert bit_table(BITS) in text
     assert bit_table(COILS) in text
     assert f"the whole map of {size(READ)} registers" in text
+    for picture in re.findall(r"!\[[^]]*\]\(([^)]*)\)", text):
+        assert (Path(__file__).parents[2] / "docs" / picture).is_file(), picture
     for trouble in Trouble:
         assert f"| {int(trouble)} | {trouble.name.lower().replace('_', ' ')} |" in text
 
