@@ -52,6 +52,7 @@ def run(feed: Feed, plc: Plc, stopped: Callable[[], bool]) -> None:
     Its last word is a block without a valid result. Raises BridgeError where the PLC has no such
     block, or was never there.
     """
+    logging.getLogger("snap7").setLevel(logging.CRITICAL)  # says all that we say, and each try
     client, heartbeat, wait_s = Client(), 0, 0.0
     ever = False
     while not stopped():

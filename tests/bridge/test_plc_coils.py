@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edge.bridge.registers import BITS
+from edge.bridge.registers import BITS, COILS, bits_of, inputs_of, nothing_said
+from edge.bridge.signals import Inputs, Signals, Trouble
 from tests.bridge.over_modbus import Bridge, valid
 
 
@@ -116,3 +117,24 @@ def test_a_reset_ends_the_trouble_of_a_part_alone() -> None:
     assert found["trouble"] == 0
     assert found["inspected"] >= expired["inspected"], "counters are another command"
     bridge.close()
+
+
+def test_each_coil_is_an_input_of_its_own_and_each_bit_a_signal() -> None:
+    none = [False] * len(COILS)
+    said = nothing_said()
+    wanted = [
+        Inputs(heartbeat=1 << 16), Inputs(hold=True), Inputs(reset=True),
+        Inputs(counter_reset=True),
+    ]  # fmt: skip
+    for at, inputs in enumerate(wanted):
+        assert inputs_of(said, [*none[:at], True, *none[at + 1 :]]) == inputs
+    assert inputs_of(said) == inputs_of(said, none) == Inputs()
+    assert bits_of(Signals(trouble=Trouble.NONE), 0) == [False] * len(BITS)
+    for at, signals in enumerate((
+        Signals(trouble=Trouble.NONE, online=True),
+        Signals(trouble=Trouble.NONE, ready=True),
+        Signals(trouble=Trouble.NONE, backlog=2),
+        Signals(trouble=Trouble.GAP),
+        Signals(trouble=Trouble.NONE, results_valid=True),
+    )):  # fmt: skip
+        assert [i for i, bit in enumerate(bits_of(signals, 0)) if bit] == [at]

@@ -105,6 +105,9 @@ def test_a_plc_that_goes_and_comes_back_is_found_again(
     plc.start()
     after = plc.until(lambda v: valid(v) and v["heartbeat"] > before["heartbeat"], 20)
     assert after["inspection_id"] > before["inspection_id"]
+    bridge.terminate()
+    said = bridge.communicate(timeout=20)[1].splitlines()
+    assert len([line for line in said if "exchanging" not in line]) == 1, said
 
 
 def test_the_last_word_is_no_valid_result(plc: Plc, bridge: subprocess.Popen[str]) -> None:
@@ -140,3 +143,4 @@ def test_mistakes_are_one_line_each_and_the_type_is_printed(
     assert done.stdout.strip() == scl()
     text = (Path(__file__).parents[2] / "docs/plc.md").read_text(encoding="utf-8")
     assert scl() in text, "the documented type is the one that is written"
+    assert f"The block has {SIGNALS + 2 * size(READ)} bytes, `map`\nlies at byte {SIGNALS}." in text
