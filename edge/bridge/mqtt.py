@@ -83,6 +83,8 @@ class Mqtt(Closing):
         client.on_publish = self._published
         client.on_socket_open = lambda client, userdata, opened: forget_soon(opened)
         client.reconnect_delay_set(max_delay=RECONNECT_S)
+        self._refused: str | None = None
+        self._up = threading.Event()
         self._acknowledged: set[int] = set()
         self._acknowledging = threading.Condition()
         client.will_set(f"{self._topic}/state", state_of(None), qos=1, retain=True)
@@ -97,8 +99,6 @@ class Mqtt(Closing):
                 f"the broker at {broker.host}:{broker.port} cannot be reached ({error}): start it, "
                 "or correct --broker and --ca"
             ) from error
-        self._refused: str | None = None
-        self._up = threading.Event()
         client.loop_start()
         if not self._up.wait(CONNECT_S) or self._refused:
             self.close()
