@@ -74,6 +74,10 @@ plc *ARGS: setup
 plc-latency: setup
     @python -m tests.plc_latency
 
+# draw docs/plc-*.svg: timing of the handshake with a PLC, recorded over Modbus
+plc-timing: setup
+    @python -m tests.plc_timing
+
 # what events cost: latency, 1000 a second, a subscriber that stands still, a log of a million
 events *ARGS: setup
     @python -m tests.events_bench {{ARGS}}

@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import re
 import typing
 from typing import Any
 
@@ -90,6 +91,14 @@ def parse_address(text: str) -> tuple[str, int]:
         ) from None
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise argparse.ArgumentTypeError("write an address and a port, as 192.168.0.5:502")
+    return host.strip("[]"), int(port)
+
+
+def parse_server(text: str) -> tuple[str, int]:
+    """A name or an address, and a port, from broker.plant:8883."""
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(r"[\w.:\[\]-]+", host) or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError("write a name or an address, and a port, as plant:8883")
     return host.strip("[]"), int(port)
 
 

@@ -63,9 +63,10 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         station = Running(Path(folder))
         bridge = [sys.executable, "-m", "draem", "bridge", "modbus", "--plc-silent-ms", "0"]
-        addresses = ["--endpoint", station.endpoint, "--listen", f"127.0.0.1:{near}"]
+        bridge += ["--data", folder, "--endpoint", station.endpoint]
+        bridge += ["--listen", f"127.0.0.1:{near}"]
         processes = [
-            subprocess.Popen([*bridge, *addresses]),
+            subprocess.Popen(bridge),
             subprocess.Popen([sys.executable, "-m", "tests.plc_latency", "bare", str(bare)]),
         ]
         try:

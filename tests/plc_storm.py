@@ -120,7 +120,7 @@ def storm(folder: Path, blows: int, parts: int, seed: int) -> dict[str, int]:
         "bridge": Part(
             "bridge", "modbus", "--endpoint", endpoint, "--replay", replay_at,
             "--listen", f"127.0.0.1:{modbus}", "--results", "dequeue", "--buffer", "100",
-            "--deadline-ms", str(DEADLINE_MS), module="draem",
+            "--deadline-ms", str(DEADLINE_MS), "--data", str(folder / "bridge"), module="draem",
         ),
         "plc": Part("plc", str(modbus), str(line_port), str(folder / "plc.db"), module=ME),
     }  # fmt: skip

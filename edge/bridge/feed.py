@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.bridge.gate import Gate, Inputs, Signals, Trouble
+from edge.bridge.gate import Gate
+from edge.bridge.signals import Inputs, Missed, Signals, Trouble
 from edge.closing import Closing
 from edge.errors import DraemError
 from edge.event import Event, Inspection
@@ -61,7 +62,7 @@ class Feed(Closing):
     """Keeps a gate fed from a source of events until it is closed.
 
     `in_time` is called for each verdict that came before its deadline, in order, once, and while
-    nothing is amiss.
+    nothing is amiss; `missed` for each result that the gate could not use. Neither may block.
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class Feed(Closing):
         gate: Gate,
         source: Source,
         in_time: Callable[[Inspection], None] = lambda inspection: None,
+        missed: Callable[[Missed], None] = lambda missed: None,
     ) -> None:
+        self._missed = missed
         self._in_time = in_time
         self._gate = gate
         self._lock = threading.Lock()
@@ -88,7 +91,15 @@ class Feed(Closing):
     def signals(self) -> Signals:
         """What the PLC reads now."""
         with self._lock:
-            return self._look(time.monotonic())
+            signals = self._look(time.monotonic())
+            missed = self._gate.missed()
+        self._tell(missed)
+        return signals
+
+    def _tell(self, missed: list[Missed]) -> None:
+        """Outside of the lock: nobody waits for whoever keeps it."""
+        for one in missed:
+            self._missed(one)
 
     def _look(self, now: float) -> Signals:
         """The gate's signals after what the line's silence says; the lock is held."""
@@ -129,6 +140,8 @@ class Feed(Closing):
             self._unanswered = False
             due = self._gate.result(inspection, age_s, now)
             alive = self._look(time.monotonic()).trouble is Trouble.NONE
+            missed = self._gate.missed()
+        self._tell(missed)
         if due and alive:
             self._in_time(inspection)
 

@@ -7,42 +7,23 @@ moment; a wire carries it to its PLC and hands in what that writes (`Inputs`).
 """
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from edge.event import Inspection, Verdict
+from edge.bridge.signals import (
+    COUNTED,
+    OF_LINE,
+    PASSING,
+    Inputs,
+    LineState,
+    Missed,
+    Signals,
+    Trouble,
+)
+from edge.event import Inspection
 
 Mode = Literal["free-running", "dequeue"]
-LineState = Literal["running", "paused", "fault", "stale", "starting", "unanswered"]
-COUNTED = ("inspected", "ok", "ng", "no_verdict", "expired", "overruns")
-
-
-class Trouble(IntEnum):
-    """Why the gate has no valid result. Numbers never change their meaning."""
-
-    NONE = 0
-    LINE_SILENT = 1  # no heartbeat from the inspector: hung, down or cut off
-    LINE_FAULT = 2  # the inspector says that it cannot judge
-    LINE_PAUSED = 3  # somebody paused it
-    PLC_SILENT = 4  # the PLC's heartbeat stands still
-    NO_VERDICT = 5  # the last part got no verdict
-    EXPIRED = 6  # the last part's verdict came too late
-    GAP = 7  # events are gone from the log: parts without a verdict
-    OVERRUN = 8  # more results waited than the buffer holds
-    STARTING = 9  # nothing is known of the line yet
-    ACK_AHEAD = 10  # the PLC acknowledges ids that have not come yet
-    LOG_SILENT = 11  # events are missing, and the station's log cannot be asked for them
-
-
-OF_LINE = {
-    "running": Trouble.NONE,
-    "stale": Trouble.LINE_SILENT,
-    "fault": Trouble.LINE_FAULT,
-    "paused": Trouble.LINE_PAUSED,
-    "starting": Trouble.STARTING,
-    "unanswered": Trouble.LOG_SILENT,
-}
+MISSED = 1000  # so many are kept until somebody takes them
 
 
 @dataclass(frozen=True)
@@ -59,32 +40,11 @@ class Rules:
     plc_silent_s: float = 1.0
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What the PLC writes. `acknowledged` is the inspection id that it took last."""
+class Waiting(NamedTuple):
+    """A result and the time of its deadline."""
 
-    heartbeat: int = 0
-    acknowledged: int = 0
-    reset: bool = False
-
-
-@dataclass(frozen=True)
-class Signals:
-    """Everything that the PLC may read, of one moment. Without a valid result the verdict is NG."""
-
-    online: bool = False
-    ready: bool = False
-    trouble: Trouble = Trouble.STARTING
-    results_valid: bool = False
-    verdict: Verdict = "NG"
-    result: Inspection | None = None
-    backlog: int = 0
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def inspection_id(self) -> int:
-        """0 where no result is offered."""
-        return self.result.inspection_id if self.result else 0
+    result: Inspection
+    deadline: float
 
 
 class Gate:
@@ -96,7 +56,8 @@ class Gate:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
-        self._waiting: deque[tuple[Inspection, float]] = deque()  # with the time of its deadline
+        self._waiting: deque[Waiting] = deque()
+        self._missed: deque[Missed] = deque(maxlen=MISSED)
         self._line = Trouble.STARTING
         self._part = Trouble.NONE  # what became of the last part
         self._newest = 0  # the highest inspection id that was ever offered or left out
@@ -131,13 +92,12 @@ class Gate:
             if self.rules.mode == "free-running":
                 self._waiting.clear()  # the newest part is this one
         elif age_s >= self.rules.deadline_s:
-            self._expire()
+            self._expire(Missed(inspection, "expired", age_s))
         elif inspection.inspection_id > self._acknowledged():
-            self._offer(inspection, now + self.rules.deadline_s - age_s)
+            self._offer(Waiting(inspection, now + self.rules.deadline_s - age_s), now)
             return True
         else:
-            self.counts["expired"] += 1
-            self._part = Trouble.ACK_AHEAD
+            self._expire(Missed(inspection, "ack_ahead", age_s), Trouble.ACK_AHEAD)
         return False
 
     def plc(self, inputs: Inputs, now: float) -> None:
@@ -148,21 +108,20 @@ class Gate:
         self._plc_said = True
         if inputs.acknowledged != self._old_acknowledged:
             self._old_acknowledged = 0
-        if inputs.reset and not self._inputs.reset:
+        if inputs.counter_reset and not self._inputs.counter_reset:
             self.counts = Counter(dict.fromkeys(COUNTED, 0))
+        if inputs.reset and not self._inputs.reset:
             self._part = Trouble.NONE
         self._inputs = inputs
-        while self._waiting and self._waiting[0][0].inspection_id <= self._acknowledged():
+        while self._waiting and self._waiting[0].result.inspection_id <= self._acknowledged():
             self._waiting.popleft()
 
     def signals(self, now: float) -> Signals:
         """What the PLC reads at `now`."""
-        while self._waiting and self._waiting[0][1] <= now:
-            self._waiting.popleft()
-            if self.rules.mode == "dequeue":  # nobody took it
-                self._expire()
+        self._withdraw(now)
         trouble = self._trouble(now)
-        offered = self._waiting[0][0] if self._waiting and trouble is Trouble.NONE else None
+        clear = trouble is Trouble.NONE and not self._inputs.hold
+        offered = self._waiting[0].result if self._waiting and clear else None
         return Signals(
             online=self._line is not Trouble.STARTING and self._line is not Trouble.LINE_SILENT,
             ready=trouble in (Trouble.NONE, *PASSING),
@@ -174,41 +133,55 @@ class Gate:
             counts=dict(self.counts),
         )
 
+    def missed(self) -> list[Missed]:
+        """What has been missed since this was last asked for; of very many the newest."""
+        taken = list(self._missed)
+        self._missed.clear()
+        return taken
+
+    def _withdraw(self, now: float) -> None:
+        """Nothing is offered beyond its deadline."""
+        while self._waiting and self._waiting[0].deadline <= now:
+            late = self._waiting.popleft()
+            # Free-running showed it, and nobody need take it.
+            if self.rules.mode == "dequeue" or self._inputs.hold:
+                self._expire(Missed(late.result, "not_taken", self._age_s(late, now)))
+
+    def _age_s(self, waiting: Waiting, now: float) -> float:
+        return now - waiting.deadline + self.rules.deadline_s
+
     def _acknowledged(self) -> int:
         said = self._inputs.acknowledged
         return 0 if said == self._old_acknowledged else said
 
-    def _offer(self, inspection: Inspection, deadline: float) -> None:
+    def _offer(self, new: Waiting, now: float) -> None:
         if self.rules.mode == "free-running":
             self._waiting.clear()
         elif len(self._waiting) >= self.rules.buffer:
             # The PLC does not keep up. All of them go, so that what it reads next is current.
-            self.counts["overruns"] += 1 + len(self._waiting)
+            dropped = [*self._waiting, new]
+            self._missed += (
+                Missed(one.result, "overrun", self._age_s(one, now)) for one in dropped
+            )
+            self.counts["overruns"] += len(dropped)
             self._waiting.clear()
             self._part = Trouble.OVERRUN
             return
-        self._waiting.append((inspection, deadline))
+        self._waiting.append(new)
         self._part = Trouble.NONE
 
-    def _expire(self) -> None:
+    def _expire(self, missed: Missed, trouble: Trouble = Trouble.EXPIRED) -> None:
         self.counts["expired"] += 1
-        self._part = Trouble.EXPIRED
+        self._missed.append(missed)
+        self._part = trouble
 
     def _trouble(self, now: float) -> Trouble:
         """The worst that holds now: the line's, then the PLC's, then the last part's."""
         if self._line is not Trouble.NONE:
             return self._line
+        if self._inputs.halted:
+            return Trouble.HALTED
         silent = self.rules.plc_silent_s
         if silent and (self._plc_moved is None or now - self._plc_moved > silent):
             return Trouble.PLC_SILENT
         return Trouble.NONE if self._waiting else self._part
-
-
-PASSING = (
-    Trouble.NO_VERDICT,
-    Trouble.EXPIRED,
-    Trouble.GAP,
-    Trouble.OVERRUN,
-    Trouble.ACK_AHEAD,
-)
-"""Troubles of one part: the next good result ends them."""

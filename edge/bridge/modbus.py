@@ -1,38 +1,64 @@
 """Modbus TCP: the gate's signals as registers that a PLC polls (pymodbus).
 
-Input registers hold what the line says, holding registers what the PLC writes. docs/plc.md has the
-map (edge/bridge/registers.py). An answer is of one moment: it is made anew for each request,
-so no value of several registers is torn.
+Input registers and discrete inputs hold what the line says, holding registers and coils what the
+PLC writes. docs/plc.md has the map (edge/bridge/registers.py). An answer is of one moment: it is
+made anew for each request, so no value of several registers is torn.
 """
 
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, cast
 
 from pymodbus.constants import ExcCodes
-from pymodbus.pdu import ExceptionResponse
+from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from edge.bridge.feed import BridgeError, Feed
-from edge.bridge.registers import READ, WRITE, WordOrder, inputs_of, pack, size, unpack, values_of
+from edge.bridge.registers import (
+    COILS,
+    READ,
+    WRITE,
+    WordOrder,
+    bits_of,
+    inputs_of,
+    offset,
+    pack,
+    size,
+    unpack,
+    values_of,
+)
 
 log = logging.getLogger(__name__)
 
-READS, WRITES = (3, 4), (6, 16)
+READS, WRITES = (1, 2, 3, 4), (5, 6, 15, 16)
+DISCRETE_INPUTS, INPUT_REGISTERS, BIT_FUNCTIONS = 2, 4, (1, 5, 15)
+ID = offset(READ, "inspection_id")
+ACK_COIL = [bit.name for bit in COILS].index("ack_coil")
 UNSENT_BYTES = 16_384  # a client that never reads its answers is cut off beyond this
+
+reader: ContextVar[str] = ContextVar("reader", default="")
+"""The address of the PLC whose request is answered; empty for all who may only read."""
 
 
 class Registers:
-    """What pymodbus asks for and writes, in the place of its own data store."""
+    """What pymodbus asks for and writes, in the place of its own data store.
+
+    The coils are another way to say what the holding registers say: the acknowledging coil writes
+    `results_ack`, with the id that this PLC has read last.
+    """
 
     def __init__(self, feed: Feed, order: WordOrder) -> None:
         self._feed, self._order = feed, order
         self._heartbeat = 0
         self._written = [0] * size(WRITE)
+        self._coils = [False] * len(COILS)
+        self._shown: dict[str, int] = {}  # the id that was read last, by the reader's address
 
     def device_ids(self) -> list[int]:
         """One device, whatever id it is asked by."""
@@ -40,32 +66,48 @@ class Registers:
 
     async def async_getValues(
         self, device_id: int, function: int, address: int, count: int = 1
-    ) -> list[int] | ExcCodes:
+    ) -> list[int] | list[bool] | ExcCodes:
         """A part of a map of this moment."""
-        if function not in (*READS, *WRITES):
-            return ExcCodes.ILLEGAL_FUNCTION
-        registers = self._read() if function == 4 else self._written
-        if address + count > len(registers):
+        found: list[int] | list[bool] = self._written
+        if function in (INPUT_REGISTERS, DISCRETE_INPUTS):
+            found = self._look(function, address, count)
+        elif function in BIT_FUNCTIONS:
+            found = self._coils
+        if address + count > len(found):
             return ExcCodes.ILLEGAL_ADDRESS
-        return registers[address : address + count]
+        return found[address : address + count]
 
     async def async_setValues(
-        self, device_id: int, function: int, address: int, values: list[int]
+        self, device_id: int, function: int, address: int, values: list[Any]
     ) -> ExcCodes | None:
         """What the PLC writes."""
-        if function not in WRITES:
-            return ExcCodes.ILLEGAL_FUNCTION
-        if address + len(values) > len(self._written):
+        written: list[Any] = self._coils if function in BIT_FUNCTIONS else self._written
+        if address + len(values) > len(written):
             return ExcCodes.ILLEGAL_ADDRESS
-        self._written[address : address + len(values)] = values
-        self._feed.plc(inputs_of(unpack(WRITE, self._written, self._order)))
+        before = self._coils[ACK_COIL]
+        written[address : address + len(values)] = values
+        if self._coils[ACK_COIL] and not before:
+            self._take(self._shown.get(reader.get(), 0))
+        self._feed.plc(inputs_of(self._said(), self._coils))
         return None
 
-    def _read(self) -> list[int]:
+    def _said(self) -> dict[str, int]:
+        return unpack(WRITE, self._written, self._order)
+
+    def _take(self, inspection_id: int) -> None:
+        """Acknowledge what was read; a result that nobody has read is never taken."""
+        if inspection_id:
+            said = self._said() | {"results_ack": inspection_id}
+            self._written[:] = pack(WRITE, said, self._order)
+
+    def _look(self, function: int, address: int, count: int) -> list[int] | list[bool]:
+        now, signals = time.monotonic(), self._feed.signals()
+        if function == DISCRETE_INPUTS or address <= ID < address + count:
+            self._shown[reader.get()] = signals.inspection_id
+        if function == DISCRETE_INPUTS:
+            return bits_of(signals, now)
         self._heartbeat += 1
-        acknowledged = unpack(WRITE, self._written, self._order)["results_ack"]
-        values = values_of(self._feed.signals(), self._heartbeat, acknowledged)
-        return pack(READ, values, self._order)
+        return pack(READ, values_of(signals, self._heartbeat, now, self._said()), self._order)
 
 
 class Handler(ServerRequestHandler):
@@ -84,15 +126,22 @@ class Handler(ServerRequestHandler):
             cast(asyncio.Transport, self.transport).set_write_buffer_limits(UNSENT_BYTES)
 
     async def handle_request(self) -> None:
-        """Answer, or refuse to write for a stranger."""
-        pdu = self.last_pdu
-        if pdu and pdu.function_code not in READS and not self._may_write(self._peer()):
-            log.warning("%s tried to write and may not: name it with --plc", self._peer())
-            refusal = ExceptionResponse(pdu.function_code, ExcCodes.ILLEGAL_FUNCTION)
-            refusal.transaction_id, refusal.dev_id = pdu.transaction_id, pdu.dev_id
-            self.server_send(refusal, self.last_addr)
+        """Answer, or refuse: what a stranger writes, and what pymodbus invents answers for."""
+        if self.last_pdu is None:
             return
-        await super().handle_request()
+        function, trusted = self.last_pdu.function_code, self._may_write(self._peer())
+        if function in WRITES and not trusted:
+            log.warning("%s tried to write and may not: name it with --plc", self._peer())
+        if function in READS or (function in WRITES and trusted):
+            reader.set(self._peer() if trusted else "")
+            await super().handle_request()
+        else:
+            self._refuse(self.last_pdu)
+
+    def _refuse(self, pdu: ModbusPDU) -> None:
+        refusal = ExceptionResponse(pdu.function_code & 0x7F, ExcCodes.ILLEGAL_FUNCTION)
+        refusal.transaction_id, refusal.dev_id = pdu.transaction_id, pdu.dev_id
+        self.server_send(refusal, self.last_addr)
 
     def pause_writing(self) -> None:
         """asyncio says that more is unsent than shall be kept."""

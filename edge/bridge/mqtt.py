@@ -24,7 +24,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from edge.bridge.feed import BridgeError, Feed, forget_soon
-from edge.bridge.gate import Signals, Trouble
+from edge.bridge.signals import Signals, Trouble
 from edge.closing import Closing
 from edge.event import Event, Inspection
 
@@ -40,13 +40,35 @@ RECONNECT_S = 5
 
 @dataclass(frozen=True)
 class Broker:
-    """Where the broker is and how it is spoken to. Without `ca` in the clear."""
+    """Where the broker is and how it is spoken to. Without `ca` in the clear.
+
+    `ours` are our own certificate and its key, `login` user and password, for a broker that asks.
+    """
 
     host: str
     port: int
     ca: Path | None = None
-    user: str | None = None
-    password: str | None = None
+    ours: tuple[Path, Path] | None = None
+    login: tuple[str, str] | None = None
+
+
+def encryption(ca: Path, ours: tuple[Path, Path] | None) -> ssl.SSLContext:
+    """Trusts what `ca` has signed, and nothing else. Raises BridgeError for files that are none."""
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except ssl.SSLError as error:
+        raise BridgeError(f"{ca} is no certificate in PEM ({error}): correct --ca") from error
+    if ours is None:
+        return context
+    try:
+        # An empty password: otherwise OpenSSL would ask for one at the terminal.
+        context.load_cert_chain(*ours, password="")
+    except ssl.SSLError as error:
+        raise BridgeError(
+            f"{ours[0]} and {ours[1]} are no certificate and its key ({error}): they must be PEM, "
+            "belong together, and the key must have no password"
+        ) from error
+    return context
 
 
 class Mqtt(Closing):
@@ -61,22 +83,22 @@ class Mqtt(Closing):
         client.on_publish = self._published
         client.on_socket_open = lambda client, userdata, opened: forget_soon(opened)
         client.reconnect_delay_set(max_delay=RECONNECT_S)
+        self._refused: str | None = None
+        self._up = threading.Event()
         self._acknowledged: set[int] = set()
         self._acknowledging = threading.Condition()
         client.will_set(f"{self._topic}/state", state_of(None), qos=1, retain=True)
-        if broker.user is not None:
-            client.username_pw_set(broker.user, broker.password)
+        if broker.login is not None:
+            client.username_pw_set(*broker.login)
+        if broker.ca is not None:
+            client.tls_set_context(encryption(broker.ca, broker.ours))
         try:
-            if broker.ca is not None:
-                client.tls_set(ca_certs=str(broker.ca), tls_version=ssl.PROTOCOL_TLS_CLIENT)
             client.connect(broker.host, broker.port, keepalive=KEEPALIVE_S)
         except (OSError, ValueError) as error:
             raise BridgeError(
                 f"the broker at {broker.host}:{broker.port} cannot be reached ({error}): start it, "
                 "or correct --broker and --ca"
             ) from error
-        self._refused: str | None = None
-        self._up = threading.Event()
         client.loop_start()
         if not self._up.wait(CONNECT_S) or self._refused:
             self.close()
@@ -90,7 +112,10 @@ class Mqtt(Closing):
         self._up.set()
 
     def _gone(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
-        if reason.is_failure:
+        if not self._up.is_set():
+            self._refused = "it ends the connection: does it want --ca, --client-cert or --login?"
+            self._up.set()
+        elif reason.is_failure:
             log.warning("the broker has gone (%s): connecting again", reason)
 
     def result(self, inspection: Inspection) -> None:

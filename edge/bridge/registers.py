@@ -1,31 +1,61 @@
-"""The gate's signals as 16-bit registers: what Modbus and S7 carry, and docs/plc.md documents."""
+"""The gate's signals as bits and 16-bit registers: what Modbus and S7 carry, and docs/plc.md has.
+
+A field has one or two registers, or as many as a text needs: two characters each, the first in the
+high byte, filled up with zeros. Values are whole numbers everywhere; a text is one too, as its
+bytes are read (`number_of`, `text_of`).
+"""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from edge.bridge.gate import COUNTED, Inputs, Signals
+from edge.bridge.signals import COUNTED, Inputs, Signals
 
 WordOrder = Literal["high-first", "low-first"]
 VERDICTS = {"OK": 1, "NG": 2, "NO_VERDICT": 3}
 SCORE_SCALE = 10_000
 MAP_VERSION = 1
-
+HEARTBEAT_BIT_S = 0.25
+COUNTER_RESET, RESET = COMMANDS = (1, 2)  # 3 is kept for a change of product
 
 COUNTS = tuple((name, "results dropped, " if name == "overruns" else "") for name in COUNTED)
 
 
 class Field(NamedTuple):
-    """A value of one (16 bit) or two registers (32 bit)."""
+    """A value of 16 bits (one register), 32 bits (two), or a text (more)."""
 
     name: str
     words: int
     text: str
 
 
+class Bit(NamedTuple):
+    """A discrete input or a coil."""
+
+    name: str
+    text: str
+
+
+BITS = (
+    Bit("online", "the inspector is heard"),
+    Bit("ready", "the next part can be judged"),
+    Bit("busy", "results wait"),
+    Bit("fault", "`trouble` is not 0"),
+    Bit("results_valid", "a result is offered: its registers are filled"),
+    Bit("heartbeat_bit", f"changes every {HEARTBEAT_BIT_S * 1000:g} ms: the bridge is alive"),
+    Bit("result_ok", "a result is offered, and it is OK"),
+)
+COILS = (
+    Bit("heartbeat_coil", "change it in every cycle"),
+    Bit(
+        "ack_coil", "set it: the result that was read last is taken; clear it: the next is offered"
+    ),
+    Bit("reset_coil", "set it: as command 2"),
+    Bit("counter_reset_coil", "set it: as command 1"),
+)
 READ = (
     Field("map", 1, "version of this map"),
     Field("heartbeat", 1, "counts up with every answer: the bridge is alive"),
-    Field("status", 1, "bit 0 Online, 1 Ready, 2 Busy, 3 Fault, 4 Results Valid"),
+    Field("status", 1, "the discrete inputs as bits: bit 0 is input 0, and so on"),
     Field("trouble", 1, "why there is no valid result; 0 where nothing is wrong"),
     Field("inspection_id", 2, "of the result offered; 0: none"),
     Field("trigger_id", 2, "of the part; 0: none"),
@@ -42,12 +72,15 @@ READ = (
     Field("product", 1, "version of the product that judged"),
     Field("backlog", 1, "results not acknowledged yet, the one offered included"),
     Field("acknowledged", 2, "the id that the PLC took last, as it was received"),
-    *(Field(name, 2, f"{text}since the start or the last reset") for name, text in COUNTS),
+    *(Field(name, 2, f"{text}since the start or the last counter reset") for name, text in COUNTS),
+    Field("command_ack", 1, "the command that was carried out, until it is 0 again"),
+    Field("command_failed", 1, "1: there is no such command"),
+    Field("part_id", 16, "of the part, as text; empty where there is none or it is over 32 bytes"),
 )
 WRITE = (
     Field("plc_heartbeat", 1, "count up in every cycle"),
     Field("results_ack", 2, "the inspection id that was taken last"),
-    Field("command", 1, "1 resets the counters; 0 between two commands"),
+    Field("command", 1, "1 resets the counters, 2 the trouble of a part; 0 between two commands"),
 )
 
 
@@ -56,13 +89,10 @@ def size(fields: Sequence[Field]) -> int:
     return sum(field.words for field in fields)
 
 
-def table(fields: Sequence[Field]) -> str:
-    """The map in Markdown, as docs/plc.md has it; addresses count from 0."""
-    lines, at = ["| address | name | registers | what |", "|---|---|---|---|"], 0
-    for name, words, text in fields:
-        lines.append(f"| {at} | {name} | {words} | {text} |")
-        at += words
-    return "\n".join(lines)
+def offset(fields: Sequence[Field], name: str) -> int:
+    """Where a field begins; addresses count from 0."""
+    names = [field.name for field in fields]
+    return size(fields[: names.index(name)])
 
 
 def pack(fields: Sequence[Field], values: dict[str, int], order: WordOrder) -> list[int]:
@@ -71,8 +101,8 @@ def pack(fields: Sequence[Field], values: dict[str, int], order: WordOrder) -> l
     for name, words, _ in fields:
         bits = 16 * words
         value = min(max(values[name], -(1 << (bits - 1))), (1 << bits) - 1) % (1 << bits)
-        parts = [value >> 16, value & 0xFFFF] if words == 2 else [value]
-        registers += parts if order == "high-first" else parts[::-1]
+        parts = [value >> (16 * i) & 0xFFFF for i in reversed(range(words))]
+        registers += _turned(parts, order)
     return registers
 
 
@@ -80,24 +110,52 @@ def unpack(fields: Sequence[Field], registers: Sequence[int], order: WordOrder) 
     """The unsigned values of a map."""
     values, at = {}, 0
     for name, words, _ in fields:
-        parts = registers[at : at + words]
-        high_first = parts if order == "high-first" else parts[::-1]
-        values[name] = sum(part << (16 * i) for i, part in enumerate(reversed(high_first)))
+        parts = _turned(registers[at : at + words], order)
+        values[name] = sum(part << (16 * i) for i, part in enumerate(reversed(parts)))
         at += words
     return values
 
 
-def values_of(signals: Signals, heartbeat: int, acknowledged: int) -> dict[str, int]:
-    """What each field of READ holds."""
+def _turned(parts: Sequence[int], order: WordOrder) -> list[int]:
+    """The order of words concerns values of 32 bits alone; a text reads on in both."""
+    return list(parts[::-1] if order == "low-first" and len(parts) == 2 else parts)
+
+
+def number_of(text: str, words: int) -> int:
+    """A text as the number that its registers are; 0 where it does not fit whole."""
+    raw = text.encode()
+    # A part of an id could be the id of another part.
+    return int.from_bytes(raw.ljust(2 * words, b"\0"), "big") if len(raw) <= 2 * words else 0
+
+
+def text_of(number: int, words: int) -> str:
+    """The text that a field's registers hold."""
+    return number.to_bytes(2 * words, "big").rstrip(b"\0").decode()
+
+
+def bits_of(signals: Signals, now: float) -> list[bool]:
+    """The discrete inputs at `now` (seconds of any clock)."""
+    return [
+        signals.online,
+        signals.ready,
+        signals.backlog > 0,
+        signals.trouble != 0,
+        signals.results_valid,
+        int(now / HEARTBEAT_BIT_S) % 2 == 1,
+        signals.results_valid and signals.verdict == "OK",
+    ]
+
+
+def values_of(signals: Signals, heartbeat: int, now: float, said: dict[str, int]) -> dict[str, int]:
+    """What each field of READ holds; `said` is what the fields of WRITE hold."""
     result = signals.result
     region = result.regions[0] if result and result.regions else None
     x, y, width, height = region.box if region else (0, 0, 0, 0)
-    fault = signals.trouble != 0
-    bits = (signals.online, signals.ready, signals.backlog > 0, fault, signals.results_valid)
+    known = said["command"] in COMMANDS
     return {
         "map": MAP_VERSION,
         "heartbeat": heartbeat % 65536,
-        "status": sum(bool(bit) << i for i, bit in enumerate(bits)),
+        "status": sum(bit << i for i, bit in enumerate(bits_of(signals, now))),
         "trouble": int(signals.trouble),
         "inspection_id": signals.inspection_id,
         "trigger_id": (result.trigger_id or 0) if result else 0,
@@ -110,8 +168,11 @@ def values_of(signals: Signals, heartbeat: int, acknowledged: int) -> dict[str, 
         "area": region.area if region else 0,
         "product": int(result.version) if result else 0,
         "backlog": signals.backlog,
-        "acknowledged": acknowledged,
+        "acknowledged": said["results_ack"],
         **signals.counts,
+        "command_ack": said["command"] if known else 0,
+        "command_failed": int(said["command"] != 0 and not known),
+        "part_id": number_of((result.part_id or "") if result else "", 16),
     }  # fmt: skip
 
 
@@ -119,6 +180,18 @@ def _scaled(value: float | None) -> int:
     return round(value * SCORE_SCALE) if value is not None else 0
 
 
-def inputs_of(said: dict[str, int]) -> Inputs:
-    """What the fields of WRITE mean to the gate."""
-    return Inputs(said["plc_heartbeat"], said["results_ack"], said["command"] == 1)
+def inputs_of(said: dict[str, int], coils: Sequence[bool] = (False,) * len(COILS)) -> Inputs:
+    """What the fields of WRITE and the coils mean to the gate: either will do for each."""
+    heartbeat, ack, reset, counter_reset = coils
+    return Inputs(
+        heartbeat=said["plc_heartbeat"] + (heartbeat << 16),
+        acknowledged=said["results_ack"],
+        reset=reset or said["command"] == RESET,
+        counter_reset=counter_reset or said["command"] == COUNTER_RESET,
+        hold=ack,
+    )
+
+
+def nothing_said() -> dict[str, int]:
+    """The fields of WRITE before a PLC has written any."""
+    return {field.name: 0 for field in WRITE}

@@ -2,33 +2,34 @@
 
 The bridge is the client (python-snap7); the block is not optimised, and the PLC permits PUT/GET. At
 its start lies what the PLC writes, from byte `SIGNALS` on what the bridge does: the same fields as
-over Modbus, each register two bytes, high byte first. `scl()` is the block as a type.
+over Modbus, each register two bytes, high byte first. `edge.bridge.tables.scl` is the block as a
+type.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from snap7.client import Client
 from snap7.error import S7Error
 
 from edge.bridge.feed import BridgeError, Feed, forget_soon
-from edge.bridge.gate import Signals
 from edge.bridge.registers import (
     READ,
     WRITE,
-    Field,
     inputs_of,
+    nothing_said,
     pack,
     size,
     unpack,
     values_of,
 )
+from edge.bridge.signals import Signals
+from edge.bridge.tables import SIGNALS
 
 log = logging.getLogger(__name__)
 
-SIGNALS = 16
 CYCLE_S = 0.01
 AGAIN_S = (0.5, 5.0)
 """Seconds until the next try to connect: the first, and the longest."""
@@ -51,6 +52,7 @@ def run(feed: Feed, plc: Plc, stopped: Callable[[], bool]) -> None:
     Its last word is a block without a valid result. Raises BridgeError where the PLC has no such
     block, or was never there.
     """
+    logging.getLogger("snap7").setLevel(logging.CRITICAL)  # says all that we say, and each try
     client, heartbeat, wait_s = Client(), 0, 0.0
     ever = False
     while not stopped():
@@ -80,7 +82,13 @@ def run(feed: Feed, plc: Plc, stopped: Callable[[], bool]) -> None:
         time.sleep(CYCLE_S)
     try:
         if client.get_connected():
-            write(client, plc.block, Signals(counts=feed.signals().counts), heartbeat + 1, 0)
+            write(
+                client,
+                plc.block,
+                Signals(counts=feed.signals().counts),
+                heartbeat + 1,
+                nothing_said(),
+            )
             client.disconnect()
     except (S7Error, OSError) as error:
         log.warning("the PLC was not told that the bridge ends (%s)", error)
@@ -91,39 +99,18 @@ def exchange(client: Client, block: int, feed: Feed, heartbeat: int) -> None:
     raw = client.db_read(block, 0, 2 * size(WRITE))
     said = unpack(WRITE, _words(raw), "high-first")
     feed.plc(inputs_of(said))
-    write(client, block, feed.signals(), heartbeat, said["results_ack"])
+    write(client, block, feed.signals(), heartbeat, said)
 
 
-def write(client: Client, block: int, signals: Signals, heartbeat: int, acknowledged: int) -> None:
+def write(
+    client: Client, block: int, signals: Signals, heartbeat: int, said: dict[str, int]
+) -> None:
     """The signals in one write, so that they are of one moment."""
-    registers = pack(READ, values_of(signals, heartbeat, acknowledged), "high-first")
+    values = values_of(signals, heartbeat, time.monotonic(), said)
+    registers = pack(READ, values, "high-first")
     data = bytearray(b"".join(word.to_bytes(2, "big") for word in registers))
     client.db_write(block, SIGNALS, data)
 
 
 def _words(raw: bytes | bytearray) -> list[int]:
     return [int.from_bytes(raw[i : i + 2], "big") for i in range(0, len(raw), 2)]
-
-
-def scl() -> str:
-    """The data block as an SCL type, in the order in which it lies."""
-    kinds = {1: "UInt", 2: "UDInt"}
-
-    def lines(fields: Sequence[Field]) -> list[str]:
-        return [
-            f"        {f.name} : {'DInt' if f.name == 'encoder' else kinds[f.words]};"
-            + (f"  // {f.text}" if f.text else "")
-            for f in fields
-        ]
-
-    reserved = (SIGNALS - 2 * size(WRITE)) // 2
-    return "\n".join([
-        'TYPE "draem"',
-        "VERSION : 0.1",
-        "    STRUCT",
-        *lines(WRITE),
-        f"        reserved : Array[0..{reserved - 1}] of UInt;",
-        *lines(READ),
-        "    END_STRUCT;",
-        "END_TYPE",
-    ])  # fmt: skip

@@ -59,7 +59,7 @@ def _part(number: int) -> Inspection:
     region = Region(box=(100, 80, 40, 20), area=500, score=0.9)
     return Inspection.model_validate(stamp | {
         "seq": number, "inspection_id": number, "frame_id": number, "trigger_id": number,
-        "encoder": ENCODER_COUNTS * number, "verdict": verdict,
+        "encoder": ENCODER_COUNTS * number, "part_id": f"part-{number}", "verdict": verdict,
         "code": CodeName.of(Code.OVERRUN if verdict == "NO_VERDICT" else Code.NONE),
         "captured_ns": stamp["published_ns"], "captured_at": stamp["published_at"],
         "stages_ms": {}, "score": scores[verdict], "threshold": THRESHOLD, "passed_over": 0,

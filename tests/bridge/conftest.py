@@ -1,10 +1,11 @@
 """The station that each wire's bridge is tried with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import draem
 from tests.edge.running import Running
 
 
@@ -14,3 +15,24 @@ def station(tmp_path: Path) -> Iterator[Running]:
     running = Running(tmp_path)
     yield running
     running.close()
+
+
+Mistaken = Callable[..., str]
+
+
+@pytest.fixture
+def mistaken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Mistaken:
+    """What `draem bridge` says, in this process, to words that are wrong: one line."""
+    monkeypatch.chdir(tmp_path)
+
+    def say(*words: str) -> str:
+        capsys.readouterr()
+        assert draem.main(["bridge", *words]) == 2, words
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 1, said
+        assert said[0].startswith("draem: ")
+        return said[0]
+
+    return say

@@ -8,7 +8,8 @@ from queue import SimpleQueue
 import pytest
 
 from edge.bridge.feed import Feed
-from edge.bridge.gate import Gate, Rules, Trouble
+from edge.bridge.gate import Gate, Rules
+from edge.bridge.signals import Trouble
 from edge.bridge.simulate import _heartbeat
 from edge.event import Event, Inspection
 from edge.notice import Notice, Notify

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.bridge.gate import Gate, Inputs, Rules, Trouble
+from edge.bridge.gate import Gate, Rules
+from edge.bridge.signals import Inputs, Trouble
 from tests.bridge.made import inspection
 
 DEADLINE = 1.0
@@ -159,15 +160,15 @@ def test_a_log_begun_anew_has_its_own_ids() -> None:
     assert g.signals(0).inspection_id == 0, "that id is another one now"
 
 
-def test_a_gap_is_a_fault_and_reset_clears_counters_once() -> None:
+def test_a_gap_is_a_fault_and_a_reset_clears_counters_once() -> None:
     g = gate()
     g.gap()
     assert g.signals(0).trouble is Trouble.GAP
     g.result(inspection(1, "NG"), 0, now=0)
     assert g.signals(0).counts["ng"] == 1
-    g.plc(Inputs(2, reset=True), now=0)
+    g.plc(Inputs(2, counter_reset=True), now=0)
     g.result(inspection(2), 0, now=0)
-    g.plc(Inputs(3, reset=True), now=0)
+    g.plc(Inputs(3, counter_reset=True), now=0)
     assert g.signals(0).counts == {
         "inspected": 1, "ok": 1, "ng": 0, "no_verdict": 0, "expired": 0, "overruns": 0,
     }  # fmt: skip

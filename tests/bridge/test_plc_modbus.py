@@ -1,87 +1,37 @@
 """A real bridge process between a real station and pymodbus's client as the PLC."""
 
 import os
+import re
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pymodbus.client import ModbusTcpClient
 
-from edge.bridge.gate import Signals, Trouble
-from edge.bridge.registers import READ, WRITE, pack, size, table, unpack, values_of
+from edge.bridge.registers import (
+    BITS,
+    COILS,
+    READ,
+    WRITE,
+    WordOrder,
+    nothing_said,
+    number_of,
+    pack,
+    size,
+    text_of,
+    unpack,
+    values_of,
+)
+from edge.bridge.signals import COUNTED, Signals, Trouble
+from edge.bridge.tables import bit_table, table
 from edge.event import Inspection
 from edge.subscribe import events
+from tests.bridge.conftest import Mistaken
 from tests.bridge.made import inspection
-from tests.chaos import free_ports
-from tests.conftest import draem
+from tests.bridge.over_modbus import Bridge, valid
 from tests.edge.running import Running
-
-
-class Plc:
-    """A PLC that polls the whole map in one request and counts its heartbeat."""
-
-    def __init__(self, port: int) -> None:
-        self._client = ModbusTcpClient("127.0.0.1", port=port, timeout=2)
-        self._beat = self.acknowledged = 0
-
-    def read(self) -> dict[str, int]:
-        assert self._client.connect()
-        answer = self._client.read_input_registers(0, count=size(READ))
-        assert not answer.isError(), answer
-        return unpack(READ, answer.registers, "high-first")
-
-    def write(self, command: int = 0) -> None:
-        assert self._client.connect()
-        self._beat += 1
-        values = {"plc_heartbeat": self._beat, "results_ack": self.acknowledged, "command": command}
-        answer = self._client.write_registers(0, pack(WRITE, values, "high-first"))
-        assert not answer.isError(), answer
-
-    def until(self, due: Callable[[dict[str, int]], Any], seconds: float = 10) -> dict[str, int]:
-        """Scan until what is read is due."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.write()
-            found = self.read()
-            if due(found):
-                return found
-        raise AssertionError(f"not within {seconds} s, the last was {found}")
-
-    def close(self) -> None:
-        self._client.close()
-
-
-class Bridge:
-    """`draem bridge modbus` in a process of its own."""
-
-    def __init__(self, endpoint: str, *words: str) -> None:
-        self.port = free_ports(1)[0]
-        command = [sys.executable, "-m", "draem", "bridge", "modbus", "--endpoint", endpoint]
-        listen = ["--listen", f"127.0.0.1:{self.port}"]
-        self.process = subprocess.Popen(
-            [*command, *listen, *words], stderr=subprocess.PIPE, text=True
-        )
-        self.plc = Plc(self.port)
-        end = time.monotonic() + 15
-        while time.monotonic() < end:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError("the bridge does not listen")
-
-    def close(self) -> str:
-        self.plc.close()
-        self.process.terminate()
-        _, said = self.process.communicate(timeout=10)
-        return str(said)
 
 
 @pytest.fixture
@@ -89,10 +39,6 @@ def bridge(station: Running) -> Iterator[Bridge]:
     made = Bridge(station.endpoint, "--results", "dequeue", "--buffer", "50")
     yield made
     made.close()
-
-
-def valid(found: dict[str, int]) -> bool:
-    return bool(found["status"] & 16)
 
 
 def test_a_plc_gets_each_verdict_once_in_order_with_its_part(
@@ -116,6 +62,9 @@ def test_a_plc_gets_each_verdict_once_in_order_with_its_part(
         assert due.score is not None
         assert found["score"] == round(due.score * 10_000)
         assert found["trigger_id"] == due.trigger_id
+        assert due.encoder is not None
+        assert found["encoder"] - 2**32 == due.encoder < 0
+        assert text_of(found["part_id"], 16) == due.part_id == f"lid-{due.trigger_id}"
     assert list(taken) == list(range(min(taken), max(taken) + 1)), "none was left out"
     assert {v["verdict"] for v in taken.values()} == {1, 2}
 
@@ -172,61 +121,7 @@ def test_a_killed_station_comes_back(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
-def test_rubbish_and_fifty_clients_leave_the_plc_served(bridge: Bridge) -> None:
-    rubbish = [socket.create_connection(("127.0.0.1", bridge.port)) for _ in range(50)]
-    for i, connection in enumerate(rubbish):
-        connection.sendall(
-            bytes([i]) * (i + 1) + b"\x00\x01\x00\x00\x00\x06\x01\x99\x00\x00\x00\x01"
-        )
-    bridge.plc.until(valid)
-    deaf = socket.socket()
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    deaf.connect(("127.0.0.1", bridge.port))
-    ask = b"\x00\x01\x00\x00\x00\x06\x01\x04\x00\x00\x00\x20"
-    deaf.settimeout(5)
-    with pytest.raises(OSError):  # noqa: PT011 - cut off: reset, or a broken pipe
-        ask_for_ever(deaf, ask)
-    bridge.plc.until(valid)
-    for connection in [*rubbish, deaf]:
-        connection.close()
-
-
-def ask_for_ever(connection: socket.socket, question: bytes) -> None:
-    """One question after the other, for longer than anybody may be deaf."""
-    for _ in range(20_000):
-        connection.sendall(question)
-        time.sleep(0.001)  # or several would be taken for one
-
-
-def test_addresses_beyond_the_map_are_refused(bridge: Bridge) -> None:
-    client = ModbusTcpClient("127.0.0.1", port=bridge.port)
-    assert client.connect()
-    illegal_function, illegal_address = 1, 2
-    for answer, code in (
-        (client.read_input_registers(size(READ), count=1), illegal_address),
-        (client.read_holding_registers(0, count=size(WRITE) + 1), illegal_address),
-        (client.write_register(size(WRITE), 1), illegal_address),
-        (client.read_coils(0, count=1), illegal_function),
-    ):
-        assert answer.isError()
-        assert answer.exception_code == code
-    assert not client.read_holding_registers(0, count=size(WRITE)).isError()
-    client.close()
-
-
-def test_a_stranger_reads_and_does_not_write(station: Running) -> None:
-    bridge = Bridge(station.endpoint, "--plc", "192.0.2.7")
-    client = ModbusTcpClient("127.0.0.1", port=bridge.port)
-    assert client.connect()
-    assert not client.read_input_registers(0, count=size(READ)).isError()
-    answer = client.write_register(0, 1)
-    assert answer.isError()
-    assert answer.exception_code == 1
-    client.close()
-    assert "127.0.0.1 tried to write and may not: name it with --plc" in bridge.close()
-
-
-def test_mistakes_are_one_line_each(tmp_path: Path) -> None:
+def test_mistakes_are_one_line_each(tmp_path: Path, mistaken: Mistaken) -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     busy = f"127.0.0.1:{taken.getsockname()[1]}"
     for words, says in (
@@ -237,10 +132,7 @@ def test_mistakes_are_one_line_each(tmp_path: Path) -> None:
         (["--deadline-ms", "0"], "a whole number from 1 on"),
         (["--endpoint", "rubbish"], "correct --endpoint"),
     ):
-        done = draem("bridge", "modbus", *words, cwd=tmp_path)
-        assert done.returncode == 2, done.stderr
-        assert says in done.stderr
-        assert "Traceback" not in done.stderr
+        assert says in mistaken("modbus", *words), words
     taken.close()
 
 
@@ -248,6 +140,11 @@ def test_the_documented_map_is_the_one_that_is_served() -> None:
     text = (Path(__file__).parents[2] / "docs/plc.md").read_text(encoding="utf-8")
     assert table(READ) in text
     assert table(WRITE) in text
+    assert bit_table(BITS) in text
+    assert bit_table(COILS) in text
+    assert f"the whole map of {size(READ)} registers" in text
+    for picture in re.findall(r"!\[[^]]*\]\(([^)]*)\)", text):
+        assert (Path(__file__).parents[2] / "docs" / picture).is_file(), picture
     for trouble in Trouble:
         assert f"| {int(trouble)} | {trouble.name.lower().replace('_', ' ')} |" in text
 
@@ -272,7 +169,8 @@ def test_words_lie_in_either_order_and_nothing_wraps() -> None:
         results_valid=True, verdict="NG", result=result, trouble=Trouble.NONE, online=True,
         counts=dict.fromkeys(("inspected", "ok", "ng", "no_verdict", "expired", "overruns"), 7),
     )  # fmt: skip
-    values = values_of(signals, heartbeat=65_537, acknowledged=2**32 - 1)
+    said = nothing_said() | {"results_ack": 2**32 - 1}
+    values = values_of(signals, heartbeat=65_537, now=0, said=said)
     high = pack(READ, values, "high-first")
     low = pack(READ, values, "low-first")
     assert len(high) == len(low) == size(READ) <= 125, "one request reads it all"
@@ -283,5 +181,23 @@ def test_words_lie_in_either_order_and_nothing_wraps() -> None:
         assert found["acknowledged"] == 2**32 - 1
         assert found["encoder"] - 2**32 == result.encoder
         assert (found["area"], found["box_height"], found["score"]) == (70_000, 40, 9000)
-        assert found["status"] == 0b10001
+        assert found["status"] == 0b10001, found["status"]
     assert pack(READ, values | {"box_x": 99_999, "score": -1}, "high-first")[14] == 65_535
+
+
+def test_plc_reads_a_part_id_as_text_or_not_at_all() -> None:
+    orders: list[WordOrder] = ["high-first", "low-first"]
+    for order in orders:
+        for text, read in (
+            ("A7", "A7"),
+            ("Größe-12", "Größe-12"),
+            ("x" * 32, "x" * 32),
+            ("x" * 33, ""),  # a part of an id could be another part's
+            (None, ""),
+        ):
+            signals = Signals(result=inspection(1, part_id=text), counts=dict.fromkeys(COUNTED, 0))
+            registers = pack(READ, values_of(signals, 0, 0, nothing_said()), order)
+            assert text_of(unpack(READ, registers, order)["part_id"], 16) == read
+            raw = b"".join(word.to_bytes(2, "big") for word in registers[-16:])
+            assert raw == read.encode().ljust(32, b"\0"), "in the order of reading, in both"
+    assert number_of("", 16) == 0

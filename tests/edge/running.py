@@ -28,7 +28,10 @@ class Steady(FakeCamera):
         self._stop.wait(0.02)
         self._count += 1
         made = frame(self._count, gray=200 if self._count % 7 == 0 else 0)
-        return replace(made, captured_ns=time.monotonic_ns())
+        return replace(
+            made, captured_ns=time.monotonic_ns(), encoder=-10 * self._count,
+            part_id=f"lid-{self._count}",
+        )  # fmt: skip
 
 
 class Running:

@@ -1,0 +1,55 @@
+"""An OPC UA server in the terms of OPC 40100-1."""
+
+import argparse
+import asyncio
+from pathlib import Path
+from queue import SimpleQueue
+
+from edge.arguments import parse_address, settings_of
+from edge.bridge.feed import Feed
+from edge.commands.wires.shared import (
+    add_common,
+    add_login,
+    is_here,
+    no_handshake,
+    opened_feed,
+    read_login,
+    stop_in_loop,
+)
+from edge.errors import SettingsError
+from edge.event import Inspection
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--listen", type=parse_address, default=("127.0.0.1", 4840), metavar="HOST:PORT",
+        help="where clients connect (default 127.0.0.1:4840)",
+    )  # fmt: skip
+    add_login(parser, "who comes in by name, and encrypted")
+    parser.add_argument(
+        "--clients", type=Path, metavar="FOLDER",
+        help="certificates (*.der, *.pem) of those who come in by their key, and encrypted",
+    )  # fmt: skip
+    add_common(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    settings, (host, port) = settings_of(options), options.listen
+    if options.login is None and options.clients is None and not is_here(host):
+        raise SettingsError(
+            f"{host} can be reached by others: add --login FILE (user:password) or --clients FOLDER"
+        )
+    from edge.bridge import opcua
+    from edge.bridge.opcua_door import Door, read_clients
+
+    login, clients = read_login(options.login), read_clients(options.clients)
+    door = Door(host, port, login, clients, settings.data / settings.station)
+    rules = no_handshake(options)
+    results: SimpleQueue[Inspection] = SimpleQueue()
+
+    async def run(feed: Feed) -> None:
+        await opcua.serve(feed, results, rules.deadline_s, door, stop_in_loop())
+
+    with opened_feed(options, settings, rules, f"{host}-{port}", results.put) as feed:
+        asyncio.run(run(feed))
+    return 0
