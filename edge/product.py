@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edge.errors import ProductError
 from edge.files import digest, write_json
 from edge.frame import Box, Fit, Interpolation
+from edge.geometry import Geometry
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -48,7 +49,8 @@ class Calibration(BaseModel):
 
     `threshold` is for the score, `pixel_threshold` for the heatmap; `min_area` is in map pixels.
     `scores` are those of the good frames, sorted; `false_reject_rate` is the share aimed at.
-    `frames` are the scores of the fitted frames kept in calibration/, by file name.
+    `frames` are the scores of the fitted frames kept in calibration/, by file name. With regions of
+    interest in `geometry`, `roi_thresholds` has the threshold of each.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +64,8 @@ class Calibration(BaseModel):
     scores: list[float]
     frames: dict[str, float] = {}
     created: str
+    geometry: Geometry | None = None
+    roi_thresholds: dict[str, float] = {}
 
 
 class Manifest(BaseModel):
@@ -80,6 +84,7 @@ class Manifest(BaseModel):
     seg_width: int
     origin: dict[str, str | int | float | bool | None]
     files: dict[str, str]
+    geometry: Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -113,8 +118,10 @@ class Product:
 
     @property
     def fit(self) -> Fit:
+        """With the geometry of the calibration, else with that of the training."""
         m = self.manifest
-        return Fit(m.height, m.width, m.interpolation, m.crop)
+        calibrated = self.calibration.geometry if self.calibration else None
+        return Fit(m.height, m.width, m.interpolation, m.crop, calibrated or m.geometry)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -56,12 +56,13 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _json(path: Path, judged: Judged) -> str:
-    verdict, code, score, threshold, regions, _ = judged.judgement
+    verdict, code, score, threshold, regions, _, roi = judged.judgement
     return json.dumps(
         {
             "path": str(path),
             "score": score if math.isfinite(score) else None,
             "threshold": threshold,
+            "roi": roi,
             "verdict": verdict,
             "code": code.name.lower(),
             "regions": [region.model_dump() for region in regions],
@@ -70,7 +71,7 @@ def _json(path: Path, judged: Judged) -> str:
 
 
 def _line(path: Path, judged: Judged) -> str:
-    verdict, code, score, threshold, regions, _ = judged.judgement
+    verdict, code, score, threshold, regions, _, _ = judged.judgement
     limit = "no threshold" if threshold is None else f"threshold {threshold:.4f}"
     why = f"{len(regions)} regions" if verdict == "NG" else code.name.lower() if code else ""
     return f"{verdict:<10} score {score:.4f}  {limit}  {path}  {why}".rstrip()
