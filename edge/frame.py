@@ -73,7 +73,7 @@ class Placement:
         """Points [N, 2] of the camera frame in pixels of the model's map."""
         if self.view is not None:
             return self.view.from_frame(points)
-        left, top, wide, high = self._seen()
+        left, top, wide, high = self.seen()
         scale = (wide / self.width, high / self.height)
         return np.asarray((points - (left, top)) / scale, np.float64)
 
@@ -84,7 +84,7 @@ class Placement:
         """
         if self.unit_mm is None:
             return None
-        left, top, wide, high = self._seen()
+        left, top, wide, high = self.seen()
         across, down = wide / self.width * self.unit_mm, high / self.height * self.unit_mm
         x, y, width, height = box
         corner = left * self.unit_mm + x * across, top * self.unit_mm + y * down
@@ -101,7 +101,7 @@ class Placement:
             return self.crop[2] * self.crop[3] / (self.width * self.height)
         return abs(area(self.view.to_frame(outline(*box)))) / (box[2] * box[3])
 
-    def _seen(self) -> BoxMm:
+    def seen(self) -> BoxMm:
         """What the map shows, in units of the corrected picture or in camera pixels."""
         if self.view is None:
             return self.crop

@@ -1,10 +1,12 @@
 """A plane seen through a known camera: what a perfect photograph of it would be."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.correction import Correction, Lens, Points
+from edge.correction import Correction, Lens, Points, project
 from edge.geometry import Geometry
 
 FRAME = (640, 480)
@@ -41,11 +43,16 @@ def photograph(
 
     Every pixel is the mean of 3x3 samples.
     """  # fmt: skip
-    fine = (np.arange(side * FINER) / FINER + 0.5 / FINER for side in frame)
-    points: Points = np.stack(np.meshgrid(*fine), axis=-1).reshape(-1, 2)
-    rows = tuple(map(tuple, np.linalg.inv(to_pixels)))
-    flat = Correction(frame, lens, rows).to_corrected(points)  # type: ignore[arg-type]
+    flat = project(np.linalg.inv(to_pixels), _rays(lens, frame))
     place = ((flat - corner_mm) * per_mm - 0.5).reshape(frame[1] * FINER, frame[0] * FINER, 2)
     across, down = cv2.split(place.astype(np.float32))
     seen = cv2.remap(picture, across, down, cv2.INTER_LINEAR, borderValue=(120,))
     return np.asarray(cv2.resize(seen, frame, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@lru_cache
+def _rays(lens: Lens | None, frame: tuple[int, int]) -> Points:
+    """The ideal pixels of all samples of a frame."""
+    fine = (np.arange(side * FINER) / FINER + 0.5 / FINER for side in frame)
+    points: Points = np.stack(np.meshgrid(*fine), axis=-1).reshape(-1, 2)
+    return Correction(frame, lens, None).to_corrected(points)
