@@ -11,7 +11,7 @@ from edge.frame import Fit, Placement
 from edge.geometry import Geometry
 from edge.view import densified
 
-GREEN, YELLOW, LINES = (0, 200, 0), (0, 220, 255), 10
+GREEN, YELLOW, LINES = (0, 200, 0), (0, 220, 255), 15
 SHIFT = 4
 LONGEST = 1600
 
@@ -43,7 +43,7 @@ def overlay(geometry: Geometry, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _step(width: float) -> float:
-    """1, 2 or 5 of a power of ten, for about ten lines."""
+    """1, 2 or 5 of a power of ten, for about fifteen lines."""
     power = 10.0 ** math.floor(math.log10(width / LINES))
     return min((power * factor for factor in (1, 2, 5, 10)), key=lambda s: abs(width / s - LINES))
 
@@ -76,8 +76,7 @@ def _draw(
 
 def _write(picture: NDArray[np.uint8], text: str, at: Points, colour: tuple[int, int, int]) -> None:
     place = (int(at[0]), int(at[1]))
-    for shade, thick in (((0, 0, 0), 4), (colour, 1)):
-        cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, shade, thick, cv2.LINE_AA)
+    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, 1, cv2.LINE_AA)
 
 
 def _beside(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:

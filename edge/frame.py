@@ -155,7 +155,7 @@ class Fit:
         part = image[y : y + height, x : x + width]
         placement = self._place((x, y, width, height), (columns, rows))
         if placement.view is not None:
-            fitted = warp_of(placement.view)(image, self._method(part))
+            fitted = warp_of(placement.view, self.interpolation == "area")(image)
         else:
             size = (self.width, self.height)
             fitted = np.asarray(cv2.resize(part, size, interpolation=self._method(part)), np.uint8)

@@ -61,10 +61,13 @@ class Warp:
     shape: tuple[int, int]
     maps: tuple[NDArray[np.int16], NDArray[np.uint16]]
 
-    def __call__(self, image: NDArray[np.uint8], method: int) -> NDArray[np.uint8]:
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         x, y, width, height = self.source
-        part = image[y : y + height, x : x + width]
-        small = cv2.resize(part, self.shape[::-1], interpolation=method)
+        small = image[y : y + height, x : x + width]
+        if self.shape != (height, width):
+            small = np.asarray(
+                cv2.resize(small, self.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8
+            )
         flat = cv2.remap(small, *self.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(flat, np.uint8)
 
@@ -92,8 +95,12 @@ def view_of(correction: Correction, crop: tuple[int, int, int, int], size: tuple
 
 
 @lru_cache(maxsize=KEPT)
-def warp_of(view: View) -> Warp:
-    """The maps of a view, made once: some tens of milliseconds at 256x256."""
+def warp_of(view: View, averaged: bool) -> Warp:
+    """The maps of a view, made once: some tens of milliseconds at 256x256.
+
+    `averaged` makes large frames smaller by whole factors first, which OpenCV does several times as
+    fast as by others; the remap does the rest. Without it the frame itself is sampled.
+    """
     rows, columns = view.size
     centres = np.stack(np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5), axis=-1)
     seen = _seen(view, centres.reshape(-1, 2))
@@ -101,16 +108,28 @@ def warp_of(view: View) -> Warp:
     border = np.clip(_seen(view, outline(0, 0, columns, rows)), 0, limits)
     low = np.floor(border.min(axis=0) + ROUNDING).astype(int).clip(0, limits - 1)
     high = np.ceil(border.max(axis=0) - ROUNDING).astype(int).clip(low + 1, limits)
-    source = (high - low).astype(float)
-    # The same scale as without a correction, so that the eye of the network stays as sharp.
-    wanted = source * (columns / view.crop[2], rows / view.crop[3])
-    shape = np.maximum(np.round(wanted).astype(int), 1)
-    mapped = ((seen - low) * (shape / source) - 0.5).clip(-2, shape + 1.0)
+    scales = (view.crop[2] / columns, view.crop[3] / rows) if averaged else (1.0, 1.0)
+    x, width, small_width = _whole(int(low[0]), int(high[0]), int(limits[0]), scales[0])
+    y, height, small_height = _whole(int(low[1]), int(high[1]), int(limits[1]), scales[1])
+    shape = np.array((small_width, small_height))
+    mapped = ((seen - (x, y)) * (shape / (width, height)) - 0.5).clip(-2, shape + 1.0)
     flat = mapped.reshape(rows, columns, 2).astype(np.float32)
     maps = cv2.convertMaps(flat[..., 0], flat[..., 1], cv2.CV_16SC2)
-    x, y, width, height = (int(v) for v in (*low, *(high - low)))
     first, second = np.asarray(maps[0], np.int16), np.asarray(maps[1], np.uint16)
-    return Warp((x, y, width, height), (int(shape[1]), int(shape[0])), (first, second))
+    return Warp((x, y, width, height), (small_height, small_width), (first, second))
+
+
+def _whole(low: int, high: int, limit: int, scale: float) -> tuple[int, int, int]:
+    """Along one axis: where the source begins, its length, and that length made smaller.
+
+    By a whole factor next to `scale` where the frame has room for one, else by `scale` itself.
+    """
+    nearest = max(1, round(scale))
+    for factor in (nearest, nearest + 1, max(1, nearest - 1)):
+        small = -(-(high - low) // factor)
+        if small * factor <= limit:
+            return min(low, limit - small * factor), small * factor, small
+    return low, high - low, max(1, round((high - low) / scale))
 
 
 def _seen(view: View, points: Points) -> Points:

@@ -18,6 +18,7 @@ from edge.frame import Frame
 from edge.images import Image, read_image, read_images, write_png
 from edge.inspector import Inspector, Judged, Stopwatch
 from edge.product import load_product
+from edge.showing import on_crop
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,8 +90,10 @@ def write_maps(stem: Path, image: Image, judged: Judged) -> None:
 def overlay(image: Image, heat: NDArray[np.float32], judged: Judged) -> Image:
     """The image with its heat in colours where there is any, and a box around each region."""
     shown = image.copy()
-    x, y, width, height = judged.placement.crop if judged.placement else (0, 0, 0, 0)
-    large = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
+    if judged.placement is None:
+        return shown
+    x, y, width, height = judged.placement.crop
+    large = on_crop(heat, judged.placement)
     colours = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     part = shown[y : y + height, x : x + width]
     strength = large[..., None] * 0.7

@@ -319,3 +319,77 @@ def test_a_plane_of_another_size_is_refused(
 def test_the_page_names_the_board_and_its_scale() -> None:
     page = draw(CHARUCO)
     assert (page[-180:] < 128).sum() > 500
+
+
+def test_training_is_told_the_calibration_of_the_station(tmp_path: Path) -> None:
+    """The geometry goes into the settings, through a checkpoint's JSON, and into `fit`."""
+    import argparse
+
+    from trainer.commands.train import add_arguments, given_settings, make_settings
+    from trainer.settings import TrainSettings
+
+    path = tmp_path / "geometry.json"
+    geometry = Geometry(frame=FRAME, lens=LENS, mm_per_pixel=0.2)
+    path.write_text(geometry.model_dump_json())
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    given_ = given_settings(parser.parse_args(["good", "--geometry", str(path)]))
+    settings_ = make_settings({**given_, "product": "lid", "products": tmp_path})
+    again = TrainSettings.model_validate_json(settings_.model_dump_json())
+    assert again.fit.geometry == geometry
+    with pytest.raises(GeometryError, match="cannot be read"):
+        parser.parse_args(["good", "--geometry", str(tmp_path / "none.json")])
+
+
+def test_the_line_sees_by_the_geometry_of_the_calibration_else_of_the_training() -> None:
+    from dataclasses import replace
+
+    from edge.engine import Engine
+    from edge.errors import ProductError
+    from edge.inspector import Inspector
+    from tests.edge.simple import PRODUCT, MeanEngine
+
+    assert PRODUCT.calibration is not None
+    assert PRODUCT.fit.geometry is None
+    trained, calibrated = Geometry(frame=FRAME, lens=LENS), Geometry(mm_per_pixel=0.2)
+    manifest = PRODUCT.manifest.model_copy(update={"geometry": trained})
+    assert replace(PRODUCT, manifest=manifest).fit.geometry == trained
+    calibration = PRODUCT.calibration.model_copy(update={"geometry": calibrated})
+    assert replace(PRODUCT, manifest=manifest, calibration=calibration).fit.geometry == calibrated
+    for record in (manifest, calibration):
+        assert type(record).model_validate_json(record.model_dump_json()) == record
+    cut = manifest.model_copy(update={"crop": (600, 400, 100, 100)})
+    engine: Engine = MeanEngine()
+    with pytest.raises(ProductError, match=r"does not fit it.*calibrate again"):
+        Inspector(engine, replace(PRODUCT, manifest=cut))
+
+
+def test_an_event_tells_millimetres_and_the_region_of_the_calibration() -> None:
+    from dataclasses import replace
+
+    from edge.capture import Taken
+    from edge.drafts import judged_part
+    from edge.frame import Frame
+    from edge.inspector import Inspector, Stopwatch
+    from tests.edge.simple import PRODUCT, SIZE, MeanEngine, frame
+
+    assert PRODUCT.calibration is not None
+    square = ((4, 4), (20, 4), (20, 20), (4, 20))
+    geometry = Geometry(mm_per_pixel=0.5, regions_of_interest={"rim": square})
+    update = {"geometry": geometry, "roi_thresholds": {"rim": 0.1}}
+    product = replace(PRODUCT, calibration=PRODUCT.calibration.model_copy(update=update))
+    inspector = Inspector(MeanEngine(), product)
+    taken = Taken(frame(1, 200), 0)
+    told = judged_part(taken, inspector(taken.frame, Stopwatch()), product, {})
+    assert (told.verdict, told.roi, told.threshold) == ("NG", "rim", 0.1)
+    (region,) = told.regions
+    x, y, width, height = region.box
+    assert region.box_mm == pytest.approx((x / 2, y / 2, width / 2, height / 2))
+    assert region.area_mm2 == pytest.approx(region.area / 4)
+    assert told.mask is not None
+    assert told.mask.box_mm == (0, 0, SIZE / 2, SIZE / 2)
+    assert not told.mask.corrected
+    # A frame that the region of interest is not in has no verdict, and the line goes on.
+    small = Taken(Frame(np.zeros((10, 10, 3), np.uint8), 2, 0), 0)
+    refused = judged_part(small, inspector(small.frame, Stopwatch()), product, {})
+    assert (refused.verdict, refused.code.name) == ("NO_VERDICT", "wrong_format")
