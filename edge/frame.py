@@ -99,7 +99,9 @@ class Placement:
         """Camera pixels, on the whole, of one pixel of the model's map in `box`."""
         if self.view is None:
             return self.crop[2] * self.crop[3] / (self.width * self.height)
-        return abs(area(self.view.to_frame(outline(*box)))) / (box[2] * box[3])
+        share = abs(area(self.view.to_frame(outline(*box)))) / (box[2] * box[3])
+        # Beyond the plane's horizon, outside of the frame, there are no pixels to count.
+        return share if np.isfinite(share) else 0.0
 
     def seen(self) -> BoxMm:
         """What the map shows, in units of the corrected picture or in camera pixels."""
@@ -109,10 +111,13 @@ class Placement:
 
 
 def _around(points: Points, frame: tuple[int, int]) -> Box:
-    """The box around points, inside the frame, at least one pixel large."""
+    """The box around points, inside the frame, at least one pixel large; all of it for none."""
+    points = points[np.isfinite(points).all(axis=1)]
+    if len(points) == 0:
+        return 0, 0, *frame
     limits = np.array(frame)
-    low = np.clip(np.round(np.nan_to_num(points.min(axis=0))), 0, limits - 1)
-    high = np.clip(np.round(np.nan_to_num(points.max(axis=0))), low + 1, limits)
+    low = np.clip(np.round(points.min(axis=0)), 0, limits - 1)
+    high = np.clip(np.round(points.max(axis=0)), low + 1, limits)
     (left, top), (right, bottom) = low.astype(int).tolist(), high.astype(int).tolist()
     return left, top, right - left, bottom - top
 

@@ -18,6 +18,8 @@ from edge.polygon import Polygon, flaw
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 MOST_REGIONS = 32
 ROUND_TRIP_PX = 0.05
+LARGEST = 1e9
+SMALLEST_VIEW, LARGEST_VIEW = 1e-2, 1e6
 GRID = 25
 
 
@@ -38,7 +40,7 @@ class Geometry(BaseModel):
     frame: tuple[int, int] | None = None
     lens: Lens | None = None
     plane: Matrix | None = None
-    mm_per_pixel: float | None = Field(None, gt=0)
+    mm_per_pixel: float | None = Field(None, gt=0, le=1000)
     regions_of_interest: dict[str, Polygon] = Field({}, max_length=MOST_REGIONS)
 
     @property
@@ -83,12 +85,19 @@ class Geometry(BaseModel):
 
 def _refuse_folds(correction: Correction) -> None:
     """Raise ValueError unless the whole frame is corrected, once and not mirrored."""
+    lens = correction.lens
+    rows = (*(lens.camera_matrix if lens else ()), *(correction.plane or ()))
+    if max(map(abs, (*sum(rows, ()), *(lens.distortion if lens else ())))) > LARGEST:
+        raise ValueError(f"a lens or a plane has no number above {LARGEST:g}")
     seen = correction.grid(GRID)
     flat = correction.to_corrected(seen.reshape(-1, 2))
     if not np.isfinite(flat).all():
         raise ValueError(
             "the plane's horizon lies in the picture: photograph the board flatter, or again"
         )
+    span = np.ptp(flat, axis=0)
+    if span.min() < SMALLEST_VIEW or span.max() > LARGEST_VIEW:
+        raise ValueError(f"the frame cannot show {span[0]:.3g} x {span[1]:.3g} mm")
     back = np.abs(correction.to_frame(flat) - seen.reshape(-1, 2))
     cells = flat.reshape(seen.shape)
     across, down = np.diff(cells, axis=1)[:-1], np.diff(cells, axis=0)[:, :-1]

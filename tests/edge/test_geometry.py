@@ -1,5 +1,7 @@
 """Lens, plane and millimetres: there and back, straight lines, known places."""
 
+import contextlib
+import math
 from pathlib import Path
 
 import cv2
@@ -257,6 +259,9 @@ def test_a_region_beyond_the_crop_is_refused() -> None:
                                    "distortion": (0, 0, 0)}}, "coefficients"),
         ({"frame": FRAME, "lens": {"camera_matrix": ((1, 2, 3), (0, 1, 0), (0, 0, 1)),
                                    "distortion": (0, 0, 0, 0)}}, "camera matrix is"),
+        ({"frame": FRAME, "plane": ((1e300, 0, 0), (0, 1, 0), (0, 0, 1))}, "no number above"),
+        ({"frame": FRAME, "plane": ((1e8, 0, 0), (0, 1, 0), (0, 0, 1))}, "cannot show 6.4e+10"),
+        ({"mm_per_pixel": 1e300}, "less than or equal"),
         ({"mm_per_pixel": 0}, "greater than 0"),
         ({"mm_per_pixel": float("inf")}, "finite"),
         ({"millimetres": 1}, "millimetres"),
@@ -316,3 +321,26 @@ def test_maps_and_truths_go_to_the_frame_and_back() -> None:
     plain = Placement(crop, 256, 256)
     assert as_seen(laid, plain).shape == (400, 500)
     assert on_crop(heatmap, plain).shape == (400, 500)
+
+
+NUMBERS = st.sampled_from([0.0, 1, -1, 1e-300, 1e300, 0.1, 320, 810, 1e6, -0.2, 1e-6, 1e-4])
+
+
+@given(st.lists(NUMBERS, min_size=9, max_size=9), st.lists(NUMBERS, min_size=4, max_size=4))
+@settings(max_examples=200, deadline=None)
+def test_any_numbers_are_refused_or_serve(plane: list[float], distortion: list[float]) -> None:
+    """What was let in never fails on the line: every box has a place, an area and millimetres."""
+    rows = (plane[:3], plane[3:6], plane[6:])
+    lens = {"camera_matrix": LENS.camera_matrix, "distortion": distortion}
+    for fields in ({"plane": rows}, {"lens": lens}, {"lens": lens, "plane": rows}):
+        geometry = None
+        with contextlib.suppress(ValidationError):
+            geometry = Geometry.model_validate({"frame": FRAME, **fields})
+        if geometry is None:
+            continue
+        _, placement = Fit(32, 32, geometry=geometry)(np.zeros((*FRAME[::-1], 3), np.uint8))
+        for box in ((0, 0, 1, 1), (31, 31, 1, 1), (0, 31, 32, 1), (3, 3, 20, 20)):
+            assert math.isfinite(placement.covers(box))
+            assert min(placement.to_frame(box)[2:]) >= 1
+            mm = placement.to_mm(box)
+            assert mm is None or all(map(math.isfinite, mm))
