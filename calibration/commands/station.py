@@ -109,8 +109,13 @@ def measure(options: argparse.Namespace, board: Board | None) -> tuple[Geometry,
         raise GeometryError(
             "nothing to measure: add --images DIR, --plane IMAGE, --mm-per-pixel or --roi"
         )
+    return usable(fields), picture
+
+
+def usable(fields: dict[str, object]) -> Geometry:
+    """Raises GeometryError where it makes no sense."""
     try:
-        return Geometry.model_validate(fields), picture
+        return Geometry.model_validate(fields)
     except ValidationError as error:
         raise GeometryError(f"this geometry cannot be used: {cause(error)}") from error
 
@@ -131,7 +136,7 @@ def _plane(
             f"--plane {path} is {frame[0]}x{frame[1]}, the lens was measured at another size: "
             "take all pictures with the same settings of the camera"
         )
-    lens = Geometry.model_validate({"frame": frame, "lens": fields["lens"]}).lens
+    lens = usable({"frame": frame, "lens": fields["lens"]}).lens
     found = measure_plane(board, str(path), picture, lens)
     tilt = "" if found.tilt_degrees is None else f", tilted by {found.tilt_degrees:.1f} degrees"
     log.info(

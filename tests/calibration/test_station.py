@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -342,8 +343,6 @@ def test_training_is_told_the_calibration_of_the_station(tmp_path: Path) -> None
 
 
 def test_the_line_sees_by_the_geometry_of_the_calibration_else_of_the_training() -> None:
-    from dataclasses import replace
-
     from edge.engine import Engine
     from edge.errors import ProductError
     from edge.inspector import Inspector
@@ -365,8 +364,6 @@ def test_the_line_sees_by_the_geometry_of_the_calibration_else_of_the_training()
 
 
 def test_an_event_tells_millimetres_and_the_region_of_the_calibration() -> None:
-    from dataclasses import replace
-
     from edge.capture import Taken
     from edge.drafts import judged_part
     from edge.frame import Frame
@@ -393,3 +390,21 @@ def test_an_event_tells_millimetres_and_the_region_of_the_calibration() -> None:
     small = Taken(Frame(np.zeros((10, 10, 3), np.uint8), 2, 0), 0)
     refused = judged_part(small, inspector(small.frame, Stopwatch()), product, {})
     assert (refused.verdict, refused.code.name) == ("NO_VERDICT", "wrong_format")
+
+
+def test_a_lens_that_folds_in_the_corners_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As views that never reach a corner give: the polynomial runs wild where nothing was seen."""
+    from calibration.commands import station as command
+    from edge.correction import Lens
+
+    wild = Lens(camera_matrix=LENS.camera_matrix, distortion=(-3.0, 0, 0, 0, 0))
+    measured = measure_lens(seen(CHARUCO, views(CHARUCO)))
+    monkeypatch.setattr(command, "measure_lens", lambda _: replace(measured, lens=wild))
+    folder, made = write(tmp_path / "views", views(CHARUCO)), tmp_path / "made.json"
+    words = ("--board", TEXT, "--images", folder, "--to", made)
+    for plane in ((), ("--plane", folder / "9.png")):
+        assert station(*words, *plane) == 2
+        assert "folds or mirrors" in capsys.readouterr().err
+    assert not made.exists()
