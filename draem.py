@@ -25,6 +25,10 @@ from edge.errors import DraemError, SettingsError
 
 COMMANDS = {
     "collect": ("calibration.commands.collect", "save frames of good parts from the camera"),
+    "station": (
+        "calibration.commands.station",
+        "measure lens, millimetres and regions of interest",
+    ),
     "train": ("trainer.commands.train", "train on images of good parts"),
     "import": ("trainer.commands.import_weights", "take over a published checkpoint pair"),
     "build": ("deploy.commands.build", "compile and prove this device's engine"),

@@ -78,6 +78,10 @@ plc-latency: setup
 plc-timing: setup
     @python -m tests.plc_timing
 
+# what a station's geometry costs in `fit`, in pairs with and without
+fit-cost: setup
+    @python -m tests.fit_cost
+
 # what events cost: latency, 1000 a second, a subscriber that stands still, a log of a million
 events *ARGS: setup
     @python -m tests.events_bench {{ARGS}}

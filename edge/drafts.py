@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from edge.capture import Taken
 from edge.event import AnyHeader, Code, CodeName, Inspection, MaskPlacement
+from edge.frame import Placement
 from edge.inspector import Judged
 from edge.product import Product
 
@@ -32,7 +33,7 @@ def judged_part(
 ) -> Inspection:
     """The verdict on one frame."""
     frame, passed_over = taken
-    verdict, code, score, threshold, regions, _ = judged.judgement
+    verdict, code, score, threshold, regions, _, roi = judged.judgement
     where = judged.placement
     return Inspection(
         **UNSTAMPED,
@@ -50,11 +51,22 @@ def judged_part(
         stages_ms=stages_ms,
         score=score if math.isfinite(score) else None,
         threshold=threshold,
+        roi=roi,
         passed_over=passed_over,
         regions=regions,
-        mask=MaskPlacement(crop=where.crop, height=where.height, width=where.width)
-        if where
-        else None,
+        mask=placed(where) if where else None,
+    )
+
+
+def placed(where: Placement) -> MaskPlacement:
+    """Where a mask lies."""
+    height, width = where.height, where.width
+    return MaskPlacement(
+        crop=where.crop,
+        height=height,
+        width=width,
+        corrected=where.view is not None,
+        box_mm=where.to_mm((0, 0, width, height)),
     )
 
 

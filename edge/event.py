@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from edge.errors import DraemError
 
-SCHEMA = "1.1"
+SCHEMA = "1.2"
 UINT32 = 2**32 - 1
 
 Verdict = Literal["OK", "NG", "NO_VERDICT"]
@@ -71,19 +71,31 @@ class CodeName(_Part):
 
 
 class Region(_Part):
-    """A connected defect: box (x, y, width, height) and area in camera pixels, highest heat."""
+    """A connected defect: box (x, y, width, height) and area in camera pixels, highest heat.
+
+    The same in mm and mm2 where the station is measured: on the part's plane, from the corner of
+    the (corrected) frame's first pixel.
+    """
 
     box: tuple[int, int, int, int]
     area: int
     score: float
+    box_mm: tuple[float, float, float, float] | None = None
+    area_mm2: float | None = None
 
 
 class MaskPlacement(_Part):
-    """The mask's size, and the crop of the camera frame (x, y, width, height) that it covers."""
+    """The mask's size, and the crop of the camera frame (x, y, width, height) that it covers.
+
+    Where `corrected`, it covers the crop without lens distortion and tilt: an upright rectangle a
+    little larger than the crop. `box_mm` is that rectangle, or the crop, as a region's is.
+    """
 
     crop: tuple[int, int, int, int]
     height: int
     width: int
+    corrected: bool = False
+    box_mm: tuple[float, float, float, float] | None = None
 
 
 class Stamped(_Part):
@@ -109,6 +121,9 @@ class Header(Stamped):
 class Inspection(Header):
     """The verdict on one frame. NG if and only if score >= threshold.
 
+    With regions of interest, `score` and `threshold` are those of `roi`: the region where the score
+    is the largest part of its threshold.
+
     `passed_over` counts the frames since the last event that no event was made for (free-running).
     """
 
@@ -127,6 +142,7 @@ class Inspection(Header):
     stages_ms: dict[str, float]
     score: float | None
     threshold: float | None
+    roi: str | None = None
     passed_over: int = Field(ge=0)
     regions: list[Region]
     mask: MaskPlacement | None = None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.engine import Engine
-from edge.errors import EngineError, EngineLost
+from edge.errors import EngineError, EngineLost, ProductError
 from edge.event import Code
 from edge.frame import Fit, Frame, Placement
 from edge.judge import Judgement, judge, measure
@@ -58,6 +58,7 @@ class Inspector:
         cv2.setNumThreads(1)
         self._engine = engine
         self._fit = product.fit
+        check_geometry(product)
         self._calibration = product.calibration
         self.lost: EngineLost | None = None
 
@@ -89,6 +90,24 @@ class Inspector:
         empty = np.zeros((0, 0), np.uint8)
         judgement = Judgement("NO_VERDICT", code, float("nan"), threshold, [], empty)
         return Judged(judgement, None, None)
+
+
+def check_geometry(product: Product) -> None:
+    """Make what a geometry needs before the first frame: its maps and checks take some time.
+
+    Raises ProductError where it cannot serve this product.
+    """
+    geometry = product.fit.geometry
+    if geometry is None or geometry.frame is None:
+        return
+    width, height = geometry.frame
+    try:
+        product.fit(np.zeros((height, width, 3), np.uint8))
+    except ValueError as error:
+        raise ProductError(
+            f"the geometry of {product.name} version {product.version} does not fit it: {error}: "
+            "correct the geometry and calibrate again"
+        ) from error
 
 
 class Stopwatch:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge.event import Code, Region, Verdict
 from edge.frame import Placement
 from edge.product import Calibration
+from edge.roi import masks_of, only_inside, roi_scores, worst
 
 
 class Conditions(NamedTuple):
@@ -23,7 +24,10 @@ class Conditions(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """A verdict with its reasons. `mask` is HW, 0 and 255, at the model's size."""
+    """A verdict with its reasons. `mask` is HW, 0 and 255, at the model's size.
+
+    `score` and `threshold` are those of `roi` where the product has regions of interest.
+    """
 
     verdict: Verdict
     code: Code
@@ -31,6 +35,7 @@ class Judgement(NamedTuple):
     threshold: float | None
     regions: list[Region]
     mask: NDArray[np.uint8]
+    roi: str | None = None
 
 
 def measure(fitted: NDArray[np.uint8]) -> Conditions:
@@ -62,26 +67,62 @@ def judge(
     """The verdict on one frame from its score and heatmap [H, W].
 
     NG if and only if a usable score reaches the threshold; the pixel threshold and the smallest
-    area only shape the regions, and an NG always has at least its largest one.
+    area only shape the regions, and an NG always has at least its largest one. With regions of
+    interest it is the score of the worst of them that counts, and heat outside is not seen.
     """
     empty = np.zeros(heatmap.shape, np.uint8)
-    threshold = calibration.threshold if calibration else None
     if not (np.isfinite(score) and np.isfinite(heatmap).all()):
+        threshold = calibration.threshold if calibration else None
         return Judgement("NO_VERDICT", Code.NOT_FINITE, score, threshold, [], empty)
-    if calibration is None or threshold is None:
+    if calibration is None:
         return Judgement("NO_VERDICT", Code.UNCALIBRATED, score, None, [], empty)
+    seen = look(score, heatmap, calibration, placement)
+    score, threshold, roi = seen.score, seen.threshold, seen.roi
+    if threshold is None:
+        return Judgement("NO_VERDICT", Code.UNCALIBRATED, score, None, [], empty, roi)
     mask, regions = find_regions(
-        heatmap, calibration.pixel_threshold, calibration.min_area, placement
+        seen.heatmap, calibration.pixel_threshold, calibration.min_area, placement
     )
     code = conditions_code(conditions, calibration)
     if code is not Code.NONE:
-        return Judgement("NO_VERDICT", code, score, threshold, regions, mask)
+        return Judgement("NO_VERDICT", code, score, threshold, regions, mask, roi)
     if score < threshold:
-        return Judgement("OK", code, score, threshold, regions, mask)
+        return Judgement("OK", code, score, threshold, regions, mask, roi)
     if not regions:  # low heat everywhere: the largest region at half of its highest
-        half = float(heatmap.max()) / 2
-        mask, regions = find_regions(heatmap, half, 1, placement, most=1)
-    return Judgement("NG", code, score, threshold, regions, mask)
+        half = float(seen.worst.max()) / 2
+        mask, regions = find_regions(seen.worst, half, 1, placement, most=1)
+    return Judgement("NG", code, score, threshold, regions, mask, roi)
+
+
+class Seen(NamedTuple):
+    """What decides: the score and threshold of `roi`, None where the whole map counts.
+
+    `heatmap` is what all regions of interest see, `worst` what `roi` alone does. Where a region has
+    no threshold, `threshold` is None and `roi` names it.
+    """
+
+    score: float
+    threshold: float | None
+    roi: str | None
+    heatmap: NDArray[np.float32]
+    worst: NDArray[np.float32]
+
+
+def look(
+    score: float,
+    heatmap: NDArray[np.float32],
+    calibration: Calibration,
+    placement: Placement,
+) -> Seen:
+    """The whole map, or the worst region of interest."""
+    if calibration.geometry is None or not calibration.geometry.regions_of_interest:
+        return Seen(score, calibration.threshold, None, heatmap, heatmap)
+    masks = masks_of(calibration.geometry, placement)
+    scores, thresholds = roi_scores(heatmap, masks), calibration.roi_thresholds
+    missing = sorted(scores.keys() - thresholds.keys())
+    roi = missing[0] if missing else worst(scores, thresholds)
+    everywhere, there = only_inside(heatmap, *masks.values()), only_inside(heatmap, masks[roi])
+    return Seen(scores[roi], thresholds.get(roi), roi, everywhere, there)
 
 
 def find_regions(
@@ -113,9 +154,11 @@ def _region(
     placement: Placement,
 ) -> Region:
     x, y, width, height, area = (int(v) for v in stats)
-    scale = placement.crop[2] * placement.crop[3] / (placement.width * placement.height)
+    box, pixel_mm2 = (x, y, width, height), placement.pixel_mm2()
     return Region(
-        box=placement.to_frame((x, y, width, height)),
-        area=max(1, round(area * scale)),
+        box=placement.to_frame(box),
+        area=max(1, round(area * placement.covers(box))),
         score=float(heatmap[inside].max()),
+        box_mm=placement.to_mm(box),
+        area_mm2=None if pixel_mm2 is None else area * pixel_mm2,
     )

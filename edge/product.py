@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edge.errors import ProductError
 from edge.files import digest, write_json
 from edge.frame import Box, Fit, Interpolation
+from edge.geometry import Geometry
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -74,7 +75,8 @@ class Calibration(BaseModel):
     `scores` are those of the good parts, sorted; `false_reject_rate` is the share aimed at,
     `expected_rate` what the next good part has, and `rate_bound` and the `bound` of `escapes` hold
     for the true rates with `confidence`. `frames` are the scores of the fitted frames kept in
-    calibration/, by file name.
+    calibration/, by file name. With regions of interest in `geometry`, `roi_thresholds` has the
+    threshold of each.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,6 +95,8 @@ class Calibration(BaseModel):
     scores: list[float]
     frames: dict[str, float] = {}
     created: str
+    geometry: Geometry | None = None
+    roi_thresholds: dict[str, float] = {}
 
 
 class Manifest(BaseModel):
@@ -111,6 +115,7 @@ class Manifest(BaseModel):
     seg_width: int
     origin: dict[str, str | int | float | bool | None]
     files: dict[str, str]
+    geometry: Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -144,8 +149,10 @@ class Product:
 
     @property
     def fit(self) -> Fit:
+        """With the geometry of the calibration, else with that of the training."""
         m = self.manifest
-        return Fit(m.height, m.width, m.interpolation, m.crop)
+        calibrated = self.calibration.geometry if self.calibration else None
+        return Fit(m.height, m.width, m.interpolation, m.crop, calibrated or m.geometry)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from edge.engine import Inspection
 from edge.errors import ImageError
 from edge.frame import Fit
+from edge.showing import as_seen
 from trainer.layout import Sample
 from trainer.metrics import (
     SIDE,
@@ -94,8 +95,7 @@ def judge_all(fit: Fit, judge: Judge, samples: Iterable[Sample]) -> list[Judged]
             raise ImageError(f"{sample.path}: {error}") from error
         score, heatmap = judge.infer(fitted[None])
         large = cv2.resize(heatmap[0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-        x, y, width, height = placement.crop
-        seen = None if sample.truth is None else sample.truth[y : y + height, x : x + width]
+        seen = None if sample.truth is None else as_seen(sample.truth, placement)
         judged.append(
             Judged(
                 path=sample.path,

@@ -10,6 +10,7 @@ import numpy as np
 from edge.images import read_image
 from edge.page import data_uri, histogram, write_page
 from edge.product import Product
+from edge.showing import as_seen
 from trainer import plots
 from trainer.evaluate import Judged, Metrics
 from trainer.metrics import SIDE
@@ -94,8 +95,7 @@ def _rows(
 def _picture(product: Product, one: Judged, bit_depth: int | None) -> str:
     """The part that the product looks at, its heatmap, and the truth's outline on both."""
     image = read_image(one.path, bit_depth)
-    x, y, width, height = product.fit(image)[1].crop
-    seen = cv2.resize(image[y : y + height, x : x + width], (SIDE, SIDE))
+    seen = cv2.resize(as_seen(image, product.fit(image)[1]), (SIDE, SIDE))
     shades = (one.heatmap.clip(0, 1) * 255).astype(np.uint8)
     heat = cv2.applyColorMap(shades, cv2.COLORMAP_INFERNO)
     if one.truth is not None:

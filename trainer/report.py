@@ -15,6 +15,7 @@ from edge.frame import Box, Frame
 from edge.inspector import Inspector, Stopwatch
 from edge.page import data_uri, write_page
 from edge.product import Product, load_product
+from edge.showing import as_seen
 from trainer.batches import to_tensor
 from trainer.model import Draem
 from trainer.save import load_weights
@@ -106,8 +107,7 @@ def _row(
     heat = judged.heatmap if judged.heatmap is not None else np.zeros(product.shape, np.float32)
     shades = (heat.clip(0, 1) * 255).astype(np.uint8)
     colours = np.asarray(cv2.applyColorMap(shades, cv2.COLORMAP_INFERNO), np.uint8)
-    x, y, width, height = placement.crop
-    seen = np.asarray(image[y : y + height, x : x + width], np.uint8)
+    seen = as_seen(image, placement)
     pictures = (("picture", seen), ("reconstruction", rebuilt), ("heatmap", colours),
                 ("mask", judged.judgement.mask))  # fmt: skip
     return {

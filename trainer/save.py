@@ -58,6 +58,7 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
             seg_width=model.widths[1],
             origin=trained.origin,
             files={},
+            geometry=fit.geometry,
         )
         return finish_version(draft, manifest)
 

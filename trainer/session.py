@@ -127,7 +127,7 @@ def _save(
         "image AUROC %.4f, pixel AP %.4f",
         *(best.step, best.image_auroc, best.pixel_ap),
     )
-    record = settings.model_dump(mode="json", exclude={"crop"}) | {
+    record = settings.model_dump(mode="json", exclude={"crop", "geometry"}) | {
         "seconds": round(done.seconds, 1),
         "processes": world.size,
         "best_step": best.step,

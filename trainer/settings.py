@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from edge.frame import Box, Fit, Interpolation
+from edge.geometry import Geometry
 
 Schedule = Literal["one-cycle", "steps"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -28,6 +29,7 @@ class TrainSettings(BaseModel):
     height: int = Field(128, ge=32, multiple_of=32)
     width: int = Field(128, ge=32, multiple_of=32)
     crop: Box | None = None
+    geometry: Geometry | None = None
     interpolation: Interpolation = "area"
     bit_depth: int | None = Field(None, ge=8, le=16)
     rec_width: int = Field(16, ge=1)
@@ -62,7 +64,7 @@ class TrainSettings(BaseModel):
 
     @property
     def fit(self) -> Fit:
-        return Fit(self.height, self.width, self.interpolation, self.crop)
+        return Fit(self.height, self.width, self.interpolation, self.crop, self.geometry)
 
 
 PRESETS: dict[str, dict[str, object]] = {

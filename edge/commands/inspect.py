@@ -18,6 +18,7 @@ from edge.frame import Frame
 from edge.images import Image, read_image, read_images, write_png
 from edge.inspector import Inspector, Judged, Stopwatch
 from edge.product import load_product
+from edge.showing import on_crop
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,12 +57,13 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _json(path: Path, judged: Judged) -> str:
-    verdict, code, score, threshold, regions, _ = judged.judgement
+    verdict, code, score, threshold, regions, _, roi = judged.judgement
     return json.dumps(
         {
             "path": str(path),
             "score": score if math.isfinite(score) else None,
             "threshold": threshold,
+            "roi": roi,
             "verdict": verdict,
             "code": code.name.lower(),
             "regions": [region.model_dump() for region in regions],
@@ -70,7 +72,7 @@ def _json(path: Path, judged: Judged) -> str:
 
 
 def _line(path: Path, judged: Judged) -> str:
-    verdict, code, score, threshold, regions, _ = judged.judgement
+    verdict, code, score, threshold, regions, _, _ = judged.judgement
     limit = "no threshold" if threshold is None else f"threshold {threshold:.4f}"
     why = f"{len(regions)} regions" if verdict == "NG" else code.name.lower() if code else ""
     return f"{verdict:<10} score {score:.4f}  {limit}  {path}  {why}".rstrip()
@@ -88,8 +90,10 @@ def write_maps(stem: Path, image: Image, judged: Judged) -> None:
 def overlay(image: Image, heat: NDArray[np.float32], judged: Judged) -> Image:
     """The image with its heat in colours where there is any, and a box around each region."""
     shown = image.copy()
-    x, y, width, height = judged.placement.crop if judged.placement else (0, 0, 0, 0)
-    large = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
+    if judged.placement is None:
+        return shown
+    x, y, width, height = judged.placement.crop
+    large = on_crop(heat, judged.placement)
     colours = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     part = shown[y : y + height, x : x + width]
     strength = large[..., None] * 0.7

@@ -22,6 +22,7 @@ from edge.arguments import (
     settings_of,
 )
 from edge.errors import SettingsError
+from edge.geometry import Geometry, read_geometry
 from trainer.settings import PRESETS, SIZES, TrainSettings
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add("--widths", type=parse_widths, metavar="REC/SEG", help="other widths than those of --size")
     add("--input", type=parse_size, metavar="HxW", help=_help("what the network sees", "128x128"))
     add("--crop", type=parse_box, metavar="X,Y,W,H", help="the part of the frame to look at")
+    add("--geometry", type=_geometry, metavar="JSON",
+        help="correct what is seen by the geometry of 'draem station'")  # fmt: skip
     for name, kind, text in NUMBERS:
         add(_flag(name), type=kind, metavar="N", help=_help(text, default[name]))
     add(
@@ -86,6 +89,11 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 def given_settings(options: argparse.Namespace) -> dict[str, object]:
     """What was said on the command line."""
     return {k: v for k, v in vars(options).items() if k in GIVEN and v is not None}
+
+
+def _geometry(path: str) -> Geometry:
+    """Read when it is asked for; what is wrong with it is told as such."""
+    return read_geometry(Path(path))
 
 
 def _flag(name: str) -> str:
