@@ -1,7 +1,7 @@
 """Set the score threshold from good frames that training did not see, through this engine.
 
 By default those that 'draem train' set aside; --images names others. The calibrated product is a
-new version, which becomes the current one.
+new version. It becomes the current one, unless that was released: then 'draem release' activates.
 """
 
 import argparse
@@ -22,15 +22,9 @@ from edge.errors import ImageError
 from edge.files import write_json
 from edge.images import read_images, write_png
 from edge.judge import measure
-from edge.product import (
-    Calibration,
-    Product,
-    finish_version,
-    load_product,
-    new_version,
-    set_current,
-)
+from edge.product import Calibration, Product, load_product
 from edge.progress import track
+from edge.versions import finish_version, new_version, offer
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +72,7 @@ def main(options: argparse.Namespace) -> int:
     )
     new = save(product, made, fitted, flavours.plan_key(product, flavours.pick(settings.flavour)))
     log.info(
-        "%s version %s is calibrated and current: threshold %.4f from %d good frames",
+        "%s version %s is calibrated: threshold %.4f from %d good frames",
         *(new.name, new.version, made.threshold, len(scores)),
     )
     if threshold.promised_rate > options.false_reject_rate + 1e-9:
@@ -109,7 +103,7 @@ def save(
         for name, frame in zip(calibration.frames, fitted, strict=False):
             write_png(draft / "calibration" / name, frame)
         new = finish_version(draft, product.manifest)
-    set_current(new.path)
+    offer(new)
     return new
 
 
