@@ -50,12 +50,15 @@ def activations(folder: Path) -> list[Activation]:
 
 
 def intend(folder: Path, kind: Kind, before: str | None, to: str) -> None:
-    """Put a line on the disk. The caller holds the product's lock."""
+    """Put a line on the disk. The caller holds the product's lock.
+
+    A torn line before it goes: what it meant was never begun.
+    """
     path = folder / ACTIVATIONS
     line = json.dumps({"at": now(), "kind": kind, "from": before, "to": to}) + "\n"
     with path.open("a+b") as file:
-        if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
-            line = "\n" + line  # the last one was torn
+        file.seek(0)
+        os.ftruncate(file.fileno(), file.read().rfind(b"\n") + 1)
         file.write(line.encode())
         file.flush()
         os.fsync(file.fileno())

@@ -152,9 +152,9 @@ def changing(folder: Path, patience_s: float = 0) -> Iterator[None]:
                     "nothing was done, try again when that has ended"
                 )
             time.sleep(POLL_S)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with contextlib.suppress(OSError):  # on a full disk the name is missing, not the lock
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), str(os.getpid()).encode())
         for left in folder.glob(".current.*"):  # of a process that was killed
             left.unlink(missing_ok=True)
         yield
