@@ -30,8 +30,12 @@ STRUCK = {
 
 @pytest.fixture(scope="module")
 def station(forge: Forge, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_station(forge, tmp_path_factory.mktemp("stations") / "station")
+
+
+def make_station(forge: Forge, root: Path) -> Path:
     """Version 1 was active, then 2; 3 could be, 4 is not sealed; a file of a fifth."""
-    root = tmp_path_factory.mktemp("station")
+    root.mkdir(parents=True)
     (root / "station.toml").write_text('product = "lid"\n')
     for model in (b"one", b"two", b"three", b"four", b"five"):
         build(make(root / "products", model))
