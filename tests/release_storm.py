@@ -148,7 +148,7 @@ def every_step(folder: Path) -> dict[str, int]:
 def trained_product(root: Path) -> Path:
     """A small one from the simulated line, with an engine."""
     write_parts(root / "images", 24, seed=0)
-    size = ("--input", "64", "--size", "8/16", "--steps", "250", "--learning-rate", "1e-3")
+    size = ("--input", "64", "--size", "tiny", "--steps", "250", "--learning-rate", "1e-3")
     for words in (
         ("train", "images", "--product", "lid", "--simulation", "paper", *size),
         ("build", "--product", "lid", "--flavour", "openvino"),
