@@ -149,9 +149,10 @@ def import_release(path: Path, products: Path, trust: Path | None = None) -> tup
             if here := _already(folder, release.seal.content):
                 return here, False
             with new_version(products, release.manifest.name) as draft:
-                for name in (SEAL, *release.manifest.files):
+                for name in release.manifest.files:
                     (draft / name).parent.mkdir(parents=True, exist_ok=True)
                     extract(file, release, name, draft / name)
+                write_json(draft / SEAL, release.seal.model_dump())
                 made = settle(draft, release.raw, _number(folder, release))
             product = read_version(made)
             protect(made, product)

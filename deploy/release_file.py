@@ -120,8 +120,7 @@ def extract(file: BinaryIO, release: Release, name: str, target: Path) -> None:
         hashed = _Hashed(opened)
         for chunk in _chunks(file, release.members[name]):
             hashed.write(chunk)
-    expected = release.manifest.files.get(name)
-    if expected not in (None, hashed.sha256.hexdigest()):
+    if release.manifest.files[name] != hashed.sha256.hexdigest():
         _refuse(release.path, f"has changed while it was read ({name})")
 
 

@@ -38,7 +38,13 @@ def rows(folder: Path, flavour: Flavour | None) -> Iterator[Row]:
             continue
         engine = has_engine(Product(path, manifest, None, seal), flavour)
         calibrated = "calibration.json" in manifest.files
-        yield Row(version, version == current, manifest.created, calibrated, seal, engine)
+        created = printable(manifest.created)
+        yield Row(version, version == current, created, calibrated, seal, engine)
+
+
+def printable(text: str) -> str:
+    """A text that came with a release, without power over the terminal."""
+    return text if text.isprintable() else ascii(text)
 
 
 def has_engine(product: Product, flavour: Flavour | None) -> bool:
@@ -76,7 +82,7 @@ def described(product: Product, flavour: Flavour | None) -> Iterator[tuple[str, 
     manifest, seal, calibration = product.manifest, product.seal, product.calibration
     size = sum((product.path / name).stat().st_size for name in manifest.files)
     yield "product", f"{product.name} version {product.version}"
-    yield "created", manifest.created
+    yield "created", printable(manifest.created)
     yield "current", _yes(current_version(product.path.parent) == product.version)
     yield "input", f"{manifest.height}x{manifest.width}, {manifest.interpolation}"
     yield "crop", str(manifest.crop or "-")
@@ -87,7 +93,10 @@ def described(product: Product, flavour: Flavour | None) -> Iterator[tuple[str, 
     if calibration is None:
         yield "calibrated", "-"
     else:
-        yield "calibrated", f"{calibration.created}, {len(calibration.scores)} good frames"
+        yield (
+            "calibrated",
+            f"{printable(calibration.created)}, {len(calibration.scores)} good frames",
+        )
         yield "threshold", f"{calibration.threshold:.4f}"
     yield "engine", _yes(has_engine(product, flavour))
 

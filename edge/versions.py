@@ -60,9 +60,18 @@ def finish_version(draft: Path, manifest: Manifest) -> Product:
     path = settle(
         draft, whole.model_dump(), max(versions(folder.parent, folder.name), default=0) + 1
     )
-    if not (folder / "current").exists() and not released(folder):
-        set_current(path)
+    _first_current(path)
     return read_version(path)
+
+
+def _first_current(version: Path) -> None:
+    """Make the first version current. It is whole either way: who holds the lock may decide."""
+    folder = version.parent
+    if (folder / "current").exists() or released(folder):
+        return
+    with contextlib.suppress(ProductError), changing(folder, PATIENCE_S):
+        if not (folder / "current").exists() and not released(folder):
+            set_current(version)
 
 
 def settle(draft: Path, manifest: Mapping[str, object], number: int) -> Path:
@@ -88,7 +97,7 @@ def settle(draft: Path, manifest: Mapping[str, object], number: int) -> Path:
 
 
 def set_current(version: Path) -> None:
-    """Make a version the one that runs, by renaming a symlink."""
+    """Make a version the one that runs, by renaming a symlink; `changing` removes others' left."""
     link = version.parent / f".current.{os.getpid()}"
     link.unlink(missing_ok=True)
     link.symlink_to(version.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.release import export, import_release, seal
-from deploy.release_file import ReleaseError, read_release
+from deploy.release_file import ReleaseError, extract, read_release
 from deploy.signing import make_key
 from edge.errors import DraemError
 from edge.keys import KeysError
@@ -214,6 +214,15 @@ def test_a_release_is_taken_only_with_the_trusted_signature(
     _, new = import_release(file, tmp_path / "station", keys[1])
     assert new
     assert versions(tmp_path / "station", "lid") == [1]
+
+
+def test_a_release_that_changes_after_it_was_checked_is_noticed(file: Path, tmp_path: Path) -> None:
+    with file.open("r+b") as opened:
+        release = read_release(opened, file)
+        opened.seek(release.members["model.onnx"].offset)
+        opened.write(b"M")
+        with pytest.raises(ReleaseError, match="has changed while it was read"):
+            extract(opened, release, "model.onnx", tmp_path / "model.onnx")
 
 
 def test_a_release_key_is_for_its_owner_alone_and_never_written_over(
