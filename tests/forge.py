@@ -1,8 +1,9 @@
 """`draem` commands in processes of their own that die, or stop, at a chosen step.
 
 Run as a program it has everything imported and forks for each command: a real process and a real
-kill -9, without the seconds of an interpreter that starts. A step is a call that touches a file
-below the command's folder, as Python's audit hooks tell it.
+kill -9, without the seconds of an interpreter that starts. A step is a call that changes what
+is below the command's folder, as Python's audit hooks tell it; a file's bytes are part of the step
+that opened it.
 """
 
 import json
@@ -17,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-FILES = ("rename", "mkdir", "rmdir", "remove", "link", "symlink", "chmod", "listdir", "scandir")
-EVENTS = {"open", "fcntl.flock", *(f"os.{name}" for name in FILES)}
+CHANGES = ("rename", "mkdir", "rmdir", "remove", "link", "symlink", "chmod")
+EVENTS = {"open", *(f"os.{name}" for name in CHANGES)}
+WRITES = os.O_WRONLY | os.O_RDWR
 
 
 class Ended(NamedTuple):
@@ -127,13 +129,18 @@ def _strike(step: int, number: signal.Signals) -> None:
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal left
-        if left and event in EVENTS and _ours(arguments):
+        if left and event in EVENTS and _ours(arguments) and _changes(event, arguments):
             left -= 1
             if not left:
                 os.kill(os.getpid(), number)
 
     if step:
         sys.addaudithook(hook)
+
+
+def _changes(event: str, arguments: tuple[object, ...]) -> bool:
+    """Reading leaves nothing behind."""
+    return event != "open" or bool(int(str(arguments[2])) & WRITES)
 
 
 def _ours(arguments: tuple[object, ...]) -> bool:
