@@ -6,6 +6,7 @@ The workflow, in order:
   draem train     DIR --product P                   train on them (or: draem import)
   draem build     --product P                       compile the engine of this device, and prove it
   draem calibrate --product P                       set the threshold from good frames
+  draem release   seal / activate / rollback        on a line that must not change by itself
   draem run       --product P --source S            judge frames and publish events over ZeroMQ
   draem watch                                       see the events, in another terminal
 
@@ -33,6 +34,7 @@ COMMANDS = {
     "import": ("trainer.commands.import_weights", "take over a published checkpoint pair"),
     "build": ("deploy.commands.build", "compile and prove this device's engine"),
     "calibrate": ("calibration.commands.calibrate", "set the threshold from held-out good frames"),
+    "release": ("deploy.commands.release", "seal, activate, roll back, carry to another station"),
     "run": ("edge.commands.run", "judge frames of a camera and publish events"),
     "watch": ("edge.commands.watch", "show the events of a running line"),
     "bridge": ("edge.commands.bridge", "carry the verdicts into a PLC"),
@@ -51,7 +53,8 @@ COMMANDS = {
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
 BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
-EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | {"scipy": "calibration"}
+ROOMS = {"scipy": "calibration", "cryptography": "release"}
+EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | ROOMS
 INTERRUPTED = 130
 
 

@@ -70,6 +70,10 @@ switch COUNT="200": setup
 plc *ARGS: setup
     @python -m tests.plc_storm {{ARGS}}
 
+# kill seal, activate, roll back, import and calibrate 200 times: the station has the old or the new
+release-storm *ARGS: setup
+    @python -m tests.release_storm {{ARGS}}
+
 # how long a verdict takes from its publication to a PLC that reads it over Modbus
 plc-latency: setup
     @python -m tests.plc_latency

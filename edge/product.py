@@ -1,17 +1,16 @@
 """A product's folder: what the trainer makes, the device proves, and the line runs.
 
 products/<name>/<version>/   model.onnx, golden.npz, sources.json, manifest.json; once calibrated
-                             also calibration.json and calibration/; engines/ belongs to this device
+                             also calibration.json and calibration/; once sealed also seal.json;
+                             engines/ belongs to this device
 products/<name>/current      symlink to the version that runs
 
-A version is written to a temporary name and renamed when it is whole, and never changed after.
+A version is written to a temporary name and renamed when it is whole, and never changed after;
+edge/versions.py does so.
 """
 
-import os
+import json
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +19,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import ProductError
-from edge.files import digest, write_json
+from edge.files import digest
 from edge.frame import Box, Fit, Interpolation
 from edge.geometry import Geometry
+from edge.seal import SEAL, Seal, content_digest
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -125,6 +125,7 @@ class Product:
     path: Path
     manifest: Manifest
     calibration: Calibration | None
+    seal: Seal | None = None
 
     @property
     def name(self) -> str:
@@ -186,6 +187,11 @@ def load_product(products: Path, name: str, version: str | None = None) -> Produ
 
     `version` is a number, or "newest". Raises ProductError where it is missing or was altered.
     """
+    return read_version(find_version(products, name, version))
+
+
+def find_version(products: Path, name: str, version: str | None = None) -> Path:
+    """The folder of a version, named as for `load_product`. Raises ProductError where it is not."""
     check_name(name)
     known = versions(products, name)
     if not known:
@@ -197,29 +203,22 @@ def load_product(products: Path, name: str, version: str | None = None) -> Produ
         )
     wanted = str(known[-1]) if version == "newest" else version or "current"
     path = products / name / wanted
+    if wanted == "current" and not path.exists():
+        raise ProductError(
+            f"no version of '{name}' is current yet: run 'draem release activate {known[-1]} "
+            f"--product {name}', or choose --version from {', '.join(map(str, known))}"
+        )
     if not (wanted == "current" or wanted.isdecimal()) or not path.is_dir():
         raise ProductError(
             f"product '{name}' has no version '{wanted}': choose --version from "
             f"{', '.join(map(str, known))}"
         )
-    return read_version(path.resolve())
+    return path.resolve()
 
 
 def read_version(path: Path) -> Product:
     """The version in a folder, checked whole. Raises ProductError as `load_product`."""
-    manifest = _read_record(path / MANIFEST, Manifest)
-    if manifest.manifest_schema != SCHEMA:
-        raise ProductError(
-            f"{path} has manifest schema {manifest.manifest_schema}, this program reads {SCHEMA}: "
-            "update the program or train the product again"
-        )
-    if (manifest.name, manifest.version) != (path.parent.name, path.name):
-        raise ProductError(
-            f"{path} calls itself {manifest.name} version {manifest.version}: a product's folder "
-            "cannot be renamed, move it back"
-        )
-    for name in REQUIRED - manifest.files.keys():
-        raise ProductError(f"{path / MANIFEST} does not name {name}: restore it or train again")
+    manifest, seal = read_manifest(path)
     for name, expected in manifest.files.items():
         file = path / name
         if not file.is_file():
@@ -232,7 +231,46 @@ def read_version(path: Path) -> Product:
     calibration = None
     if "calibration.json" in manifest.files:
         calibration = _read_record(path / "calibration.json", Calibration)
-    return Product(path, manifest, calibration)
+    return Product(path, manifest, calibration, seal)
+
+
+def read_manifest(path: Path) -> tuple[Manifest, Seal | None]:
+    """A version's manifest, held to its seal where it has one; its files are not looked at.
+
+    Raises ProductError as `load_product`.
+    """
+    manifest = _read_record(path / MANIFEST, Manifest)
+    check_manifest(manifest, path)
+    if (manifest.name, manifest.version) != (path.parent.name, path.name):
+        raise ProductError(
+            f"{path} calls itself {manifest.name} version {manifest.version}: a product's folder "
+            "cannot be renamed, move it back"
+        )
+    if not (path / SEAL).exists():
+        return manifest, None
+    seal = _read_record(path / SEAL, Seal)
+    if seal.content != content_of(path):
+        raise ProductError(
+            f"{path} is sealed, and {MANIFEST} is not the one that was sealed: "
+            "restore it from a backup, or import the release again"
+        )
+    return manifest, seal
+
+
+def check_manifest(manifest: Manifest, place: Path) -> None:
+    """Raise ProductError for a manifest that this program cannot serve."""
+    if manifest.manifest_schema != SCHEMA:
+        raise ProductError(
+            f"{place} has manifest schema {manifest.manifest_schema}, this program reads {SCHEMA}: "
+            "update the program or train the product again"
+        )
+    for name in REQUIRED - manifest.files.keys():
+        raise ProductError(f"{MANIFEST} of {place} does not name {name}: restore it or train again")
+
+
+def content_of(path: Path) -> str:
+    """What a version holds, as one digest, whatever its number."""
+    return content_digest(json.loads((path / MANIFEST).read_text(encoding="utf-8")))
 
 
 def first_line(error: Exception) -> str:
@@ -250,51 +288,3 @@ def _read_record(path: Path, kind: type[Record]) -> Record:
         raise ProductError(
             f"{path} cannot be read ({first_line(error)}): restore it from a backup or train again"
         ) from error
-
-
-@contextmanager
-def new_version(products: Path, name: str) -> Iterator[Path]:
-    """A folder to fill; on success `finish_version` has renamed it, on failure it is gone."""
-    check_name(name)
-    folder = products / name
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".draft.{os.getpid()}"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    try:
-        yield draft
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def finish_version(draft: Path, manifest: Manifest) -> Product:
-    """Write the manifest with the digest of each file in `draft`, and rename it to its version.
-
-    The first version of a product becomes its `current`.
-    """
-    folder = draft.parent
-    whole_draft = sorted(p.relative_to(draft) for p in draft.rglob("*") if p.is_file())
-    files = {str(p): digest(draft / p) for p in whole_draft if p.parts[0] != "engines"}
-    number = max(versions(folder.parent, folder.name), default=0) + 1
-    while True:
-        whole = manifest.model_copy(update={"version": str(number), "files": files})
-        write_json(draft / MANIFEST, whole.model_dump())
-        try:
-            draft.rename(folder / str(number))
-            break
-        except OSError:
-            # Somebody else took this number in the meantime: a filled folder refuses the rename.
-            if not (folder / str(number)).exists():
-                raise
-            number += 1
-    if not (folder / "current").exists():
-        set_current(folder / str(number))
-    return read_version(folder / str(number))
-
-
-def set_current(version: Path) -> None:
-    """Make a version the one that runs, by renaming a symlink."""
-    link = version.parent / f".current.{os.getpid()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(version.name)
-    link.replace(version.parent / "current")

@@ -74,6 +74,11 @@ class Station(BaseSettings):
     server_key: Path | None = Field(
         None, description="the station's public key, a copy of its server.pub"
     )
+    trust: Path | None = Field(
+        None,
+        description="the public key that every imported release must be signed with, a "
+        "NAME.release.pub of 'draem release key'",
+    )
     data: Path = Field(
         Path("data"), description="the folder of the events' logs, one folder a station below it"
     )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from edge.errors import ProductError
 from edge.files import digest, write_json, write_whole
 from edge.frame import Fit
-from edge.product import Manifest, Product, finish_version, new_version, now
+from edge.product import Manifest, Product, now
+from edge.versions import finish_version, new_version
 from trainer.export import export
 from trainer.golden import write_golden
 from trainer.model import Draem

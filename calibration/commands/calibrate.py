@@ -2,7 +2,8 @@
 
 By default those that 'draem train' set aside; --images names others, --bad known bad parts, which
 tell how many escape. The calibrated product is a new version, with a page that shows what the
-threshold rests on (calibration.html).
+threshold rests on (calibration.html). It becomes the current one, unless that was released: then
+'draem release' activates.
 """
 
 import argparse
@@ -23,7 +24,8 @@ from edge.engine.plan import Key
 from edge.errors import ImageError, SettingsError
 from edge.files import write_json
 from edge.images import find_images, write_png
-from edge.product import Product, finish_version, load_product, new_version, set_current
+from edge.product import Product, load_product
+from edge.versions import finish_version, new_version, offer
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ def _tell(new: Product, threshold: Threshold, aim: Aim, parts: int) -> None:
     calibration = new.calibration
     assert calibration is not None
     log.info(
-        "%s version %s is calibrated and current: threshold %.4f from %d good parts",
+        "%s version %s is calibrated: threshold %.4f from %d good parts",
         *(new.name, new.version, threshold.value, parts),
     )
     log.info(
@@ -162,7 +164,7 @@ def save(
             write_png(draft / "calibration" / name, frame)
         write_report(draft / "calibration.html", product, made, good, bad)
         new = finish_version(draft, product.manifest)
-    set_current(new.path)
+    offer(new)
     return new
 
 

@@ -55,7 +55,15 @@ def pick(asked: Flavour | None) -> Flavour:
 
 
 def load(product: Product, asked: Flavour | None = None, threads: int | None = None) -> Engine:
-    """The product's proven engine on this device. Raises EngineError with what mends it.
+    """The product's proven engine on this device. Raises EngineError with what mends it."""
+    plan = proven_plan(product, asked)
+    engine = open_plan(plan, product, threads)
+    log.info("engine: %s", plan.record.key.flavour)
+    return engine
+
+
+def proven_plan(product: Product, asked: Flavour | None = None) -> Plan:
+    """The plan that serves the product on this device. Raises EngineError with what mends it.
 
     Where nothing was asked for, a product that was built for a GPU is not run on a slower engine
     because the GPU has gone.
@@ -67,6 +75,4 @@ def load(product: Product, asked: Flavour | None = None, threads: int | None = N
             lack = missing(better) if FLAVOURS.index(better) < FLAVOURS.index(flavour) else None
             if lack and record.proven:
                 raise EngineError(f"{product.name} was built for {better}, but {lack}")
-    engine = open_plan(read_plan(product, plan_key(product, flavour)), product, threads)
-    log.info("engine: %s", flavour)
-    return engine
+    return read_plan(product, plan_key(product, flavour))

@@ -27,6 +27,7 @@ def test_what_runs_on_the_line_imports_no_torch(command: str) -> None:
 
 def test_calibration_and_build_import_no_torch() -> None:
     code = (
-        "import calibration.commands.calibrate, calibration.commands.collect, deploy.commands.build"
+        "import calibration.commands.calibrate, calibration.commands.collect, "
+        "deploy.commands.build, deploy.commands.release"
     )
     assert loaded_by(code) <= {"openvino"}

@@ -6,14 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ProductError
-from edge.product import (
-    Manifest,
-    finish_version,
-    load_product,
-    new_version,
-    set_current,
-    versions,
-)
+from edge.product import Manifest, load_product, versions
+from edge.versions import finish_version, new_version, set_current
 
 MANIFEST = Manifest(
     name="lid",
