@@ -41,7 +41,8 @@ def _above_zero(value: float) -> float:
 
 def pixel_threshold(heatmaps: NDArray[np.float32], threshold: float) -> float:
     """Heat that a pixel of a good part seldom has, and never less than the score's threshold."""
-    return max(float(np.quantile(heatmaps, PIXEL_QUANTILE)), threshold)
+    seen = heatmaps[np.isfinite(heatmaps)]  # those outside of all regions of interest are not
+    return max(float(np.quantile(seen, PIXEL_QUANTILE)), threshold)
 
 
 def smallest_area(heatmaps: NDArray[np.float32], level: float, rate: float) -> int:

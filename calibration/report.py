@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from calibration.calibrate import Made
+from calibration.calibrate import Decision, Made
 from calibration.judged import Judged
 from calibration.threshold import escapes, parts_needed, score_threshold
 from edge.errors import ImageError
@@ -26,9 +26,11 @@ def write_report(
     """One file, pictures and plots inside."""
     c = made.calibration
     assert c.confidence is not None
-    by_kind = {"good": good.part_scores.tolist()}
-    if bad is not None:
-        by_kind["bad"] = bad.part_scores.tolist()
+    decision = made.decision
+    by_kind = {"good": decision.good.tolist()}
+    if decision.bad is not None:
+        by_kind["bad"] = decision.bad.tolist()
+    heat = good.heatmaps[np.isfinite(good.heatmaps)]
     conditions = (
         ("brightness", c.brightness),
         ("contrast", c.contrast),
@@ -42,9 +44,9 @@ def write_report(
         frames=len(good.paths),
         parts=len(c.scores),
         needed=parts_needed(c.false_reject_rate, c.confidence),
-        plot=histogram(by_kind, c.threshold),
-        rates=_rates(made, good, bad),
-        heat=[(p, float(np.percentile(good.heatmaps, p))) for p in PERCENTILES],
+        plot=histogram(by_kind, decision.threshold.value),
+        rates=[] if decision.roi else _rates(decision, c.confidence),
+        heat=[(p, float(np.percentile(heat, p))) for p in PERCENTILES],
         conditions=[
             (name, kept, _spread(name, [getattr(one, name) for one in good.conditions], kept))
             for name, kept in conditions
@@ -53,16 +55,16 @@ def write_report(
     )
 
 
-def _rates(made: Made, good: Judged, bad: Judged | None) -> list[dict[str, object]]:
+def _rates(decision: Decision, confidence: float) -> list[dict[str, object]]:
     """What other thresholds would cost."""
-    confidence = made.calibration.confidence or 0.95
     rows: list[dict[str, object]] = []
     for rate in RATES:
         try:
-            option = score_threshold(good.part_scores, rate, confidence)
+            option = score_threshold(decision.good, rate, confidence)
         except ImageError:
             continue
-        missed = escapes(bad.part_scores, option.value, confidence) if bad else None
+        bad = decision.bad
+        missed = None if bad is None else escapes(bad, option.value, confidence)
         enough = option.expected <= rate + 1e-9
         rows.append({"rate": rate, "option": option, "missed": missed, "enough": enough})
     return rows

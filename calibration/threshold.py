@@ -85,11 +85,11 @@ def escapes(bad: Scores, threshold: float, confidence: float = 0.95) -> Escapes:
 
 def balanced_threshold(
     good: Scores, bad: Scores, costs: Costs, confidence: float = 0.95
-) -> tuple[Threshold, Escapes]:
+) -> Threshold:
     """The threshold above one of the good scores at which mistakes cost least.
 
-    The choice among n candidates looks at the same parts as the bounds do, so that each of these
-    holds with a confidence of 1 - (1 - confidence) / n (Bonferroni).
+    The choice among n candidates looks at the same parts as the bound does, so that this is one
+    with a confidence of 1 - (1 - confidence) / n (Bonferroni).
     """
     strict = 1 - (1 - confidence) / len(good)
     options = []
@@ -98,11 +98,9 @@ def balanced_threshold(
             option = at_rank(good, rank, strict)
         except ImageError:
             break
-        missed = escapes(bad, option.value, strict)
         cost = costs.reject * (1 - costs.bad_share) * option.expected
-        cost += costs.escape * costs.bad_share * missed.missed / missed.bad
-        options.append((cost, option.expected, option, missed))
+        cost += costs.escape * costs.bad_share * float((bad < option.value).mean())
+        options.append((cost, option.expected, option))
     if not options:
         raise ImageError("every good frame has the highest score there is: train longer")
-    _, _, threshold, missed = min(options, key=lambda found: found[:2])
-    return threshold, missed
+    return min(options, key=lambda found: found[:2])[2]

@@ -10,10 +10,11 @@ import argparse
 import logging
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from calibration.calibrate import Aim, Made, calibrate
-from calibration.frames import Source, held_out, listed, sources, unseen
+from calibration.frames import held_out, listed, sources, unseen
 from calibration.judged import Judged, judge_frames
 from calibration.report import write_report
 from calibration.threshold import Costs, Threshold, parts_needed
@@ -23,6 +24,7 @@ from edge.engine import flavours
 from edge.engine.plan import Key
 from edge.errors import ImageError, SettingsError
 from edge.files import write_json
+from edge.geometry import Geometry, read_geometry
 from edge.images import find_images, write_png
 from edge.product import Product, load_product
 from edge.versions import finish_version, new_version, offer
@@ -67,6 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version", default="newest", help="the product's version (default: its newest one)"
     )
+    parser.add_argument(
+        "--geometry",
+        type=Path,
+        metavar="FILE",
+        help="what 'draem station' measured: lens, millimetres, regions of interest (default: what "
+        "the product was trained with)",
+    )
     add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 
@@ -75,31 +84,47 @@ def main(options: argparse.Namespace) -> int:
     if options.costs and not options.bad:
         raise SettingsError("--costs weighs escapes, which only bad parts can show: add --bad DIR")
     product = load_product(settings.products, product_name(settings), options.version)
+    geometry = _geometry(product, options)
+    fit = replace(product.fit, geometry=geometry)
     paths = unseen(product, options.images) if options.images else held_out(product)
     bad_paths = find_images(*options.bad) if options.bad else []
     with flavours.load(product, settings.flavour) as engine:
-        depth = settings.bit_depth
-        good = judge_frames(engine, product, paths, depth, "judging good frames")
-        bad = (
-            judge_frames(engine, product, bad_paths, depth, "judging bad ones")
-            if bad_paths
-            else None
-        )
+
+        def judged(frames: list[Path], text: str) -> Judged:
+            return judge_frames(engine, fit, frames, settings.bit_depth, text)
+
+        good = judged(paths, "judging good frames")
+        bad = judged(bad_paths, "judging bad ones") if bad_paths else None
     _tell_highest(good)
     aim = Aim(options.false_reject_rate, options.confidence, options.costs)
     kept = [f"{i:03d}.png" for i in range(min(len(good.paths), KEPT_FRAMES))]
-    made = calibrate(good, bad, aim, kept)
-    rows = [s for s in sources(product) if s["split"] in ("train", "validation")]
-    rows += listed(good.paths, "calibration") + (listed(bad.paths, "bad") if bad else [])
+    made = calibrate(good, bad, aim, kept, geometry)
     key = flavours.plan_key(product, flavours.pick(settings.flavour))
-    new = save(product, made, good, bad, rows, key)
-    _tell(new, made.threshold, aim, len(made.calibration.scores))
+    new = save(product, made, good, bad, key)
+    _tell(new, made.decision.threshold, aim)
     return 0
+
+
+def _geometry(product: Product, options: argparse.Namespace) -> Geometry | None:
+    """What the command line names, or else what the product was trained with."""
+    geometry = read_geometry(options.geometry) if options.geometry else product.manifest.geometry
+    trained = product.manifest.geometry
+    seen, known = (g.correction if g else None for g in (geometry, trained))
+    if seen != known:
+        log.warning(
+            "the network was trained on pictures that were corrected otherwise: "
+            "'draem train --geometry' makes it see the same"
+        )
+    if options.costs and geometry and geometry.regions_of_interest:
+        raise SettingsError(
+            "--costs finds one threshold, regions of interest need one each: leave one of them out"
+        )
+    return geometry
 
 
 def _tell_highest(good: Judged) -> None:
     """Refuses too few parts; names the frames that decide, for a second look."""
-    parts = len(good.part_scores)
+    parts = len(good.first_of_part)
     if parts < FEWEST:
         raise ImageError(
             f"{parts} good parts are too few: give frames of at least {FEWEST} with --images DIR"
@@ -111,12 +136,14 @@ def _tell_highest(good: Judged) -> None:
         log.info("among the highest scores: %.4f %s", highest, path)
 
 
-def _tell(new: Product, threshold: Threshold, aim: Aim, parts: int) -> None:
+def _tell(new: Product, threshold: Threshold, aim: Aim) -> None:
     calibration = new.calibration
     assert calibration is not None
+    parts = len(calibration.scores)
+    values = ", ".join(f"{v:.4f} ({n})" for n, v in calibration.roi_thresholds.items())
     log.info(
-        "%s version %s is calibrated: threshold %.4f from %d good parts",
-        *(new.name, new.version, threshold.value, parts),
+        "%s version %s is calibrated: threshold %s from %d good parts",
+        *(new.name, new.version, values or f"{calibration.threshold:.4f}", parts),
     )
     log.info(
         "false rejects: %.2f %% expected; at most %.2f %% with %g %% confidence",
@@ -142,7 +169,6 @@ def save(
     made: Made,
     good: Judged,
     bad: Judged | None,
-    rows: list[Source],
     key: Key,
 ) -> Product:
     """A new version: the old one's files by hard link, the calibration beside them.
@@ -150,6 +176,8 @@ def save(
     Of the engines it takes the one with `key`, that the thresholds were found through; another has
     to be built again, and to show that it gives the same scores.
     """
+    rows = [s for s in sources(product) if s["split"] in ("train", "validation")]
+    rows += listed(good.paths, "calibration") + (listed(bad.paths, "bad") if bad else [])
     with new_version(product.path.parent.parent, product.name) as draft:
         old = [Path(name) for name in product.manifest.files if Path(name).parts[0] not in MADE]
         plans = [p.relative_to(product.path) for p in product.engines.glob(f"{key.name}[-.]*")]

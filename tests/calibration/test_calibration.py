@@ -169,7 +169,9 @@ def test_calibration_by_costs_keeps_its_bounds() -> None:
     rng, costs = np.random.default_rng(2), Costs(reject=1, escape=50, bad_share=0.02)
     broken = Counter[str]()
     for _ in range(200):
-        made, missed = balanced_threshold(rng.beta(2, 12, 80), rng.beta(5, 8, 40), costs)
+        good, bad = rng.beta(2, 12, 80), rng.beta(5, 8, 40)
+        made = balanced_threshold(good, bad, costs)
+        missed = escapes(bad, made.value, 1 - 0.05 / len(good))
         broken["rejects"] += stats.beta.sf(made.value, 2, 12) > made.bound
         broken["escapes"] += stats.beta.cdf(made.value, 5, 8) > missed.bound
     assert max(broken.values(), default=0) <= stats.binom.ppf(0.999, 200, 0.05)
@@ -179,9 +181,9 @@ def test_calibration_by_costs_follows_the_costs() -> None:
     rng = np.random.default_rng(3)
     good, bad = rng.beta(2, 12, 300), rng.beta(5, 8, 100)
     dear, cheap = (balanced_threshold(good, bad, Costs(1, e, 0.05)) for e in (1000, 1))
-    assert dear[0].value < cheap[0].value
-    assert dear[1].missed < cheap[1].missed
-    assert dear[0].expected > cheap[0].expected
+    assert dear.value < cheap.value
+    assert (bad < dear.value).sum() < (bad < cheap.value).sum()
+    assert dear.expected > cheap.expected
 
 
 def test_calibration_says_how_many_parts_are_needed() -> None:
@@ -268,3 +270,38 @@ def test_calibration_refuses_what_it_cannot_do(
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_calibration_of_two_regions_of_interest_runs(calibrated: Plant, tmp_path: Path) -> None:
+    """From `calibrate --geometry` to a verdict that names the region which decided."""
+    shutil.copytree(calibrated.products, tmp_path / "products", symlinks=True)
+    write_parts(tmp_path / "good", 30, seed=4)
+    write_parts(tmp_path / "bad", 12, seed=5, defective=True)
+    regions = {
+        "left": [(20, 20), (160, 20), (160, 220), (20, 220)],
+        "right": [(160, 20), (300, 20), (300, 220), (160, 220)],
+    }
+    geometry = {"frame": [320, 240], "mm_per_pixel": 0.5, "regions_of_interest": regions}
+    (tmp_path / "geometry.json").write_text(json.dumps(geometry))
+    words = ("calibrate", "--product", "lid", "--images", "good", "--bad", "bad")
+    done = draem(*words, "--geometry", "geometry.json", "--false-reject-rate", "0.1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "(left), " in done.stderr
+    made = load_product(tmp_path / "products", "lid")
+    assert made.calibration is not None
+    assert made.calibration.roi_thresholds.keys() == regions.keys()
+    assert max(made.calibration.scores) <= 2
+    assert "region left" in (made.path / "calibration.html").read_text()
+    told = draem("inspect", "bad", "--product", "lid", "--json", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    rows = [json.loads(row) for row in told.stdout.splitlines()]
+    for row in rows:
+        assert (row["verdict"] == "NG") == (row["score"] >= row["threshold"])
+        assert row["threshold"] in made.calibration.roi_thresholds.values()
+    missed = sum(row["verdict"] == "OK" for row in rows)
+    assert made.calibration.escapes is not None
+    assert missed == made.calibration.escapes.missed, "calibrate and the line agree"
+    found = [region for row in rows for region in row["regions"]]
+    assert all(region["area_mm2"] > 0 for region in found)
+    both = draem(*words, "--geometry", "geometry.json", "--costs", "1:9:0.1", cwd=tmp_path)
+    assert "leave one of them out" in both.stderr
