@@ -49,6 +49,10 @@ targets *ARGS: setup
     @python -m trainer.study targets {{ARGS}}
     @python -m trainer.study_report
 
+# whether a calibration for 1 % holds on real parts: with the products of the last targets
+rates *ARGS: setup
+    @python -m tests.rates {{ARGS}}
+
 # how narrow DRAEM may be: four widths, 15 minutes of one core each, on two data sets (resumable)
 study *ARGS: setup
     @python -m trainer.study widths {{ARGS}}

@@ -18,7 +18,7 @@ from edge.errors import ImageError
 from edge.files import write_json
 from trainer import checkpoint
 from trainer.anomaly import Simulation
-from trainer.data import load_sources
+from trainer.data import all_sources
 from trainer.evaluate import PixelMetrics, judge_all, measure
 from trainer.golden import infer
 from trainer.layout import samples
@@ -121,7 +121,7 @@ def ablate(settings: TrainSettings, names: list[str], folder: Path, world: World
     have no masks.
     """
     _need_masks(settings.images)
-    sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
+    sources = all_sources(settings)
     images = Images(sources.part("train"), sources.part("validation"), sources.digest)
     book = folder / "ablation.json"
     asked = settings.model_dump(mode="json", exclude={"runs"}) | {"images_digest": images.digest}

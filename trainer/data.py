@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from edge.errors import ImageError
 from edge.files import digest
 from edge.frame import Fit
-from edge.images import read_images
+from edge.images import find_images, read_images
+from edge.pictures import provenance
 from edge.progress import track
 from trainer.layout import good_images
+from trainer.settings import TrainSettings
 
 Split = Literal["train", "validation", "calibration"]
 SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
@@ -44,7 +46,7 @@ class Sources:
         rows = zip(self.digests, self.paths, self.splits, strict=True)
         return {
             "images": [
-                {"sha256": sha, "path": str(path.resolve()), "split": split}
+                {"sha256": sha, "path": str(path.resolve()), "split": split, **provenance(path)}
                 for sha, path, split in rows
             ]
         }
@@ -68,12 +70,24 @@ def assign_splits(digests: list[str], seed: int) -> list[Split]:
     return [chosen.get(sha, "train") for sha in digests]
 
 
-def load_sources(folder: Path, fit: Fit, seed: int, bit_depth: int | None = None) -> Sources:
-    """Read and fit the good images of `folder` (see `trainer.layout`).
+def all_sources(settings: TrainSettings) -> Sources:
+    """The images that a training was told of."""
+    s = settings
+    return load_sources(s.images, s.fit, s.seed, s.bit_depth, s.also)
+
+
+def load_sources(
+    folder: Path,
+    fit: Fit,
+    seed: int,
+    bit_depth: int | None = None,
+    also: tuple[Path, ...] = (),
+) -> Sources:
+    """Read and fit the good images of `folder` (see `trainer.layout`) and of the folders `also`.
 
     Raises ImageError where too few can be used.
     """
-    found = good_images(folder)
+    found = good_images(folder) + (find_images(*also) if also else [])
     paths: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []
     reading = read_images(*found, bit_depth=bit_depth)

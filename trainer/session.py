@@ -11,7 +11,7 @@ import torch
 from edge.product import Product
 from trainer import checkpoint
 from trainer.checkpoint import TrainingError, Unfinished
-from trainer.data import Sources, load_sources
+from trainer.data import Sources, all_sources
 from trainer.memory import keep_freed_memory
 from trainer.save import Trained, save_product
 from trainer.settings import TrainSettings
@@ -67,7 +67,7 @@ def session(order: Order) -> Product | None:
                 f"the training was begun by {saved.processes} processes: go on with "
                 f"'{order.resume_command(saved.processes)}'"
             )
-        sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
+        sources = all_sources(settings)
         if saved and saved.images != sources.digest:
             raise TrainingError(
                 f"the images in {settings.images} are not those that the training began with: "
@@ -127,7 +127,7 @@ def _save(
         "image AUROC %.4f, pixel AP %.4f",
         *(best.step, best.image_auroc, best.pixel_ap),
     )
-    record = settings.model_dump(mode="json", exclude={"crop", "geometry"}) | {
+    record = settings.model_dump(mode="json", exclude={"crop", "geometry", "also"}) | {
         "seconds": round(done.seconds, 1),
         "processes": world.size,
         "best_step": best.step,

@@ -23,6 +23,7 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     images: Path
+    also: tuple[Path, ...] = ()
     product: str
     products: Path
     runs: Path = Path("runs")

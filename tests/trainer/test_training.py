@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from edge.frame import Fit
 from edge.product import load_product
-from tests.conftest import draem, write_parts
+from tests.conftest import Plant, draem, write_parts
 from trainer import checkpoint
 from trainer.anomaly import Simulation
 from trainer.authors import AuthorsDataset
@@ -273,6 +273,31 @@ def test_an_unfinished_training_is_neither_lost_nor_mixed_up(images: Path, tmp_p
     anew = (*words[:3], *SMALL, "--steps", "2", "--restart")
     assert draem("train", *anew, cwd=tmp_path).returncode == 0
     assert not kept.exists()
+
+
+def test_frames_marked_on_the_line_are_trained_from_with_their_provenance(
+    images: Path, calibrated: Plant, tmp_path: Path
+) -> None:
+    """A false reject of a real line, marked, among the images of the next product."""
+    (tmp_path / "products").symlink_to(calibrated.products)
+    line = ("--source", "line://moulded?rate=0&parts=3&seed=3", "--endpoint", "ipc://bus")
+    ran = draem("run", "--product", "lid", *line, "--ok-one-in", "1", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    marked = draem("log", "mark", "2", "false-reject", cwd=tmp_path)
+    assert marked.returncode == 0, marked.stderr
+    folder = tmp_path / "data/station-1/marked/false-reject"
+    words = ("--product", "again", *SMALL, "--steps", "2", "--products", "made")
+    done = draem("train", str(images), "--also", str(folder), *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "made/again/1/sources.json").read_text())["images"]
+    (known,) = [row["marked"] for row in rows if "marked" in row]
+    assert (known["as"], known["station"], known["inspection_id"]) == (
+        "false-reject",
+        "station-1",
+        2,
+    )
+    assert known["product"] == "lid"
+    assert len(rows) == len(list(images.iterdir())) + 1
 
 
 def test_a_training_of_two_processes_is_not_resumed_by_one(images: Path, tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings of the training")
     group.argument_default = argparse.SUPPRESS
     add = group.add_argument
+    add("--also", type=Path, nargs="+", metavar="DIR",
+        help="further good images, such as those that 'draem log mark' pinned")  # fmt: skip
     add("--preset", choices=PRESETS, help="'paper': its size, widths, schedule and 700 epochs")
     add("--size", choices=SIZES, help=SIZES_HELP)
     add("--widths", type=parse_widths, metavar="REC/SEG", help="other widths than those of --size")
@@ -162,11 +164,11 @@ def make_settings(values: dict[str, object]) -> TrainSettings:
 def preview(settings: TrainSettings, path: Path) -> int:
     """A picture sheet of simulated anomalies, and no training."""
     from edge.images import write_png
-    from trainer.data import load_sources
+    from trainer.data import all_sources
     from trainer.preview import sheet
     from trainer.train import Images
 
-    sources = load_sources(settings.images, settings.fit, settings.seed, settings.bit_depth)
+    sources = all_sources(settings)
     images = Images(sources.part("train"), sources.part("validation"))
     write_png(path, sheet(settings, images))
     log.info("%s shows good images, the same with anomalies, and the masks", path)
