@@ -30,6 +30,7 @@ COMMANDS = {
     "build": ("deploy.commands.build", "compile and prove this device's engine"),
     "calibrate": ("calibration.commands.calibrate", "set the threshold from held-out good frames"),
     "run": ("edge.commands.run", "judge frames of a camera and publish events"),
+    "cameras": ("edge.commands.cameras", "list the cameras on the network, and their state"),
     "watch": ("edge.commands.watch", "show the events of a running line"),
     "bridge": ("edge.commands.bridge", "carry the verdicts into a PLC"),
     "control": ("edge.commands.control", "ask a running line how it is, pause and resume it"),
@@ -46,7 +47,7 @@ COMMANDS = {
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
 BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
-EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES
+EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | {"gi": "genicam"}
 INTERRUPTED = 130
 
 

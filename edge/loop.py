@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.camera import Camera
+from edge.camera import Camera, Trouble
+from edge.camera.steady import SteadyCamera
 from edge.capture import Ended, Slot, Taken, capturing
 from edge.control import Controls
 from edge.engine import Engine
@@ -60,17 +61,21 @@ def run(
     `stopped`.
     """
     controls = controls or Controls(product)
+    controls.camera = camera.counters if isinstance(camera, SteadyCamera) else {}
     inspect = Inspector(engine, product)
     stream.status("running", product)
     try:
         with capturing(camera, stop, pace.backlog if pace.triggered else 0) as slot:
-            silence_ms = math.inf if pace.triggered or not camera.live else pace.deadline_ms
+            tells_itself = pace.triggered or not camera.live or isinstance(camera, SteadyCamera)
+            silence_ms = math.inf if tells_itself else pace.deadline_ms
             for turn in _turns(slot, stop, silence_ms):
                 stream.tick(product, controls)
                 if turn == "silent":
                     text = f"no frame for {pace.deadline_ms} ms: check the camera and its cable"
                     stream.fault(Code.FRAME_TIMEOUT, text)
-                if isinstance(turn, str):
+                if isinstance(turn, Trouble):
+                    stream.fault(turn.code, str(turn))
+                if isinstance(turn, str | Trouble):
                     continue
                 taken = _refused(turn, Code.PAUSED) if controls.paused else turn
                 clock = Stopwatch(taken.frame.captured_ns)
@@ -96,7 +101,7 @@ def run(
 
 def _turns(
     slot: Slot, stop: StopEvent, deadline_ms: float
-) -> Iterator[Taken | Literal["waiting", "silent"]]:
+) -> Iterator[Taken | Trouble | Literal["waiting", "silent"]]:
     """What the camera took, in order; `waiting` at least every 50 ms, `silent` past the deadline.
 
     What still waits or comes in after `stop` is given without its picture: each trigger ends in an
@@ -105,6 +110,8 @@ def _turns(
     last = time.monotonic()
     try:
         while not stop.is_set():
+            if trouble := slot.trouble():
+                yield trouble
             taken = slot.take(POLL_MS)
             silent = taken is None and (time.monotonic() - last) * 1000 > deadline_ms
             yield taken or ("silent" if silent else "waiting")

@@ -1,14 +1,17 @@
 """Sources of frames: one read, one deadline.
 
 CameraError (edge.errors)
-├── FrameTimeout   no frame within the deadline; the next read may succeed
-└── EndOfStream    a folder or a file has no more frames
+├── FrameTimeout     no frame within the deadline; the next read may succeed
+├── EndOfStream      a folder or a file has no more frames
+├── SettingsRefused  the camera does not take what its address asks for
+└── Trouble          something to tell with a code of its own; the camera mends itself
 """
 
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from edge.errors import CameraError
+from edge.event import Code
 from edge.frame import Frame
 
 
@@ -18,6 +21,18 @@ class FrameTimeout(CameraError):
 
 class EndOfStream(CameraError):
     """There are no more frames."""
+
+
+class SettingsRefused(CameraError):
+    """A setting was refused, or another value was read back."""
+
+
+class Trouble(CameraError):
+    """A fault to tell; reading goes on."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Camera(AbstractContextManager["Camera"], Protocol):
@@ -30,7 +45,7 @@ class Camera(AbstractContextManager["Camera"], Protocol):
     live: bool
 
     def read(self) -> Frame:
-        """Wait for the next frame. Raises FrameTimeout, EndOfStream or CameraError."""
+        """Wait for the next frame. Raises FrameTimeout, Trouble, EndOfStream or CameraError."""
         ...
 
     def close(self) -> None:

@@ -70,7 +70,12 @@ def main(options: argparse.Namespace) -> int:
     with ExitStack() as opened:
         engine = opened.enter_context(flavours.load(product, settings.flavour))
         camera = opened.enter_context(
-            open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth)
+            open_camera(
+                settings.source,
+                triggered=triggered,
+                bit_depth=settings.bit_depth,
+                deadline_ms=settings.read_deadline_ms,
+            )
         )
         log.info("%s version %s", product.name, product.version)
         stream, publisher, show = open_station(settings, controls, opened)
