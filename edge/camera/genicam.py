@@ -15,7 +15,7 @@ import numpy as np
 
 from edge.camera import FrameTimeout
 from edge.camera.address import CameraSettings
-from edge.camera.aravis import asking, load
+from edge.camera.aravis import asking, load, open_device
 from edge.camera.chunks import ENCODER, TRIGGER, Value, number, split_chunks
 from edge.camera.ids import FrameIds
 from edge.camera.pixels import to_image
@@ -47,16 +47,16 @@ class GenicamCamera(Closing):
     ) -> None:
         self.settings = settings
         self._library = library = load()
-        self._ids = ids or FrameIds()
-        self._ids.restart()
+        self.ids = ids or FrameIds()
+        self.ids.restart()
         self._ties = ties or Ties(settings.trigger_deadline_ms)
         self._triggering = Lock()
         name = settings.device
-        with asking(f"camera '{name}' cannot be opened", "'draem cameras' lists those that answer"):
-            self._camera = library.Camera.new(name)
-            self._device = self._camera.get_device()
+        self._camera = open_device(library, name)
+        self._device = self._camera.get_device()
         if self._camera.is_gv_device() and not self._device.is_controller():
             raise CameraError(f"camera '{name}' is in use by another program: end that first")
+        self._camera.set_range_check_policy(library.RangeCheckPolicy.ENABLE)
         apply(self._camera, settings)
         self._names = settings.chunks
         self._parser = self._camera.create_chunk_parser() if self._names else None
@@ -88,6 +88,9 @@ class GenicamCamera(Closing):
         try:
             return self._frame(buffer)
         finally:
+            # A frame whose first packet is lost must not show what its buffer held before.
+            buffer.set_frame_id(0)
+            buffer.set_system_timestamp(0)
             self._stream.push_buffer(buffer)
 
     def check(self) -> None:
@@ -105,7 +108,7 @@ class GenicamCamera(Closing):
                     self._camera.software_trigger()
             except CameraError as error:
                 log.warning("%s", error)
-                self._ties.give_up(Code.CAMERA_LOST)
+                self._ties.give_up(Code.CAMERA_LOST, trigger)
 
     def _resync(self) -> None:
         """Start anew after a trigger without a frame: a late one must not be the next part's."""
@@ -114,16 +117,17 @@ class GenicamCamera(Closing):
             while (buffer := self._stream.try_pop_buffer()) is not None:
                 self._stream.push_buffer(buffer)
             self._camera.start_acquisition()
-            self._ids.restart()
+            self.ids.restart()
             self._ties.resync = False
 
     def _frame(self, buffer: Any) -> Frame:
         frame_id = buffer.get_frame_id()
-        self._ids.missing(frame_id)
+        whole = buffer.get_status() == self._library.BufferStatus.SUCCESS
+        self.ids.missing(frame_id if whole or frame_id else None)
         made = Frame(
             BLANK, frame_id, captured_ns(buffer), camera_ns=buffer.get_timestamp(), code=Code.NONE
         )
-        if buffer.get_status() != self._library.BufferStatus.SUCCESS:
+        if not whole:
             log.debug("frame %d: %s", frame_id, buffer.get_status().value_nick)
             made = replace(made, code=Code.INCOMPLETE)
         else:
@@ -168,7 +172,7 @@ class GenicamCamera(Closing):
         trigger_id = number(frame.chunks, TRIGGER)
         return replace(
             frame,
-            trigger_id=self._ids.count if trigger_id is None else trigger_id,
+            trigger_id=self.ids.count if trigger_id is None else trigger_id,
             encoder=number(frame.chunks, ENCODER),
         )
 

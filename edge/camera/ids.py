@@ -12,16 +12,25 @@ class FrameIds:
 
     def __init__(self) -> None:
         self._last: int | None = None
+        self._unknown = 0
         self.count = self.lost = 0
 
     def restart(self) -> None:
         """The next id begins a new count of the camera's; ours goes on."""
-        self._last = None
+        self._last, self._unknown = None, 0
 
-    def missing(self, frame_id: int) -> int:
-        """How many ids lie between the last frame and this one; `count` is this frame's then."""
+    def missing(self, frame_id: int | None) -> int:
+        """How many ids lie between the last frame and this one; `count` is this frame's then.
+
+        None is a frame whose id was lost with its first packet: it fills a gap that is seen later.
+        """
+        if frame_id is None:
+            self._unknown += 1
+            self.count += 1
+            return 0
         gap = 0 if self._last is None else _between(self._last, frame_id)
-        self._last = frame_id
+        gap = max(0, gap - self._unknown)
+        self._last, self._unknown = frame_id, 0
         self.count += gap + 1
         self.lost += gap
         return gap

@@ -60,7 +60,7 @@ def _mono16(depth: int) -> Callable[[Bytes, int, int], Image]:
 
     def make(data: Bytes, rows: int, columns: int) -> Image:
         deep: NDArray[np.uint16] = data.view("<u2").reshape(rows, columns)
-        return np.minimum(deep >> (depth - 8), 255).astype(np.uint8)
+        return np.asarray(np.minimum(deep >> (depth - 8), 255), np.uint8)
 
     return make
 

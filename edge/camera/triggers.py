@@ -79,10 +79,10 @@ class Ties:
                 part_id=trigger.part_id,
             )
 
-    def give_up(self, code: Code) -> None:
-        """No frame will come for what is under way."""
+    def give_up(self, code: Code, only: Trigger | None = None) -> None:
+        """No frame will come for what is under way, or for that one trigger."""
         with self._lock:
-            if self._under_way is not None:
+            if self._under_way is not None and only in (None, self._under_way[0]):
                 self._ended.append(without_picture(self._under_way[0], code))
                 self._end()
 

@@ -75,6 +75,12 @@ def test_camera_ids_of_64_bits_do_not_wrap() -> None:
     assert [ids.missing(i) for i in (65535, 65536, 70000)] == [0, 0, 4463]
 
 
+def test_camera_ids_that_were_lost_with_their_first_packet_fill_the_gap() -> None:
+    ids = FrameIds()
+    assert [ids.missing(i) for i in (5, None, 8, None, 10, 11)] == [0, 0, 1, 0, 0, 0]
+    assert (ids.count, ids.lost) == (7, 1)
+
+
 def test_camera_ids_that_begin_anew_are_no_gap() -> None:
     ids = FrameIds()
     ids.missing(40000)
