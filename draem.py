@@ -31,6 +31,7 @@ COMMANDS = {
     "calibrate": ("calibration.commands.calibrate", "set the threshold from held-out good frames"),
     "run": ("edge.commands.run", "judge frames of a camera and publish events"),
     "cameras": ("edge.commands.cameras", "list the cameras on the network, and their state"),
+    "record": ("edge.commands.record", "keep a camera's newest frames on disk, to play them again"),
     "watch": ("edge.commands.watch", "show the events of a running line"),
     "bridge": ("edge.commands.bridge", "carry the verdicts into a PLC"),
     "control": ("edge.commands.control", "ask a running line how it is, pause and resume it"),

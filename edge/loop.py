@@ -11,8 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.camera import Camera, Trouble
-from edge.camera.steady import SteadyCamera
+from edge.camera import Camera, TellsSilence, Trouble
 from edge.capture import Ended, Slot, Taken, capturing
 from edge.control import Controls
 from edge.engine import Engine
@@ -61,12 +60,12 @@ def run(
     `stopped`.
     """
     controls = controls or Controls(product)
-    controls.camera = camera.counters if isinstance(camera, SteadyCamera) else {}
+    controls.camera = camera.counters if isinstance(camera, TellsSilence) else {}
     inspect = Inspector(engine, product)
     stream.status("running", product)
     try:
         with capturing(camera, stop, pace.backlog if pace.triggered else 0) as slot:
-            tells_itself = pace.triggered or not camera.live or isinstance(camera, SteadyCamera)
+            tells_itself = pace.triggered or not camera.live or isinstance(camera, TellsSilence)
             silence_ms = math.inf if tells_itself else pace.deadline_ms
             for turn in _turns(slot, stop, silence_ms):
                 stream.tick(product, controls)

@@ -7,9 +7,12 @@ CameraError (edge.errors)
 └── Trouble          something to tell with a code of its own; the camera mends itself
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Protocol
 
+from edge.closing import Closing
 from edge.errors import CameraError
 from edge.event import Code
 from edge.frame import Frame
@@ -33,6 +36,12 @@ class Trouble(CameraError):
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class TellsSilence(Closing):
+    """A camera that tells its own silence and losses, as Trouble, and counts what it gave."""
+
+    counters: Mapping[str, int] = MappingProxyType({})
 
 
 class Camera(AbstractContextManager["Camera"], Protocol):

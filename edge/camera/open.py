@@ -33,6 +33,10 @@ def open_camera(
         return LineCamera(source, triggered=triggered)
     if source.startswith("genicam://"):
         return _genicam(source, triggered=triggered, deadline_ms=deadline_ms)
+    if source.startswith("replay://"):
+        from edge.camera.record import ReplayCamera
+
+        return ReplayCamera(source, triggered=triggered)
     path = Path(source)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         from edge.camera.files import FolderCamera

@@ -6,17 +6,15 @@ behind with its camera object where it does not return, and a new object takes o
 
 import logging
 import time
-from collections import Counter
 from dataclasses import replace
 from typing import NoReturn
 
 import numpy as np
 
-from edge.camera import EndOfStream, FrameTimeout, SettingsRefused, Trouble
+from edge.camera import EndOfStream, FrameTimeout, SettingsRefused, TellsSilence, Trouble
 from edge.camera.ids import FrameIds
 from edge.camera.reader import Connect, Reader
 from edge.camera.triggers import Ties, Trigger
-from edge.closing import Closing
 from edge.errors import CameraError
 from edge.event import Code
 from edge.frame import Frame
@@ -38,7 +36,7 @@ COUNTED_AS = {
 }
 
 
-class SteadyCamera(Closing):
+class SteadyCamera(TellsSilence):
     """A live camera that is watched, and connected again for ever.
 
     `deadline_ms` is the longest silence of a free-running camera; None where silence is no fault,
@@ -59,7 +57,7 @@ class SteadyCamera(Closing):
         self._name, self._connect, self._ids, self._ties = name, connect, ids, ties
         self._deadline_s = None if deadline_ms is None else deadline_ms / 1000
         names = (*COUNTED, "outages", "reconnected")
-        self.counters: Counter[str] = Counter(dict.fromkeys(names, 0))
+        self.counters: dict[str, int] = dict.fromkeys(names, 0)
         self._left: list[Reader] = []
         self._heard = self._fresh = 0.0
         self._down: tuple[float, Code] | None = None  # since when, and what was told

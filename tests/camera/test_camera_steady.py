@@ -84,7 +84,7 @@ def news(camera: SteadyCamera, seconds: float = 5) -> Iterator[Frame | Trouble]:
 
 def codes(camera: SteadyCamera, until: Code) -> list[Code]:
     """What was told until `until`, without the frames that are right."""
-    found = []
+    found: list[Code] = []
     for came in news(camera):
         if came.code is not Code.NONE:
             found.append(came.code)
@@ -163,7 +163,7 @@ def test_camera_that_repeats_itself_for_too_long_is_connected_anew() -> None:
 
 def test_camera_that_comes_back_with_another_size_gives_no_verdict() -> None:
     first = Scripted(lambda: picture(1), fails("gone"))
-    other = Scripted(*[lambda i=i: picture(i, side=9) for i in range(2, 5)])  # type: ignore[misc]
+    other = Scripted(*[lambda i=i: picture(i, side=9) for i in range(2, 5)])
     with watched(first, other) as camera:
         assert codes(camera, Code.CAMERA_BACK) == [
             Code.CAMERA_LOST,
