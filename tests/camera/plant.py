@@ -184,6 +184,7 @@ class CameraStation(Running):
         self.source, self.triggered = source, triggered
         self.camera: Camera | None = None
         self.error: BaseException | None = None
+        self._read: list[AnyHeader] = []
         super().__init__(folder, source=source, ok_one_in=0, ring=0, **more)
         self._folder = folder / str(self.settings.station)
         wait_for(lambda: self.camera is not None or self.error is not None)
@@ -210,9 +211,11 @@ class CameraStation(Running):
         """All events of the log so far."""
         try:
             with Reader(self._folder) as reader:
-                return [decode(message).header for message in reader.page(0, 10**6)]
+                after = self._read[-1].seq if self._read else 0
+                self._read += [decode(message).header for message in reader.page(after, 10**6)]
         except JournalError:
-            return []
+            pass  # it is not there yet
+        return self._read
 
     def faults(self) -> list[Fault]:
         return [header for header in self.told() if isinstance(header, Fault)]
