@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from edge.arguments import add_settings, settings_of
-from edge.camera import Camera, EndOfStream
+from edge.camera import Camera, EndOfStream, next_frame
 from edge.camera.open import open_camera
 from edge.errors import CameraError
 from edge.event import Code
@@ -47,7 +47,7 @@ def collect(camera: Camera, folder: Path, count: int, first: int) -> int:
     saved = 0
     for _ in track(range(count), "collecting"):
         try:
-            frame = camera.read()
+            frame = next_frame(camera)
         except EndOfStream:
             break
         if frame.code is Code.NONE:

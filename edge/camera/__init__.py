@@ -7,6 +7,7 @@ CameraError (edge.errors)
 └── Trouble          something to tell with a code of its own; the camera mends itself
 """
 
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import MappingProxyType
@@ -60,3 +61,14 @@ class Camera(AbstractContextManager["Camera"], Protocol):
     def close(self) -> None:
         """Give the device back; a read in another thread ends."""
         ...
+
+
+def next_frame(camera: Camera, within_s: float = 10.0) -> Frame:
+    """The next frame, for whoever has nothing to do until then. Raises CameraError after that."""
+    end = time.monotonic() + within_s
+    while True:
+        try:
+            return camera.read()
+        except FrameTimeout:
+            if time.monotonic() > end:
+                raise

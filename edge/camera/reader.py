@@ -68,7 +68,7 @@ class Reader:
                 with self._asking(camera):
                     self._read(camera)
         except CameraError as error:
-            self._told.put(error)
+            self._told.put(_bare(error))
         except BaseException as error:  # noqa: BLE001  handed to whoever reads, who raises it
             self.error = error
         finally:
@@ -104,6 +104,12 @@ class Reader:
             try:
                 check()
             except CameraError as error:
-                self._told.put(error)
+                self._told.put(_bare(error))
                 return
             self._asked = None
+
+
+def _bare(error: CameraError) -> CameraError:
+    """Without the traceback, which holds the camera object: it could never be opened again."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

@@ -60,7 +60,8 @@ class SteadyCamera(TellsSilence):
         self.counters: dict[str, int] = dict.fromkeys(names, 0)
         self._left: list[Reader] = []
         self._heard = self._fresh = 0.0
-        self._down: tuple[float, Code] | None = None  # since when, and what was told
+        self._down: float | None = None  # since when
+        self._told: set[Code] = set()  # of this outage
         self._wait_s, self._next_try = FIRST_WAIT_S, 0.0
         self._held: Frame | None = None
         self._last: Image | None = None
@@ -108,7 +109,7 @@ class SteadyCamera(TellsSilence):
         """
         if self._ties is None:
             raise CameraError(f"{self._name} is not triggered by the program: add trigger=software")
-        camera = self._reader.camera if self._reader and not self._down else None
+        camera = self._reader.camera if self._reader and self._down is None else None
         give = getattr(camera, "trigger", None)
         if give is None:
             self._ties.ask(trigger, ready=False)
@@ -137,17 +138,18 @@ class SteadyCamera(TellsSilence):
             if now - reader.began > OPEN_S:
                 self._fail(Code.CAMERA_HUNG, f"it cannot be opened within {OPEN_S:.0f} s")
             return
-        if reader.unanswered_s() > ANSWER_S:
+        if min(reader.unanswered_s(), now - self._heard) > ANSWER_S:
             self._fail(Code.CAMERA_LOST, "it does not answer: check its cable and power")
         if self._deadline_s is None:
-            if self._down:
+            if self._down is not None:
                 self._back()
             return
         first = self._heard < reader.opened
         silent = now - max(self._heard, reader.opened)
         if silent > (max(self._deadline_s, FIRST_FRAME_S) if first else self._deadline_s):
+            answers = reader.unanswered_s() < SLICE_S
             self._fail(
-                Code.CAMERA_SILENT,
+                Code.CAMERA_SILENT if answers else Code.CAMERA_LOST,
                 f"no frame for {silent * 1000:.0f} ms: check its cable, its trigger and its rate",
             )
 
@@ -160,7 +162,7 @@ class SteadyCamera(TellsSilence):
         self._count(checked)
         if checked.code is Code.NONE:
             self._fresh = self._heard
-            if self._down:
+            if self._down is not None:
                 self._held = checked
                 self._back()
         elif checked.code is Code.STALE and self._heard - self._fresh > (self._deadline_s or 1.0):
@@ -206,16 +208,17 @@ class SteadyCamera(TellsSilence):
         """Raise what is new: the beginning of an outage, or another reason for it."""
         if self._down is None:
             self.counters["outages"] += 1
-        elif self._down[1] == code or code is Code.CAMERA_LOST:
+            self._down = time.monotonic()
+        elif code in self._told or code is Code.CAMERA_LOST:
             return
-        since = self._down[0] if self._down else time.monotonic()
-        self._down = (since, code)
+        self._told.add(code)
         raise Trouble(code, f"{self._name}: {why}; it is tried again until it is back")
 
     def _back(self) -> NoReturn:
         assert self._down is not None
-        took = time.monotonic() - self._down[0]
+        took = time.monotonic() - self._down
         self._down, self._wait_s = None, FIRST_WAIT_S
+        self._told.clear()
         self.counters["reconnected"] += 1
         raise Trouble(Code.CAMERA_BACK, f"{self._name} is back after {took:.1f} s")
 

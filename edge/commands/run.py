@@ -33,6 +33,7 @@ from edge.replay import replay
 from edge.retention import Limits, Retention
 from edge.settings import Station
 from edge.sockets import Sockets
+from edge.stations import run_all
 from edge.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ log = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", help="the product's version (default: its current one)")
+    parser.add_argument(
+        "--all", action="store_true", help="start every station of stations/*.toml, a process each"
+    )
     add_settings(
         parser,
         *(
@@ -59,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
+    if options.all:
+        return run_all()
     settings = settings_of(options)
     triggered = settings.mode == "triggered"
     product = load_product(settings.products, product_name(settings), options.version)
