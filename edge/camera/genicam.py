@@ -8,7 +8,6 @@ old stream never recovers.
 import logging
 import time
 from dataclasses import replace
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from edge.frame import Frame
 log = logging.getLogger(__name__)
 
 POLL_US = 100_000
+SETTLE_S = 0.1
 LONGEST_AGE_NS = 10_000_000_000
 BLANK = np.zeros((0, 0, 3), np.uint8)
 
@@ -50,7 +50,6 @@ class GenicamCamera(Closing):
         self.ids = ids or FrameIds()
         self.ids.restart()
         self._ties = ties or Ties(settings.trigger_deadline_ms)
-        self._triggering = Lock()
         name = settings.device
         self._camera = open_device(library, name)
         self._device = self._camera.get_device()
@@ -61,7 +60,9 @@ class GenicamCamera(Closing):
         self._names = settings.chunks
         self._parser = self._camera.create_chunk_parser() if self._names else None
         self._order: Any = "big" if self._camera.is_gv_device() else "little"
-        self._stream = self._start()
+        with self._ties.giving:  # a trigger of the connection before must not reach this one
+            self._stream = self._start()
+            self._ties.settle(self._settle_s())
 
     def _start(self) -> Any:
         name = self.settings.device
@@ -74,6 +75,10 @@ class GenicamCamera(Closing):
                 stream.push_buffer(self._library.Buffer.new_allocate(size))
             self._camera.start_acquisition()
         return stream
+
+    def _settle_s(self) -> float:
+        """How long a picture may take that was begun before the camera was started."""
+        return SETTLE_S + (self.settings.exposure_us or 0) / 1e6
 
     def read(self) -> Frame:
         """The next frame. Raises FrameTimeout after 100 ms without one, CameraError for good."""
@@ -100,7 +105,7 @@ class GenicamCamera(Closing):
 
     def trigger(self, trigger: Trigger) -> None:
         """Take a picture for this part; where one is under way already it is an overrun."""
-        with self._triggering:
+        with self._ties.giving:
             if not self._ties.ask(trigger):
                 return
             try:
@@ -112,11 +117,12 @@ class GenicamCamera(Closing):
 
     def _resync(self) -> None:
         """Start anew after a trigger without a frame: a late one must not be the next part's."""
-        with self._triggering, asking("the camera cannot be started anew", "check its cable"):
+        with self._ties.giving, asking("the camera cannot be started anew", "check its cable"):
             self._camera.stop_acquisition()
             while (buffer := self._stream.try_pop_buffer()) is not None:
                 self._stream.push_buffer(buffer)
             self._camera.start_acquisition()
+            self._ties.settle(self._settle_s())
             self.ids.restart()
             self._ties.resync = False
 

@@ -112,7 +112,7 @@ class SteadyCamera(TellsSilence):
         camera = self._reader.camera if self._reader and self._down is None else None
         give = getattr(camera, "trigger", None)
         if give is None:
-            self._ties.ask(trigger, ready=False)
+            self._ties.ask(trigger, connected=False)
         else:
             give(trigger)
 

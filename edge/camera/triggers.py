@@ -51,15 +51,23 @@ class Ties:
         self._ended: deque[Frame] = deque()
         self._refused: deque[Frame] = deque()
         self._lock = Lock()
+        self._ready_ns = 0
         self.resync = False
+        self.giving = Lock()
+        """Held while a command is on its way to the camera, which repeats it for seconds."""
 
-    def ask(self, trigger: Trigger, *, ready: bool = True) -> bool:
-        """Whether the camera may be triggered now; else the trigger is an overrun, in its order."""
+    def settle(self, seconds: float) -> None:
+        """The camera has just been started: what comes before then may be of an older trigger."""
+        self._ready_ns = self._clock() + round(seconds * 1e9)
+
+    def ask(self, trigger: Trigger, *, connected: bool = True) -> bool:
+        """Whether the camera may be triggered now; else the trigger ends, in its order."""
         with self._lock:
-            if self._under_way is None and not self.resync and ready:
+            settled = self._clock() >= self._ready_ns
+            if self._under_way is None and not self.resync and connected and settled:
                 self._under_way = (trigger, self._clock())
                 return True
-            code = Code.OVERRUN if ready else Code.CAMERA_LOST
+            code = Code.OVERRUN if connected else Code.CAMERA_LOST
             later = self._refused if self._under_way else self._ended
             if len(later) < LONGEST_QUEUE:
                 later.append(without_picture(trigger, code))

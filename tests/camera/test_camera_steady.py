@@ -273,6 +273,17 @@ def test_camera_trigger_that_gets_no_frame_ends_and_the_camera_starts_anew() -> 
     assert ties.ask(Trigger(4))
 
 
+def test_camera_that_was_just_started_takes_no_trigger_yet() -> None:
+    clock = Clock()
+    ties = Ties(100, clock)
+    ties.settle(0.1)
+    clock.now = 99_000_000
+    assert not ties.ask(Trigger(1))
+    clock.now = 101_000_000
+    assert ties.ask(Trigger(2))
+    assert [f.code for f in [ties.ended()] if f] == [Code.OVERRUN]
+
+
 def test_camera_giving_up_an_old_trigger_spares_the_new_one() -> None:
     ties = Ties(100)
     assert ties.ask(Trigger(2))
