@@ -29,6 +29,8 @@ OPEN_S, FIRST_FRAME_S = 20.0, 3.0
 CLOSE_S = 2.0
 MOST_LEFT = 8
 COUNTED = ("received", "incomplete", "lost", "stale", "wrong_format", "untied")
+PICTURELESS = {Code.TRIGGER_LOST, Code.OVERRUN, Code.CAMERA_LOST}
+"""Of a trigger that no frame came for; edge.camera.triggers makes these."""
 COUNTED_AS = {
     Code.INCOMPLETE: "incomplete",
     Code.FRAME_UNREADABLE: "incomplete",
@@ -156,8 +158,8 @@ class SteadyCamera(TellsSilence):
     def _frame(self, frame: Frame) -> Frame:
         """Counted and checked; the first good one of a new connection ends the outage."""
         self._heard = time.monotonic()
-        if frame.frame_id == 0 and frame.image.size == 0:
-            return frame  # a trigger that has no picture
+        if frame.code in PICTURELESS:
+            return frame
         checked = self._checked(frame)
         self._count(checked)
         if checked.code is Code.NONE:

@@ -174,7 +174,8 @@ def test_camera_that_comes_back_with_another_size_gives_no_verdict() -> None:
 
 
 def test_camera_incomplete_frames_are_counted_and_end_no_outage() -> None:
-    broken = [lambda: picture(5, code=Code.INCOMPLETE)] * 2
+    nameless = Frame(np.zeros((0, 0, 3), np.uint8), 0, 0, code=Code.INCOMPLETE)
+    broken = [lambda: picture(5, code=Code.INCOMPLETE), lambda: nameless]
     with watched(Scripted(fails("gone")), Scripted(*broken)) as camera:
         found = codes(camera, Code.CAMERA_BACK)
     assert found == [Code.CAMERA_LOST, Code.INCOMPLETE, Code.INCOMPLETE, Code.CAMERA_BACK]
