@@ -22,6 +22,7 @@ from edge.product import Product
 from edge.stream import Stream
 
 POLL_MS = 50
+FILE_MS = 10_000
 CODES = {CameraError: Code.CAMERA, EngineError: Code.ENGINE}
 DRAIN_S = 0.5
 
@@ -65,12 +66,11 @@ def run(
     stream.status("running", product)
     try:
         with capturing(camera, stop, pace.backlog if pace.triggered else 0) as slot:
-            tells_itself = pace.triggered or not camera.live or isinstance(camera, TellsSilence)
-            silence_ms = math.inf if tells_itself else pace.deadline_ms
+            silence_ms = _longest_silence_ms(camera, pace)
             for turn in _turns(slot, stop, silence_ms):
                 stream.tick(product, controls)
                 if turn == "silent":
-                    text = f"no frame for {pace.deadline_ms} ms: check the camera and its cable"
+                    text = f"no frame for {silence_ms} ms: check the camera and its cable"
                     stream.fault(Code.FRAME_TIMEOUT, text)
                 if isinstance(turn, Trouble):
                     stream.fault(turn.code, str(turn))
@@ -96,6 +96,13 @@ def run(
     finally:
         stream.status("stopped", product)
     return controls.verdicts
+
+
+def _longest_silence_ms(camera: Camera, pace: Pace) -> float:
+    """After which a fault is told here; most cameras tell it themselves, and files are slow."""
+    if isinstance(camera, TellsSilence) or (camera.live and pace.triggered):
+        return math.inf
+    return pace.deadline_ms if camera.live else max(pace.deadline_ms, FILE_MS)
 
 
 def _turns(

@@ -1,7 +1,6 @@
 """Real cameras for tests: Aravis's GigE Vision camera on loopback, network video, and a station."""
 
 import fcntl
-import importlib.util
 import os
 import random
 import shutil
@@ -48,14 +47,12 @@ def why_no_genicam() -> str:
 
 def why_no_gstreamer() -> str:
     """What is missing for tests with GStreamer; empty where they can run."""
-    if importlib.util.find_spec("gi") is None:
-        return (
-            "no PyGObject: sudo apt-get install libgirepository1.0-dev libcairo2-dev, ./just setup"
-        )
     try:
         import gi
 
         gi.require_version("GstRtspServer", "1.0")
+    except ImportError:
+        return "no PyGObject: apt-get install libgirepository1.0-dev libcairo2-dev, ./just setup"
     except ValueError:
         return "no RTSP server: sudo apt-get install gir1.2-gst-rtsp-server-1.0"
     return ""
@@ -64,6 +61,11 @@ def why_no_gstreamer() -> str:
 needs_genicam = pytest.mark.skipif(bool(why_no_genicam()), reason=why_no_genicam() or "it runs")
 needs_gstreamer = pytest.mark.skipif(
     bool(why_no_gstreamer()), reason=why_no_gstreamer() or "it runs"
+)
+
+
+needs_ffmpeg = pytest.mark.skipif(
+    shutil.which("ffmpeg") is None, reason="no ffmpeg: sudo apt-get install ffmpeg"
 )
 
 

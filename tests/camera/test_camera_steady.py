@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from threading import Event as StopEvent
 
 import numpy as np
@@ -15,8 +16,13 @@ from edge.camera.triggers import Ties, Trigger
 from edge.capture import Slot
 from edge.closing import Closing
 from edge.errors import CameraError
-from edge.event import Code
+from edge.event import Code, Fault, Inspection, decode
 from edge.frame import Frame
+from edge.journal import Journal
+from edge.loop import Pace, run
+from edge.reader import Reader as LogReader
+from edge.stream import Stream
+from tests.edge.simple import PRODUCT, MeanEngine
 
 Step = Callable[[], Frame]
 NUMBERS = count(100)
@@ -290,6 +296,40 @@ def test_camera_giving_up_an_old_trigger_spares_the_new_one() -> None:
     assert ties.ask(Trigger(2))
     ties.give_up(Code.CAMERA_LOST, Trigger(1))
     assert ties.ended() is None
+
+
+def test_camera_file_whose_read_hangs_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file on a share that is gone: the loop goes on, tells it, and ends when it is told to."""
+    monkeypatch.setattr("edge.loop.FILE_MS", 300)
+    until = StopEvent()
+
+    class File(Scripted):
+        live = False
+
+    with Journal(tmp_path, "process") as journal:
+        stop, stream = StopEvent(), Stream("s", journal, Nobody())
+        script = File(lambda: picture(1), hangs(until))
+        timer = threading.Timer(1.0, stop.set)
+        timer.start()
+        start = time.monotonic()
+        run(script, MeanEngine(), PRODUCT, stream, stop, Pace(True, 100))
+        assert time.monotonic() - start < 4
+    until.set()
+    timer.join()
+    with LogReader(tmp_path) as log:
+        told = [decode(message).header for message in log.page(0, 100)]
+    kinds = [header.code.name for header in told if isinstance(header, Fault)]
+    assert set(kinds) == {"frame_timeout"}
+    assert any(isinstance(header, Inspection) for header in told)
+
+
+class Nobody:
+    """Nobody listens."""
+
+    def send(self, parts: list[bytes]) -> None:
+        pass
 
 
 def test_camera_frames_without_a_picture_are_never_replaced() -> None:

@@ -8,7 +8,15 @@ import pytest
 
 from edge.camera.open import open_camera
 from edge.errors import CameraError
-from tests.camera.plant import CameraStation, Server, mjpeg, needs_gstreamer, rtsp, wait_for
+from tests.camera.plant import (
+    CameraStation,
+    Server,
+    mjpeg,
+    needs_ffmpeg,
+    needs_gstreamer,
+    rtsp,
+    wait_for,
+)
 from tests.chaos import free_ports
 
 BALL = (
@@ -32,7 +40,9 @@ def station(folder: Path, source: str) -> CameraStation:
             time.sleep(0.2)
 
 
-@pytest.fixture(params=["http", pytest.param("rtsp", marks=needs_gstreamer)])
+@pytest.fixture(
+    params=[pytest.param("http", marks=needs_ffmpeg), pytest.param("rtsp", marks=needs_gstreamer)]
+)
 def video(request: pytest.FixtureRequest, port: int) -> Iterator[tuple[str, Server]]:
     scheme = str(request.param)
     with mjpeg(port) if scheme == "http" else rtsp(port) as server:
@@ -59,6 +69,7 @@ def test_camera_video_that_is_cut_and_comes_back(video: tuple[str, Server], tmp_
     assert running.fault_names()[0] in ("camera_lost", "camera_silent")
 
 
+@needs_ffmpeg
 def test_camera_video_that_stands_still_is_stale(port: int, tmp_path: Path) -> None:
     """A server that sends one picture again and again, as an encoder does whose sensor is gone."""
     with mjpeg(port, "color=gray:size=320x240:rate=25"):

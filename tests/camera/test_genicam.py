@@ -70,13 +70,16 @@ def test_genicam_frames_with_ids_times_and_the_asked_settings(
     assert len(whole) > 15, "a busy machine may lose a packet"
     assert {frame.image.shape for frame in whole} == {shape}
     assert all(frame.image.std() > 0 for frame in whole)
-    ids = [frame.frame_id for frame in found]
-    assert ids == list(range(ids[0], ids[0] + 20))
+    ids = [frame.frame_id for frame in whole]
+    assert ids == sorted(set(ids))
+    assert ids[-1] - ids[0] < 20
     captured = [frame.captured_ns for frame in found]
     assert captured == sorted(captured)
     assert before - 1e9 < captured[0] < time.monotonic_ns()
-    ticks = [frame.camera_ns for frame in found if frame.camera_ns is not None]
-    assert 10e6 < (ticks[-1] - ticks[0]) / 19 < 40e6, "the camera's own clock, at 50 a second"
+    ticks = [frame.camera_ns for frame in whole if frame.camera_ns is not None]
+    assert 10e6 < (ticks[-1] - ticks[0]) / (ids[-1] - ids[0]) < 40e6, (
+        "the camera's own clock, at 50 a second"
+    )
 
 
 def test_genicam_is_found_by_its_id_too(gige: FakeGige) -> None:
