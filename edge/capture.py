@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge.camera import Camera, EndOfStream, FrameTimeout, Trouble
+from edge.camera import Camera, EndOfStream, FrameTimeout, TellsSilence, Trouble
 from edge.errors import CameraError
 from edge.event import Code
 from edge.frame import Frame
@@ -23,7 +23,6 @@ from edge.frame import Frame
 LARGEST_BACKLOG = 100_000
 MOST_TROUBLES = 100
 OPEN_MS = 100
-RETRY_S = 0.001
 
 
 class Taken(NamedTuple):
@@ -139,12 +138,13 @@ def capturing(camera: Camera, stop: StopEvent, backlog: int) -> Iterator[Slot]:
 
 def _read_all(camera: Camera, slot: Slot, stop: StopEvent) -> None:
     """The capture thread: whatever ends it is told to the loop."""
+    pause_s = 0.0 if isinstance(camera, TellsSilence) else OPEN_MS / 1000
     try:
         while not stop.is_set():
             try:
                 slot.put(camera.read(), stop)
             except FrameTimeout:
-                stop.wait(RETRY_S)  # the loop notices by its own deadline
+                stop.wait(pause_s)  # the loop notices by its own deadline
             except Trouble as trouble:
                 slot.tell(trouble)
     except EndOfStream:

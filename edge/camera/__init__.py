@@ -40,7 +40,10 @@ class Trouble(CameraError):
 
 
 class TellsSilence(Closing):
-    """A camera that tells its own silence and losses, as Trouble, and counts what it gave."""
+    """A camera that tells its own silence and losses, as Trouble, and counts what it gave.
+
+    Its reads wait a while before they raise FrameTimeout.
+    """
 
     counters: Mapping[str, int] = MappingProxyType({})
 

@@ -129,8 +129,8 @@ class SteadyCamera(TellsSilence):
             )
         elif time.monotonic() >= self._next_try:
             self._reader = Reader(self._connect)
-        else:
-            time.sleep(min(SLICE_S, max(0.0, self._next_try - time.monotonic())))
+            raise FrameTimeout(f"{self._name} is being connected")
+        time.sleep(min(SLICE_S, max(0.01, self._next_try - time.monotonic())))
         raise FrameTimeout(f"{self._name} is away")
 
     def _look(self, reader: Reader) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -100,11 +101,11 @@ def codes(camera: SteadyCamera, until: Code) -> list[Code]:
 
 
 def test_camera_that_fails_is_replaced_by_a_new_one() -> None:
-    first, second = Scripted(fails("the cable is cut")), Scripted()
+    first, second = Scripted(fails("the cable is cut")), Scripted(lambda: picture(7))
     with watched(first, second) as camera:
         assert codes(camera, Code.CAMERA_BACK) == [Code.CAMERA_LOST, Code.CAMERA_BACK]
         frame = next(news(camera))
-        assert isinstance(frame, Frame), "the frame that ended the outage is judged"
+        assert frame.frame_id == 7, "the frame that ended the outage is judged"  # type: ignore[union-attr]
         assert first.closed
         assert (camera.counters["outages"], camera.counters["reconnected"]) == (1, 1)
 
@@ -145,6 +146,9 @@ def test_camera_reads_that_hang_do_not_grow_without_end(monkeypatch: pytest.Monk
     with SteadyCamera("camera T", connect, 50) as camera:
         told = [came.code for came in news(camera, 4)]
         assert told == [Code.CAMERA_SILENT, Code.CAMERA_HUNG]
+        busy = time.thread_time()
+        assert list(news(camera, 0.5)) == []
+        assert time.thread_time() - busy < 0.2, "it waits, and does not burn a core"
         assert len(made) == MOST_LEFT
         until.set()
         for _ in news(camera, 1):
@@ -233,6 +237,36 @@ def test_camera_that_is_away_ends_triggers_without_a_picture() -> None:
         assert isinstance(frame, Frame)
         assert (frame.trigger_id, frame.encoder, frame.part_id) == (7, 700, "p")
         assert frame.code is Code.CAMERA_LOST
+
+
+def test_camera_that_is_lost_ends_the_trigger_that_was_under_way() -> None:
+    ties = Ties(60_000)
+    assert ties.ask(Trigger(5))
+    with watched(Scripted(fails("gone")), Scripted(*[fails("gone")] * 99), ties=ties) as camera:
+        assert codes(camera, Code.CAMERA_LOST)
+        frame = next(news(camera))
+        assert isinstance(frame, Frame)
+        assert (frame.trigger_id, frame.code) == (5, Code.CAMERA_LOST)
+
+
+def test_camera_that_refused_is_let_go_of() -> None:
+    """What was told of it must not keep its object, or it could never be opened again."""
+    held: list[weakref.ref[Scripted]] = []
+
+    def refuse() -> Camera:
+        device = Scripted()
+        held.append(weakref.ref(device))
+        raise SettingsRefused("gain")
+
+    connects: list[Callable[[], Camera]] = [lambda: Scripted(fails("gone")), refuse, Scripted]
+    with SteadyCamera("camera T", lambda: connects.pop(0)(), 300) as camera:
+        told = []
+        for came in news(camera):
+            told.append(came)
+            if came.code is Code.CAMERA_BACK:
+                break
+        assert len(told) == 3
+        assert held[0]() is None
 
 
 def test_camera_without_trigger_says_so() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from edge.camera import FrameTimeout, SettingsRefused
 from edge.camera.address import parse
+from edge.camera.aravis import find
 from edge.camera.genicam import GenicamCamera
 from edge.camera.open import open_camera
 from edge.camera.steady import SteadyCamera
@@ -95,6 +96,8 @@ def test_genicam_camera_in_use_is_told_and_not_disturbed(gige: FakeGige) -> None
         read(camera, 1)
         with pytest.raises(CameraError, match="in use by another program"):
             GenicamCamera(parse(gige.source()))
+        state = {found.address: found.state for found in find()}
+        assert state[gige.address] == "in use by another program"
         assert read(camera, 20)
 
 
@@ -104,6 +107,7 @@ def test_genicam_camera_in_use_is_told_and_not_disturbed(gige: FakeGige) -> None
         ("exposure_us", 1, "refuses exposure_us 1.0"),
         ("pixel_format", "Mono12p", "pixel_format Mono12p"),
         ("gain", 99, "refuses gain 99.0"),
+        ("exposure_us", 10.4, "keeps exposure_us 10.0, and 10.4 was asked"),
         ("chunks", "ExposureTime", "refuses chunk mode True"),
     ],
 )
