@@ -36,6 +36,8 @@ COMMANDS = {
     "calibrate": ("calibration.commands.calibrate", "set the threshold from held-out good frames"),
     "release": ("deploy.commands.release", "seal, activate, roll back, carry to another station"),
     "run": ("edge.commands.run", "judge frames of a camera and publish events"),
+    "cameras": ("edge.commands.cameras", "list the cameras on the network, and their state"),
+    "record": ("edge.commands.record", "keep a camera's newest frames on disk, to play them again"),
     "watch": ("edge.commands.watch", "show the events of a running line"),
     "bridge": ("edge.commands.bridge", "carry the verdicts into a PLC"),
     "control": ("edge.commands.control", "ask a running line how it is, pause and resume it"),
@@ -53,7 +55,7 @@ COMMANDS = {
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
 BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
-ROOMS = {"scipy": "calibration", "cryptography": "release"}
+ROOMS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
 EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | ROOMS
 INTERRUPTED = 130
 

@@ -98,6 +98,10 @@ events *ARGS: setup
 fuzz *ARGS: setup
     @python -m tests.fuzz {{ARGS}}
 
+# a GigE Vision camera killed, frozen and losing packets, and half an hour of it [kills] [soak MIN] ...
+camera-storm *ARGS: setup
+    @python -m tests.camera_storm {{ARGS}}
+
 # on a machine with a GPU: its tests, then the engine against torch and the card's own limits
 gpu *ARGS:
     -@pytest tests/gpu tests/edge/test_engine_contract.py -rs -s

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.parts import Seen
-from edge.camera import Camera, EndOfStream
+from edge.camera import Camera, EndOfStream, next_frame
 from edge.drafts import wall_clock
 from edge.event import Code
 from edge.frame import Fit, Frame
@@ -69,7 +69,7 @@ class Collection:
         """For each frame of the camera where it was saved, or why it was refused."""
         while True:
             try:
-                frame = self._camera.read()
+                frame = next_frame(self._camera)
             except EndOfStream:
                 return
             why = self._sieve.refusal(frame)

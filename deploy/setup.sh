@@ -12,8 +12,15 @@ if command -v nvcc >/dev/null && command -v nvidia-smi >/dev/null; then
     # On a Jetson tensorrt comes with JetPack.
     [ "$(uname -m)" = x86_64 ] && extras=$extras,tensorrt
 fi
-# PyGObject is built from source too.
-pkg-config --exists gobject-introspection-1.0 cairo 2>/dev/null && extras=$extras,genicam
+# PyGObject is built from source too; without compiler and headers there are no GenICam cameras.
+has_python_headers() {
+    .venv/bin/python -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'
+}
+if command -v cc >/dev/null && has_python_headers &&
+    pkg-config --exists gobject-introspection-1.0 cairo 2>/dev/null; then
+    extras=$extras,genicam
+fi
 
 stamp=.venv/setup-done
 wanted="$extras $(cat pyproject.toml constraints.txt deploy/setup.sh | sha256sum)"

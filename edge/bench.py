@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 
+from edge.camera import next_frame
 from edge.camera.open import open_camera
 from edge.capture import Taken
 from edge.engine import Engine
@@ -37,7 +38,7 @@ def frames(product: Product, source: str) -> list[Frame]:
     Raises EngineError where the product looks beyond such a frame.
     """
     with open_camera(source, triggered=False) as camera:
-        made = [camera.read() for _ in range(DIFFERENT_FRAMES)]
+        made = [next_frame(camera) for _ in range(DIFFERENT_FRAMES)]
     try:
         product.fit(made[0].image)
     except ValueError as error:

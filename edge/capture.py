@@ -2,7 +2,7 @@
 
 Free-running: the slot keeps the latest frame and counts those it replaced. Triggered: no frame is
 replaced; a trigger that comes while as many frames wait as may (one unless told otherwise) is
-handed over without its picture, as an overrun.
+handed over without its picture, as an overrun. What came without a picture is always told.
 """
 
 from collections import deque
@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge.camera import Camera, EndOfStream, FrameTimeout
+from edge.camera import Camera, EndOfStream, FrameTimeout, TellsSilence, Trouble
 from edge.errors import CameraError
 from edge.event import Code
 from edge.frame import Frame
 
 LARGEST_BACKLOG = 100_000
+MOST_TROUBLES = 100
 OPEN_MS = 100
 
 
@@ -46,6 +47,7 @@ class Slot:
         self._backlog = backlog
         self._pictures = 0
         self._waiting: deque[Taken] = deque()
+        self._troubles: deque[Trouble] = deque(maxlen=MOST_TROUBLES)
         self._changed = Condition()
         self._error: BaseException | None = None
         self._closed = False
@@ -55,21 +57,31 @@ class Slot:
         with self._changed:
             while not self._live and self._waiting and not stop.is_set():
                 self._changed.wait(OPEN_MS / 1000)
-            if self._pictures < max(1, self._backlog):
+            if not _has_picture(frame):
+                self._tell_without(frame)
+            elif self._pictures < max(1, self._backlog):
                 self._waiting.append(Taken(frame, 0))
                 self._pictures += 1
             elif self._backlog:
-                self._overrun(frame)
+                blank = np.zeros((0, 0, 3), np.uint8)
+                self._tell_without(replace(frame, image=blank, code=Code.OVERRUN))
             else:
-                replaced = self._waiting.pop()
+                replaced = next(t for t in self._waiting if _has_picture(t.frame))
+                self._waiting.remove(replaced)
                 self._waiting.append(Taken(frame, replaced.passed_over + 1))
             self._changed.notify_all()
 
-    def _overrun(self, frame: Frame) -> None:
+    def _tell_without(self, frame: Frame) -> None:
+        """A frame without a picture takes nobody's place, and is not replaced."""
         if len(self._waiting) >= LARGEST_BACKLOG:
             raise CameraError(f"{LARGEST_BACKLOG} triggers wait, far too many: slow the line down")
-        blank = np.zeros((0, 0, 3), np.uint8)
-        self._waiting.append(Taken(replace(frame, image=blank, code=Code.OVERRUN), 0))
+        self._waiting.append(Taken(frame, 0))
+
+    def tell(self, trouble: Trouble) -> None:
+        """Something happened to the camera that the loop is to tell; reading goes on."""
+        with self._changed:
+            self._troubles.append(trouble)
+            self._changed.notify_all()
 
     def close(self, error: BaseException | None = None) -> None:
         """No more frames come; `error` says why where it was not the end of the stream."""
@@ -77,23 +89,37 @@ class Slot:
             self._closed, self._error = True, error
             self._changed.notify_all()
 
+    def _has_news(self) -> bool:
+        return bool(self._troubles or self._waiting or self._closed)
+
+    def trouble(self) -> Trouble | None:
+        """What is to be told of the camera, if there is something."""
+        with self._changed:
+            return self._troubles.popleft() if self._troubles else None
+
     def take(self, timeout_ms: float) -> Taken | None:
-        """The next frame, or None where none came in time.
+        """The next frame, or None where none came in time, or before a trouble.
 
         Raises Ended after the last one, or the error that ended the capture thread.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed, timeout_ms / 1000)
+            self._changed.wait_for(self._has_news, timeout_ms / 1000)
             if self._waiting:
                 taken = self._waiting.popleft()
-                self._pictures -= taken.frame.code is not Code.OVERRUN
+                self._pictures -= _has_picture(taken.frame)
                 self._changed.notify_all()
                 return taken
+            if self._troubles:
+                return None
             if self._error:
                 raise self._error
             if self._closed:
                 raise Ended
             return None
+
+
+def _has_picture(frame: Frame) -> bool:
+    return frame.image.size > 0
 
 
 @contextmanager
@@ -112,12 +138,15 @@ def capturing(camera: Camera, stop: StopEvent, backlog: int) -> Iterator[Slot]:
 
 def _read_all(camera: Camera, slot: Slot, stop: StopEvent) -> None:
     """The capture thread: whatever ends it is told to the loop."""
+    pause_s = 0.0 if isinstance(camera, TellsSilence) else OPEN_MS / 1000
     try:
         while not stop.is_set():
             try:
                 slot.put(camera.read(), stop)
             except FrameTimeout:
-                stop.wait(OPEN_MS / 1000)  # the loop notices by its own deadline
+                stop.wait(pause_s)  # the loop notices by its own deadline
+            except Trouble as trouble:
+                slot.tell(trouble)
     except EndOfStream:
         slot.close()
     except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it

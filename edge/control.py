@@ -5,7 +5,7 @@ The answering thread and the loop share one `Controls`: single values, each writ
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
@@ -35,6 +35,7 @@ class Controls:
         self.passed_over = self.pictures_dropped = 0
         self.head = self.unlogged = 0
         self.drift = ""
+        self.camera: Mapping[str, int] = {}  # counted by the capture thread
 
     def count(self, told: Inspection) -> None:
         """One more verdict."""
@@ -98,13 +99,17 @@ class ProductReply(BaseModel):
 
 
 class CountersReply(BaseModel):
-    """Since the line was started: verdicts by name, frames passed over, pictures not kept."""
+    """Since the line was started: verdicts by name, frames passed over, pictures not kept.
+
+    `camera` counts what a live camera gave and withheld; empty for files and the simulated line.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     reply: Literal["counters"] = "counters"
     verdicts: dict[str, int] = Field(default_factory=dict)
     passed_over: int
     pictures_dropped: int
+    camera: dict[str, int] = Field(default_factory=dict)
 
 
 def control(sockets: Sockets, endpoint: str, controls: Controls) -> Router:
@@ -137,6 +142,7 @@ def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
             verdicts=dict(controls.verdicts),
             passed_over=controls.passed_over,
             pictures_dropped=controls.pictures_dropped,
+            camera=dict(controls.camera),
         )
     return _health(controls)
 

@@ -48,6 +48,8 @@ def judged_part(
         code=CodeName.of(code),
         captured_ns=frame.captured_ns,
         captured_at=wall_clock(frame.captured_ns),
+        camera_ns=frame.camera_ns,
+        chunks=dict(frame.chunks),
         stages_ms=stages_ms,
         score=score if math.isfinite(score) else None,
         threshold=threshold,

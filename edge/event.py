@@ -36,6 +36,15 @@ class Code(IntEnum):
     OUTAGE = 107  # the program was down when this trigger came
     TRIGGER_LOST = 108  # no frame came for this trigger
     PAUSED = 109  # the line was paused over the control socket
+    CAMERA_LOST = 110  # the camera does not answer, or its connection has ended
+    CAMERA_SILENT = 111  # it answers, but sends no frames
+    STALE = 112  # the frame is the one before once more, byte for byte
+    INCOMPLETE = 113  # packets of this frame are missing
+    FORMAT_CHANGED = 114  # another size or colour than the frames before
+    CAMERA_BACK = 115  # the end of an outage: frames come again
+    CAMERA_SETTINGS = 116  # the camera refuses a setting, or keeps another value
+    CAMERA_HUNG = 117  # a read of the camera did not return: its driver hangs
+    UNTIED = 118  # a frame came that no trigger was given for
     BRIGHTNESS = 201  # outside the calibrated range: lamp, exposure, no part
     CONTRAST = 202  # outside the calibrated range: lens covered, no part
     SHARPNESS = 203  # outside the calibrated range: focus, smear, motion
@@ -125,6 +134,7 @@ class Inspection(Header):
     is the largest part of its threshold.
 
     `passed_over` counts the frames since the last event that no event was made for (free-running).
+    `camera_ns` is the camera's own clock, `chunks` what else it said of the frame.
     """
 
     kind: Literal["inspection"] = "inspection"
@@ -139,6 +149,8 @@ class Inspection(Header):
     code: CodeName
     captured_ns: int
     captured_at: str
+    camera_ns: int | None = None
+    chunks: dict[str, int | float] = Field(default_factory=dict)
     stages_ms: dict[str, float]
     score: float | None
     threshold: float | None

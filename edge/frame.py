@@ -1,6 +1,7 @@
 """A frame of the camera, and the one function that prepares it for the network."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -29,6 +30,7 @@ class Frame:
     `captured_ns` is the monotonic clock at capture and travels unchanged. `trigger_id` is None on a
     free-running camera; `encoder` and `part_id` come from the line where it gives them. Where
     `code` is not NONE the camera failed to take this picture, and `image` may be empty.
+    `camera_ns` is the camera's own clock, and `chunks` what else it said of the frame.
     """
 
     image: NDArray[np.uint8]
@@ -38,6 +40,8 @@ class Frame:
     encoder: int | None = None
     part_id: str | None = None
     code: Code = Code.NONE
+    camera_ns: int | None = None
+    chunks: Mapping[str, int | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.camera import Camera
+from edge.camera import Camera, TellsSilence, Trouble
 from edge.capture import Ended, Slot, Taken, capturing
 from edge.control import Controls
 from edge.drift import DriftWatch
@@ -23,6 +23,7 @@ from edge.product import Product
 from edge.stream import Stream
 
 POLL_MS = 50
+FILE_MS = 10_000
 CODES = {CameraError: Code.CAMERA, EngineError: Code.ENGINE}
 DRAIN_S = 0.5
 
@@ -62,10 +63,11 @@ def run(
     """
     controls = controls or Controls(product)
     inspect, drift = Inspector(engine, product), DriftWatch(product)
+    controls.camera = camera.counters if isinstance(camera, TellsSilence) else {}
     stream.status("running", product)
     try:
         with capturing(camera, stop, pace.backlog if pace.triggered else 0) as slot:
-            silence_ms = math.inf if pace.triggered or not camera.live else pace.deadline_ms
+            silence_ms = _longest_silence_ms(camera, pace)
             for turn in _turns(slot, stop, silence_ms):
                 stream.tick(product, controls)
                 if change := controls.take():
@@ -73,9 +75,11 @@ def run(
                     drift = DriftWatch(product)
                     stream.status("running", product)
                 if turn == "silent":
-                    text = f"no frame for {pace.deadline_ms} ms: check the camera and its cable"
+                    text = f"no frame for {silence_ms} ms: check the camera and its cable"
                     stream.fault(Code.FRAME_TIMEOUT, text)
-                if isinstance(turn, str):
+                if isinstance(turn, Trouble):
+                    stream.fault(turn.code, str(turn))
+                if isinstance(turn, str | Trouble):
                     continue
                 taken = _refused(turn, Code.PAUSED) if controls.paused else turn
                 clock = Stopwatch(taken.frame.captured_ns)
@@ -102,9 +106,16 @@ def run(
     return controls.verdicts
 
 
+def _longest_silence_ms(camera: Camera, pace: Pace) -> float:
+    """After which a fault is told here; most cameras tell it themselves, and files are slow."""
+    if isinstance(camera, TellsSilence) or (camera.live and pace.triggered):
+        return math.inf
+    return pace.deadline_ms if camera.live else max(pace.deadline_ms, FILE_MS)
+
+
 def _turns(
     slot: Slot, stop: StopEvent, deadline_ms: float
-) -> Iterator[Taken | Literal["waiting", "silent"]]:
+) -> Iterator[Taken | Trouble | Literal["waiting", "silent"]]:
     """What the camera took, in order; `waiting` at least every 50 ms, `silent` past the deadline.
 
     What still waits or comes in after `stop` is given without its picture: each trigger ends in an
@@ -113,6 +124,8 @@ def _turns(
     last = time.monotonic()
     try:
         while not stop.is_set():
+            if trouble := slot.trouble():
+                yield trouble
             taken = slot.take(POLL_MS)
             silent = taken is None and (time.monotonic() - last) * 1000 > deadline_ms
             yield taken or ("silent" if silent else "waiting")

@@ -41,7 +41,8 @@ class Station(BaseSettings):
     source: str | None = Field(
         None,
         description="where frames come from: a folder, a video file, a camera number such as 0, "
-        "or line:// (a simulated line, see docs/line.md)",
+        "genicam://, rtsp://, http://, gst:// or replay:// (docs/cameras.md), or line:// (a "
+        "simulated line, docs/line.md)",
     )
     mode: Literal["free-running", "triggered"] = Field(
         "free-running",
@@ -102,7 +103,7 @@ class Station(BaseSettings):
         0, ge=0, description="wait for so many subscriptions before the first frame"
     )
     read_deadline_ms: int = Field(
-        1000, ge=1, description="a camera that gives no frame for so long is a fault"
+        800, ge=1, description="a free-running camera that is silent for so long is a fault"
     )
     bit_depth: int | None = Field(
         None, ge=8, le=16, description="significant bits of 16-bit images that do not state theirs"

@@ -1,14 +1,21 @@
 """Sources of frames: one read, one deadline.
 
 CameraError (edge.errors)
-├── FrameTimeout   no frame within the deadline; the next read may succeed
-└── EndOfStream    a folder or a file has no more frames
+├── FrameTimeout     no frame within the deadline; the next read may succeed
+├── EndOfStream      a folder or a file has no more frames
+├── SettingsRefused  the camera does not take what its address asks for
+└── Trouble          something to tell with a code of its own; the camera mends itself
 """
 
+import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Protocol
 
+from edge.closing import Closing
 from edge.errors import CameraError
+from edge.event import Code
 from edge.frame import Frame
 
 
@@ -18,6 +25,27 @@ class FrameTimeout(CameraError):
 
 class EndOfStream(CameraError):
     """There are no more frames."""
+
+
+class SettingsRefused(CameraError):
+    """A setting was refused, or another value was read back."""
+
+
+class Trouble(CameraError):
+    """A fault to tell; reading goes on."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class TellsSilence(Closing):
+    """A camera that tells its own silence and losses, as Trouble, and counts what it gave.
+
+    Its reads wait a while before they raise FrameTimeout.
+    """
+
+    counters: Mapping[str, int] = MappingProxyType({})
 
 
 class Camera(AbstractContextManager["Camera"], Protocol):
@@ -30,7 +58,7 @@ class Camera(AbstractContextManager["Camera"], Protocol):
     live: bool
 
     def read(self) -> Frame:
-        """Wait for the next frame. Raises FrameTimeout, EndOfStream or CameraError."""
+        """Wait for the next frame. Raises FrameTimeout, Trouble, EndOfStream or CameraError."""
         ...
 
     def about(self) -> dict[str, str | float]:
@@ -40,3 +68,14 @@ class Camera(AbstractContextManager["Camera"], Protocol):
     def close(self) -> None:
         """Give the device back; a read in another thread ends."""
         ...
+
+
+def next_frame(camera: Camera, within_s: float = 10.0) -> Frame:
+    """The next frame, for whoever has nothing to do until then. Raises CameraError after that."""
+    end = time.monotonic() + within_s
+    while True:
+        try:
+            return camera.read()
+        except FrameTimeout:
+            if time.monotonic() > end:
+                raise

@@ -1,31 +1,89 @@
 """From the setting `source` to a camera; a camera's code is imported when it is asked for."""
 
+import re
 from pathlib import Path
 
 from edge.camera import Camera
 from edge.errors import CameraError
 from edge.images import SUFFIXES
 
+KINDS = (
+    "a folder, a video, a camera number, genicam://, rtsp://, http://, gst://, replay:// or line://"
+)
+DEADLINE_MS = 800
+NETWORK = ("rtsp://", "rtsps://", "http://", "https://")
 
-def open_camera(source: str | None, *, triggered: bool, bit_depth: int | None = None) -> Camera:
-    """The camera that `source` names. Raises CameraError or ImageError where there is none."""
+
+def open_camera(
+    source: str | None,
+    *,
+    triggered: bool,
+    bit_depth: int | None = None,
+    deadline_ms: int = DEADLINE_MS,
+) -> Camera:
+    """The camera that `source` names. Raises CameraError or ImageError where there is none.
+
+    `deadline_ms` is the longest silence of a live camera that runs freely.
+    """
     if not source:
-        raise CameraError(
-            "no source of frames: give --source a folder, a video, a camera number or line://"
-        )
+        raise CameraError(f"no source of frames: give --source {KINDS}")
     if source.startswith("line://"):
         from edge.camera.line import LineCamera
 
         return LineCamera(source, triggered=triggered)
+    if source.startswith("genicam://"):
+        return _genicam(source, triggered=triggered, deadline_ms=deadline_ms)
+    if source.startswith("replay://"):
+        from edge.camera.record import ReplayCamera
+
+        return ReplayCamera(source, triggered=triggered)
     path = Path(source)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         from edge.camera.files import FolderCamera
 
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
-    if not source.isdecimal() and not path.exists():
-        raise CameraError(
-            f"'{source}' does not exist: give --source a folder, a video, a camera number or line://"
-        )
+    if source.isdecimal() or source.startswith((*NETWORK, "gst://")):
+        return _video(source, triggered=triggered, deadline_ms=deadline_ms)
+    if re.match(r"[a-z]+://", source) or not path.exists():
+        raise CameraError(f"'{source}' does not exist: give --source {KINDS}")
     from edge.camera.opencv import OpenCvCamera
 
     return OpenCvCamera(source, triggered=triggered)
+
+
+def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
+    from edge.camera.address import parse
+    from edge.camera.genicam import GenicamCamera, check_mode
+    from edge.camera.ids import FrameIds
+    from edge.camera.steady import SteadyCamera
+    from edge.camera.triggers import Ties
+
+    settings = parse(source)
+    check_mode(settings, triggered=triggered)
+    ids = FrameIds()
+    ties = Ties(settings.trigger_deadline_ms) if settings.trigger == "software" else None
+    return SteadyCamera(
+        f"camera '{settings.device}'",
+        lambda: GenicamCamera(settings, ids=ids, ties=ties),
+        None if triggered else deadline_ms,
+        ids,
+        ties,
+    )
+
+
+def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
+    from edge.camera.steady import SteadyCamera
+
+    if triggered:
+        raise CameraError(f"'{source}' has no trigger of its own: use --mode free-running")
+    if source.startswith("gst://"):
+        from edge.camera.gst import GstCamera
+
+        return SteadyCamera(f"'{source}'", lambda: GstCamera(source), deadline_ms)
+    from edge.camera.opencv import OpenCvCamera
+
+    return SteadyCamera(
+        f"camera {source}" if source.isdecimal() else f"'{source}'",
+        lambda: OpenCvCamera(source, triggered=False, deadline_ms=deadline_ms),
+        deadline_ms,
+    )

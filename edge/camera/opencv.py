@@ -1,11 +1,11 @@
-"""Video files and V4L2 cameras through OpenCV."""
+"""Video files, V4L2 cameras and network streams through OpenCV."""
 
 import time
 
 import cv2
 import numpy as np
 
-from edge.camera import EndOfStream, FrameTimeout
+from edge.camera import EndOfStream
 from edge.closing import Closing
 from edge.errors import CameraError
 from edge.frame import Frame
@@ -17,25 +17,32 @@ PROPERTIES = {
     "exposure": cv2.CAP_PROP_EXPOSURE,
     "gain": cv2.CAP_PROP_GAIN,
 }
+OPEN_MS = 5000
 
 
 class OpenCvCamera(Closing):
-    """Frames of a video file (`live` False) or of a camera number (`live` True)."""
+    """Frames of a video file (`live` False), or of a camera number or address (`live` True).
 
-    def __init__(self, source: str, *, triggered: bool) -> None:
-        self.live = source.isdecimal()
+    OpenCV may block for ever, or repeat its last frame, where a camera was unplugged: a live one
+    is read by edge.camera.steady alone. `deadline_ms` is passed on to FFmpeg.
+    """
+
+    def __init__(self, source: str, *, triggered: bool, deadline_ms: int | None = None) -> None:
+        self.live = source.isdecimal() or "://" in source
         self._source = source
         self._triggered = triggered
         self._count = 0
-        if self.live and triggered:
-            raise CameraError(f"camera {source} has no trigger of its own: use --mode free-running")
-        self._capture = cv2.VideoCapture(int(source) if self.live else source)
+        self._capture = _open(source, deadline_ms)
         if not self._capture.isOpened():
             self._capture.release()
-            raise CameraError(
-                f"'{source}' cannot be opened: name a folder of images, a video file, a camera "
-                "number such as 0, or line://"
-            )
+            raise CameraError(f"'{source}' cannot be opened: {self._mend()}")
+
+    def _mend(self) -> str:
+        if self._source.isdecimal():
+            return "check that the camera is plugged in and free ('draem cameras' lists them)"
+        if self.live:
+            return "check the address, and that the camera is on the network"
+        return "name a folder of images, a video file, a camera number such as 0, or line://"
 
     def read(self) -> Frame:
         try:
@@ -47,7 +54,7 @@ class OpenCvCamera(Closing):
         captured = time.monotonic_ns()
         if not ok or image is None:
             if self.live:
-                raise FrameTimeout(f"camera {self._source} gives no frame: check its cable")
+                raise CameraError(f"'{self._source}' gives no more frames: check its cable")
             if self._count == 0:
                 raise CameraError(f"'{self._source}' holds no frame: is it a video?")
             raise EndOfStream(f"{self._source} has no more frames")
@@ -62,3 +69,15 @@ class OpenCvCamera(Closing):
 
     def close(self) -> None:
         self._capture.release()
+
+
+def _open(source: str, deadline_ms: int | None) -> cv2.VideoCapture:
+    if source.isdecimal():
+        return cv2.VideoCapture(int(source))
+    if deadline_ms is None:
+        return cv2.VideoCapture(source)
+    limits = [
+        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS),
+        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, max(deadline_ms, 1000) * 2),
+    ]
+    return cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)

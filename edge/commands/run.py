@@ -34,6 +34,7 @@ from edge.replay import replay
 from edge.retention import Limits, Retention
 from edge.settings import Station
 from edge.sockets import Sockets
+from edge.stations import run_all
 from edge.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,9 @@ log = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", help="the product's version (default: its current one)")
+    parser.add_argument(
+        "--all", action="store_true", help="start every station of stations/*.toml, a process each"
+    )
     add_settings(
         parser,
         *(
@@ -60,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
+    if options.all:
+        return run_all()
     settings = settings_of(options)
     triggered = settings.mode == "triggered"
     started_with = (product_name(settings), options.version)
@@ -78,7 +84,12 @@ def main(options: argparse.Namespace) -> int:
         )
         controls = Controls(product, opened.enter_context(changeover))
         camera = opened.enter_context(
-            open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth)
+            open_camera(
+                settings.source,
+                triggered=triggered,
+                bit_depth=settings.bit_depth,
+                deadline_ms=settings.read_deadline_ms,
+            )
         )
         log.info("%s version %s", product.name, product.version)
         stream, publisher, show = open_station(settings, controls, opened)

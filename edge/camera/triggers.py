@@ -1,0 +1,109 @@
+"""Which frame belongs to which trigger, where the program itself triggers the camera.
+
+One trigger is under way at a time. So the next frame is its frame, if it was taken after the
+trigger was given; after a trigger without a frame the camera has to be started anew (`resync`),
+since a late frame could otherwise be taken for that of the next part.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+
+import numpy as np
+
+from edge.event import Code
+from edge.frame import Frame
+
+LONGEST_QUEUE = 1000
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A part to be looked at, as the PLC names it."""
+
+    trigger_id: int
+    encoder: int | None = None
+    part_id: str | None = None
+
+
+def without_picture(trigger: Trigger, code: Code, frame_id: int = 0) -> Frame:
+    """The frame of a trigger that has none: NO_VERDICT for its id."""
+    return Frame(
+        np.zeros((0, 0, 3), np.uint8),
+        frame_id,
+        time.monotonic_ns(),
+        trigger.trigger_id,
+        trigger.encoder,
+        trigger.part_id,
+        code,
+    )
+
+
+class Ties:
+    """Ties frames to triggers; `ask` may be called from any thread, all else from the camera's."""
+
+    def __init__(self, deadline_ms: int, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._deadline_ns = deadline_ms * 1_000_000
+        self._clock = clock
+        self._under_way: tuple[Trigger, int] | None = None
+        self._ended: deque[Frame] = deque()
+        self._refused: deque[Frame] = deque()
+        self._lock = Lock()
+        self._ready_ns = 0
+        self.resync = False
+        self.giving = Lock()
+        """Held while a command is on its way to the camera, which repeats it for seconds."""
+
+    def settle(self, seconds: float) -> None:
+        """The camera has just been started: what comes before then may be of an older trigger."""
+        self._ready_ns = self._clock() + round(seconds * 1e9)
+
+    def ask(self, trigger: Trigger, *, connected: bool = True) -> bool:
+        """Whether the camera may be triggered now; else the trigger ends, in its order."""
+        with self._lock:
+            settled = self._clock() >= self._ready_ns
+            if self._under_way is None and not self.resync and connected and settled:
+                self._under_way = (trigger, self._clock())
+                return True
+            code = Code.OVERRUN if connected else Code.CAMERA_LOST
+            later = self._refused if self._under_way else self._ended
+            if len(later) < LONGEST_QUEUE:
+                later.append(without_picture(trigger, code))
+            return False
+
+    def tie(self, frame: Frame) -> Frame:
+        """The frame with the ids of its trigger; UNTIED where it is not that of any."""
+        with self._lock:
+            if self._under_way is None or frame.captured_ns < self._under_way[1]:
+                return replace(frame, code=Code.UNTIED)
+            trigger = self._under_way[0]
+            self._end()
+            return replace(
+                frame,
+                trigger_id=trigger.trigger_id,
+                encoder=trigger.encoder,
+                part_id=trigger.part_id,
+            )
+
+    def give_up(self, code: Code, only: Trigger | None = None) -> None:
+        """No frame will come for what is under way, or for that one trigger."""
+        with self._lock:
+            if self._under_way is not None and only in (None, self._under_way[0]):
+                self._ended.append(without_picture(self._under_way[0], code))
+                self._end()
+
+    def _end(self) -> None:
+        self._under_way = None
+        self._ended.extend(self._refused)
+        self._refused.clear()
+
+    def ended(self) -> Frame | None:
+        """The next trigger that ended without a picture, in order; the deadline is looked at."""
+        under_way = self._under_way
+        if under_way is not None and self._clock() - under_way[1] > self._deadline_ns:
+            self.resync = True
+            self.give_up(Code.TRIGGER_LOST)
+        with self._lock:
+            return self._ended.popleft() if self._ended else None

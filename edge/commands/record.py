@@ -1,0 +1,75 @@
+"""Keep the newest frames of a camera on disk, with their ids, times and losses; Ctrl-C ends it.
+
+Nothing is judged. `draem run --source replay://DIR` plays them back on a desk.
+"""
+
+import argparse
+import logging
+import signal
+from pathlib import Path
+from threading import Event as StopEvent
+
+from edge.arguments import add_settings, parse_count, parse_whole, settings_of
+from edge.camera import Camera
+from edge.camera.open import open_camera
+from edge.camera.record import Ring
+from edge.capture import Ended, capturing
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 100
+BACKLOG = 30
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="the ring's folder")
+    most = parser.add_argument_group("what is kept at most")
+    most.add_argument(
+        "--keep", type=parse_count, default=10_000, metavar="N", help="frames (10000)"
+    )
+    most.add_argument("--mb", type=parse_count, default=4000, metavar="MB", help="size (4000)")
+    parser.add_argument(
+        "--frames",
+        type=parse_whole,
+        default=0,
+        metavar="N",
+        help="end after so many (default: never)",
+    )
+    add_settings(parser, "source", "mode", "read_deadline_ms", "bit_depth")
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    ring, stop = Ring(options.to, options.keep, options.mb), StopEvent()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with open_camera(
+        settings.source,
+        triggered=settings.mode == "triggered",
+        bit_depth=settings.bit_depth,
+        deadline_ms=settings.read_deadline_ms,
+    ) as camera:
+        kept, lost = record(camera, ring, stop, options.frames)
+    log.info("%d frames recorded in %s, %d could not be kept up with", kept, options.to, lost)
+    return 0
+
+
+def record(camera: Camera, ring: Ring, stop: StopEvent, count: int) -> tuple[int, int]:
+    """Until `stop`, the camera's end or `count` frames; how many were kept, and passed over."""
+    kept = lost = 0
+    with capturing(camera, stop, BACKLOG) as slot:
+        while not stop.is_set():
+            if trouble := slot.trouble():
+                log.warning("%s", trouble)
+                ring.put(trouble)
+            try:
+                taken = slot.take(POLL_MS)
+            except Ended:
+                break
+            if taken is None:
+                continue
+            ring.put(taken.frame)
+            kept, lost = kept + 1, lost + (taken.frame.code == taken.frame.code.OVERRUN)
+            if kept == count:
+                break
+    return kept, lost

@@ -1,0 +1,374 @@
+"""What is told of a camera that hangs, repeats itself, ends, or changes: whatever kind it is."""
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from threading import Event as StopEvent
+
+import numpy as np
+import pytest
+
+from edge.camera import Camera, FrameTimeout, SettingsRefused, Trouble
+from edge.camera.steady import MOST_LEFT, SteadyCamera
+from edge.camera.triggers import Ties, Trigger
+from edge.capture import Slot
+from edge.errors import CameraError
+from edge.event import Code, Fault, Inspection, decode
+from edge.frame import Frame
+from edge.journal import Journal
+from edge.loop import Pace, run
+from edge.reader import Reader as LogReader
+from edge.stream import Stream
+from tests.edge.simple import PRODUCT, FakeCamera, MeanEngine
+
+Step = Callable[[], Frame]
+NUMBERS = count(100)
+
+
+class Scripted(FakeCamera):
+    """A camera whose reads follow a script; after it frames come as they should."""
+
+    live = True
+
+    def __init__(self, *steps: Step) -> None:
+        self._steps = iter(steps)
+        self.closed = False
+
+    def read(self) -> Frame:
+        time.sleep(0.01)
+        step = next(self._steps, None)
+        return step() if step else picture(next(NUMBERS))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def picture(seed: int, side: int = 8, code: Code = Code.NONE) -> Frame:
+    image = np.random.default_rng(seed).integers(0, 255, (side, side), np.uint8)
+    return Frame(image, seed, time.monotonic_ns(), code=code)
+
+
+def fails(text: str) -> Step:
+    def step() -> Frame:
+        raise CameraError(text)
+
+    return step
+
+
+def hangs(until: StopEvent) -> Step:
+    def step() -> Frame:
+        until.wait(30)
+        raise CameraError("it came back too late")
+
+    return step
+
+
+def watched(
+    *cameras: Camera, deadline_ms: int | None = 300, ties: Ties | None = None
+) -> SteadyCamera:
+    """Each connection gets the next of `cameras`, and the last one for ever."""
+    rest = list(cameras)
+    return SteadyCamera(
+        "camera T", lambda: rest.pop(0) if len(rest) > 1 else rest[0], deadline_ms, ties=ties
+    )
+
+
+def news(camera: SteadyCamera, seconds: float = 5) -> Iterator[Frame | Trouble]:
+    """What it gives and tells."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            yield camera.read()
+        except FrameTimeout:
+            continue
+        except Trouble as trouble:
+            yield trouble
+
+
+def codes(camera: SteadyCamera, until: Code) -> list[Code]:
+    """What was told until `until`, without the frames that are right."""
+    found: list[Code] = []
+    for came in news(camera):
+        if came.code is not Code.NONE:
+            found.append(came.code)
+        if came.code is until:
+            return found
+    raise AssertionError(f"{until.name} never came: {found}")
+
+
+def test_camera_that_fails_is_replaced_by_a_new_one() -> None:
+    first, second = Scripted(fails("the cable is cut")), Scripted(lambda: picture(7))
+    with watched(first, second) as camera:
+        assert codes(camera, Code.CAMERA_BACK) == [Code.CAMERA_LOST, Code.CAMERA_BACK]
+        frame = next(news(camera))
+        assert frame.frame_id == 7, "the frame that ended the outage is judged"  # type: ignore[union-attr]
+        assert first.closed
+        assert (camera.counters["outages"], camera.counters["reconnected"]) == (1, 1)
+
+
+def test_camera_is_tried_for_ever_and_told_once() -> None:
+    broken = Scripted(*[fails("no answer")] * 1000)
+    with watched(Scripted(fails("no answer")), broken) as camera:
+        told = list(news(camera, 2))
+    assert [came.code for came in told] == [Code.CAMERA_LOST]
+    assert camera.counters["outages"] == 1
+
+
+def test_camera_whose_read_hangs_is_left_behind_in_time() -> None:
+    until = StopEvent()
+    hung = Scripted(lambda: picture(1), hangs(until))
+    with watched(hung, Scripted()) as camera:
+        start = time.monotonic()
+        found = codes(camera, Code.CAMERA_BACK)
+        assert time.monotonic() - start < 2
+        assert found == [Code.CAMERA_SILENT, Code.CAMERA_BACK]
+        until.set()
+    for _ in range(100):
+        if hung.closed:
+            break
+        time.sleep(0.02)
+    assert hung.closed, "it gives its camera back when the driver lets go"
+
+
+def test_camera_reads_that_hang_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.camera.steady.FIRST_FRAME_S", 0.05)
+    monkeypatch.setattr("edge.camera.steady.LONGEST_WAIT_S", 0.05)
+    until, made = StopEvent(), []
+
+    def connect() -> Camera:
+        made.append(Scripted(hangs(until)))
+        return made[-1]
+
+    with SteadyCamera("camera T", connect, 50) as camera:
+        told = [came.code for came in news(camera, 4)]
+        assert told == [Code.CAMERA_SILENT, Code.CAMERA_HUNG]
+        busy = time.thread_time()
+        assert list(news(camera, 0.5)) == []
+        assert time.thread_time() - busy < 0.2, "it waits, and does not burn a core"
+        assert len(made) == MOST_LEFT
+        until.set()
+        for _ in news(camera, 1):
+            pass
+        assert len(made) > MOST_LEFT, "as soon as they return it goes on"
+
+
+def test_camera_repeated_frames_are_stale_from_the_first_on() -> None:
+    same = picture(1)
+    repeats = [lambda: same] * 5
+    with watched(Scripted(*repeats, lambda: picture(2))) as camera:
+        found = [came.code for came, _ in zip(news(camera), range(7), strict=False)]
+    assert found == [Code.NONE, *[Code.STALE] * 4, Code.NONE, Code.NONE]
+
+
+def test_camera_that_repeats_itself_for_too_long_is_connected_anew() -> None:
+    same = picture(1)
+    with watched(Scripted(*[lambda: same] * 200), Scripted()) as camera:
+        troubles = [c for c in news(camera, 2) if isinstance(c, Trouble)]
+    assert [t.code for t in troubles] == [Code.STALE, Code.CAMERA_BACK]
+
+
+def test_camera_that_comes_back_with_another_size_gives_no_verdict() -> None:
+    first = Scripted(lambda: picture(1), fails("gone"))
+    other = Scripted(*[lambda i=i: picture(i, side=9) for i in range(2, 5)])
+    with watched(first, other) as camera:
+        assert codes(camera, Code.CAMERA_BACK) == [
+            Code.CAMERA_LOST,
+            *[Code.FORMAT_CHANGED] * 3,
+            Code.CAMERA_BACK,
+        ]
+    assert camera.counters["wrong_format"] == 3
+
+
+def test_camera_incomplete_frames_are_counted_and_end_no_outage() -> None:
+    nameless = Frame(np.zeros((0, 0, 3), np.uint8), 0, 0, code=Code.INCOMPLETE)
+    broken = [lambda: picture(5, code=Code.INCOMPLETE), lambda: nameless]
+    with watched(Scripted(fails("gone")), Scripted(*broken)) as camera:
+        found = codes(camera, Code.CAMERA_BACK)
+    assert found == [Code.CAMERA_LOST, Code.INCOMPLETE, Code.INCOMPLETE, Code.CAMERA_BACK]
+    assert camera.counters["incomplete"] == 2
+
+
+def test_camera_that_refuses_its_settings_on_return_is_told_so() -> None:
+    def refuse() -> Camera:
+        raise SettingsRefused("the camera keeps gain 3, and 1 was asked")
+
+    connects: list[Callable[[], Camera]] = [lambda: Scripted(fails("gone")), refuse, Scripted]
+    with SteadyCamera("camera T", lambda: connects.pop(0)(), 300) as camera:
+        assert codes(camera, Code.CAMERA_BACK) == [
+            Code.CAMERA_LOST,
+            Code.CAMERA_SETTINGS,
+            Code.CAMERA_BACK,
+        ]
+
+
+def test_camera_that_is_not_there_at_the_start_is_an_error() -> None:
+    def connect() -> Camera:
+        raise CameraError("no such camera")
+
+    with pytest.raises(CameraError, match="no such camera"):
+        SteadyCamera("camera T", connect, 300)
+
+
+def test_camera_programming_errors_are_not_lost() -> None:
+    def bug() -> Frame:
+        raise ZeroDivisionError("bug")
+
+    with watched(Scripted(bug)) as camera, pytest.raises(ZeroDivisionError):
+        list(news(camera, 2))
+
+
+def test_camera_threads_end_with_it() -> None:
+    before = threading.active_count()
+    with watched(Scripted(*[fails("gone")] * 3), Scripted()) as camera:
+        codes(camera, Code.CAMERA_BACK)
+    assert threading.active_count() == before
+
+
+def test_camera_that_is_away_ends_triggers_without_a_picture() -> None:
+    ties = Ties(100)
+    with watched(Scripted(fails("gone")), Scripted(*[fails("gone")] * 99), ties=ties) as camera:
+        assert codes(camera, Code.CAMERA_LOST)
+        camera.trigger(Trigger(7, 700, "p"))
+        frame = next(news(camera))
+        assert isinstance(frame, Frame)
+        assert (frame.trigger_id, frame.encoder, frame.part_id) == (7, 700, "p")
+        assert frame.code is Code.CAMERA_LOST
+
+
+def test_camera_that_is_lost_ends_the_trigger_that_was_under_way() -> None:
+    ties = Ties(60_000)
+    assert ties.ask(Trigger(5))
+    with watched(Scripted(fails("gone")), Scripted(*[fails("gone")] * 99), ties=ties) as camera:
+        assert codes(camera, Code.CAMERA_LOST)
+        frame = next(news(camera))
+        assert isinstance(frame, Frame)
+        assert (frame.trigger_id, frame.code) == (5, Code.CAMERA_LOST)
+
+
+def test_camera_that_refused_is_let_go_of() -> None:
+    """What was told of it must not keep its object, or it could never be opened again."""
+    held: list[weakref.ref[Scripted]] = []
+
+    def refuse() -> Camera:
+        device = Scripted()
+        held.append(weakref.ref(device))
+        raise SettingsRefused("gain")
+
+    connects: list[Callable[[], Camera]] = [lambda: Scripted(fails("gone")), refuse, Scripted]
+    with SteadyCamera("camera T", lambda: connects.pop(0)(), 300) as camera:
+        told = []
+        for came in news(camera):
+            told.append(came)
+            if came.code is Code.CAMERA_BACK:
+                break
+        assert len(told) == 3
+        assert held[0]() is None
+
+
+def test_camera_without_trigger_says_so() -> None:
+    with watched(Scripted()) as camera, pytest.raises(CameraError, match="add trigger=software"):
+        camera.trigger(Trigger(1))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def at(ns: int) -> Frame:
+    return Frame(np.ones((2, 2), np.uint8), 1, ns)
+
+
+def test_camera_trigger_ties_take_only_frames_that_came_after_the_trigger() -> None:
+    clock = Clock()
+    ties = Ties(100, clock)
+    clock.now = 1000
+    assert ties.ask(Trigger(1))
+    assert ties.tie(at(999)).code is Code.UNTIED
+    assert ties.tie(at(1001)).trigger_id == 1
+    assert ties.tie(at(1002)).code is Code.UNTIED, "nobody asked for that one"
+
+
+def test_camera_trigger_that_gets_no_frame_ends_and_the_camera_starts_anew() -> None:
+    clock = Clock()
+    ties = Ties(100, clock)
+    assert ties.ask(Trigger(1))
+    assert not ties.ask(Trigger(2)), "one is under way"
+    assert ties.ended() is None, "its frame may still come, and 2 comes after it"
+    clock.now = 100_000_001
+    ended = [ties.ended(), ties.ended()]
+    assert [(f.trigger_id, f.code) for f in ended if f] == [
+        (1, Code.TRIGGER_LOST),
+        (2, Code.OVERRUN),
+    ]
+    assert ties.resync
+    assert not ties.ask(Trigger(3)), "until the camera has started anew"
+    ties.resync = False
+    assert ties.ask(Trigger(4))
+
+
+def test_camera_that_was_just_started_takes_no_trigger_yet() -> None:
+    clock = Clock()
+    ties = Ties(100, clock)
+    ties.settle(0.1)
+    clock.now = 99_000_000
+    assert not ties.ask(Trigger(1))
+    clock.now = 101_000_000
+    assert ties.ask(Trigger(2))
+    assert [f.code for f in [ties.ended()] if f] == [Code.OVERRUN]
+
+
+def test_camera_giving_up_an_old_trigger_spares_the_new_one() -> None:
+    ties = Ties(100)
+    assert ties.ask(Trigger(2))
+    ties.give_up(Code.CAMERA_LOST, Trigger(1))
+    assert ties.ended() is None
+
+
+def test_camera_file_whose_read_hangs_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file on a share that is gone: the loop goes on, tells it, and ends when it is told to."""
+    monkeypatch.setattr("edge.loop.FILE_MS", 300)
+    until = StopEvent()
+
+    class File(Scripted):
+        live = False
+
+    with Journal(tmp_path, "process") as journal:
+        stop, stream = StopEvent(), Stream("s", journal, Nobody())
+        script = File(lambda: picture(1), hangs(until))
+        timer = threading.Timer(1.0, stop.set)
+        timer.start()
+        start = time.monotonic()
+        run(script, MeanEngine(), PRODUCT, stream, stop, Pace(True, 100))
+        assert time.monotonic() - start < 4
+    until.set()
+    timer.join()
+    with LogReader(tmp_path) as log:
+        told = [decode(message).header for message in log.page(0, 100)]
+    kinds = [header.code.name for header in told if isinstance(header, Fault)]
+    assert set(kinds) == {"frame_timeout"}
+    assert any(isinstance(header, Inspection) for header in told)
+
+
+class Nobody:
+    """Nobody listens."""
+
+    def send(self, parts: list[bytes]) -> None:
+        pass
+
+
+def test_camera_frames_without_a_picture_are_never_replaced() -> None:
+    slot, stop = Slot(live=True, backlog=0), StopEvent()
+    blank = Frame(np.zeros((0, 0, 3), np.uint8), 2, 0, code=Code.INCOMPLETE)
+    for frame in (picture(1), blank, picture(3), blank, picture(5)):
+        slot.put(frame, stop)
+    taken = [t for t in (slot.take(0) for _ in range(5)) if t]
+    assert [(t.frame.frame_id, t.passed_over) for t in taken] == [(2, 0), (2, 0), (5, 2)]
