@@ -11,7 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from edge.camera.asked import AskedTriggers
+from edge.camera.triggers import Trigger
 from edge.changeover import Change, Changeover, ChangeoverError, Running
+from edge.errors import DraemError
 from edge.event import Inspection
 from edge.product import Product
 from edge.router import Answers, Peer, Router, allow
@@ -23,12 +26,14 @@ HUNG_S = 2.0
 class Controls:
     """The mailbox between the loop and the thread that answers.
 
-    A line without a `changeover` judges the same product until its end.
+    A line without a `changeover` judges the same product until its end; one without `triggers` has
+    a camera that is not triggered by the program.
     """
 
     def __init__(self, product: Product, changeover: Changeover | None = None) -> None:
         self.product, self.version = product.name, product.version
         self.changeover = changeover
+        self.triggers: AskedTriggers | None = None
         self.paused = False  # written by the answering thread, all else by the loop
         self.started = self.turned = time.monotonic()
         self.verdicts: Counter[str] = Counter()
@@ -67,8 +72,30 @@ class Switch(BaseModel):
     version: str | None = None
 
 
-_Question: TypeAdapter[Request | Switch] = TypeAdapter(
-    Annotated[Request | Switch, Field(discriminator="request")]
+class TriggerRequest(BaseModel):
+    """A part is under the camera now; what is told of it comes back in its event."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    request: Literal["trigger"] = "trigger"
+    trigger_id: int = Field(ge=0, lt=2**63)
+    encoder: int | None = Field(None, ge=-(2**63), lt=2**63)
+    part_id: str | None = Field(None, max_length=200)
+
+
+class TriggerReply(BaseModel):
+    """The trigger is on its way to the camera; its event has the same id."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    reply: Literal["trigger"] = "trigger"
+    trigger_id: int
+
+
+class NoTrigger(DraemError):
+    """The line's camera is not triggered by the program."""
+
+
+_Question: TypeAdapter[Request | Switch | TriggerRequest] = TypeAdapter(
+    Annotated[Request | Switch | TriggerRequest, Field(discriminator="request")]
 )
 
 
@@ -123,7 +150,7 @@ def _answers(controls: Controls) -> Iterator[Answers]:
 
 
 def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
-    """Any listed key may ask; an operator may pause; a bridge may change the product too.
+    """Any listed key may ask; an operator may pause; a bridge may trigger and change the product.
 
     Raises what a Router tells.
     """
@@ -131,6 +158,9 @@ def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
     if isinstance(question, Switch):
         allow(peer, "operator", "bridge")
         return _switch(question, controls)
+    if isinstance(question, TriggerRequest):
+        allow(peer, "operator", "bridge")
+        return _trigger(question, controls)
     asked = question.request
     if asked in ("pause", "resume"):
         allow(peer, "operator")
@@ -153,6 +183,16 @@ def _switch(asked: Switch, controls: Controls) -> ProductReply:
         raise ChangeoverError("this line cannot change its product: start it anew for another one")
     controls.changeover.begin(asked.product, asked.version)
     return _product(controls)
+
+
+def _trigger(asked: TriggerRequest, controls: Controls) -> TriggerReply:
+    if controls.triggers is None:
+        raise NoTrigger(
+            "this line's camera is not triggered by the program: run it with --mode triggered and "
+            "a source such as genicam://ID?trigger=software"
+        )
+    controls.triggers.ask(Trigger(asked.trigger_id, asked.encoder, asked.part_id))
+    return TriggerReply(trigger_id=asked.trigger_id)
 
 
 def _product(controls: Controls) -> ProductReply:

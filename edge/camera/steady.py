@@ -122,6 +122,16 @@ class SteadyCamera(TellsSilence):
         else:
             give(trigger)
 
+    @property
+    def takes_triggers(self) -> bool:
+        """Whether the program triggers it."""
+        return self._ties is not None
+
+    def too_late(self, trigger: Trigger) -> None:
+        """The part has passed: its event is NO_VERDICT, and no picture is taken."""
+        if self._ties is not None:
+            self._ties.ask(trigger, connected=False)
+
     def _while_down(self) -> Frame:
         """Connect again when it is time; triggers of this time end without a picture."""
         if self._ties is not None and (ended := self._ties.ended()) is not None:

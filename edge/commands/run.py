@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from edge.arguments import add_settings, product_name, settings_of
 from edge.asking import beside
+from edge.camera.asked import AskedTriggers
 from edge.camera.open import open_camera
+from edge.camera.steady import SteadyCamera
 from edge.changeover import Changeover, Running, load_proven, recall, remember
 from edge.control import Controls, control
 from edge.cursors import Cursors
@@ -91,6 +93,8 @@ def main(options: argparse.Namespace) -> int:
                 deadline_ms=settings.read_deadline_ms,
             )
         )
+        if isinstance(camera, SteadyCamera) and camera.takes_triggers:
+            controls.triggers = opened.enter_context(AskedTriggers(camera))
         log.info("%s version %s", product.name, product.version)
         stream, publisher, show = open_station(settings, controls, opened)
         if product.calibration is None:

@@ -17,7 +17,9 @@ from typing import IO
 import pytest
 
 from edge.camera import Camera
+from edge.camera.asked import AskedTriggers
 from edge.camera.open import open_camera
+from edge.camera.steady import SteadyCamera
 from edge.closing import Closing
 from edge.commands.run import open_station
 from edge.errors import CameraError
@@ -204,6 +206,8 @@ class CameraStation(Running):
                     open_camera(self.source, triggered=self.triggered, deadline_ms=deadline)
                 )
                 self.camera = camera
+                if isinstance(camera, SteadyCamera) and camera.takes_triggers:
+                    self.controls.triggers = opened.enter_context(AskedTriggers(camera))
                 pace = Pace(self.triggered, deadline, 10)
                 run(camera, MeanEngine(), PRODUCT, stream, self.stop, pace, self.controls, show)
             except BaseException as error:  # noqa: BLE001  the test raises it

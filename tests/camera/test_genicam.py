@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.asking import Asking, beside
 from edge.camera import FrameTimeout, SettingsRefused
 from edge.camera.address import parse
 from edge.camera.aravis import find
@@ -13,11 +14,13 @@ from edge.camera.genicam import GenicamCamera
 from edge.camera.open import open_camera
 from edge.camera.steady import SteadyCamera
 from edge.camera.triggers import Trigger
+from edge.control import Request, TriggerRequest
 from edge.errors import CameraError
 from edge.event import Code, Inspection
 from edge.frame import Frame
 from tests.camera.plant import CameraStation, FakeGige, needs_genicam, wait_for
 from tests.conftest import draem
+from tests.edge.running import Running
 
 pytestmark = needs_genicam
 
@@ -328,3 +331,48 @@ def test_genicam_frames_are_collected(gige: FakeGige, tmp_path: Path) -> None:
     done = draem("collect", "--source", source, "--to", "x", "--frames", "5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "x").glob("*.png"))) == 5
+
+
+def test_genicam_triggers_come_over_the_control_socket(gige: FakeGige, tmp_path: Path) -> None:
+    """As a bridge sends them: the ids come back, what cannot be given in time takes no picture."""
+    source = gige.source(trigger="software", trigger_deadline_ms=400)
+    station = CameraStation(tmp_path, source, triggered=True)
+
+    def ended() -> dict[int | None, Inspection]:
+        return {i.trigger_id: i for i in station.inspections()}
+
+    try:
+        with Asking(beside(station.endpoint, "control"), None, "--control") as asking:
+            time.sleep(1.2)  # the camera has just been started
+            for number in (1, 2, 3):
+                asked = TriggerRequest(trigger_id=number, encoder=-number, part_id=f"part {number}")
+                assert b'"reply":"trigger"' in asking.ask(asked)[0]
+                wait_for(lambda n=number: n in ended())  # type: ignore[misc]
+            for number in (1, 2, 3):
+                told = ended()[number]
+                assert (told.verdict != "NO_VERDICT", told.encoder) == (True, -number)
+                assert told.part_id == f"part {number}"
+            gige.freeze()
+            for number in range(4, 9):
+                start = time.monotonic()
+                asking.ask(TriggerRequest(trigger_id=number))
+                asking.ask(Request(request="health"))
+                assert time.monotonic() - start < 1, "a hanging camera hangs nobody else"
+                time.sleep(0.1)
+            gige.thaw()
+            wait_for(lambda: set(range(1, 9)) <= set(ended()), 20)
+            assert all(ended()[n].verdict == "NO_VERDICT" for n in range(5, 9))
+            ids = [i.trigger_id for i in station.inspections()]
+            assert sorted(set(ids), key=ids.index) == ids, "each trigger is told once"
+    finally:
+        station.close()
+
+
+def test_camera_that_triggers_itself_takes_no_triggers(tmp_path: Path) -> None:
+    station = Running(tmp_path)
+    try:
+        with Asking(beside(station.endpoint, "control"), None, "--control") as asking:
+            refused = asking.ask(TriggerRequest(trigger_id=1))[0]
+        assert b"not triggered by the program" in refused
+    finally:
+        station.close()

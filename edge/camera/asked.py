@@ -1,0 +1,36 @@
+"""Triggers from outside (a PLC by way of its bridge, or any client) to a camera of this program.
+
+A command to a camera that has just been lost may hang for seconds, so a thread of its own gives it.
+One that had to wait would photograph a later part: it ends as NO_VERDICT instead.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from edge.camera.steady import SteadyCamera
+from edge.camera.triggers import Trigger
+from edge.closing import Closing
+
+LATEST_S = 0.05
+
+
+class AskedTriggers(Closing):
+    """Gives each trigger to the camera in its order; `ask` never waits."""
+
+    def __init__(self, camera: SteadyCamera) -> None:
+        self._camera = camera
+        self._giving = ThreadPoolExecutor(1, "triggers")
+
+    def ask(self, trigger: Trigger) -> None:
+        """A part is under the camera now."""
+        self._giving.submit(self._give, trigger, time.monotonic())
+
+    def _give(self, trigger: Trigger, asked_s: float) -> None:
+        if time.monotonic() - asked_s > LATEST_S:
+            self._camera.too_late(trigger)
+        else:
+            self._camera.trigger(trigger)
+
+    def close(self) -> None:
+        """What still waits is not given."""
+        self._giving.shutdown(wait=False, cancel_futures=True)
