@@ -22,11 +22,15 @@ from edge.product import Calibration, EscapeRate, now
 
 
 class Aim(NamedTuple):
-    """What the threshold is for: a false-reject rate, or the least costs where these are given."""
+    """What the threshold is for: a false-reject rate, or the least costs where these are given.
+
+    With `promise` the bound keeps to the rate, not the expectation.
+    """
 
     rate: float
     confidence: float
     costs: Costs | None = None
+    promise: bool = False
 
 
 class Decision(NamedTuple):
@@ -57,8 +61,8 @@ def calibrate(
     decision = decide_by_roi(good, bad, aim) if good.roi else decide(good, bad, aim)
     first = good.first_of_part
     reference = reference_of(good.fitted[first])
-    engine_threshold = score_threshold(good.of_parts(good.scores), aim.rate, aim.confidence)
-    threshold = engine_threshold.value if good.roi else decision.threshold.value
+    # With regions of interest the engine's own score decides nothing: its highest is a scale.
+    threshold = float(good.scores.max()) if good.roi else decision.threshold.value
     level = pixel_threshold(good.heatmaps, min(decision.roi.values(), default=threshold))
     calibration = Calibration(
         threshold=threshold,
@@ -89,7 +93,7 @@ def decide(good: Judged, bad: Judged | None, aim: Aim) -> Decision:
     if wrong is not None and aim.costs is not None:
         threshold = balanced_threshold(scores, wrong, aim.costs, aim.confidence)
     else:
-        threshold = score_threshold(scores, aim.rate, aim.confidence)
+        threshold = score_threshold(scores, aim.rate, aim.confidence, promise=aim.promise)
     return Decision(threshold, scores, wrong, {})
 
 
@@ -102,7 +106,7 @@ def decide_by_roi(good: Judged, bad: Judged | None, aim: Aim) -> Decision:
     count = len(good.roi)
     strict = 1 - (1 - aim.confidence) / count
     found = {
-        name: score_threshold(good.of_parts(scores), aim.rate / count, strict)
+        name: score_threshold(good.of_parts(scores), aim.rate / count, strict, promise=aim.promise)
         for name, scores in good.roi.items()
     }
     roi = {name: one.value for name, one in found.items()}

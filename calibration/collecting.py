@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from calibration.parts import Seen
 from edge.camera import Camera, EndOfStream, next_frame
 from edge.drafts import wall_clock
+from edge.errors import ImageError
 from edge.event import Code
 from edge.frame import Fit, Frame
 from edge.images import read_image, write_png
@@ -34,7 +35,7 @@ class Sieve:
 
     def know(self, image: NDArray[np.uint8]) -> None:
         """A part that was collected before."""
-        self._seen.part(self._fit(image)[0])
+        self._seen.part(self._fit(image)[0])  # ValueError where it does not fit
 
     def refusal(self, frame: Frame) -> str:
         """Why the frame is of no use; empty where it is."""
@@ -61,7 +62,10 @@ class Collection:
         folder.mkdir(parents=True, exist_ok=True)
         before = collected(folder)
         for path in before:
-            sieve.know(read_image(path))
+            try:
+                sieve.know(read_image(path))
+            except ValueError as error:
+                raise ImageError(f"{path}: {error}; collect into another folder") from error
         self._next = int(before[-1].stem.rpartition("_")[2]) + 1 if before else 0
         self.refused: Counter[str] = Counter()
 

@@ -15,11 +15,12 @@ CONFIDENCE = 0.95
 
 def drift_ranges(
     fitted: NDArray[np.uint8], scores: NDArray[np.float64], reference: NDArray[np.uint8]
-) -> Drift:
+) -> Drift | None:
     """From good fitted frames [N, H, W, 3], one a part, and their scores [N].
 
     At most a share q of good parts lies beyond the most extreme of n on one side, with confidence
-    for all features at once (Wilks 1941, Bonferroni); the count of a window is then binomial.
+    for all features at once (Wilks 1941, Bonferroni); the count of a window is then binomial, where
+    parts are independent. None where parts are too few to tell a drift from chance.
     """
     measure = Measure(reference)
     found = np.stack([measure(f, s) for f, s in zip(fitted, scores, strict=True)])
@@ -27,6 +28,8 @@ def drift_ranges(
     beyond = 1 - ((1 - CONFIDENCE) / sides) ** (1 / len(found))
     limit = int(stats.binom.isf(FALSE_ALARM / sides, WINDOW, beyond)) + 1
     limit = max(limit, WINDOW // 2)
+    if limit > WINDOW:
+        return None
     return Drift(
         window=WINDOW,
         limit=limit,

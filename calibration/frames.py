@@ -59,3 +59,28 @@ def listed(paths: list[Path], split: str) -> list[Source]:
         {"sha256": digest(path), "path": str(path.resolve()), "split": split, **provenance(path)}
         for path in paths
     ]
+
+
+def check_marks(good: list[Path], bad: list[Path]) -> None:
+    """Raise ImageError for a missed defect among the good frames, or a good part among the bad.
+
+    Frames that somebody has picked are told: bounds hold for parts as they come.
+    """
+    for paths, wrong, kind in ((good, "missed", "good"), (bad, "false-reject", "bad")):
+        for path in paths:
+            if _marked(path) == wrong:
+                raise ImageError(f"{path} is marked as {wrong}: it is no {kind} part, leave it out")
+    both = {digest(path) for path in good} & {digest(path) for path in bad}
+    if both:
+        twice = next(path for path in good if digest(path) in both)
+        raise ImageError(f"{twice} is among the good frames and among the bad: leave one out")
+    if picked := sum(bool(_marked(path)) for path in (*good, *bad)):
+        log.warning(
+            "%d frames were picked on the line: bounds hold for parts as they come, not for picked",
+            picked,
+        )
+
+
+def _marked(path: Path) -> object:
+    marked = provenance(path).get("marked", {})
+    return marked.get("as") if isinstance(marked, dict) else None

@@ -43,9 +43,17 @@ class Judged(NamedTuple):
 
 
 def judge_frames(
-    engine: Engine, fit: Fit, paths: list[Path], bit_depth: int | None, text: str
+    engine: Engine,
+    fit: Fit,
+    paths: list[Path],
+    bit_depth: int | None,
+    text: str,
+    *,
+    each_a_part: bool,
 ) -> Judged:
-    """Raises ImageError for a frame that does not fit or has no finite score, with its path."""
+    """Frames of one part belong together, unless each is to count for itself.
+
+    Raises ImageError for a frame that does not fit or has no finite score, with its path."""
     read: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []
     placements: list[Placement] = []
@@ -74,6 +82,6 @@ def judge_frames(
         scores=scores,
         heatmaps=np.stack(heatmaps),
         conditions=[measure(frame) for frame in fitted],
-        part=distinct(fitted),
+        part=np.arange(len(fitted)) if each_a_part else distinct(fitted),
         roi={name: np.array([one[name] for one in rois]) for name in (rois[0] if rois else ())},
     )

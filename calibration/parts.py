@@ -1,16 +1,9 @@
-"""Is it the same part again? Two frames of one part are one witness, not two."""
+"""Which frames show which part."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 64
-SAME = 0.6
-"""Mean difference in gray levels, at 64x64, below which two frames show the same part.
-
-A second photograph of the same part differs by 0.3 (noise alone); the two most alike of 150
-simulated or of 209 real parts (MVTec AD's bottles for training) by 1.1 or more.
-"""
+from edge.part import same_part, thumbnail
 
 
 class Seen:
@@ -21,10 +14,9 @@ class Seen:
 
     def part(self, image: NDArray[np.uint8]) -> int:
         """The number of the part in the frame (HWC BGR), from 0; a new number if it is new."""
-        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        thumb = cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+        thumb = thumbnail(image)
         for number, known in enumerate(self._thumbs):
-            if float(np.abs(thumb - known).mean()) < SAME:
+            if same_part(thumb, known):
                 return number
         self._thumbs.append(thumb)
         return len(self._thumbs) - 1

@@ -26,7 +26,7 @@ def write_report(
     """One file, pictures and plots inside."""
     c = made.calibration
     assert c.confidence is not None
-    decision = made.decision
+    decision, regions = made.decision, max(1, len(c.roi_thresholds))
     by_kind = {"good": decision.good.tolist()}
     if decision.bad is not None:
         by_kind["bad"] = decision.bad.tolist()
@@ -43,7 +43,7 @@ def write_report(
         c=c,
         frames=len(good.paths),
         parts=len(c.scores),
-        needed=parts_needed(c.false_reject_rate, c.confidence),
+        needed=parts_needed(c.false_reject_rate / regions, 1 - (1 - c.confidence) / regions),
         plot=histogram(by_kind, decision.threshold.value),
         rates=[] if decision.roi else _rates(decision, c.confidence),
         heat=[(p, float(np.percentile(heat, p))) for p in PERCENTILES],
@@ -82,7 +82,13 @@ def _spread(name: str, values: list[float], kept: Range) -> str:
 
 def _groups(good: Judged, bad: Judged | None) -> list[tuple[str, str, list[dict[str, object]]]]:
     text = "left the frame as the engine sees it, right its heatmap"
-    groups = [("Good frames nearest to the threshold", text, _rows(good, np.argsort(-good.scores)))]
+    groups = [
+        (
+            "Good frames with the highest scores of the engine",
+            text,
+            _rows(good, np.argsort(-good.scores)),
+        )
+    ]
     if bad is not None:
         lowest = _rows(bad, np.argsort(bad.scores))
         groups.append(("Bad frames with the lowest scores", text, lowest))

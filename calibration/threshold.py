@@ -40,15 +40,23 @@ class Escapes(NamedTuple):
     bound: float
 
 
-def score_threshold(scores: Scores, rate: float, confidence: float = 0.95) -> Threshold:
-    """The lowest threshold that rejects the next good part with a probability of at most `rate`.
+def score_threshold(
+    scores: Scores, rate: float, confidence: float = 0.95, *, promise: bool = False
+) -> Threshold:
+    """The lowest threshold whose expected rate, or with `promise` whose bound, is at most `rate`.
 
     Split conformal prediction (Vovk 2005): with n exchangeable good scores, the next one exceeds
     the k-th smallest with probability at most 1 - k / (n + 1). Where n is too small for `rate`,
     the highest score is taken. Raises ImageError for a threshold that no score could reach.
     """
     count = len(scores)
-    return at_rank(scores, min(count, math.ceil((count + 1) * (1 - rate))), confidence)
+    if promise:
+        ranks = np.arange(1, count + 1)
+        enough = stats.beta.ppf(confidence, count - ranks + 1, ranks) <= rate
+        rank = int(ranks[enough][0]) if enough.any() else count
+    else:
+        rank = min(count, math.ceil((count + 1) * (1 - rate)))
+    return at_rank(scores, rank, confidence)
 
 
 def at_rank(scores: Scores, rank: int, confidence: float) -> Threshold:

@@ -1,7 +1,7 @@
 """activations.jsonl: what moved `current`, one line before each move.
 
 A line is on the disk before the symlink is renamed. Whatever is killed between the two, `current`
-tells what was done, and a line that was not carried out is never the one that led to `current`.
+or the next line's `from` tells what was done: a line that was not carried out counts for nothing.
 """
 
 import json
@@ -70,5 +70,8 @@ def before(folder: Path, current: str) -> str | None:
 
     A rollback does not count: it leads back along the same way.
     """
-    moves = (a for a in reversed(activations(folder)) if a.kind != "rollback" and a.to == current)
+    lines = activations(folder)
+    after = [*(line.before for line in lines[1:]), current][: len(lines)]
+    done = [line for line, then in zip(lines, after, strict=True) if line.to == then]
+    moves = (a for a in reversed(done) if a.kind != "rollback" and a.to == current)
     return next((move.before for move in moves), None)

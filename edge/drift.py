@@ -7,6 +7,7 @@ on it that parts like the good ones would not reach holds for any distribution (
 what it cannot know is a slow swing of the line's own that the good frames did not show.
 """
 
+import logging
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +16,11 @@ from numpy.typing import NDArray
 
 from edge.event import Code
 from edge.images import read_image
+from edge.inspector import Judged
+from edge.part import same_part, thumbnail
 from edge.product import Drift, Product
+
+log = logging.getLogger(__name__)
 
 SIDE, GRID = 128, 16
 REFERENCE = "reference.png"
@@ -97,17 +102,35 @@ class DriftWatch:
             self._measure = Measure(reference[..., 0])
             self._outside = np.zeros((self._ranges.window, 2, FEATURES), np.int64)
             self._seen = 0
+            self._last: NDArray[np.float32] | None = None
+        elif product.calibration:
+            log.warning(
+                "%s version %s has no drift watch: 'draem calibrate' with more parts makes one",
+                *(product.name, product.version),
+            )
 
-    def see(self, fitted: NDArray[np.uint8] | None, score: float) -> bool:
-        """One more part, if it has a picture; whether what is wrong, in `now`, has changed."""
-        if self._ranges is None or fitted is None or not np.isfinite(score):
+    def see(self, judged: Judged, triggered: bool) -> bool:
+        """One more part; whether what is wrong, in `now`, has changed with it.
+
+        Only what could be judged counts, or could not for its brightness alone; and without
+        triggers only what is not the part of the frame before, so that a line may stand still.
+        """
+        if self._ranges is None or judged.fitted is None:
             return False
-        found = self._measure(fitted, score)
+        if judged.judgement.code not in (Code.NONE, Code.BRIGHTNESS):
+            return False
+        if not (triggered or self._is_another(judged.fitted)):
+            return False
+        found = self._measure(judged.fitted, judged.engine_score)
         low, high = found < self._ranges.low, found > self._ranges.high
         self._outside[self._seen % self._ranges.window] = low, high
         self._seen += 1
         before, self.now = self.now, self._cause(self._ranges)
         return self.now != before
+
+    def _is_another(self, fitted: NDArray[np.uint8]) -> bool:
+        last, self._last = self._last, thumbnail(fitted)
+        return last is None or not same_part(self._last, last)
 
     def _cause(self, ranges: Drift) -> Cause | None:
         """Where anything has reached the limit, the first in the chain that is half way there.

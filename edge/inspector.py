@@ -1,6 +1,7 @@
 """One frame to one judgement: fit, infer, judge; for the line, `draem inspect` and the bench."""
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -23,13 +24,14 @@ log = logging.getLogger(__name__)
 class Judged:
     """A judgement with its heatmap [H, W]; both lie in the frame where `placement` says.
 
-    `fitted` is what the engine saw. All three are None where no map was made.
+    `fitted` is what the engine saw, `engine_score` what it said. None where no map was made.
     """
 
     judgement: Judgement
     placement: Placement | None
     heatmap: NDArray[np.float32] | None
     fitted: NDArray[np.uint8] | None = None
+    engine_score: float = math.nan
 
 
 class Prepared(NamedTuple):
@@ -83,7 +85,7 @@ class Inspector:
         score = float(inspection.score[0])
         judgement = judge(score, heatmap, measure(fitted), self._calibration, placement)
         clock.lap("judge")
-        return Judged(judgement, placement, heatmap, fitted)
+        return Judged(judgement, placement, heatmap, fitted, score)
 
     def _no_verdict(self, code: Code) -> Judged:
         threshold = self._calibration.threshold if self._calibration else None

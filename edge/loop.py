@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from edge.camera import Camera, TellsSilence, Trouble
 from edge.capture import Ended, Slot, Taken, capturing
+from edge.changeover import Running
 from edge.control import Controls
-from edge.drift import DriftWatch
 from edge.engine import Engine
 from edge.errors import CameraError, EngineError
 from edge.event import Code, Inspection, encode_mask
-from edge.inspector import Inspector, Stopwatch
+from edge.inspector import Stopwatch
 from edge.product import Product
 from edge.stream import Stream
 
@@ -62,7 +62,7 @@ def run(
     raised. The last event is always the status `stopped`.
     """
     controls = controls or Controls(product)
-    inspect, drift = Inspector(engine, product), DriftWatch(product)
+    _, _, inspect, drift = Running.of(product, engine)
     controls.camera = camera.counters if isinstance(camera, TellsSilence) else {}
     stream.status("running", product)
     try:
@@ -71,8 +71,7 @@ def run(
             for turn in _turns(slot, stop, silence_ms):
                 stream.tick(product, controls)
                 if change := controls.take():
-                    product, inspect = change.product, Inspector(change.engine, change.product)
-                    drift = DriftWatch(product)
+                    product, _, inspect, drift = change
                     stream.status("running", product)
                 if turn == "silent":
                     text = f"no frame for {silence_ms} ms: check the camera and its cable"
@@ -91,7 +90,7 @@ def run(
                 controls.count(told)
                 if show is not None:
                     show(told, taken.frame.image, judged.heatmap)
-                if drift.see(judged.fitted, judged.judgement.score):
+                if drift.see(judged, taken.frame.trigger_id is not None):
                     stream.drift(drift.now, product)
                     controls.drift = drift.now.code.name.lower() if drift.now else ""
                 if inspect.lost:

@@ -14,7 +14,9 @@ import numpy as np
 from edge.camera.parts import Line
 from edge.drift import DriftWatch
 from edge.engine import Engine, flavours
+from edge.frame import Frame
 from edge.images import Image
+from edge.inspector import Inspector, Stopwatch
 from edge.product import Product, load_product
 from edge.progress import track
 
@@ -53,9 +55,9 @@ def told(
     product: Product, engine: Engine, watch: DriftWatch, images: Iterator[Image]
 ) -> tuple[int, str] | None:
     """At which of the images the watch spoke first, and what it said."""
+    inspect = Inspector(engine, product)
     for number, image in enumerate(images, start=1):
-        fitted = product.fit(image)[0]
-        if watch.see(fitted, float(engine.infer(fitted[None]).score[0])):
+        if watch.see(inspect(Frame(image, number, 0), Stopwatch()), triggered=False):
             return number, watch.now.code.name if watch.now else "well again"
     return None
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -45,6 +45,7 @@ class Told:
     verdicts: Counter[str] = field(default_factory=Counter)
     products: list[str] = field(default_factory=list)
     triggers: list[int] = field(default_factory=list)
+    thresholds: dict[str, set[float | None]] = field(default_factory=lambda: defaultdict(set))
     frames: int = 0
     accounted: int = 0
     """Frames with an event of their own, and those that an event says were passed over."""
@@ -66,6 +67,7 @@ def read(endpoint: str, cursor: Path) -> Told:
             )
             headers.append(header)
             told.verdicts[header.verdict] += 1
+            told.thresholds[header.product].add(header.threshold)
             told.accounted += 1 + header.passed_over
     told.gaps_ms = [(b.published_ns - a.published_ns) / 1e6 for a, b in pairwise(headers)]
     told.triggers = [h.trigger_id for h in headers if h.trigger_id is not None]

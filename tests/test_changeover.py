@@ -1,6 +1,7 @@
 """Changing the product of a running line: real engines, a real process, its events."""
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -9,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.changeover import STATE, Changeover, Running, load_proven, recall, remember
+from edge.changeover import Changeover, Running, Stopped, load_proven
 from edge.engine import flavours
 from edge.errors import EngineError, ProductError
+from edge.files import digest
 from edge.product import MANIFEST
+from edge.remembered import STATE, load_remembered, remember
+from edge.versions import set_current
 from tests.conftest import Plant, draem
 from tests.edge.simple import PRODUCT, MeanEngine
 from tests.switching import Station, reading, second_product
@@ -23,7 +27,13 @@ def products(calibrated: Plant, tmp_path: Path) -> Path:
     """Two products, `lid` and `twin`, calibrated and built."""
     copied = shutil.copytree(calibrated.products, tmp_path / "products", symlinks=True)
     second_product(copied, "lid", "twin")
+    other_threshold(copied / "twin" / "1")
     return copied
+
+
+def other_threshold(version: Path) -> None:
+    """So that a line which judges with the wrong product is found out."""
+    change_calibration(version, threshold=0.9)
 
 
 def test_changeover_of_a_running_line_loses_no_trigger(products: Path, tmp_path: Path) -> None:
@@ -49,6 +59,8 @@ def test_changeover_accounts_for_every_frame(products: Path, tmp_path: Path) -> 
     heard = told.result(20)
     assert heard.products == ["lid", "twin", "lid"]
     assert heard.accounted == heard.frames
+    assert {name: len(seen) for name, seen in heard.thresholds.items()} == {"lid": 1, "twin": 1}
+    assert heard.thresholds["twin"] == {0.9}
 
 
 def test_changeover_that_fails_leaves_the_old_product(products: Path, tmp_path: Path) -> None:
@@ -81,10 +93,12 @@ def test_changeover_that_fails_leaves_the_old_product(products: Path, tmp_path: 
 
 def moved_scores(version: Path) -> None:
     """As if the engine had given other scores when it was calibrated."""
-    from edge.files import digest
+    frames = json.loads((version / "calibration.json").read_text())["frames"]
+    change_calibration(version, frames={k: v + 0.05 for k, v in frames.items()})
 
-    calibration = json.loads((version / "calibration.json").read_text())
-    calibration["frames"] = {k: v + 0.05 for k, v in calibration["frames"].items()}
+
+def change_calibration(version: Path, **values: object) -> None:
+    calibration = json.loads((version / "calibration.json").read_text()) | values
     (version / "calibration.json").unlink()  # a hard link to another product's
     (version / "calibration.json").write_text(json.dumps(calibration))
     manifest = json.loads((version / MANIFEST).read_text())
@@ -106,15 +120,36 @@ def test_a_station_that_is_killed_runs_what_it_was_switched_to(
     assert told.result(20).products[-1] == "twin"
 
 
-def test_what_a_changeover_left_is_remembered_until_the_settings_change(tmp_path: Path) -> None:
-    assert recall(tmp_path, ("lid", None)) == ("lid", None)
-    remember(tmp_path, ("lid", None), ("cap", "3"))
-    assert recall(tmp_path, ("lid", None)) == ("cap", "3")
-    assert recall(tmp_path, ("box", None)) == ("box", None)
-    assert recall(tmp_path, ("lid", "2")) == ("lid", "2")
-    (tmp_path / STATE).write_text("{}")
-    with pytest.raises(ProductError, match="remove it"):
-        recall(tmp_path, ("lid", None))
+def test_what_a_changeover_left_holds_until_the_settings_change(
+    products: Path, tmp_path: Path
+) -> None:
+    lid, twin = ("lid", None), ("twin", None)
+    assert load_remembered(tmp_path, products, lid).name == "lid"
+    remember(tmp_path, lid, ("twin", "1"))
+    assert load_remembered(tmp_path, products, lid).name == "twin"
+    assert load_remembered(tmp_path, products, twin).name == "twin"
+    assert load_remembered(tmp_path, products, lid).name == "lid", "an old one never comes back"
+
+
+def test_what_was_activated_after_a_changeover_runs(products: Path, tmp_path: Path) -> None:
+    """`lid 1` is not calibrated, `lid 2` is current."""
+    remember(tmp_path, ("twin", None), ("lid", "1"))
+    assert load_remembered(tmp_path, products, ("twin", None)).version == "1"
+    set_current(products / "lid" / "2")
+    os.utime(tmp_path / STATE, (1, 1))
+    assert load_remembered(tmp_path, products, ("twin", None)).version == "2"
+
+
+def test_a_changeover_that_cannot_be_read_or_loaded_says_where_it_stands(
+    products: Path, tmp_path: Path
+) -> None:
+    remember(tmp_path, ("lid", None), ("gone", None))
+    with pytest.raises(ProductError, match=f"remove {tmp_path / STATE}"):
+        load_remembered(tmp_path, products, ("lid", None))
+    for rubbish in (b"{}", b"\xff\xfe", b""):
+        (tmp_path / STATE).write_bytes(rubbish)
+        with pytest.raises(ProductError, match="remove it"):
+            load_remembered(tmp_path, products, ("lid", None))
 
 
 class Closed(MeanEngine):
@@ -131,15 +166,15 @@ def test_one_changeover_at_a_time_and_engines_are_closed() -> None:
     made: list[Closed] = []
     gate = threading.Event()
 
-    def load(name: str, version: str | None) -> Running:
+    def load(name: str, version: str | None, stopped: object) -> Running:
         gate.wait(5)
         if name == "bad":
             raise EngineError("no such engine")
         made.append(Closed())
-        return Running(PRODUCT, made[-1])
+        return Running.of(PRODUCT, made[-1])
 
     first = Closed()
-    changeover = Changeover(Running(PRODUCT, first), load, lambda *_: None)
+    changeover = Changeover(Running.of(PRODUCT, first), load, lambda *_: None)
     with changeover:
         changeover.begin("cap", None)
         with pytest.raises(Exception, match="still being made ready"):
@@ -156,6 +191,38 @@ def test_one_changeover_at_a_time_and_engines_are_closed() -> None:
         wait_for(lambda: len(made) == 2)
     assert made[0].closed
     assert made[1].closed
+
+
+def test_a_line_that_ends_gives_up_a_changeover_and_its_proof(calibrated: Plant) -> None:
+    """Nothing native may still run when the program ends."""
+    began = threading.Event()
+
+    def load(name: str, version: str | None, stopped: Stopped) -> Running:
+        began.set()
+        while True:
+            load_proven(calibrated.products, "lid", None, "openvino", stopped)
+
+    with Changeover(Running.of(PRODUCT, MeanEngine()), load, lambda *_: None) as changeover:
+        changeover.begin("lid", None)
+        assert began.wait(5)
+    assert changeover.change.state == "failed"
+    assert "the line has ended" in changeover.change.message
+    assert not [t for t in threading.enumerate() if t.name in ("proof", "changeover")]
+
+
+def test_an_old_engine_that_cannot_be_closed_does_not_undo_a_change() -> None:
+    class Stuck(MeanEngine):
+        def close(self) -> None:
+            raise EngineError("it does not let go")
+
+    told: list[str] = []
+    load = lambda *_: Running.of(PRODUCT, MeanEngine())  # noqa: E731
+    changeover = Changeover(Running.of(PRODUCT, Stuck()), load, lambda name, _: told.append(name))
+    with changeover:
+        changeover.begin("cap", None)
+        taken(changeover)
+        wait_for(lambda: changeover.change.state == "done")
+    assert told == ["cap"]
 
 
 def taken(changeover: Changeover) -> Running:
@@ -179,7 +246,7 @@ def test_no_thread_that_serves_has_the_priority_of_the_proof(calibrated: Plant) 
     with flavours.load(calibrated.product, "openvino") as first:
         first.infer(image)
         normal = {nice for nice, _ in threads().values()}
-        running = load_proven(calibrated.products, "lid", None, "openvino")
+        running = load_proven(calibrated.products, "lid", None, "openvino", lambda: False)
     with running.engine as engine:
         before = threads()
         for _ in range(200):

@@ -87,7 +87,11 @@ def load_sources(
 
     Raises ImageError where too few can be used.
     """
-    found = good_images(folder) + (find_images(*also) if also else [])
+    extra = find_images(*also) if also else []
+    for path in extra:
+        if provenance(path) and path.parent.name == "missed":
+            raise ImageError(f"{path} is marked as missed: it is no good part, leave it out")
+    found = good_images(folder) + extra
     paths: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []
     reading = read_images(*found, bit_depth=bit_depth)
@@ -103,4 +107,8 @@ def load_sources(
             f"{folder} holds {len(set(digests))} different images: at least {FEWEST} are needed, "
             "and some hundreds make a good product"
         )
-    return Sources(paths, digests, assign_splits(digests, seed), np.stack(fitted))
+    splits = assign_splits(digests, seed)
+    picked = {digest(path) for path in extra}
+    # What somebody picked says nothing about parts as they come: it is for training alone.
+    splits = ["train" if sha in picked else s for sha, s in zip(digests, splits, strict=True)]
+    return Sources(paths, digests, splits, np.stack(fitted))

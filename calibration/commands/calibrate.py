@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from calibration.calibrate import Aim, Made, calibrate
-from calibration.frames import held_out, listed, sources, unseen
+from calibration.frames import check_marks, held_out, listed, sources, unseen
 from calibration.judged import Judged, judge_frames
 from calibration.report import write_report
 from calibration.threshold import Costs, Threshold, parts_needed
@@ -22,7 +22,7 @@ from edge.arguments import add_settings, product_name, settings_of
 from edge.drift import REFERENCE
 from edge.engine import flavours
 from edge.engine.plan import Key
-from edge.errors import ImageError, SettingsError
+from edge.errors import ImageError, ProductError, SettingsError
 from edge.files import write_json
 from edge.geometry import Geometry, read_geometry
 from edge.images import find_images, write_png
@@ -59,6 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with which the bounds on the true rates hold (default 0.95)",
     )
     parser.add_argument(
+        "--promise",
+        action="store_true",
+        help="let the bound keep to the rate, not the expectation (takes more parts, and a higher "
+        "threshold)",
+    )
+    parser.add_argument(
+        "--each-frame",
+        action="store_true",
+        help="each good frame is a part of its own, however much it looks like another",
+    )
+    parser.add_argument(
         "--costs",
         type=_costs,
         metavar="REJECT:ESCAPE:BAD-SHARE",
@@ -74,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="what 'draem station' measured: lens, millimetres, regions of interest (default: what "
-        "the product was trained with)",
+        "the product has)",
     )
     add_settings(parser, "product", "products", "flavour", "bit_depth")
 
@@ -88,15 +99,18 @@ def main(options: argparse.Namespace) -> int:
     fit = replace(product.fit, geometry=geometry)
     paths = unseen(product, options.images) if options.images else held_out(product)
     bad_paths = find_images(*options.bad) if options.bad else []
+    check_marks(paths, bad_paths)
     with flavours.load(product, settings.flavour) as engine:
 
-        def judged(frames: list[Path], text: str) -> Judged:
-            return judge_frames(engine, fit, frames, settings.bit_depth, text)
+        def judged(frames: list[Path], text: str, each: bool) -> Judged:
+            depth = settings.bit_depth
+            return judge_frames(engine, fit, frames, depth, text, each_a_part=each)
 
-        good = judged(paths, "judging good frames")
-        bad = judged(bad_paths, "judging bad ones") if bad_paths else None
+        good = judged(paths, "judging good frames", options.each_frame)
+        # One frame decides on the line, and two defects may look alike: each bad one counts.
+        bad = judged(bad_paths, "judging bad ones", True) if bad_paths else None
     _tell_highest(good)
-    aim = Aim(options.false_reject_rate, options.confidence, options.costs)
+    aim = Aim(options.false_reject_rate, options.confidence, options.costs, options.promise)
     kept = [f"{i:03d}.png" for i in range(min(len(good.paths), KEPT_FRAMES))]
     made = calibrate(good, bad, aim, kept, geometry)
     key = flavours.plan_key(product, flavours.pick(settings.flavour))
@@ -106,8 +120,8 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _geometry(product: Product, options: argparse.Namespace) -> Geometry | None:
-    """What the command line names, or else what the product was trained with."""
-    geometry = read_geometry(options.geometry) if options.geometry else product.manifest.geometry
+    """What the command line names, or else what the product has."""
+    geometry = read_geometry(options.geometry) if options.geometry else product.fit.geometry
     trained = product.manifest.geometry
     seen, known = (g.correction if g else None for g in (geometry, trained))
     if seen != known:
@@ -130,7 +144,9 @@ def _tell_highest(good: Judged) -> None:
             f"{parts} good parts are too few: give frames of at least {FEWEST} with --images DIR"
         )
     if parts < len(good.paths):
-        log.info("%d frames show %d different parts", len(good.paths), parts)
+        log.info(
+            "%d frames show %d different parts (--each-frame counts each)", len(good.paths), parts
+        )
     ranking = sorted(zip(good.scores, good.paths, strict=True), reverse=True)
     for highest, path in ranking[:3]:
         log.info("among the highest scores: %.4f %s", highest, path)
@@ -154,11 +170,15 @@ def _tell(new: Product, threshold: Threshold, aim: Aim) -> None:
             "escapes: %d of %d bad parts; at most %.1f %% with %g %% confidence",
             *(missed.missed, missed.bad, 100 * missed.bound, 100 * aim.confidence),
         )
-    expected, bound = parts_needed(aim.rate, aim.confidence)
-    if threshold.expected > aim.rate + 1e-9 and aim.costs is None:
+    if calibration.drift is None:
+        log.warning("%d parts are too few for a watch on drift: some 10 are needed", parts)
+    regions = max(1, len(calibration.roi_thresholds))
+    expected, bound = parts_needed(aim.rate / regions, 1 - (1 - aim.confidence) / regions)
+    reached = threshold.bound if aim.promise else threshold.expected
+    if reached > aim.rate + 1e-9 and aim.costs is None:
         log.warning(
             "%d parts are too few for a false-reject rate of %g %%: %d are needed to expect it, "
-            "%d to promise it with %g %% confidence",
+            "%d to promise it with %g %% confidence (--promise)",
             *(parts, 100 * aim.rate, expected, bound, 100 * aim.confidence),
         )
     log.info("what this rests on: %s", new.path / "calibration.html")
@@ -192,7 +212,10 @@ def save(
             write_png(draft / "calibration" / name, frame)
         write_report(draft / "calibration.html", product, made, good, bad)
         new = finish_version(draft, product.manifest)
-    offer(new)
+    try:
+        offer(new)
+    except ProductError as error:
+        raise ProductError(f"version {new.version} is made, but not current: {error}") from error
     return new
 
 

@@ -20,7 +20,7 @@ from edge.asking import beside
 from edge.camera.asked import AskedTriggers
 from edge.camera.open import open_camera
 from edge.camera.steady import SteadyCamera
-from edge.changeover import Changeover, Running, load_proven, recall, remember
+from edge.changeover import Changeover, Running, load_proven
 from edge.control import Controls, control
 from edge.cursors import Cursors
 from edge.engine import flavours
@@ -30,8 +30,8 @@ from edge.keys import Guard
 from edge.live import Live
 from edge.loop import Pace, Show, run
 from edge.pictures import Keep, Pictures
-from edge.product import load_product
 from edge.publish import LIVE_OPTIONS, Publisher
+from edge.remembered import load_remembered, remember
 from edge.replay import replay
 from edge.retention import Limits, Retention
 from edge.settings import Station
@@ -72,7 +72,7 @@ def main(options: argparse.Namespace) -> int:
     triggered = settings.mode == "triggered"
     started_with = (product_name(settings), options.version)
     folder = settings.data / settings.station
-    product = load_product(settings.products, *recall(folder, started_with))
+    product = load_remembered(folder, settings.products, started_with)
     stop = StopEvent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -80,8 +80,10 @@ def main(options: argparse.Namespace) -> int:
     with ExitStack() as opened:
         engine = flavours.load(product, settings.flavour)
         changeover = Changeover(
-            Running(product, engine),
-            lambda name, version: load_proven(settings.products, name, version, settings.flavour),
+            Running.of(product, engine),
+            lambda name, version, stopped: load_proven(
+                settings.products, name, version, settings.flavour, stopped
+            ),
             lambda name, version: remember(folder, started_with, (name, version)),
         )
         controls = Controls(product, opened.enter_context(changeover))

@@ -22,6 +22,7 @@ from edge.router import Refusal
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
+PATIENCE_S = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,21 +43,37 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def switch(asking: Asking, wanted: Switch) -> None:
+def switch(asking: Asking, wanted: Switch, patience_s: float = PATIENCE_S) -> None:
     """Ask for a change and wait until it is done. Raises ChangeoverError, NoAnswer."""
     reply = _reply(asking.ask(wanted)[0])
+    number, end = reply.change.number, time.monotonic() + patience_s
     with console().status(f"{wanted.product} is loaded and proven beside the running product"):
-        while reply.change.state == "loading":
+        while reply.change.state == "loading" and reply.change.number == number:
+            if time.monotonic() > end:
+                raise ChangeoverError(
+                    f"{wanted.product} is not ready after {patience_s:.0f} s, and still being made "
+                    "so: see 'draem control product', and the line's log"
+                )
             time.sleep(POLL_S)
-            reply = _reply(asking.ask(Request(request="product"))[0])
+            reply = _asked_again(asking, reply)
     change = reply.change
-    if change.state != "done" or change.product != wanted.product:
+    if change.number != number:
+        raise ChangeoverError(f"another change, to {change.product}, was asked for meanwhile")
+    if change.state != "done":
         raise ChangeoverError(
             f"the line still judges {reply.product} version {reply.version}: {change.message}"
         )
     if change.message:
         log.warning("%s", change.message)
     log.info("the line judges %s version %s", reply.product, reply.version)
+
+
+def _asked_again(asking: Asking, before: ProductReply) -> ProductReply:
+    """A busy line may miss one question: the change goes on meanwhile."""
+    try:
+        return _reply(asking.ask(Request(request="product"))[0])
+    except NoAnswer:
+        return before
 
 
 def _reply(message: bytes) -> ProductReply:

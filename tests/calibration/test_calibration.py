@@ -11,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from calibration.frames import check_marks
+from calibration.judged import judge_frames
 from calibration.limits import doubled, smallest_area, widened
 from calibration.parts import distinct
 from calibration.threshold import (
     Costs,
-    at_rank,
     balanced_threshold,
     escapes,
     parts_needed,
@@ -23,6 +24,7 @@ from calibration.threshold import (
 )
 from edge.camera.parts import Line
 from edge.drafts import lost_part
+from edge.engine import flavours
 from edge.errors import ImageError
 from edge.event import Code
 from edge.files import digest
@@ -192,8 +194,8 @@ def test_calibration_says_how_many_parts_are_needed() -> None:
         scores = np.linspace(0.1, 0.2, bound)
         assert score_threshold(scores[:expected], rate).expected <= rate + 1e-9
         assert score_threshold(scores[: expected - 1], rate).expected > rate
-        assert at_rank(scores, bound, confidence).bound <= rate
-        assert at_rank(scores[:-1], bound - 1, confidence).bound > rate
+        assert score_threshold(scores, rate, confidence, promise=True).bound <= rate
+        assert score_threshold(scores[:-1], rate, confidence, promise=True).bound > rate
 
 
 def test_escapes_have_the_bound_of_the_tables() -> None:
@@ -305,3 +307,45 @@ def test_calibration_of_two_regions_of_interest_runs(calibrated: Plant, tmp_path
     assert all(region["area_mm2"] > 0 for region in found)
     both = draem(*words, "--geometry", "geometry.json", "--costs", "1:9:0.1", cwd=tmp_path)
     assert "leave one of them out" in both.stderr
+
+
+def test_calibration_with_a_promise_keeps_it() -> None:
+    """The true rate passes the rate itself no more often than stated, with some parts to spare."""
+    rng, broken = np.random.default_rng(5), 0
+    for _ in range(200):
+        made = score_threshold(rng.uniform(0, 0.9, 700), 0.01, 0.9, promise=True)
+        assert made.bound <= 0.01
+        broken += 1 - made.value / 0.9 > 0.01
+    assert 4 < broken <= stats.binom.ppf(0.999, 200, 0.1)
+
+
+def test_calibration_takes_no_marked_defect_for_good(tmp_path: Path, calibrated: Plant) -> None:
+    header = lost_part(7, Code.PAUSED, calibrated.product)
+    good, bad = tmp_path / "false-reject", tmp_path / "missed"
+    for folder, seed in ((good, 1), (bad, 2)):
+        for path in write_parts(folder, 2, seed=seed):
+            path.with_suffix(".json").write_text(header.model_dump_json())
+    plain = write_parts(tmp_path / "plain", 2, seed=3)
+    marked_good, marked_bad = sorted(good.glob("*.png")), sorted(bad.glob("*.png"))
+    with pytest.raises(ImageError, match="marked as missed"):
+        check_marks([*plain, *marked_bad], [])
+    with pytest.raises(ImageError, match="marked as false-reject"):
+        check_marks(plain, marked_good)
+    with pytest.raises(ImageError, match="leave one out"):
+        check_marks(plain, plain[:1])
+    check_marks([*plain, *marked_good], marked_bad)
+
+
+def test_each_bad_frame_counts_for_itself(calibrated: Plant, tmp_path: Path) -> None:
+    """One frame decides on the line: a part seen twice escapes if one of them is missed."""
+    paths = write_parts(tmp_path / "bad", 3, seed=9, defective=True)
+    twice = [*paths, *(path.with_name(f"again_{path.name}") for path in paths)]
+    for path, again in zip(paths, twice[3:], strict=True):
+        shutil.copyfile(path, again)
+    product = calibrated.product
+    with flavours.load(product) as engine:
+        judged = [
+            judge_frames(engine, product.fit, twice, None, "", each_a_part=each)
+            for each in (True, False)
+        ]
+    assert [len(one.of_parts(one.scores)) for one in judged] == [6, 3]

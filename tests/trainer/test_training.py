@@ -297,6 +297,7 @@ def test_frames_marked_on_the_line_are_trained_from_with_their_provenance(
         2,
     )
     assert known["product"] == "lid"
+    assert next(row["split"] for row in rows if "marked" in row) == "train", "it was picked"
     assert len(rows) == len(list(images.iterdir())) + 1
 
 
