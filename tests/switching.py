@@ -113,6 +113,12 @@ class Station:
     def threads(self) -> int:
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
+    def kill(self) -> None:
+        """End it as a loss of power would."""
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+
     def stop(self) -> int:
         """End it as its supervisor would."""
         self.control.close()

@@ -111,8 +111,7 @@ def test_a_station_that_is_killed_runs_what_it_was_switched_to(
 ) -> None:
     station = Station(tmp_path, products, "lid", 10)
     station.switch("twin")
-    station.process.kill()
-    station.process.wait()
+    station.kill()
     again = Station(tmp_path, products, "lid", 10)
     told = reading(again, tmp_path)
     time.sleep(0.5)
