@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from edge.bridge.changes import Changes, Failure
-from edge.bridge.command import CHANGE, Command
+from edge.bridge.command import CHANGE, Command, Told
 from edge.bridge.feed import Feed
 from edge.bridge.gate import Gate, Rules
-from edge.bridge.signals import Trouble
+from edge.bridge.opcua import result_of
+from edge.bridge.registers import nothing_said, values_of
+from edge.bridge.signals import COUNTED, Signals, Trouble
 from edge.bridge.simulate import OnPaper, simulated
 from edge.cursors import Role
 from edge.errors import SettingsError
@@ -20,6 +22,7 @@ from edge.keys import Client, make_pair, read_public, write_allowed
 from edge.settings import load_settings
 from tests.bridge.changing import RECIPES, Loader, changing_line
 from tests.bridge.conftest import Mistaken
+from tests.bridge.made import inspection
 from tests.bridge.over_modbus import Bridge, valid
 from tests.edge.running import Running
 
@@ -207,6 +210,21 @@ def test_what_runs_is_of_the_newest_event_and_only_commands_begin_changes() -> N
         assert seen[-1].done, "under way until it is answered, never neither"
         command.say(1, 7)
         assert not command.told().done
+
+
+def test_plc_result_has_the_number_of_its_own_product_and_not_of_what_runs() -> None:
+    told = Told({"lid": 1, "twin": 2}, under_way=True)
+    counts = dict.fromkeys(COUNTED, 0)
+    for product, number in (("lid", 1), ("twin", 2), ("box", 0)):
+        for running, runs in (("lid", 1), ("twin", 2), ("box", 0), ("", 0)):
+            result = inspection(5, product=product)
+            signals = Signals(results_valid=True, result=result, running=running, counts=counts)
+            values = values_of(signals, 1, 0, nothing_said(), told)
+            assert (values["product"], values["product_running"]) == (number, runs)
+            assert (values["inspection_id"], values["product_changing"]) == (5, 1)
+        assert result_of(result, told.numbers)["ExternalRecipeId"] == str(number)
+    nothing = values_of(Signals(running="twin", counts=counts), 1, 0, nothing_said(), told)
+    assert (nothing["product"], nothing["product_running"]) == (0, 2)
 
 
 def wait(due: object) -> None:
