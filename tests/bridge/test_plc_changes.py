@@ -212,6 +212,21 @@ def test_what_runs_is_of_the_newest_event_and_only_commands_begin_changes() -> N
         assert not command.told().done
 
 
+def test_plc_change_is_done_when_events_tell_it_and_not_before() -> None:
+    paper, told = OnPaper(50), ["simulated"]
+    with Changes({7: "cap"}, paper, lambda: told[0], patience_s=1) as changes:
+        change = changes.begin(7)
+        wait(lambda: paper.product == "cap")
+        time.sleep(0.2)
+        assert change.loading, "the line has it, its events do not say so"
+        told[0] = "cap"
+        wait(lambda: change.outcome.state == "done")
+        told[0] = ""
+        change = changes.begin(7)
+        wait(lambda: not change.loading)
+        assert change.outcome.failure == Failure.NO_ANSWER
+
+
 def test_plc_result_has_the_number_of_its_own_product_and_not_of_what_runs() -> None:
     told = Told({"lid": 1, "twin": 2}, under_way=True)
     counts = dict.fromkeys(COUNTED, 0)
