@@ -19,18 +19,20 @@ from asyncua.client.client import Client
 from numpy.typing import NDArray
 from paho.mqtt.enums import CallbackAPIVersion
 
+import draem
 from deploy.build import build
 from edge.bridge.changes import Failure
-from edge.control import ProductReply, Request
 from edge.event import Inspection
 from edge.subscribe import events
+from tests.bridge.changing import changing_line
 from tests.bridge.over_modbus import Bridge, valid
 from tests.bridge.over_mqtt import MOSQUITTO, Broker
 from tests.bridge.test_plc_opcua import Heard, connected
 from tests.bridge.test_plc_s7 import BLOCK
 from tests.bridge.test_plc_s7 import Plc as S7Plc
 from tests.chaos import free_ports
-from tests.conftest import FIT, draem, write_parts
+from tests.conftest import FIT, write_parts
+from tests.edge.running import Running
 from tests.switching import Station, second_product
 from trainer.model import Draem
 from trainer.save import Trained, save_product
@@ -146,8 +148,8 @@ def products(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFa
     trained = Trained(model, FIT, good_frames[:8], procedural, 0, {"images": []}, {}, [])
     build(save_product(trained, root / "products", "lid", root / "runs"), "openvino")
     write_parts(root / "good", 20, seed=1)
-    done = draem("calibrate", "--product", "lid", "--images", str(root / "good"), cwd=root)
-    assert done.returncode == 0, done.stderr
+    where = ("--products", str(root / "products"), "--images", str(root / "good"))
+    assert draem.main(["calibrate", "--product", "lid", *where]) == 0
     second_product(root / "products", "lid", "twin")
     return root / "products"
 
@@ -159,7 +161,9 @@ def station(products: Path, tmp_path: Path) -> Iterator[Station]:
     assert made.stop() == 0
 
 
-def begin(stack: ExitStack, station: Station, data: Path, *words: str) -> subprocess.Popen[str]:
+def begin(
+    stack: ExitStack, station: Station | Running, data: Path, *words: str
+) -> subprocess.Popen[str]:
     """A bridge in a process of its own, until the test ends; it never shows a traceback."""
     common = ("--endpoint", station.endpoint, "--data", str(data), *RECIPES)
     command = [sys.executable, "-m", "draem", "bridge", *words, *common]
@@ -244,10 +248,11 @@ def test_plc_changes_the_product_over_every_wire_and_each_verdict_names_its_own(
 
 
 def test_plc_command_that_a_broker_kept_is_never_carried_out(
-    station: Station, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     """Retained, or sent with QoS 1 to a bridge that was away; nor is rubbish."""
     with ExitStack() as stack:
+        station, loader = stack.enter_context(changing_line(tmp_path))
         broker = Broker(tmp_path)
         stack.callback(broker.kill)
         mqtt = OverMqtt(broker.port)
@@ -272,5 +277,4 @@ def test_plc_command_that_a_broker_kept_is_never_carried_out(
         assert mqtt.answered("none")["failure"] == Failure.UNKNOWN
         assert not [a for a in mqtt.answers if a["id"] == "queued" and a["state"] != "failed"]
         until(lambda: mqtt.state["product"] == "lid")
-    told = ProductReply.model_validate_json(station.control.ask(Request(request="product"))[0])
-    assert told.change.state == "none", "the line was never asked to change"
+        assert loader.asked == [], "the line was never asked to change"
