@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -174,10 +175,10 @@ def test_a_line_that_dies_in_the_middle_is_told(line: Line, bridge: Bridge) -> N
     silent = bridge.plc.until(lambda v: v["trouble"] == Trouble.LINE_SILENT, command=3, product=2)
     assert state(silent) == (0, 0, 1, 0), "nobody knows which product runs"
     again = Running(Path(line[0].settings.data), endpoint=line[0].endpoint)  # it judges lid
-    found = bridge.plc.until(lambda v: v["command_failed"], 20, command=3, product=2)
-    assert state(found)[1] == Failure.REFUSED
-    bridge.plc.until(lambda v: valid(v) and v["product_running"] == 1)
-    again.close()
+    with closing(again):
+        found = bridge.plc.until(lambda v: v["command_failed"], 20, command=3, product=2)
+        assert state(found)[1] == Failure.REFUSED
+        bridge.plc.until(lambda v: valid(v) and v["product_running"] == 1)
     assert "still judges lid: it was started anew" in bridge.close()
 
 
