@@ -117,6 +117,14 @@ def parse_whole(text: str) -> int:
     return int(text)
 
 
+def parse_recipe(text: str) -> tuple[str, str]:
+    """A product's number and its name from 1=lid."""
+    number, equals, name = text.partition("=")
+    if not equals or not number.isdecimal() or not name:
+        raise argparse.ArgumentTypeError("write a number and a product's name, as 1=lid")
+    return number, name
+
+
 def parse_count(text: str) -> int:
     """A whole number from 1 on."""
     if parse_whole(text) < 1:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +22,7 @@ from edge.journal import Durability
 
 PREFIX = "DRAEM_"
 FILE = Path("station.toml")
+MOST_RECIPES = 65_535  # a register holds no more
 
 
 class Station(BaseSettings):
@@ -80,6 +81,9 @@ class Station(BaseSettings):
         description="the public key that every imported release must be signed with, a "
         "NAME.release.pub of 'draem release key'",
     )
+    recipes: dict[int, str] = Field(
+        {}, description='the numbers by which a PLC names products: 1 = "lid" in a table [recipes]'
+    )
     data: Path = Field(
         Path("data"), description="the folder of the events' logs, one folder a station below it"
     )
@@ -108,6 +112,20 @@ class Station(BaseSettings):
     bit_depth: int | None = Field(
         None, ge=8, le=16, description="significant bits of 16-bit images that do not state theirs"
     )
+
+    @field_validator("recipes", mode="before")
+    @classmethod
+    def _each_number_once(cls, given: object) -> object:
+        """From a table, or from pairs; two spellings of one number would be one key afterwards."""
+        pairs = list(given.items()) if isinstance(given, dict) else given
+        if not isinstance(pairs, list):
+            raise ValueError('write a table [recipes] with 1 = "lid" and so on')
+        numbers = [str(number).lstrip("0") for number, _ in pairs]
+        if not all(n.isdecimal() and n.isascii() and int(n) <= MOST_RECIPES for n in numbers):
+            raise ValueError(f"numbers go from 1 to {MOST_RECIPES}")
+        if len(set(numbers)) < len(pairs) or len({str(name) for _, name in pairs}) < len(pairs):
+            raise ValueError("each number and each product may be there once")
+        return dict(zip(numbers, (name for _, name in pairs), strict=True))
 
     @classmethod
     def settings_customise_sources(

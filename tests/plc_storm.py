@@ -23,7 +23,7 @@ from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from rich.progress import track
 
-from edge.bridge.registers import READ, WRITE, pack, size, unpack
+from edge.bridge.registers import READ, WRITE, nothing_said, pack, size, unpack
 from edge.event import Heartbeat
 from edge.subscribe import live
 from tests.chaos import Part, free_ports
@@ -93,7 +93,7 @@ def cycle(client: ModbusTcpClient, heartbeat: int, last: int) -> dict[str, int] 
     """Write heartbeat and acknowledgement, read the map; None where the bridge is away."""
     if not client.connect():
         return None
-    said = {"plc_heartbeat": heartbeat, "results_ack": last, "command": 0}
+    said = nothing_said() | {"plc_heartbeat": heartbeat, "results_ack": last}
     client.write_registers(0, pack(WRITE, said, "high-first"))
     answer = client.read_input_registers(0, count=size(READ))
     return None if answer.isError() else unpack(READ, answer.registers, "high-first")

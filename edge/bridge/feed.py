@@ -10,6 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from edge.bridge.gate import Gate
 from edge.bridge.signals import Inputs, Missed, Signals, Trouble
 from edge.closing import Closing
 from edge.errors import DraemError
-from edge.event import Event, Inspection
+from edge.event import Event, Inspection, Status
 from edge.journal import boot_id
 from edge.keys import Credentials
 from edge.notice import Notice, Notify, log_once
@@ -82,6 +83,7 @@ class Feed(Closing):
         self._stop = threading.Event()
         self._log = log_once()
         self._unanswered = False
+        self._product, self._seq = "", 0  # which product runs, and the newest event that says so
         self.died: BaseException | None = None
         self._thread = threading.Thread(
             target=self._run, args=(source,), name="events", daemon=True
@@ -92,9 +94,14 @@ class Feed(Closing):
         """What the PLC reads now."""
         with self._lock:
             signals = self._look(time.monotonic())
+            running = self._product if signals.online else ""
             missed = self._gate.missed()
         self._tell(missed)
-        return signals
+        return replace(signals, running=running)
+
+    def running(self) -> str:
+        """The name of the product that the line judges now; empty where it is silent."""
+        return self.signals().running
 
     def _tell(self, missed: list[Missed]) -> None:
         """Outside of the lock: nobody waits for whoever keeps it."""
@@ -128,10 +135,18 @@ class Feed(Closing):
     def _run(self, source: Source) -> None:
         try:
             for event in source(self._notice, self._stop.is_set):
+                if isinstance(event.header, Inspection | Status):
+                    self._runs(event.header.product, event.header.seq)
                 if isinstance(event.header, Inspection):
                     self._result(event.header)
         except BaseException as error:  # noqa: BLE001 - raised again by whoever runs the wire
             self.died = error  # until then nothing is offered any more
+
+    def _runs(self, product: str, seq: int) -> None:
+        """What an event or a heartbeat names; older events say nothing of now."""
+        with self._lock:
+            if seq >= self._seq:
+                self._product, self._seq = product, seq
 
     def _result(self, inspection: Inspection) -> None:
         now = time.monotonic()  # before its age: whatever passes in between shortens the deadline
@@ -157,6 +172,8 @@ class Feed(Closing):
         return max(age, 0.0)
 
     def _notice(self, notice: Notice) -> None:
+        if notice.heartbeat is not None:
+            self._runs(notice.heartbeat.product, notice.heartbeat.head)
         with self._lock:
             if notice.heartbeat is not None:
                 self._heard = time.monotonic()
@@ -168,4 +185,5 @@ class Feed(Closing):
                 self._gate.gap()
             elif notice.kind == "new-stream":
                 self._gate.begin_anew()
+                self._seq = 0
         self._log(notice)

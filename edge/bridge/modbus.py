@@ -19,6 +19,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from edge.bridge.command import Command
 from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.registers import (
     COILS,
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 READS, WRITES = (1, 2, 3, 4), (5, 6, 15, 16)
 DISCRETE_INPUTS, INPUT_REGISTERS, BIT_FUNCTIONS = 2, 4, (1, 5, 15)
 ID = offset(READ, "inspection_id")
+COMMAND = offset(WRITE, "command")
 ACK_COIL = [bit.name for bit in COILS].index("ack_coil")
 UNSENT_BYTES = 16_384  # a client that never reads its answers is cut off beyond this
 
@@ -53,8 +55,8 @@ class Registers:
     `results_ack`, with the id that this PLC has read last.
     """
 
-    def __init__(self, feed: Feed, order: WordOrder) -> None:
-        self._feed, self._order = feed, order
+    def __init__(self, feed: Feed, command: Command, order: WordOrder) -> None:
+        self._feed, self._command, self._order = feed, command, order
         self._heartbeat = 0
         self._written = [0] * size(WRITE)
         self._coils = [False] * len(COILS)
@@ -88,7 +90,10 @@ class Registers:
         written[address : address + len(values)] = values
         if self._coils[ACK_COIL] and not before:
             self._take(self._shown.get(reader.get(), 0))
-        self._feed.plc(inputs_of(self._said(), self._coils))
+        said = self._said()
+        self._feed.plc(inputs_of(said, self._coils))
+        if function not in BIT_FUNCTIONS and address <= COMMAND < address + len(values):
+            self._command.say(said["command"], said["product_wanted"])
         return None
 
     def _said(self) -> dict[str, int]:
@@ -107,7 +112,8 @@ class Registers:
         if function == DISCRETE_INPUTS:
             return bits_of(signals, now)
         self._heartbeat += 1
-        return pack(READ, values_of(signals, self._heartbeat, now, self._said()), self._order)
+        told = self._command.told()
+        return pack(READ, values_of(signals, self._heartbeat, now, self._said(), told), self._order)
 
 
 class Handler(ServerRequestHandler):
@@ -170,10 +176,12 @@ class Server(ModbusTcpServer):
         return Handler(self)
 
 
-async def serve(feed: Feed, host: str, port: int, plcs: Sequence[str], order: WordOrder) -> Server:
+async def serve(
+    feed: Feed, command: Command, host: str, port: int, plcs: Sequence[str], order: WordOrder
+) -> Server:
     """A server that is listening. Raises BridgeError where it cannot."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # says all that we say
-    server = Server((host, port), Registers(feed, order), lambda peer: peer in plcs)
+    server = Server((host, port), Registers(feed, command, order), lambda peer: peer in plcs)
     try:
         await server.serve_forever(background=True)
     except (RuntimeError, OSError) as error:

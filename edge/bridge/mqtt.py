@@ -2,6 +2,8 @@
 
 draem/<station>/state    retained, QoS 1: what the gate says now; the last will: the bridge is gone
 draem/<station>/result   QoS 0: each verdict that came in time, for whoever drives a gate
+draem/<station>/command  a change of product; QoS 0, so that no broker keeps it for us
+draem/<station>/answer   QoS 1: what became of it
 draem/<station>/record   QoS 1: every event of the log, in order, without a gap, however late
 
 A result is sent once and only while the broker is there: QoS 1 would keep it through an outage and
@@ -15,15 +17,18 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
+from edge.bridge.changes import Changes
 from edge.bridge.feed import BridgeError, Feed, forget_soon
+from edge.bridge.mqtt_command import Commands
 from edge.bridge.signals import Signals, Trouble
 from edge.closing import Closing
 from edge.event import Event, Inspection
@@ -74,13 +79,16 @@ def encryption(ca: Path, ours: tuple[Path, Path] | None) -> ssl.SSLContext:
 class Mqtt(Closing):
     """A session with a broker for one station. Raises BridgeError where it cannot begin."""
 
-    def __init__(self, broker: Broker, station: str) -> None:
-        self._station, self._topic = station, f"draem/{station}"
+    def __init__(self, broker: Broker, station: str, numbers: Mapping[str, int]) -> None:
+        self._station, self._topic, self._numbers = station, f"draem/{station}", numbers
+        self._commands: Commands | None = None
+        self._listens = False  # the subscription of this connection stands
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=f"draem-{station}", clean_session=False
         )
         client.on_connect, client.on_disconnect = self._connected, self._gone
         client.on_publish = self._published
+        client.on_subscribe, client.on_message = self._subscribed, self._hears
         client.on_socket_open = lambda client, userdata, opened: forget_soon(opened)
         client.reconnect_delay_set(max_delay=RECONNECT_S)
         self._refused: str | None = None
@@ -109,7 +117,31 @@ class Mqtt(Closing):
         self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any
     ) -> None:
         self._refused = str(reason) if reason.is_failure else None
+        self._listens = False
         self._up.set()
+        if self._commands is not None:
+            self._client.subscribe(f"{self._topic}/command", qos=0)
+
+    def take_commands(self, changes: Changes) -> None:
+        """From now on, after each connection too."""
+        self._commands = Commands(changes, self._tell)
+        self._client.subscribe(f"{self._topic}/command", qos=0)
+
+    def _subscribed(
+        self, client: Any, userdata: Any, number: int, reasons: Any, properties: Any
+    ) -> None:
+        self._listens = True
+        if any(reason.is_failure for reason in reasons):
+            log.warning("the broker lets nobody command us: may we read %s/command?", self._topic)
+
+    def _hears(self, client: Any, userdata: Any, message: Any) -> None:
+        if self._commands is not None:
+            # What comes before our subscription stands was queued while we were away.
+            kept = message.retain or not self._listens
+            self._commands.take(message.payload, kept=kept)
+
+    def _tell(self, answer: str) -> None:
+        self._client.publish(f"{self._topic}/answer", answer, qos=1)
 
     def _gone(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         if not self._up.is_set():
@@ -122,7 +154,9 @@ class Mqtt(Closing):
         """Send a verdict that came in time, if the broker is there. Raises BridgeError."""
         self._check(inspection.station)
         if self._client.is_connected():
-            self._client.publish(f"{self._topic}/result", inspection.model_dump_json(), qos=0)
+            number = self._numbers.get(inspection.product, 0)
+            told = inspection.model_dump(mode="json") | {"product_number": number}
+            self._client.publish(f"{self._topic}/result", json.dumps(told), qos=0)
 
     def record(self, event: Event, stopped: Callable[[], bool]) -> bool:
         """Publish an event and wait for its acknowledgement, however long; False when `stopped`."""
@@ -162,8 +196,8 @@ class Mqtt(Closing):
             self._acknowledged.add(number)
             self._acknowledging.notify()
 
-    def watch(self, feed: Feed, stopped: Callable[[], bool]) -> None:
-        """Tell the gate's state when it changes, and every second."""
+    def watch(self, feed: Feed, changes: Changes, stopped: Callable[[], bool]) -> None:
+        """Tell the gate's state when it changes, and every second; and what became of commands."""
         told, due = "", 0.0
         while not stopped():
             if not self._client.is_connected():
@@ -171,7 +205,9 @@ class Mqtt(Closing):
                 told = ""
                 time.sleep(LOOK_S)
                 continue
-            state = state_of(feed.signals())
+            if self._commands is not None:
+                self._commands.turn()
+            state = state_of(feed.signals(), self._numbers, changes.under_way)
             if state != told or time.monotonic() >= due:
                 self._client.publish(f"{self._topic}/state", state, qos=1, retain=True)
                 told, due = state, time.monotonic() + STATE_S
@@ -187,7 +223,11 @@ class Mqtt(Closing):
         self._client.loop_stop()
 
 
-def state_of(signals: Signals | None) -> str:
+def state_of(
+    signals: Signals | None,
+    numbers: Mapping[str, int] = MappingProxyType({}),
+    changing: bool = False,
+) -> str:
     """The retained state; None is a bridge that has gone."""
     if signals is None:
         return json.dumps(
@@ -198,5 +238,8 @@ def state_of(signals: Signals | None) -> str:
         "online": signals.online,
         "ready": signals.ready,
         "trouble": Trouble(signals.trouble).name.lower(),
+        "product": signals.running,
+        "product_number": numbers.get(signals.running, 0),
+        "product_changing": changing,
         "counts": signals.counts,
     })  # fmt: skip

@@ -2,11 +2,13 @@
 
 Objects/VisionSystem: CurrentState, Trouble, Heartbeat, counts; the event ResultReady for each
 verdict that came in time; the methods GetLatestResult (what is valid at that moment, and NG
-otherwise), PrepareRecipe (whether the line runs that product), Halt and Reset.
+otherwise), PrepareRecipe (change the product; RecipePrepared tells when it runs), Halt and Reset.
 """
 
 import asyncio
 import logging
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any
@@ -16,6 +18,7 @@ from asyncua.common.methods import uamethod
 from asyncua.common.node import Node
 from asyncua.server.server import Server
 
+from edge.bridge.changes import Change, Changes
 from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.opcua_door import NAMESPACE, Door, server_of
 from edge.bridge.signals import Inputs, Signals, Trouble
@@ -48,16 +51,20 @@ FIELDS: tuple[tuple[str, ua.VariantType], ...] = (
     ("TriggerId", ua.VariantType.Int64),
     ("Encoder", ua.VariantType.Int64),
     ("PartId", ua.VariantType.String),
+    ("ExternalRecipeId", ua.VariantType.String),
 )
+RECIPE = (("ExternalId", ua.VariantType.String), ("InternalId", ua.VariantType.String))
+PREPARED_S = 1.0  # PrepareRecipe waits so long for an answer, and the client does for longer
+RECIPE_STATES = {"loading": "Preparing", "done": "Prepared", "failed": "Failed"}
 
 
-def result_of(inspection: Inspection | None) -> dict[str, Any]:
+def result_of(inspection: Inspection | None, numbers: Mapping[str, int]) -> dict[str, Any]:
     """The fields of a result; without one, no id and NG."""
     if inspection is None:
         empty: dict[str, Any] = dict.fromkeys((name for name, _ in FIELDS), "")
         return empty | {
             "IsPartial": False, "ResultState": 0, "CreationTime": datetime.now(UTC),
-            "Verdict": "NG", "Score": 0.0, "TriggerId": 0, "Encoder": 0,
+            "Verdict": "NG", "Score": 0.0, "TriggerId": 0, "Encoder": 0, "ExternalRecipeId": "0",
         }  # fmt: skip
     return {
         "ResultId": str(inspection.inspection_id),
@@ -72,6 +79,7 @@ def result_of(inspection: Inspection | None) -> dict[str, Any]:
         "TriggerId": inspection.trigger_id or 0,
         "Encoder": inspection.encoder or 0,
         "PartId": inspection.part_id or "",
+        "ExternalRecipeId": str(numbers.get(inspection.product, 0)),
     }
 
 
@@ -79,14 +87,20 @@ class VisionSystem:
     """The server's nodes, fed from a gate. Made by `serve`."""
 
     def __init__(
-        self, server: Server, feed: Feed, results: SimpleQueue[Inspection], deadline_s: float
+        self,
+        server: Server,
+        feed: Feed,
+        changes: Changes,
+        results: SimpleQueue[Inspection],
+        deadline_s: float,
     ) -> None:
-        self._deadline_s = deadline_s
+        self._deadline_s, self._changes = deadline_s, changes
         self._server, self._feed, self._results = server, feed, results
         self._nodes: dict[str, Node] = {}
         self._told: dict[str, Any] = {}
         self._heartbeat = 0
-        self._product = ""
+        self._change: Change | None = None  # the last that was begun
+        self._prepared: Change | None = None  # the last that was told as prepared
         self._halted = False
 
     async def build(self) -> None:
@@ -97,15 +111,20 @@ class VisionSystem:
             self._nodes[name] = await system.add_variable(space, name, value)
         outputs = [ua.Argument(Name=name, DataType=_type(kind)) for name, kind in FIELDS]
         await system.add_method(space, "GetLatestResult", self._latest, [], outputs)
-        text = ua.Argument(Name="ExternalId", DataType=_type(ua.VariantType.String))
-        error = ua.Argument(Name="Error", DataType=_type(ua.VariantType.Int32))
-        await system.add_method(space, "PrepareRecipe", self._prepare, [text], [text, error])
+        wanted, answer = _arguments("ExternalId", "InternalIdIn"), _arguments("InternalIdOut")
+        answer.append(ua.Argument(Name="IsCompleted", DataType=_type(ua.VariantType.Boolean)))
+        answer.append(ua.Argument(Name="Error", DataType=_type(ua.VariantType.Int32)))
+        await system.add_method(space, "PrepareRecipe", self._prepare, wanted, answer)
         await system.add_method(space, "Halt", self._halt, [], [])
         await system.add_method(space, "Reset", self._reset, [], [])
         kind = await self._server.create_custom_event_type(
             space, "ResultReadyEventType", properties=list(FIELDS)
         )
         self._ready = await self._server.get_event_generator(kind, system.nodeid)
+        kind = await self._server.create_custom_event_type(
+            space, "RecipePreparedEventType", properties=list(RECIPE)
+        )
+        self._recipe = await self._server.get_event_generator(kind, system.nodeid)
 
     async def turn(self) -> None:
         """Tell what has changed, and each new result."""
@@ -113,36 +132,61 @@ class VisionSystem:
             if self._told.get(name) != value:
                 await self._nodes[name].write_value(value)
                 self._told[name] = value
+        await self._tell_prepared()
         while not self._results.empty():
             inspection = self._results.get_nowait()
             if self._halted or self._feed.age_s(inspection) >= self._deadline_s:
                 continue
-            self._product = inspection.product
-            for name, value in result_of(inspection).items():
+            for name, value in result_of(inspection, self._changes.numbers).items():
                 setattr(self._ready.event, name, value)
             await self._ready.trigger(message=f"part {inspection.trigger_id}")
 
+    async def _tell_prepared(self) -> None:
+        """Once for each change that has been made."""
+        change = self._change
+        if change is None or change is self._prepared or change.outcome.state != "done":
+            return
+        self._prepared = change
+        self._recipe.event.ExternalId = str(self._changes.numbers[change.product])
+        self._recipe.event.InternalId = change.product
+        await self._recipe.trigger(message=f"the line judges {change.product}")
+
     def _values(self, signals: Signals) -> dict[str, Any]:
         self._heartbeat += 1
+        outcome = self._change.outcome if self._change else None
         state = STATES.get(signals.trouble, "Operational")
         return {
             "CurrentState": state,
             "OperationalState": "ContinuousExecution" if state == "Operational" else "",
             "Trouble": Trouble(signals.trouble).name.lower(),
             "Heartbeat": self._heartbeat,
+            "InternalRecipeId": signals.running,
+            "ExternalRecipeId": str(self._changes.numbers.get(signals.running, 0)),
+            "RecipeState": RECIPE_STATES[outcome.state] if outcome else "",
+            "RecipeError": -int(outcome.failure) if outcome else 0,
             **{f"Count_{name}": count for name, count in signals.counts.items()},
         }
 
     @uamethod
     async def _latest(self, parent: Any) -> tuple[Any, ...]:
         signals = self._feed.signals()
-        found = result_of(signals.result)
+        found = result_of(signals.result, self._changes.numbers)
         return tuple(ua.Variant(found[name], kind) for name, kind in FIELDS)
 
     @uamethod
-    async def _prepare(self, parent: Any, name: str) -> tuple[Any, ...]:
-        runs = name == self._product
-        return self._product, ua.Variant(0 if runs else 1, ua.VariantType.Int32)
+    async def _prepare(self, parent: Any, external: str, internal: str) -> tuple[Any, ...]:
+        """The method of OPC 40100-1: the inner name goes before the number; errors are negative."""
+        wanted = internal or external
+        change = self._changes.begin(int(external) if _is_number(wanted, internal) else wanted)
+        if self._change is None or not self._change.loading:
+            self._change = change
+        end = time.monotonic() + PREPARED_S
+        while change.loading and time.monotonic() < end:
+            await asyncio.sleep(LOOK_S)
+        outcome = change.outcome
+        completed = ua.Variant(outcome.state == "done", ua.VariantType.Boolean)
+        error = ua.Variant(-int(outcome.failure), ua.VariantType.Int32)
+        return change.product, completed, error
 
     @uamethod
     async def _halt(self, parent: Any) -> None:
@@ -159,19 +203,32 @@ class VisionSystem:
         log.info("an OPC UA client has reset the bridge")
 
 
+def _is_number(wanted: str, internal: str) -> bool:
+    return not internal and wanted.isascii() and wanted.isdecimal()
+
+
+def _arguments(*names: str) -> list[ua.Argument]:
+    return [ua.Argument(Name=name, DataType=_type(ua.VariantType.String)) for name in names]
+
+
 def _type(kind: ua.VariantType) -> ua.NodeId:
     return ua.NodeId(ua.Int32(kind.value))
 
 
 async def serve(
-    feed: Feed, results: SimpleQueue[Inspection], deadline_s: float, door: Door, stop: asyncio.Event
+    feed: Feed,
+    changes: Changes,
+    results: SimpleQueue[Inspection],
+    deadline_s: float,
+    door: Door,
+    stop: asyncio.Event,
 ) -> None:
     """Serve until `stop` is set or the feed has died. Raises BridgeError where it cannot listen.
 
     `results` is filled by the feed's thread.
     """
     server = await server_of(door)
-    system = VisionSystem(server, feed, results, deadline_s)
+    system = VisionSystem(server, feed, changes, results, deadline_s)
     await system.build()
     try:
         await server.start()

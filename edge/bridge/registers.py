@@ -8,14 +8,16 @@ bytes are read (`number_of`, `text_of`).
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from edge.bridge.changes import Failure
+from edge.bridge.command import CHANGE, Told
 from edge.bridge.signals import COUNTED, Inputs, Signals
 
 WordOrder = Literal["high-first", "low-first"]
 VERDICTS = {"OK": 1, "NG": 2, "NO_VERDICT": 3}
 SCORE_SCALE = 10_000
-MAP_VERSION = 1
+MAP_VERSION = 2
 HEARTBEAT_BIT_S = 0.25
-COUNTER_RESET, RESET = COMMANDS = (1, 2)  # 3 is kept for a change of product
+COUNTER_RESET, RESET = AT_ONCE = (1, 2)
 
 COUNTS = tuple((name, "results dropped, " if name == "overruns" else "") for name in COUNTED)
 
@@ -69,18 +71,30 @@ READ = (
     Field("box_width", 1, ""),
     Field("box_height", 1, ""),
     Field("area", 2, "of the largest defect, in camera pixels"),
-    Field("product", 1, "version of the product that judged"),
+    Field("version", 1, "of the product that judged"),
     Field("backlog", 1, "results not acknowledged yet, the one offered included"),
     Field("acknowledged", 2, "the id that the PLC took last, as it was received"),
     *(Field(name, 2, f"{text}since the start or the last counter reset") for name, text in COUNTS),
     Field("command_ack", 1, "the command that was carried out, until it is 0 again"),
-    Field("command_failed", 1, "1: there is no such command"),
+    Field("command_failed", 1, "why it was not, until it is 0 again"),
     Field("part_id", 16, "of the part, as text; empty where there is none or it is over 32 bytes"),
+    Field("product", 1, "number of the product that judged; 0: it has none"),
+    Field(
+        "product_running",
+        1,
+        "number of the product that the line judges now; 0: none, or it is silent",
+    ),
+    Field("product_changing", 1, "1 while a change of product is under way"),
 )
 WRITE = (
     Field("plc_heartbeat", 1, "count up in every cycle"),
     Field("results_ack", 2, "the inspection id that was taken last"),
-    Field("command", 1, "1 resets the counters, 2 the trouble of a part; 0 between two commands"),
+    Field(
+        "command",
+        1,
+        "1 resets the counters, 2 the trouble of a part, 3 changes the product; else 0",
+    ),
+    Field("product_wanted", 1, "number of the product for command 3"),
 )
 
 
@@ -146,12 +160,14 @@ def bits_of(signals: Signals, now: float) -> list[bool]:
     ]
 
 
-def values_of(signals: Signals, heartbeat: int, now: float, said: dict[str, int]) -> dict[str, int]:
+def values_of(
+    signals: Signals, heartbeat: int, now: float, said: dict[str, int], told: Told
+) -> dict[str, int]:
     """What each field of READ holds; `said` is what the fields of WRITE hold."""
     result = signals.result
     region = result.regions[0] if result and result.regions else None
     x, y, width, height = region.box if region else (0, 0, 0, 0)
-    known = said["command"] in COMMANDS
+    answered = said["command"] in AT_ONCE or told.done
     return {
         "map": MAP_VERSION,
         "heartbeat": heartbeat % 65536,
@@ -166,14 +182,21 @@ def values_of(signals: Signals, heartbeat: int, now: float, said: dict[str, int]
         "regions": len(result.regions) if result else 0,
         "box_x": x, "box_y": y, "box_width": width, "box_height": height,
         "area": region.area if region else 0,
-        "product": int(result.version) if result else 0,
+        "version": int(result.version) if result else 0,
         "backlog": signals.backlog,
         "acknowledged": said["results_ack"],
         **signals.counts,
-        "command_ack": said["command"] if known else 0,
-        "command_failed": int(said["command"] != 0 and not known),
+        "command_ack": said["command"] if answered else 0,
+        "command_failed": int(_failure(said["command"], told)),
         "part_id": number_of((result.part_id or "") if result else "", 16),
+        "product": told.numbers.get(result.product, 0) if result else 0,
+        "product_running": told.numbers.get(signals.running, 0),
+        "product_changing": int(told.under_way),
     }  # fmt: skip
+
+
+def _failure(command: int, told: Told) -> Failure:
+    return told.failure if command in (0, CHANGE, *AT_ONCE) else Failure.NO_COMMAND
 
 
 def _scaled(value: float | None) -> int:

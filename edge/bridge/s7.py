@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from snap7.client import Client
 from snap7.error import S7Error
 
+from edge.bridge.command import Command, Told
 from edge.bridge.feed import BridgeError, Feed, forget_soon
 from edge.bridge.registers import (
     READ,
@@ -46,7 +47,7 @@ class Plc:
     block: int
 
 
-def run(feed: Feed, plc: Plc, stopped: Callable[[], bool]) -> None:
+def run(feed: Feed, command: Command, plc: Plc, stopped: Callable[[], bool]) -> None:
     """Exchange with the PLC in every cycle, and connect again for ever, until `stopped()`.
 
     Its last word is a block without a valid result. Raises BridgeError where the PLC has no such
@@ -64,7 +65,7 @@ def run(feed: Feed, plc: Plc, stopped: Callable[[], bool]) -> None:
                 if client.connection is not None:
                     forget_soon(client.connection.socket)
             heartbeat += 1
-            exchange(client, plc.block, feed, heartbeat)
+            exchange(client, plc.block, feed, command, heartbeat)
             if not ever or wait_s:
                 log.info("S7: exchanging with DB%d of %s", plc.block, plc.host)
             ever, wait_s = True, 0.0
@@ -88,25 +89,32 @@ def run(feed: Feed, plc: Plc, stopped: Callable[[], bool]) -> None:
                 Signals(counts=feed.signals().counts),
                 heartbeat + 1,
                 nothing_said(),
+                Told(),
             )
             client.disconnect()
     except (S7Error, OSError) as error:
         log.warning("the PLC was not told that the bridge ends (%s)", error)
 
 
-def exchange(client: Client, block: int, feed: Feed, heartbeat: int) -> None:
+def exchange(client: Client, block: int, feed: Feed, command: Command, heartbeat: int) -> None:
     """One cycle: what the PLC says, then what it may read. Raises S7Error or OSError."""
     raw = client.db_read(block, 0, 2 * size(WRITE))
     said = unpack(WRITE, _words(raw), "high-first")
     feed.plc(inputs_of(said))
-    write(client, block, feed.signals(), heartbeat, said)
+    command.say(said["command"], said["product_wanted"])
+    write(client, block, feed.signals(), heartbeat, said, command.told())
 
 
 def write(
-    client: Client, block: int, signals: Signals, heartbeat: int, said: dict[str, int]
+    client: Client,
+    block: int,
+    signals: Signals,
+    heartbeat: int,
+    said: dict[str, int],
+    told: Told,
 ) -> None:
     """The signals in one write, so that they are of one moment."""
-    values = values_of(signals, heartbeat, time.monotonic(), said)
+    values = values_of(signals, heartbeat, time.monotonic(), said, told)
     registers = pack(READ, values, "high-first")
     data = bytearray(b"".join(word.to_bytes(2, "big") for word in registers))
     client.db_write(block, SIGNALS, data)

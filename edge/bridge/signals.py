@@ -76,6 +76,8 @@ class Signals:
     verdict: Verdict = "NG"
     result: Inspection | None = None
     backlog: int = 0
+    running: str = ""
+    """The product that the line judges now, empty where it is silent; a result names its own."""
     counts: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -4,6 +4,10 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from pydantic import BaseModel
+
+from edge.changeover import Change
+from edge.control import ProductReply, Switch
 from edge.event import Code, CodeName, Event, Heartbeat, Inspection, Region, Verdict
 from edge.journal import boot_id
 from edge.notice import Notice, Notify
@@ -12,49 +16,73 @@ NG_EVERY, NO_VERDICT_EVERY = 10, 25
 ENCODER_COUNTS = 1000  # from part to part
 HEARTBEAT_S = 0.5
 THRESHOLD = 0.5
+PREPARE_S = 1.0
 
 
-def simulated(rate: float) -> Callable[[Notify, Callable[[], bool]], Iterator[Event]]:
-    """Parts at `rate` a second: every tenth is NG, every 25th has no verdict, the others are OK."""
+class OnPaper:
+    """A line that judges whatever it is asked to, one second later (edge.bridge.changes.Line)."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate, self.product = rate, "simulated"
+        self._change, self._due = Change(), 0.0
+
+    def ask(self, question: BaseModel) -> list[bytes]:
+        """As a line's control socket would."""
+        now = time.monotonic()
+        if isinstance(question, Switch):
+            self._change = Change(state="loading", product=question.product)
+            self._due = now + PREPARE_S
+        elif self._change.state == "loading" and now >= self._due:
+            self.product = self._change.product
+            self._change = self._change.model_copy(update={"state": "done"})
+        reply = ProductReply(product=self.product, version="0", change=self._change)
+        return [reply.model_dump_json().encode()]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def simulated(line: OnPaper) -> Callable[[Notify, Callable[[], bool]], Iterator[Event]]:
+    """Parts at its rate: every tenth is NG, every 25th has no verdict, the others are OK."""
 
     def source(notify: Notify, stopped: Callable[[], bool]) -> Iterator[Event]:
         number, due, beat = 0, time.monotonic(), 0.0
         while not stopped():
             now = time.monotonic()
             if now >= beat:
-                notify(Notice("heartbeat", "simulated", _heartbeat(number)))
+                notify(Notice("heartbeat", "simulated", _heartbeat(number, line.product)))
                 beat = now + HEARTBEAT_S
             if now >= due:
-                number, due = number + 1, due + 1 / rate
-                yield Event(_part(number))
+                number, due = number + 1, due + 1 / line.rate
+                yield Event(_part(number, line.product))
             time.sleep(min(0.05, max(0.0, due - time.monotonic())))
 
     return source
 
 
-def _stamp(number: int) -> dict[str, object]:
+def _stamp(product: str) -> dict[str, object]:
     return {
         "stream_id": "simulated", "station": "simulated", "boot_id": boot_id(),
         "published_ns": time.monotonic_ns(),
         "published_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "product": "simulated", "version": "0",
+        "product": product, "version": "0",
     }  # fmt: skip
 
 
-def _heartbeat(head: int) -> Heartbeat:
-    return Heartbeat.model_validate(_stamp(head) | {
+def _heartbeat(head: int, product: str = "simulated") -> Heartbeat:
+    return Heartbeat.model_validate(_stamp(product) | {
         "head": head, "state": "running", "every_ms": int(1000 * HEARTBEAT_S),
         "code": CodeName.of(Code.NONE),
     })  # fmt: skip
 
 
-def _part(number: int) -> Inspection:
+def _part(number: int, product: str) -> Inspection:
     verdict: Verdict = "OK"
     if number % NO_VERDICT_EVERY == 0:
         verdict = "NO_VERDICT"
     elif number % NG_EVERY == 0:
         verdict = "NG"
-    stamp = _stamp(number)
+    stamp = _stamp(product)
     scores = {"OK": 0.2, "NG": 0.9, "NO_VERDICT": None}
     region = Region(box=(100, 80, 40, 20), area=500, score=0.9)
     return Inspection.model_validate(stamp | {

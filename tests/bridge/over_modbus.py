@@ -28,10 +28,13 @@ class Plc:
         assert not answer.isError(), answer
         return unpack(READ, answer.registers, "high-first")
 
-    def write(self, command: int = 0) -> None:
+    def write(self, command: int = 0, product: int = 0) -> None:
         assert self._client.connect()
         self._beat += 1
-        values = {"plc_heartbeat": self._beat, "results_ack": self.acknowledged, "command": command}
+        values = {
+            "plc_heartbeat": self._beat, "results_ack": self.acknowledged, "command": command,
+            "product_wanted": product,
+        }  # fmt: skip
         answer = self._client.write_registers(0, pack(WRITE, values, "high-first"))
         assert not answer.isError(), answer
 
@@ -50,11 +53,17 @@ class Plc:
         answer = self._client.write_coils(0, [said.get(coil.name, False) for coil in COILS])
         assert not answer.isError(), answer
 
-    def until(self, due: Callable[[dict[str, int]], Any], seconds: float = 10) -> dict[str, int]:
-        """Scan until what is read is due."""
+    def until(
+        self,
+        due: Callable[[dict[str, int]], Any],
+        seconds: float = 10,
+        command: int = 0,
+        product: int = 0,
+    ) -> dict[str, int]:
+        """Scan until what is read is due, the command written again in each cycle."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.write()
+            self.write(command, product)
             found = self.read()
             if due(found):
                 return found

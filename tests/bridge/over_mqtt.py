@@ -69,7 +69,7 @@ class Ear:
         self._client.subscribe("draem/station-1/#", qos=1)
 
     def _keep(self, client: Any, userdata: Any, message: Any) -> None:
-        self.heard[message.topic.rsplit("/")[-1]].append(json.loads(message.payload))
+        self.heard.setdefault(message.topic.rsplit("/")[-1], []).append(json.loads(message.payload))
 
     def until(self, due: Callable[[dict[str, list[dict[str, Any]]]], Any]) -> None:
         end = time.monotonic() + 20

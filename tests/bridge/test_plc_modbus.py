@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from edge.bridge.changes import Failure
+from edge.bridge.command import Told
 from edge.bridge.registers import (
     BITS,
     COILS,
+    MAP_VERSION,
     READ,
     WRITE,
     WordOrder,
     nothing_said,
     number_of,
+    offset,
     pack,
     size,
     text_of,
@@ -147,6 +151,10 @@ def test_the_documented_map_is_the_one_that_is_served() -> None:
         assert (Path(__file__).parents[2] / "docs" / picture).is_file(), picture
     for trouble in Trouble:
         assert f"| {int(trouble)} | {trouble.name.lower().replace('_', ' ')} |" in text
+    failures = text[text.index("Why a command failed") :]
+    for failure in set(Failure) - {Failure.NONE}:
+        assert f"| {int(failure)} | {failure.name.lower().replace('_', ' ')} |" in failures
+    assert f"the addresses are right when it is {MAP_VERSION} and they count" in text
 
 
 def test_plc_is_commissioned_without_a_camera() -> None:
@@ -170,7 +178,7 @@ def test_words_lie_in_either_order_and_nothing_wraps() -> None:
         counts=dict.fromkeys(("inspected", "ok", "ng", "no_verdict", "expired", "overruns"), 7),
     )  # fmt: skip
     said = nothing_said() | {"results_ack": 2**32 - 1}
-    values = values_of(signals, heartbeat=65_537, now=0, said=said)
+    values = values_of(signals, heartbeat=65_537, now=0, said=said, told=Told())
     high = pack(READ, values, "high-first")
     low = pack(READ, values, "low-first")
     assert len(high) == len(low) == size(READ) <= 125, "one request reads it all"
@@ -196,8 +204,10 @@ def test_plc_reads_a_part_id_as_text_or_not_at_all() -> None:
             (None, ""),
         ):
             signals = Signals(result=inspection(1, part_id=text), counts=dict.fromkeys(COUNTED, 0))
-            registers = pack(READ, values_of(signals, 0, 0, nothing_said()), order)
+            registers = pack(READ, values_of(signals, 0, 0, nothing_said(), Told()), order)
             assert text_of(unpack(READ, registers, order)["part_id"], 16) == read
-            raw = b"".join(word.to_bytes(2, "big") for word in registers[-16:])
+            first = offset(READ, "part_id")
+            text_words = registers[first : first + 16]
+            raw = b"".join(word.to_bytes(2, "big") for word in text_words)
             assert raw == read.encode().ljust(32, b"\0"), "in the order of reading, in both"
     assert number_of("", 16) == 0

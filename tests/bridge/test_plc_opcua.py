@@ -16,6 +16,7 @@ from asyncua.ua import NodeId
 from asyncua.ua.uaerrors import UaError
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from edge.bridge.changes import Failure
 from edge.bridge.opcua import FIELDS, STATES
 from edge.bridge.opcua_door import NAMESPACE
 from edge.bridge.signals import OF_LINE, Trouble
@@ -111,9 +112,12 @@ def test_plc_hears_each_result_and_fetches_the_latest(station: Running) -> None:
         latest = await system.call_method(f"{space}:GetLatestResult")
         found = dict(zip((name for name, _ in FIELDS), latest, strict=True))
         assert int(found["ResultId"]) >= ids[-1]
-        name = found["InternalRecipeId"]
-        assert (await system.call_method(f"{space}:PrepareRecipe", name))[1] == 0
-        assert (await system.call_method(f"{space}:PrepareRecipe", "another"))[1] == 1
+        assert (found["InternalRecipeId"], found["ExternalRecipeId"]) == ("lid", "1")
+        prepare = f"{space}:PrepareRecipe"
+        assert await system.call_method(prepare, "1", "") == ["lid", True, 0]
+        refused = await system.call_method(prepare, "cap", "")
+        assert refused == ["cap", False, -Failure.REFUSED], "this line cannot change"
+        assert await system.call_method(prepare, "1", "another") == ["", False, -Failure.UNKNOWN]
         await system.call_method(f"{space}:Halt")
         await until(state, "Halted")
         trouble = await system.get_child(f"{space}:Trouble")
@@ -147,7 +151,7 @@ def test_plc_hears_each_result_and_fetches_the_latest(station: Running) -> None:
         assert (found["ResultId"], found["Verdict"]) == ("", "NG"), "nothing is frozen"
         await client.disconnect()
 
-    bridge = Bridge(station)
+    bridge = Bridge(station, "--recipe", "1=lid", "--recipe", "2=cap")
     try:
         asyncio.run(talk(bridge))
     finally:

@@ -29,6 +29,7 @@ class Plc:
         self.port = free_ports(1)[0]
         self.data = bytearray(SIGNALS + 2 * size(READ))
         self._beat = self.acknowledged = 0
+        self.command = self.product = 0
         self.start()
 
     def start(self) -> None:
@@ -46,7 +47,10 @@ class Plc:
 
     def write(self) -> None:
         self._beat += 1
-        values = {"plc_heartbeat": self._beat, "results_ack": self.acknowledged, "command": 0}
+        values = {
+            "plc_heartbeat": self._beat, "results_ack": self.acknowledged,
+            "command": self.command, "product_wanted": self.product,
+        }  # fmt: skip
         words = pack(WRITE, values, "high-first")
         self.data[: 2 * len(words)] = b"".join(word.to_bytes(2, "big") for word in words)
 

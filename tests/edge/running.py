@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event as StopEvent
 from threading import Thread
 
+from edge.changeover import Changeover
 from edge.commands.run import open_station
 from edge.control import Controls
 from edge.frame import Frame
@@ -37,11 +38,13 @@ class Steady(FakeCamera):
 class Running:
     """A whole station around the stub of an engine, in this process."""
 
-    def __init__(self, folder: Path, **values: object) -> None:
+    def __init__(
+        self, folder: Path, changeover: Changeover | None = None, **values: object
+    ) -> None:
         port = free_ports(4)[0]
         given = {"endpoint": f"tcp://127.0.0.1:{port}", "data": folder, "ok_one_in": 10}
         self.settings = Station.model_validate(given | values)
-        self.controls, self.stop = Controls(PRODUCT), StopEvent()
+        self.controls, self.stop = Controls(PRODUCT, changeover), StopEvent()
         self.endpoint, self._ready = str(self.settings.endpoint), StopEvent()
         self._thread = Thread(target=self._work)
         self._thread.start()

@@ -6,12 +6,14 @@ import logging
 from contextlib import suppress
 
 from edge.arguments import parse_address, parse_host, settings_of
+from edge.bridge.command import Command
 from edge.bridge.feed import Feed
 from edge.commands.wires.shared import (
     add_common,
     add_handshake,
     handshake,
     is_here,
+    opened_changes,
     opened_feed,
     stop_in_loop,
 )
@@ -43,16 +45,20 @@ def main(options: argparse.Namespace) -> int:
     settings, (host, port) = settings_of(options), options.listen
     if not options.plc and not is_here(host):
         raise SettingsError(f"{host} can be reached by others: name the PLC with --plc ADDRESS")
-    with opened_feed(options, settings, handshake(options), f"{host}-{port}") as feed:
-        asyncio.run(_serve(feed, options))
+    with (
+        opened_feed(options, settings, handshake(options), f"{host}-{port}") as feed,
+        opened_changes(options, settings, feed) as changes,
+    ):
+        asyncio.run(_serve(feed, Command(changes), options))
     return 0
 
 
-async def _serve(feed: Feed, options: argparse.Namespace) -> None:
+async def _serve(feed: Feed, command: Command, options: argparse.Namespace) -> None:
     from edge.bridge.modbus import serve
 
     stop, (host, port) = stop_in_loop(), options.listen
-    server = await serve(feed, host, port, options.plc or ["127.0.0.1", "::1"], options.word_order)
+    plcs = options.plc or ["127.0.0.1", "::1"]
+    server = await serve(feed, command, host, port, plcs, options.word_order)
     log.info("Modbus TCP on %s:%d", host, port)
     while not stop.is_set() and feed.died is None:
         with suppress(TimeoutError):

@@ -16,6 +16,7 @@ from edge.commands.wires.shared import (
     add_login,
     is_here,
     no_handshake,
+    opened_changes,
     opened_feed,
     read_login,
     stop_on_signal,
@@ -62,14 +63,19 @@ def main(options: argparse.Namespace) -> int:
     from edge.bridge.mqtt import Mqtt
 
     rules, address = no_handshake(options), f"{broker.host}-{broker.port}"
+    numbers = {name: number for number, name in settings.recipes.items()}
     with (
         _only_one(settings),
-        Mqtt(broker, settings.station) as mqtt,
+        Mqtt(broker, settings.station, numbers) as mqtt,
         stop_on_signal() as stop,
         opened_feed(options, settings, rules, address, mqtt.result) as feed,
+        opened_changes(options, settings, feed) as changes,
     ):
-        watcher = threading.Thread(target=mqtt.watch, args=(feed, stop.is_set), daemon=True)
+        watched = (feed, changes, stop.is_set)
+        watcher = threading.Thread(target=mqtt.watch, args=watched, daemon=True)
         watcher.start()
+        if changes.numbers:
+            mqtt.take_commands(changes)
         log.info("MQTT to %s:%d", broker.host, broker.port)
         try:
             if options.simulate is None:

@@ -6,12 +6,14 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from edge.arguments import parse_address, settings_of
+from edge.bridge.changes import Changes
 from edge.bridge.feed import Feed
 from edge.commands.wires.shared import (
     add_common,
     add_login,
     is_here,
     no_handshake,
+    opened_changes,
     opened_feed,
     read_login,
     stop_in_loop,
@@ -47,9 +49,12 @@ def main(options: argparse.Namespace) -> int:
     rules = no_handshake(options)
     results: SimpleQueue[Inspection] = SimpleQueue()
 
-    async def run(feed: Feed) -> None:
-        await opcua.serve(feed, results, rules.deadline_s, door, stop_in_loop())
+    async def run(feed: Feed, changes: Changes) -> None:
+        await opcua.serve(feed, changes, results, rules.deadline_s, door, stop_in_loop())
 
-    with opened_feed(options, settings, rules, f"{host}-{port}", results.put) as feed:
-        asyncio.run(run(feed))
+    with (
+        opened_feed(options, settings, rules, f"{host}-{port}", results.put) as feed,
+        opened_changes(options, settings, feed) as changes,
+    ):
+        asyncio.run(run(feed, changes))
     return 0

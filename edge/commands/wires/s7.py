@@ -3,11 +3,13 @@
 import argparse
 
 from edge.arguments import parse_address, parse_count, parse_whole, settings_of
+from edge.bridge.command import Command
 from edge.bridge.tables import scl
 from edge.commands.wires.shared import (
     add_common,
     add_handshake,
     handshake,
+    opened_changes,
     opened_feed,
     stop_on_signal,
 )
@@ -42,6 +44,10 @@ def main(options: argparse.Namespace) -> int:
     host, port = options.s7
     plc = s7.Plc(host, port, options.rack, options.slot, options.block)
     rules, address = handshake(options), f"{host}-db{options.block}"
-    with stop_on_signal() as stop, opened_feed(options, settings, rules, address) as feed:
-        s7.run(feed, plc, lambda: stop.is_set() or feed.died is not None)
+    with (
+        stop_on_signal() as stop,
+        opened_feed(options, settings, rules, address) as feed,
+        opened_changes(options, settings, feed) as changes,
+    ):
+        s7.run(feed, Command(changes), plc, lambda: stop.is_set() or feed.died is not None)
     return 0

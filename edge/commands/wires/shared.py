@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
-from edge.arguments import add_settings, credentials, parse_count, parse_whole
+from edge.arguments import add_settings, credentials, parse_count, parse_recipe, parse_whole
+from edge.asking import Asking, beside
+from edge.bridge.changes import Changes, Line
 from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
 from edge.bridge.missed import MissedFile
-from edge.bridge.simulate import simulated
+from edge.bridge.simulate import OnPaper, simulated
 from edge.errors import SettingsError
 from edge.event import Inspection
 from edge.settings import Station
@@ -34,7 +36,12 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         help="parts a second of a line on paper, for commissioning without a camera: every tenth "
         "is NG, every 25th has no verdict",
     )  # fmt: skip
-    add_settings(parser, "station", "data", "endpoint", "replay", "key", "server_key")
+    parser.add_argument(
+        "--recipe", dest="recipes", action="append", type=parse_recipe, metavar="NUMBER=NAME",
+        help="the number by which the PLC names a product, and may change to it; again for each "
+        "(default: the table [recipes] of station.toml)",
+    )  # fmt: skip
+    add_settings(parser, "station", "data", "endpoint", "replay", "control", "key", "server_key")
 
 
 def add_handshake(parser: argparse.ArgumentParser) -> None:
@@ -96,9 +103,22 @@ def opened_feed(
 def source(options: argparse.Namespace, settings: Station) -> Source:
     """The station's events, or a line on paper."""
     if options.simulate is not None:
-        log.warning("simulating %g parts a second: no camera, no station", options.simulate)
+        rate = options.simulate.rate
+        log.warning("simulating %g parts a second: no camera, no station", rate)
         return simulated(options.simulate)
     return station(settings.endpoint, settings.replay, credentials(settings))
+
+
+@contextmanager
+def opened_changes(options: argparse.Namespace, settings: Station, feed: Feed) -> Iterator[Changes]:
+    """Whoever changes the line's product. Raises DraemError for an address that cannot be used."""
+    line: Line = options.simulate
+    if line is None:
+        endpoint = settings.control or beside(settings.endpoint, "control")
+        option = "--control" if settings.control else "--endpoint"
+        line = Asking(endpoint, credentials(settings), option)
+    with Changes(settings.recipes, line, feed.running) as changes:
+        yield changes
 
 
 def is_here(host: str) -> bool:
@@ -140,11 +160,11 @@ def read_login(path: Path | None) -> tuple[str, str] | None:
     return user, password
 
 
-def _rate(text: str) -> float:
+def _rate(text: str) -> OnPaper:
     try:
         value = float(text)
     except ValueError:
         value = 0
     if not 0 < value <= 1000:
         raise argparse.ArgumentTypeError("parts a second, up to 1000")
-    return value
+    return OnPaper(value)
