@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event as StopEvent
 
-from edge.changeover import Changeover
+from edge.changeover import Changeover, Stopped
 from edge.changeover import Running as Judging
 from edge.errors import EngineError
 from edge.product import Product
@@ -26,19 +26,19 @@ class Loader:
     def __init__(self) -> None:
         self.go, self.asked = StopEvent(), list[str]()
 
-    def __call__(self, name: str, version: str | None) -> Judging:
+    def __call__(self, name: str, version: str | None, stopped: Stopped) -> Judging:
         self.asked.append(name)
         assert self.go.wait(30)
         if name == "bad":
             raise EngineError("no such engine: run 'draem build --product bad'")
-        return Judging(named(name), MeanEngine())
+        return Judging.of(named(name), MeanEngine())
 
 
 @contextmanager
 def changing_line(folder: Path, **values: object) -> Iterator[tuple[Running, Loader]]:
     """A station that judges `lid`, a part every 20 ms, and how it loads."""
     loader = Loader()
-    with Changeover(Judging(PRODUCT, MeanEngine()), loader, lambda *_: None) as changeover:
+    with Changeover(Judging.of(PRODUCT, MeanEngine()), loader, lambda *_: None) as changeover:
         station = Running(folder, changeover, **values)
         yield station, loader
         loader.go.set()

@@ -189,7 +189,7 @@ class CameraStation(Running):
         self.camera: Camera | None = None
         self.error: BaseException | None = None
         self._read: list[AnyHeader] = []
-        super().__init__(folder, source=source, ok_one_in=0, ring=0, **more)
+        super().__init__(folder, None, source=source, ok_one_in=0, ring=0, **more)
         self._folder = folder / str(self.settings.station)
         wait_for(lambda: self.camera is not None or self.error is not None)
         if self.error is not None:
