@@ -266,5 +266,7 @@ def test_ctrl_c_ends_within_two_seconds(words: tuple[str, ...], calibrated: Plan
         process.kill()
     assert time.monotonic() - start < 2
     assert "Traceback" not in errors
-    assert process.returncode == (0 if words[0] in ("run", "watch") else 130), errors
+    # Python ends by the signal itself where it came in the middle of an import: 130 to a shell.
+    code = process.returncode if process.returncode >= 0 else 128 - process.returncode
+    assert code == (0 if words[0] in ("run", "watch") else 130), errors
     assert not list((calibrated.root / "products").glob("cap/*"))

@@ -72,8 +72,8 @@ def test_train_build_calibrate_run_and_watch(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     product = load_product(tmp_path / "products", "lid")
     sources = json.loads((product.path / "sources.json").read_text())["images"]
-    assert Counter(i["split"] for i in sources) == {"train": 21, "validation": 3, "calibration": 6}
-    assert len({i["sha256"] for i in sources}) == 30
+    assert Counter(i["split"] for i in sources) == {"train": 21, "validation": 3, "calibration": 60}
+    assert len({i["sha256"] for i in sources}) == 84, "no image plays two parts"
     endpoint = f"tcp://127.0.0.1:{PORT}"
     with watching(tmp_path, endpoint) as path:
         run_it = ("run", "--product", "lid", "--source", "new", "--endpoint", endpoint)

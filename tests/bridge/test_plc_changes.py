@@ -196,7 +196,7 @@ def test_what_runs_is_of_the_newest_event_and_only_commands_begin_changes() -> N
     paper = OnPaper(50)
     gate = Gate(Rules("free-running", 1.0, plc_silent_s=0))
     with Feed(gate, simulated(paper)) as feed, Changes({7: "cap"}, paper, feed.running) as changes:
-        wait(lambda: feed.running() == "simulated")
+        wait(lambda: feed.running() == "simulated" and feed._seq > 0)
         feed._runs("older", 0)
         assert feed.running() == "simulated"
         command = Command(changes)
