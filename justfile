@@ -66,8 +66,8 @@ chaos *ARGS: setup
 drift *ARGS: setup
     @python -m tests.drifting {{ARGS}}
 
-# change the product of a running line 200 times: gaps, frames accounted for, memory
-switch COUNT="200": setup
+# change the product of a running line many times: gaps, frames accounted for, memory
+switch COUNT="24": setup
     @python -m tests.switching {{COUNT}}
 
 # a line with a PLC and a reject gate, struck 50 times while 20,000 parts come: no NG part passes
