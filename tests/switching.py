@@ -134,7 +134,7 @@ def reading(station: Station, root: Path) -> Future[Told]:
 
 
 def main(count: int) -> int:
-    """`count` switches back and forth at RATE frames a second, with the product of the last demo."""
+    """`count` switches back and forth at RATE frames a second, with the last demo's product."""
     if not Path("demo/products/lid/current/calibration.json").exists():
         print("no product: run './just demo' first", file=sys.stderr)
         return 2
@@ -169,4 +169,4 @@ def long_run(root: Path, name: str, count: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 24))
