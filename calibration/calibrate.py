@@ -52,6 +52,7 @@ class Made(NamedTuple):
     calibration: Calibration
     decision: Decision
     reference: NDArray[np.uint8]
+    promise: bool
 
 
 def calibrate(
@@ -83,7 +84,7 @@ def calibrate(
         roi_thresholds=decision.roi,
         created=now(),
     )
-    return Made(calibration, decision, reference)
+    return Made(calibration, decision, reference, aim.promise)
 
 
 def decide(good: Judged, bad: Judged | None, aim: Aim) -> Decision:

@@ -7,7 +7,7 @@ from pathlib import Path
 from edge.errors import ImageError, ProductError
 from edge.files import digest
 from edge.images import find_images
-from edge.pictures import provenance
+from edge.pictures import marked_as, provenance
 from edge.product import Product
 
 log = logging.getLogger(__name__)
@@ -68,19 +68,14 @@ def check_marks(good: list[Path], bad: list[Path]) -> None:
     """
     for paths, wrong, kind in ((good, "missed", "good"), (bad, "false-reject", "bad")):
         for path in paths:
-            if _marked(path) == wrong:
+            if marked_as(path) == wrong:
                 raise ImageError(f"{path} is marked as {wrong}: it is no {kind} part, leave it out")
     both = {digest(path) for path in good} & {digest(path) for path in bad}
     if both:
         twice = next(path for path in good if digest(path) in both)
         raise ImageError(f"{twice} is among the good frames and among the bad: leave one out")
-    if picked := sum(bool(_marked(path)) for path in (*good, *bad)):
+    if picked := sum(bool(marked_as(path)) for path in (*good, *bad)):
         log.warning(
             "%d frames were picked on the line: bounds hold for parts as they come, not for picked",
             picked,
         )
-
-
-def _marked(path: Path) -> object:
-    marked = provenance(path).get("marked", {})
-    return marked.get("as") if isinstance(marked, dict) else None

@@ -45,7 +45,7 @@ def write_report(
         parts=len(c.scores),
         needed=parts_needed(c.false_reject_rate / regions, 1 - (1 - c.confidence) / regions),
         plot=histogram(by_kind, decision.threshold.value),
-        rates=[] if decision.roi else _rates(decision, c.confidence),
+        rates=[] if decision.roi else _rates(decision, c.confidence, made.promise),
         heat=[(p, float(np.percentile(heat, p))) for p in PERCENTILES],
         conditions=[
             (name, kept, _spread(name, [getattr(one, name) for one in good.conditions], kept))
@@ -55,17 +55,17 @@ def write_report(
     )
 
 
-def _rates(decision: Decision, confidence: float) -> list[dict[str, object]]:
+def _rates(decision: Decision, confidence: float, promise: bool) -> list[dict[str, object]]:
     """What other thresholds would cost."""
     rows: list[dict[str, object]] = []
     for rate in RATES:
         try:
-            option = score_threshold(decision.good, rate, confidence)
+            option = score_threshold(decision.good, rate, confidence, promise=promise)
         except ImageError:
             continue
         bad = decision.bad
         missed = None if bad is None else escapes(bad, option.value, confidence)
-        enough = option.expected <= rate + 1e-9
+        enough = (option.bound if promise else option.expected) <= rate + 1e-9
         rows.append({"rate": rate, "option": option, "missed": missed, "enough": enough})
     return rows
 

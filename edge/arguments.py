@@ -6,6 +6,7 @@ import re
 import typing
 from typing import Any
 
+from edge.asking import Asking, beside
 from edge.errors import SettingsError
 from edge.keys import Credentials, read_pair, read_public
 from edge.settings import Station, load_settings
@@ -41,6 +42,13 @@ def credentials(settings: Station) -> Credentials | None:
     if settings.key is None or settings.server_key is None:
         raise SettingsError("--key and --server-key belong together: name both, or none")
     return Credentials(read_pair(settings.key), read_public(settings.server_key))
+
+
+def ask_control(settings: Station) -> Asking:
+    """Whoever asks the line of these settings. Raises PublishError for an address of no use."""
+    endpoint = settings.control or beside(settings.endpoint, "control")
+    option = "--control" if settings.control else "--endpoint"
+    return Asking(endpoint, credentials(settings), option)
 
 
 def product_name(settings: Station) -> str:

@@ -65,14 +65,16 @@ Load = Callable[[str, str | None, Stopped], Running]
 
 
 class Changeover(Closing):
-    """Holds what serves, and makes the next product ready on a thread of its own.
+    """Holds the engine that serves, and makes the next product ready on a thread of its own.
 
     `begin` is called by the thread that answers, `take` by the loop; `taken` is told, on the
     helper's thread, what runs from now on.
     """
 
-    def __init__(self, now: Running, load: Load, taken: Callable[[str, str | None], None]) -> None:
-        self._now, self._load, self._tell = now, load, taken
+    def __init__(
+        self, engine: Engine, load: Load, taken: Callable[[str, str | None], None]
+    ) -> None:
+        self._engine, self._load, self._tell = engine, load, taken
         self._ready: Running | None = None
         self._took, self._closed = threading.Event(), threading.Event()
         self._helper: threading.Thread | None = None
@@ -93,14 +95,15 @@ class Changeover(Closing):
         """What the loop has to judge with from now on, where that has changed; never waits."""
         ready, self._ready = self._ready, None
         if ready is not None:
-            self._before, self._now = self._now, ready
+            self._before, self._engine = self._engine, ready.engine
             self._took.set()
         return ready
 
     def _work(self) -> None:
         asked = self.change
         try:
-            self._ready = self._load(asked.product, asked.version, self._closed.is_set)
+            ready = self._load(asked.product, asked.version, self._closed.is_set)
+            self._ready = ready
             while not self._took.wait(0.1):
                 if self._closed.is_set():
                     return
@@ -111,7 +114,7 @@ class Changeover(Closing):
         else:
             self._took.clear()
             message = self._after(asked)
-            done = {"state": "done", "version": self._now.product.version, "message": message}
+            done = {"state": "done", "version": ready.product.version, "message": message}
             self.change = asked.model_copy(update=done)
 
     def _after(self, asked: Change) -> str:
@@ -123,7 +126,7 @@ class Changeover(Closing):
             message = f"it runs, but a restart will not know it ({error}): free space on the disk"
             log.error("%s: %s", asked.product, message)
         try:
-            self._before.engine.close()
+            self._before.close()
         except Exception:
             log.exception("the engine of the product before could not be closed")
         return message
@@ -133,9 +136,9 @@ class Changeover(Closing):
         self._closed.set()
         if self._helper is not None:
             self._helper.join()
-        for running in (self._ready, self._now):
-            if running is not None:
-                running.engine.close()
+        if self._ready is not None:
+            self._ready.engine.close()
+        self._engine.close()
 
 
 def load_proven(

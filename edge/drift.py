@@ -27,8 +27,6 @@ REFERENCE = "reference.png"
 """The mean good frame, SIDE x SIDE, gray; a file of the product's version."""
 
 Features = NDArray[np.float64]
-
-
 FEATURES = 5 + GRID * GRID
 
 

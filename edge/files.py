@@ -1,5 +1,6 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders that are one process's own."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -7,6 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+
+@contextmanager
+def alone(lock: Path, refusal: Exception) -> Iterator[None]:
+    """Hold a lock file for this process; a killed one gives it back.
+
+    Raises `refusal` while another process has it.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise refusal from None
+        yield
 
 
 @contextmanager

@@ -156,6 +156,11 @@ def mark(folder: Path, header: Inspection, label: Label) -> Path:
     return target
 
 
+def marked_as(path: Path) -> str | None:
+    """The label of a marked picture; None where it was not marked."""
+    return path.parent.name if provenance(path) else None
+
+
 def provenance(path: Path) -> dict[str, object]:
     """Which part a marked picture shows, for sources.json; nothing where it was not marked."""
     beside = path.with_suffix(".json")

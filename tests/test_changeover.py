@@ -173,7 +173,7 @@ def test_one_changeover_at_a_time_and_engines_are_closed() -> None:
         return Running.of(PRODUCT, made[-1])
 
     first = Closed()
-    changeover = Changeover(Running.of(PRODUCT, first), load, lambda *_: None)
+    changeover = Changeover(first, load, lambda *_: None)
     with changeover:
         changeover.begin("cap", None)
         with pytest.raises(Exception, match="still being made ready"):
@@ -201,7 +201,7 @@ def test_a_line_that_ends_gives_up_a_changeover_and_its_proof(calibrated: Plant)
         while True:
             load_proven(calibrated.products, "lid", None, "openvino", stopped)
 
-    with Changeover(Running.of(PRODUCT, MeanEngine()), load, lambda *_: None) as changeover:
+    with Changeover(MeanEngine(), load, lambda *_: None) as changeover:
         changeover.begin("lid", None)
         assert began.wait(5)
     assert changeover.change.state == "failed"
@@ -216,7 +216,7 @@ def test_an_old_engine_that_cannot_be_closed_does_not_undo_a_change() -> None:
 
     told: list[str] = []
     load = lambda *_: Running.of(PRODUCT, MeanEngine())  # noqa: E731
-    changeover = Changeover(Running.of(PRODUCT, Stuck()), load, lambda name, _: told.append(name))
+    changeover = Changeover(Stuck(), load, lambda name, _: told.append(name))
     with changeover:
         changeover.begin("cap", None)
         taken(changeover)

@@ -1,6 +1,5 @@
 """An unfinished training on disk: whole at any moment, one process at a time."""
 
-import fcntl
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from edge import files
 from edge.errors import DraemError
 from edge.files import write_whole
 from trainer.settings import TrainSettings
@@ -24,15 +24,11 @@ class TrainingError(DraemError):
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process; raises TrainingError while another one trains there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TrainingError(
-                f"another training is at work in {folder}: wait for it, or choose another "
-                "--product or --runs"
-            ) from None
+    refusal = TrainingError(
+        f"another training is at work in {folder}: wait for it, or choose another --product or "
+        "--runs"
+    )
+    with files.alone(folder / ".lock", refusal):
         for torn in folder.glob(f".{NAME}.*"):
             torn.unlink()  # of a process that was killed while it wrote
         yield

@@ -12,7 +12,7 @@ from edge.errors import ImageError
 from edge.files import digest
 from edge.frame import Fit
 from edge.images import find_images, read_images
-from edge.pictures import provenance
+from edge.pictures import marked_as, provenance
 from edge.progress import track
 from trainer.layout import good_images
 from trainer.settings import TrainSettings
@@ -87,11 +87,11 @@ def load_sources(
 
     Raises ImageError where too few can be used.
     """
-    extra = find_images(*also) if also else []
-    for path in extra:
-        if provenance(path) and path.parent.name == "missed":
+    found = good_images(folder) + (find_images(*also) if also else [])
+    marks = {path: marked_as(path) for path in found}
+    for path, label in marks.items():
+        if label == "missed":
             raise ImageError(f"{path} is marked as missed: it is no good part, leave it out")
-    found = good_images(folder) + extra
     paths: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []
     reading = read_images(*found, bit_depth=bit_depth)
@@ -107,8 +107,8 @@ def load_sources(
             f"{folder} holds {len(set(digests))} different images: at least {FEWEST} are needed, "
             "and some hundreds make a good product"
         )
-    splits = assign_splits(digests, seed)
-    picked = {digest(path) for path in extra}
     # What somebody picked says nothing about parts as they come: it is for training alone.
+    picked = {sha for path, sha in zip(paths, digests, strict=True) if marks[path]}
+    splits = assign_splits(digests, seed)
     splits = ["train" if sha in picked else s for sha, s in zip(digests, splits, strict=True)]
     return Sources(paths, digests, splits, np.stack(fitted))

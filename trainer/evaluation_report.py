@@ -16,8 +16,7 @@ from trainer.evaluate import Judged, Metrics
 from trainer.metrics import SIDE
 
 SHOWN = 8
-MISSES = ("Worst misses", "defective images with the lowest scores")
-ALARMS = ("False alarms", "good images with the highest scores")
+SIDES = "left the picture, right the heatmap, outlined in green what the mask calls defective"
 
 
 def write_report(
@@ -41,12 +40,12 @@ def write_report(
         groups=[
             (
                 "Worst misses",
-                "defective images with the lowest scores",
+                f"defective images with the lowest scores; {SIDES}",
                 _rows(product, bad, bit_depth),
             ),
             (
                 "False alarms",
-                "good images with the highest scores",
+                f"good images with the highest scores; {SIDES}",
                 _rows(product, good, bit_depth),
             ),
         ],

@@ -16,7 +16,7 @@ from calibration.collecting import Collection, Sieve, collected, contact_sheet
 from edge.arguments import add_settings, parse_count, settings_of
 from edge.camera.open import open_camera
 from edge.errors import CameraError
-from edge.files import write_whole
+from edge.files import alone, write_whole
 from edge.frame import Fit
 from edge.product import load_product
 from edge.progress import console
@@ -42,7 +42,11 @@ def main(options: argparse.Namespace) -> int:
         product = load_product(settings.products, settings.product)
         fit, calibration = product.fit, product.calibration
     sieve = Sieve(fit, calibration, triggered=triggered)
-    with open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera:
+    refusal = CameraError(f"another collection into {options.to} is under way: wait for its end")
+    with (
+        alone(options.to / ".lock", refusal),
+        open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera,
+    ):
         collection = Collection(options.to, camera, sieve)
         saved = collect(collection, options.frames)
     _look_through(options.to)

@@ -4,12 +4,15 @@ A command to a camera that has just been lost may hang for seconds, so a thread 
 One that had to wait would photograph a later part: it ends as NO_VERDICT instead.
 """
 
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from edge.camera.steady import SteadyCamera
 from edge.camera.triggers import Trigger
 from edge.closing import Closing
+
+log = logging.getLogger(__name__)
 
 LATEST_S = 0.05
 
@@ -26,10 +29,13 @@ class AskedTriggers(Closing):
         self._giving.submit(self._give, trigger, time.monotonic())
 
     def _give(self, trigger: Trigger, asked_s: float) -> None:
-        if time.monotonic() - asked_s > LATEST_S:
-            self._camera.too_late(trigger)
-        else:
-            self._camera.trigger(trigger)
+        try:
+            if time.monotonic() - asked_s > LATEST_S:
+                self._camera.too_late(trigger)
+            else:
+                self._camera.trigger(trigger)
+        except Exception:  # nobody waits for this; its part ends by the trigger's deadline
+            log.exception("trigger %d could not be given", trigger.trigger_id)
 
     def close(self) -> None:
         """What still waits is not given."""

@@ -35,6 +35,8 @@ COUNTED_AS = {
     Code.INCOMPLETE: "incomplete",
     Code.FRAME_UNREADABLE: "incomplete",
     Code.UNTIED: "untied",
+    Code.STALE: "stale",
+    Code.FORMAT_CHANGED: "wrong_format",
 }
 
 
@@ -202,9 +204,8 @@ class SteadyCamera(TellsSilence):
         self.counters["received"] += 1
         if self._ids is not None:
             self.counters["lost"] = self._ids.lost
-        name = {**COUNTED_AS, Code.STALE: "stale", Code.FORMAT_CHANGED: "wrong_format"}
-        if frame.code in name:
-            self.counters[name[frame.code]] += 1
+        if frame.code in COUNTED_AS:
+            self.counters[COUNTED_AS[frame.code]] += 1
 
     def _fail(self, code: Code, why: str) -> NoReturn:
         """Leave this connection behind and try another; tell what has not been told yet."""

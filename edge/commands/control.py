@@ -5,8 +5,8 @@ While a line is paused every part ends as NO_VERDICT, code paused.
 
 import argparse
 
-from edge.arguments import add_settings, credentials, settings_of
-from edge.asking import Asking, NoAnswer, beside
+from edge.arguments import add_settings, ask_control, settings_of
+from edge.asking import NoAnswer
 from edge.control import Request
 from edge.errors import PublishError
 
@@ -18,9 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    endpoint = settings.control or beside(settings.endpoint, "control")
-    option = "--control" if settings.control else "--endpoint"
-    with Asking(endpoint, credentials(settings), option) as asking:
+    with ask_control(settings) as asking:
         try:
             reply = asking.ask(Request(request=options.request))[0].decode()
         except NoAnswer as error:

@@ -20,10 +20,11 @@ from edge.asking import beside
 from edge.camera.asked import AskedTriggers
 from edge.camera.open import open_camera
 from edge.camera.steady import SteadyCamera
-from edge.changeover import Changeover, Running, load_proven
+from edge.changeover import Changeover, load_proven
 from edge.control import Controls, control
 from edge.cursors import Cursors
 from edge.engine import flavours
+from edge.errors import SettingsError
 from edge.event import Inspection
 from edge.journal import BUSY_S, Journal, JournalError
 from edge.keys import Guard
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     if options.all:
-        return run_all()
+        return _run_all(options)
     settings = settings_of(options)
     triggered = settings.mode == "triggered"
     started_with = (product_name(settings), options.version)
@@ -80,7 +81,7 @@ def main(options: argparse.Namespace) -> int:
     with ExitStack() as opened:
         engine = flavours.load(product, settings.flavour)
         changeover = Changeover(
-            Running.of(product, engine),
+            engine,
             lambda name, version, stopped: load_proven(
                 settings.products, name, version, settings.flavour, stopped
             ),
@@ -113,6 +114,15 @@ def main(options: argparse.Namespace) -> int:
     if died:
         raise died[0]
     return 0
+
+
+def _run_all(options: argparse.Namespace) -> int:
+    """Refuses what would be silently lost: each station has its settings in its own file."""
+    for name, value in vars(options).items():
+        if name != "all" and value is not None:
+            option = name.replace("_", "-")
+            raise SettingsError(f"--{option} is of one station: write it into its file in stations")
+    return run_all()
 
 
 def open_station(

@@ -11,8 +11,8 @@ import time
 
 from pydantic import ValidationError
 
-from edge.arguments import add_settings, credentials, product_name, settings_of
-from edge.asking import Asking, NoAnswer, beside
+from edge.arguments import add_settings, ask_control, product_name, settings_of
+from edge.asking import Asking, NoAnswer
 from edge.changeover import ChangeoverError
 from edge.control import ProductReply, Request, Switch
 from edge.errors import PublishError
@@ -33,9 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     name = product_name(settings)
-    endpoint = settings.control or beside(settings.endpoint, "control")
-    option = "--control" if settings.control else "--endpoint"
-    with Asking(endpoint, credentials(settings), option) as asking:
+    with ask_control(settings) as asking:
         try:
             switch(asking, Switch(product=name, version=options.version))
         except NoAnswer as error:

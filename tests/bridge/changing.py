@@ -38,7 +38,7 @@ class Loader:
 def changing_line(folder: Path, **values: object) -> Iterator[tuple[Running, Loader]]:
     """A station that judges `lid`, a part every 20 ms, and how it loads."""
     loader = Loader()
-    with Changeover(Judging.of(PRODUCT, MeanEngine()), loader, lambda *_: None) as changeover:
+    with Changeover(MeanEngine(), loader, lambda *_: None) as changeover:
         station = Running(folder, changeover, **values)
         yield station, loader
         loader.go.set()

@@ -8,7 +8,9 @@ import numpy as np
 
 from calibration.collecting import Sieve
 from edge.camera.parts import Line
+from edge.errors import CameraError
 from edge.event import Code
+from edge.files import alone
 from edge.frame import Fit, Frame
 from tests.conftest import Plant, draem
 
@@ -32,6 +34,17 @@ def test_calibration_frames_are_collected_once_a_part(tmp_path: Path) -> None:
     assert sheet is not None
     assert sheet.shape[:2] == (2 * 144, 10 * 192)
     assert not list((tmp_path / "good").glob("*.jpg")), "the sheet is no training image"
+
+
+def test_two_collections_for_one_calibration_do_not_mix(tmp_path: Path) -> None:
+    refusal = CameraError("another")
+    with alone(tmp_path / "good" / ".lock", refusal):
+        done = draem("collect", "--source", LINE, "--to", "good", "--frames", "1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "another collection into good is under way: wait for its end" in done.stderr
+    assert not list((tmp_path / "good").glob("*.png"))
+    again = draem("collect", "--source", LINE, "--to", "good", "--frames", "1", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
 
 
 def test_calibration_of_triggered_parts_takes_each_for_itself() -> None:

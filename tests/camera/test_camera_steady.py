@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge.camera import Camera, FrameTimeout, SettingsRefused, Trouble
+from edge.camera.asked import LATEST_S, AskedTriggers
 from edge.camera.steady import MOST_LEFT, SteadyCamera
 from edge.camera.triggers import Ties, Trigger
 from edge.capture import Slot
@@ -22,6 +23,7 @@ from edge.journal import Journal
 from edge.loop import Pace, run
 from edge.reader import Reader as LogReader
 from edge.stream import Stream
+from tests.camera.plant import wait_for
 from tests.edge.simple import PRODUCT, FakeCamera, MeanEngine
 
 Step = Callable[[], Frame]
@@ -271,6 +273,32 @@ def test_camera_that_refused_is_let_go_of() -> None:
 def test_camera_without_trigger_says_so() -> None:
     with watched(Scripted()) as camera, pytest.raises(CameraError, match="add trigger=software"):
         camera.trigger(Trigger(1))
+
+
+class Slow(Scripted):
+    """A camera that takes its time over a command."""
+
+    def trigger(self, trigger: Trigger) -> None:
+        time.sleep(2 * LATEST_S)
+
+
+def test_camera_is_not_triggered_for_a_part_that_has_passed() -> None:
+    ties = Ties(1000)
+    with watched(Slow(), ties=ties) as camera, AskedTriggers(camera) as asked:
+        asked.ask(Trigger(1))
+        asked.ask(Trigger(2, part_id="late"))
+        wait_for(lambda: getattr(ties.ended(), "part_id", "") == "late", 5)
+
+
+def test_camera_that_fails_a_trigger_is_given_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(Scripted):
+        def trigger(self, trigger: Trigger) -> None:
+            raise CameraError("no such command")
+
+    with watched(Failing(), ties=Ties(1000)) as camera, AskedTriggers(camera) as asked:
+        asked.ask(Trigger(1))
+        asked.ask(Trigger(2))
+        wait_for(lambda: "trigger 2 could not be given" in caplog.text, 5)
 
 
 class Clock:

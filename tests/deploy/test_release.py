@@ -146,6 +146,14 @@ def test_a_release_that_was_meant_but_never_made_current_is_no_way_back(four: Pa
     assert back(four) == "1"
 
 
+def test_a_release_that_was_meant_again_does_not_lead_in_a_circle(four: Path) -> None:
+    released(four.parent, b"5")
+    activate(four / "5")
+    intend(four, "activate", "5", "3")
+    assert back(four) == "3"
+    assert back(four) == "2", "not to 5, from where 3 was never activated"
+
+
 def test_a_torn_line_of_the_releases_is_left_out(
     four: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,11 +1,10 @@
 """Results, state and the gapless record to an MQTT broker."""
 
 import argparse
-import fcntl
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from edge.commands.wires.shared import (
     stop_on_signal,
 )
 from edge.errors import SettingsError
+from edge.files import alone
 from edge.notice import log_once
 from edge.settings import Station
 from edge.subscribe import Acknowledging, events
@@ -106,19 +106,10 @@ def _broker(options: argparse.Namespace) -> "Broker":
     return Broker(host, port, options.ca, ours, read_login(options.login))
 
 
-@contextmanager
-def _only_one(settings: Station) -> Iterator[None]:
+def _only_one(settings: Station) -> AbstractContextManager[None]:
     """Two would take each other's session at the broker."""
-    folder = settings.data / settings.station
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "mqtt.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BridgeError(
-                f"{settings.station} has an MQTT bridge already: stop that one"
-            ) from None
-        yield
+    refusal = BridgeError(f"{settings.station} has an MQTT bridge already: stop that one")
+    return alone(settings.data / settings.station / "mqtt.lock", refusal)
 
 
 def _record(mqtt: "Mqtt", settings: Station, stopped: Callable[[], bool]) -> None:

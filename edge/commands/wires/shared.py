@@ -11,8 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
-from edge.arguments import add_settings, credentials, parse_count, parse_recipe, parse_whole
-from edge.asking import Asking, beside
+from edge.arguments import (
+    add_settings,
+    ask_control,
+    credentials,
+    parse_count,
+    parse_recipe,
+    parse_whole,
+)
 from edge.bridge.changes import Changes, Line
 from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
@@ -112,11 +118,7 @@ def source(options: argparse.Namespace, settings: Station) -> Source:
 @contextmanager
 def opened_changes(options: argparse.Namespace, settings: Station, feed: Feed) -> Iterator[Changes]:
     """Whoever changes the line's product. Raises DraemError for an address that cannot be used."""
-    line: Line = options.simulate
-    if line is None:
-        endpoint = settings.control or beside(settings.endpoint, "control")
-        option = "--control" if settings.control else "--endpoint"
-        line = Asking(endpoint, credentials(settings), option)
+    line: Line = options.simulate or ask_control(settings)
     with Changes(settings.recipes, line, feed.running) as changes:
         yield changes
 
