@@ -18,15 +18,31 @@ from pathlib import Path
 import numpy as np
 
 from edge.asking import Asking, NoAnswer, beside
+from edge.camera.parts import Line
+from edge.camera.record import Ring
 from edge.commands.switch import switch
 from edge.control import Request, Switch
 from edge.event import Inspection, Status
+from edge.frame import Frame
 from edge.product import MANIFEST, load_product
 from edge.progress import track
 from edge.subscribe import events
 from tests.chaos import free_ports
 
-RATE = 10  # drawing the parts takes more of two cores than judging them
+RATE, RECORDED = 30, 150
+
+
+def line(rate: float) -> str:
+    """The simulated line; drawing a part takes 40 ms of a core."""
+    return f"line://moulded?rate={rate}"
+
+
+def recording(folder: Path) -> str:
+    """RECORDED good parts of the demo's line at RATE frames a second, over and over."""
+    ring, parts = Ring(folder, RECORDED, 1000), Line("moulded", 5)
+    for i in range(RECORDED):
+        ring.put(Frame(parts.part(i).image, 1 + i, round(i * 1e9 / RATE)))
+    return f"replay://{folder}?loop=true"
 
 
 def second_product(products: Path, name: str, twin: str) -> None:
@@ -73,17 +89,17 @@ def read(endpoint: str, cursor: Path) -> Told:
             told.accounted += 1 + header.passed_over
     told.gaps_ms = [(b.published_ns - a.published_ns) / 1e6 for a, b in pairwise(headers)]
     told.triggers = [h.trigger_id for h in headers if h.trigger_id is not None]
-    told.frames = headers[-1].frame_id if headers else 0
+    steps = ((b.frame_id - a.frame_id) % RECORDED for a, b in pairwise(headers))
+    told.frames = headers[0].frame_id + sum(steps) if headers else 0
     return told
 
 
 class Station:
-    """`draem run` on a simulated line, in a process of its own."""
+    """`draem run` in a process of its own."""
 
-    def __init__(self, root: Path, products: Path, name: str, rate: float, *more: str) -> None:
+    def __init__(self, root: Path, products: Path, name: str, source: str, *more: str) -> None:
         self.endpoint = f"tcp://127.0.0.1:{free_ports(4)[0]}"
         words = ("run", "--product", name, "--products", str(products), "--ok-one-in", "0")
-        source = f"line://moulded?rate={rate}"
         quiet = ("--ring", "0", "--pictures-mb", "0", "--endpoint", self.endpoint)
         command = [sys.executable, "-m", "draem", *words, "--source", source, *quiet, *more]
         with (root / "station.log").open("a") as log:
@@ -147,7 +163,7 @@ def main(count: int) -> int:
 def long_run(root: Path, name: str, count: int) -> int:
     """The figures of the long run; 1 where the memory or the threads grew."""
     second_product(root / "products", name, "twin")
-    station = Station(root, root / "products", name, RATE)
+    station = Station(root, root / "products", name, recording(root / "ring"))
     told = reading(station, root)
     station.switch("twin")
     memory, threads, took = [], [], []

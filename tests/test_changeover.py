@@ -19,7 +19,7 @@ from edge.remembered import STATE, load_remembered, remember
 from edge.versions import set_current
 from tests.conftest import Plant, draem
 from tests.edge.simple import PRODUCT, MeanEngine
-from tests.switching import Station, reading, second_product
+from tests.switching import Station, line, reading, second_product
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def other_threshold(version: Path) -> None:
 
 def test_changeover_of_a_running_line_loses_no_trigger(products: Path, tmp_path: Path) -> None:
     triggered = ("--mode", "triggered", "--backlog", "10")
-    station = Station(tmp_path, products, "lid", 20, *triggered)
+    station = Station(tmp_path, products, "lid", line(20), *triggered)
     told = reading(station, tmp_path)
     for name in ("twin", "lid", "twin"):
         station.switch(name)
@@ -51,7 +51,7 @@ def test_changeover_of_a_running_line_loses_no_trigger(products: Path, tmp_path:
 
 
 def test_changeover_accounts_for_every_frame(products: Path, tmp_path: Path) -> None:
-    station = Station(tmp_path, products, "lid", 30)
+    station = Station(tmp_path, products, "lid", line(30))
     told = reading(station, tmp_path)
     for name in ("twin", "lid"):
         station.switch(name)
@@ -71,7 +71,7 @@ def test_changeover_that_fails_leaves_the_old_product(products: Path, tmp_path: 
     with (products / "altered" / "1" / "model.onnx").open("ab") as file:
         file.write(b"!")
     moved_scores(products / "lying" / "1")
-    station = Station(tmp_path, products, "lid", 10)
+    station = Station(tmp_path, products, "lid", line(10))
 
     def refused(*words: str) -> str:
         done = draem("switch", *words, "--endpoint", station.endpoint, cwd=tmp_path)
@@ -109,10 +109,10 @@ def change_calibration(version: Path, **values: object) -> None:
 def test_a_station_that_is_killed_runs_what_it_was_switched_to(
     products: Path, tmp_path: Path
 ) -> None:
-    station = Station(tmp_path, products, "lid", 10)
+    station = Station(tmp_path, products, "lid", line(10))
     station.switch("twin")
     station.kill()
-    again = Station(tmp_path, products, "lid", 10)
+    again = Station(tmp_path, products, "lid", line(10))
     told = reading(again, tmp_path)
     time.sleep(0.5)
     again.stop()

@@ -33,7 +33,7 @@ from tests.bridge.test_plc_s7 import Plc as S7Plc
 from tests.chaos import free_ports
 from tests.conftest import FIT, write_parts
 from tests.edge.running import Running
-from tests.switching import Station, second_product
+from tests.switching import Station, line, second_product
 from trainer.model import Draem
 from trainer.save import Trained, save_product
 from trainer.textures import procedural
@@ -156,7 +156,7 @@ def products(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def station(products: Path, tmp_path: Path) -> Iterator[Station]:
-    made = Station(tmp_path, products, "lid", 10)
+    made = Station(tmp_path, products, "lid", line(10))
     yield made
     assert made.stop() == 0
 
