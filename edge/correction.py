@@ -90,10 +90,12 @@ class Correction:
 
 
 def project(matrix: NDArray[np.floating], points: Points) -> Points:
-    """A homography; NaN for what lies behind the camera."""
+    """A homography; NaN for what lies behind the camera, or further away than a number goes."""
     mapped = points @ matrix[:, :2].T + matrix[:, 2]
     weight = np.where(mapped[:, 2] > 0, mapped[:, 2], np.nan)
-    return np.asarray(mapped[:, :2] / weight[:, None], np.float64)
+    with np.errstate(over="ignore"):
+        projected = np.asarray(mapped[:, :2] / weight[:, None], np.float64)
+    return np.where(np.isfinite(projected), projected, np.nan)
 
 
 def distort(lens: Lens, points: Points) -> Points:

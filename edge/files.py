@@ -12,17 +12,20 @@ from typing import BinaryIO
 
 @contextmanager
 def alone(lock: Path, refusal: Exception) -> Iterator[None]:
-    """Hold a lock file for this process; a killed one gives it back.
+    """Hold a file, or a folder that is there, for this process; a killed one gives it back.
 
     Raises `refusal` while another process has it.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
+    held = os.open(lock, os.O_RDONLY | (0 if lock.is_dir() else os.O_CREAT), 0o666)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise refusal from None
         yield
+    finally:
+        os.close(held)
 
 
 @contextmanager

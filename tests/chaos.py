@@ -207,7 +207,9 @@ def storm(folder: Path, blows: int, triggers: int, rate: float, seed: int) -> di
     line = Part("line", str(trigger_port), str(rate), str(triggers), str(told))
     counts: dict[str, int] = {}
     try:
-        time.sleep(1)
+        assert await_trigger(folder, 1, SETTLE_S), (
+            "it never judged"
+        )  # an empty log cannot know what it missed
         pause = max(0.0, triggers / rate / (blows + 1) - 0.5)
         for _ in track(range(blows), "striking", disable=not sys.stderr.isatty()):
             blow = strike(chance, parts, proxies)
@@ -232,13 +234,20 @@ def last_words(port: int, trigger_id: int, folder: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         while time.monotonic() < end:
             out.sendto(str(trigger_id).encode(), ("127.0.0.1", port))
-            for _ in range(150):  # not again before the first can have been judged
-                time.sleep(0.1)
-                with sqlite3.connect(folder / "log" / "events.db") as log:
-                    query = "SELECT max(trigger_id) FROM events"
-                    if (log.execute(query).fetchone()[0] or 0) >= trigger_id:
-                        return
+            if await_trigger(folder, trigger_id, 15):  # not again before it can have been judged
+                return
     raise AssertionError("the inspector has not come back")
+
+
+def await_trigger(folder: Path, trigger_id: int, seconds: float) -> bool:
+    """Whether the inspector's log has that trigger or a later one, within a time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with sqlite3.connect(folder / "log" / "events.db") as log:
+            if (log.execute("SELECT max(trigger_id) FROM events").fetchone()[0] or 0) >= trigger_id:
+                return True
+        time.sleep(0.1)
+    return False
 
 
 def applied(path: Path) -> list[tuple[int, int | None, str | None]]:

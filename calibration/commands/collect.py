@@ -43,8 +43,9 @@ def main(options: argparse.Namespace) -> int:
         fit, calibration = product.fit, product.calibration
     sieve = Sieve(fit, calibration, triggered=triggered)
     refusal = CameraError(f"another collection into {options.to} is under way: wait for its end")
+    options.to.mkdir(parents=True, exist_ok=True)
     with (
-        alone(options.to / ".lock", refusal),
+        alone(options.to, refusal),
         open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera,
     ):
         collection = Collection(options.to, camera, sieve)

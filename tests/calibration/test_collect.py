@@ -38,7 +38,8 @@ def test_calibration_frames_are_collected_once_a_part(tmp_path: Path) -> None:
 
 def test_two_collections_for_one_calibration_do_not_mix(tmp_path: Path) -> None:
     refusal = CameraError("another")
-    with alone(tmp_path / "good" / ".lock", refusal):
+    (tmp_path / "good").mkdir()
+    with alone(tmp_path / "good", refusal):
         done = draem("collect", "--source", LINE, "--to", "good", "--frames", "1", cwd=tmp_path)
     assert done.returncode == 2
     assert "another collection into good is under way: wait for its end" in done.stderr

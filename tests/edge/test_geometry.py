@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from edge.correction import Lens
+from edge.correction import Lens, project
 from edge.frame import Fit, Placement
 from edge.geometry import Geometry, GeometryError, cause, read_geometry
 from edge.judge import find_regions
@@ -333,6 +333,12 @@ def test_maps_and_truths_go_to_the_frame_and_back() -> None:
     plain = Placement(crop, 256, 256)
     assert as_seen(laid, plain).shape == (400, 500)
     assert on_crop(heatmap, plain).shape == (400, 500)
+
+
+def test_a_point_further_away_than_numbers_go_is_nowhere() -> None:
+    far = project(np.array([[0, 1e6, 0], [0, 0, 0], [0, 0, 1e-300]]), np.array([[0.0, 600.0]]))
+    assert np.isnan(far).any()
+    assert not np.isinf(far).any()
 
 
 NUMBERS = st.sampled_from([0.0, 1, -1, 1e-300, 1e300, 0.1, 320, 810, 1e6, -0.2, 1e-6, 1e-4])
