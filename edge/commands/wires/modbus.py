@@ -13,7 +13,7 @@ from edge.commands.wires.shared import (
     add_handshake,
     handshake,
     is_here,
-    opened_changes,
+    opened_command,
     opened_feed,
     stop_in_loop,
 )
@@ -47,9 +47,9 @@ def main(options: argparse.Namespace) -> int:
         raise SettingsError(f"{host} can be reached by others: name the PLC with --plc ADDRESS")
     with (
         opened_feed(options, settings, handshake(options), f"{host}-{port}") as feed,
-        opened_changes(options, settings, feed) as changes,
+        opened_command(options, settings, feed) as command,
     ):
-        asyncio.run(_serve(feed, Command(changes), options))
+        asyncio.run(_serve(feed, command, options))
     return 0
 
 
