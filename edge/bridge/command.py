@@ -31,6 +31,7 @@ class Command:
 
     def __init__(self, changes: Changes, triggering: Triggering) -> None:
         self._changes, self._triggering = changes, triggering
+        self.standstill = triggering.standstill
         self._said: int | None = None
         self._change: Change | None = None
         self._trigger_said: int | None = None

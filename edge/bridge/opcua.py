@@ -262,10 +262,12 @@ async def serve(
             f"cannot listen on {door.host}:{door.port} ({error}): another program has it: "
             "choose another --listen"
         ) from error
+    watching = asyncio.create_task(triggering.standstill.watch())
     log.info("OPC UA on opc.tcp://%s:%d", door.host, door.port)
     try:
         while not stop.is_set() and feed.died is None:
             await system.turn()
             await asyncio.sleep(LOOK_S)
     finally:
+        watching.cancel()
         await server.stop()

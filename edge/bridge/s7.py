@@ -66,8 +66,9 @@ def run(feed: Feed, command: Command, plc: Plc, stopped: Callable[[], bool]) -> 
                 if client.connection is not None:
                     forget_soon(client.connection.socket)
             heartbeat += 1
-            since_s, read_s = read_s, time.monotonic()
-            exchange(client, plc.block, feed, command, heartbeat, since_s)
+            begun_s = time.monotonic()
+            exchange(client, plc.block, feed, command, heartbeat, read_s)
+            read_s = begun_s
             if not ever or wait_s:
                 log.info("S7: exchanging with DB%d of %s", plc.block, plc.host)
             ever, wait_s = True, 0.0

@@ -1,41 +1,36 @@
-"""Whether this program stood still: what it reads then may be older than it looks.
+"""Whether the loop that reads a wire stood still: what it reads then is older than it looks.
 
-Stopped, swapped out or starved, a process finds in its sockets what somebody wrote meanwhile.
+Stopped, starved or held up, it finds in its sockets what somebody wrote meanwhile.
 """
 
-import threading
+import asyncio
 import time
-
-from edge.closing import Closing
 
 TURN_S = 0.02
 AFTER_S = 0.25  # all that had come meanwhile has been read by then
 
 
-class Standstill(Closing):
-    """Notices when its own thread did not turn for `longest_s`."""
+class Standstill:
+    """Notices when `turn` was not called for `longest_s`; nothing, before it is called at all."""
 
     def __init__(self, longest_s: float) -> None:
-        self._longest_s, self._stop = TURN_S + longest_s, threading.Event()
-        self._turned, self._until = time.monotonic(), 0.0
-        self._thread = threading.Thread(target=self._turn, name="standstill", daemon=True)
-        self._thread.start()
+        self._longest_s = TURN_S + longest_s
+        self._turned, self._until = float("inf"), 0.0
 
-    def _turn(self) -> None:
-        while not self._stop.wait(TURN_S):
-            self._look()
-
-    def _look(self) -> None:
+    def turn(self) -> None:
+        """The loop goes round."""
         now = time.monotonic()
         if now - self._turned > self._longest_s:
             self._until = now + AFTER_S
         self._turned = now
 
     def was(self) -> bool:
-        """Whether it stands still, or did until a moment ago; for any thread."""
-        now = time.monotonic()  # first: the other may turn meanwhile
-        return now - self._turned > self._longest_s or time.monotonic() < self._until
+        """Whether the loop stood still until this moment, or shortly before."""
+        now = time.monotonic()
+        return now - self._turned > self._longest_s or now < self._until
 
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
+    async def watch(self) -> None:
+        """Turn with the running loop, until this is cancelled."""
+        while True:
+            self.turn()
+            await asyncio.sleep(TURN_S)

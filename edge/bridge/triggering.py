@@ -55,7 +55,8 @@ class Triggering(Closing):
         self._last = 0
         self._clock: tuple[Moment, float] | None = None  # the line's, and when we had it
         self._lock, self._queue = threading.Lock(), SimpleQueue[Attempt | None]()
-        self._standstill = Standstill(LATEST_S)
+        self.standstill = Standstill(LATEST_S)
+        """Of the loop that calls `begin`, where it turns with that."""
         self._thread = threading.Thread(target=self._work, name="triggers", daemon=True)
         self._thread.start()
 
@@ -83,7 +84,7 @@ class Triggering(Closing):
             return _refused(None, Failure.REFUSED, "the trigger's id is 0, which is none")
         if not fresh:
             return _refused(request, Failure.STALE, "it was there before the bridge was")
-        if self._standstill.was():
+        if self.standstill.was():
             return _refused(request, Failure.TOO_LATE, "the bridge stood still")
         attempt = Attempt(request, asked_s if since_s is None else min(since_s, asked_s))
         with self._lock:
@@ -131,7 +132,6 @@ class Triggering(Closing):
 
     def close(self) -> None:
         """What waits is given, or is too late by then."""
-        self._standstill.close()
         self._queue.put(None)
         self._thread.join(CLOSE_S)
 

@@ -7,14 +7,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from asyncua.client.client import Client
 from pydantic import BaseModel
+from snap7.client import Client as S7Client
 
 from edge.asking import Asking
-from edge.bridge.changes import Failure
+from edge.bridge.changes import Changes, Failure
+from edge.bridge.command import Command
+from edge.bridge.feed import Feed
+from edge.bridge.gate import Gate, Rules
 from edge.bridge.registers import (
     WRITE,
     nothing_said,
@@ -22,6 +26,8 @@ from edge.bridge.registers import (
     pack,
     text_of,
 )
+from edge.bridge.s7 import exchange
+from edge.bridge.simulate import OnPaper, simulated
 from edge.bridge.triggering import LATEST_S, Triggering
 from edge.control import ClockReply, Controls, TriggerReply, TriggerRequest, control
 from edge.event import Inspection
@@ -146,6 +152,7 @@ def test_plc_trigger_of_before_the_bridge_and_half_an_id_photograph_nothing(
         high, low = (offset(WRITE, "trigger_new") + i for i in (0, 1))
         for at, value in ((low, 7), (high, 1)):
             assert not bridge.plc._client.write_register(at, value).isError()
+            assert bridge.plc.read()["trigger_seen"] == 6
         bridge.plc.trigger(6)
         last = given(bridge, 2**32 - ENOUGH)
         wait(lambda: line.ids)
@@ -178,7 +185,9 @@ def test_plc_trigger_that_found_no_line_is_not_given_when_it_is_back(
     given(bridge, 1)
     line.kill()
     for number in (100, 101, 102):
+        start = time.monotonic()
         assert tried(bridge, number) in (Failure.NO_ANSWER, Failure.TOO_LATE)
+        assert time.monotonic() - start < 1.5, "the next trigger does not wait for this one"
     line.start()
     last = given(bridge, 200)
     wait(lambda: last in line.ids)
@@ -275,6 +284,12 @@ def test_plc_triggers_over_opcua(line: TriggeredLine, station: Running) -> None:
         wait(lambda: number in line.ids)
         assert 1000 not in line.ids
         assert line.triggers[-1]["part_id"] is None
+        bridge.process.send_signal(signal.SIGSTOP)
+        asked = asyncio.create_task(trigger(2000, 0, ""))
+        await asyncio.sleep(3 * LATEST_S)
+        bridge.process.send_signal(signal.SIGCONT)
+        assert await asked == [False, -Failure.TOO_LATE], "it lay in the socket of the bridge"
+        assert 2000 not in line.ids
         await client.disconnect()
 
     bridge = OpcuaBridge(station, "--control", line.endpoint)
@@ -383,3 +398,46 @@ def test_plc_trigger_says_until_when_by_the_lines_own_clock() -> None:
     assert Moment.now().after(1).has_passed() is False
     assert Moment.now().after(-0.001).has_passed()
     assert Moment(boot_id="another", ns=2**62).has_passed(), "the line was started elsewhere"
+
+
+class Torn:
+    """An S7 client whose read ends before the PLC has written, and finds a new id all the same."""
+
+    def __init__(self) -> None:
+        self.said = [(0, 0), (0, 0), (7, 0), (7, 5)]
+
+    def db_read(self, block: int, start: int, count: int) -> bytes:
+        said = nothing_said() | triggering(*self.said.pop(0), b"A-7")
+        return b"".join(word.to_bytes(2, "big") for word in pack(WRITE, said, "high-first"))
+
+    def db_write(self, *_: object) -> None: ...
+
+
+def test_plc_s7_trigger_has_the_count_that_was_written_before_it() -> None:
+    torn, paper = Torn(), OnPaper(1)
+    with (
+        Feed(Gate(Rules("free-running", 1.0)), simulated(paper)) as feed,
+        Changes({}, paper, feed.running) as changes,
+        Triggering(Kept(paper)) as triggers,
+    ):
+        command = Command(changes, triggers)
+        for beat in (1, 2):
+            since_s = time.monotonic()
+            exchange(cast(S7Client, torn), 1, feed, command, beat, since_s)
+        wait(lambda: triggers.given)
+        kept = cast(Kept, triggers._line).asked
+        assert [(t.trigger_id, t.encoder) for t in kept] == [(7, 5)]
+
+
+class Kept:
+    """A line that remembers its triggers."""
+
+    def __init__(self, line: OnPaper) -> None:
+        self._line, self.asked = line, list[TriggerRequest]()
+
+    def ask(self, question: BaseModel) -> list[bytes]:
+        if isinstance(question, TriggerRequest):
+            self.asked.append(question)
+        return self._line.ask(question)
+
+    def close(self) -> None: ...

@@ -59,8 +59,10 @@ async def _serve(feed: Feed, command: Command, options: argparse.Namespace) -> N
     stop, (host, port) = stop_in_loop(), options.listen
     plcs = options.plc or ["127.0.0.1", "::1"]
     server = await serve(feed, command, host, port, plcs, options.word_order)
+    watching = asyncio.create_task(command.standstill.watch())
     log.info("Modbus TCP on %s:%d", host, port)
     while not stop.is_set() and feed.died is None:
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), CHECK_S)
+    watching.cancel()
     await server.shutdown()
