@@ -6,7 +6,7 @@ import re
 import typing
 from typing import Any
 
-from edge.asking import Asking, beside
+from edge.asking import ANSWER_MS, Asking, beside
 from edge.errors import SettingsError
 from edge.keys import Credentials, read_pair, read_public
 from edge.settings import Station, load_settings
@@ -44,11 +44,11 @@ def credentials(settings: Station) -> Credentials | None:
     return Credentials(read_pair(settings.key), read_public(settings.server_key))
 
 
-def ask_control(settings: Station) -> Asking:
+def ask_control(settings: Station, answer_ms: int = ANSWER_MS) -> Asking:
     """Whoever asks the line of these settings. Raises PublishError for an address of no use."""
     endpoint = settings.control or beside(settings.endpoint, "control")
     option = "--control" if settings.control else "--endpoint"
-    return Asking(endpoint, credentials(settings), option)
+    return Asking(endpoint, credentials(settings), option, answer_ms)
 
 
 def product_name(settings: Station) -> str:

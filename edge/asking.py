@@ -32,10 +32,20 @@ class NoAnswer(Exception):
 
 
 class Asking(Closing):
-    """Asks a ROUTER of the line. Raises PublishError for an address that cannot be used."""
+    """Asks a ROUTER of the line, and waits `answer_ms` at most for each answer.
 
-    def __init__(self, endpoint: str, credentials: Credentials | None, option: str) -> None:
+    Raises PublishError for an address that cannot be used.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        credentials: Credentials | None,
+        option: str,
+        answer_ms: int = ANSWER_MS,
+    ) -> None:
         self._endpoint, self._credentials, self._option = endpoint, credentials, option
+        self._answer_ms = answer_ms
         self._context = zmq.Context()
         self._socket = self._fresh()
 
@@ -43,7 +53,7 @@ class Asking(Closing):
         """A socket without the answer that came too late for the last question."""
         socket = self._context.socket(zmq.DEALER)
         socket.set(zmq.LINGER, 0)
-        socket.set(zmq.SNDTIMEO, ANSWER_MS)  # a client that was refused has nobody to send to
+        socket.set(zmq.SNDTIMEO, self._answer_ms)  # a client that was refused has nobody to send to
         try:
             connect(socket, self._endpoint, self._option, self._credentials)
         except PublishError:
@@ -101,13 +111,13 @@ class Asking(Closing):
         """One question, one answer. Raises NoAnswer."""
         try:
             self._socket.send(question.model_dump_json().encode())
-            if self._socket.poll(ANSWER_MS):
+            if self._socket.poll(self._answer_ms):
                 return self._socket.recv_multipart()
         except zmq.Again:
             pass
         self._socket.close()
         self._socket = self._fresh()
-        raise NoAnswer(f"no answer from {self._endpoint} within {ANSWER_MS} ms")
+        raise NoAnswer(f"no answer from {self._endpoint} within {self._answer_ms} ms")
 
     def close(self) -> None:
         self._context.destroy(0)

@@ -16,6 +16,7 @@ from edge.camera.triggers import Trigger
 from edge.changeover import Change, Changeover, ChangeoverError, Running
 from edge.errors import DraemError
 from edge.event import Inspection
+from edge.moment import Moment
 from edge.product import Product
 from edge.router import Answers, Peer, Router, allow
 from edge.sockets import Sockets
@@ -60,7 +61,7 @@ class Request(BaseModel):
     """What may be asked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    request: Literal["health", "product", "counters", "pause", "resume"]
+    request: Literal["health", "product", "counters", "clock", "pause", "resume"]
 
 
 class Switch(BaseModel):
@@ -73,13 +74,18 @@ class Switch(BaseModel):
 
 
 class TriggerRequest(BaseModel):
-    """A part is under the camera now; what is told of it comes back in its event."""
+    """A part is under the camera now; what is told of it comes back in its event.
+
+    After the moment `not_after` of the line's own clock (request `clock`) another part is there:
+    a question that lay in a socket while the line stood still then takes no picture.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     request: Literal["trigger"] = "trigger"
     trigger_id: int = Field(ge=0, lt=2**63)
     encoder: int | None = Field(None, ge=-(2**63), lt=2**63)
     part_id: str | None = Field(None, max_length=200)
+    not_after: Moment | None = None
 
 
 class TriggerReply(BaseModel):
@@ -90,8 +96,16 @@ class TriggerReply(BaseModel):
     trigger_id: int
 
 
+class ClockReply(BaseModel):
+    """What time it is on the line's machine."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    reply: Literal["clock"] = "clock"
+    now: Moment
+
+
 class NoTrigger(DraemError):
-    """The line's camera is not triggered by the program."""
+    """The line's camera is not triggered by the program, or the trigger came too late."""
 
 
 _Question: TypeAdapter[Request | Switch | TriggerRequest] = TypeAdapter(
@@ -165,6 +179,8 @@ def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
     if asked in ("pause", "resume"):
         allow(peer, "operator")
         controls.paused = asked == "pause"
+    if asked == "clock":
+        return ClockReply(now=Moment.now())
     if asked == "product":
         return _product(controls)
     if asked == "counters":
@@ -190,6 +206,11 @@ def _trigger(asked: TriggerRequest, controls: Controls) -> TriggerReply:
         raise NoTrigger(
             "this line's camera is not triggered by the program: run it with --mode triggered and "
             "a source such as genicam://ID?trigger=software"
+        )
+    if asked.not_after is not None and asked.not_after.has_passed():
+        raise NoTrigger(
+            f"trigger {asked.trigger_id} came too late, its part has passed: the line or its "
+            "network stood still"
         )
     controls.triggers.ask(Trigger(asked.trigger_id, asked.encoder, asked.part_id))
     return TriggerReply(trigger_id=asked.trigger_id)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from queue import SimpleQueue
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,6 +23,7 @@ from edge.errors import DraemError
 from edge.router import Refusal
 
 log = logging.getLogger(__name__)
+Reply = TypeVar("Reply", bound=BaseModel)
 
 POLL_S = 0.1
 PATIENCE_S = 10.0
@@ -32,7 +33,7 @@ MOST_SAID = 64
 
 
 class Failure(IntEnum):
-    """Why a command was not carried out. Numbers never change their meaning."""
+    """Why a command or a trigger was not carried out. Numbers never change their meaning."""
 
     NONE = 0
     NO_COMMAND = 1  # there is no such command
@@ -41,6 +42,8 @@ class Failure(IntEnum):
     NO_ANSWER = 4  # the line does not answer, or its events do not follow
     REFUSED = 5  # the line could not, or would not: its words are in the log
     STALE = 6  # the command was there before the bridge was
+    TOO_LATE = 7  # the part of a trigger has passed
+    REPEATED = 8  # a trigger with the id of the one before
 
 
 class Line(Protocol):
@@ -76,7 +79,9 @@ class Change:
         return self.outcome.state == "loading"
 
 
-class _Failed(Exception):
+class Failed(Exception):
+    """A request has failed, and why."""
+
     def __init__(self, failure: Failure, message: str) -> None:
         super().__init__(message)
         self.failure = failure
@@ -131,7 +136,7 @@ class Changes(Closing):
             failure, message = Failure.NONE, ""
             try:
                 message = self._carry_out(change)
-            except _Failed as error:
+            except Failed as error:
                 failure, message = error.failure, str(error)
             except NoAnswer as error:
                 failure = Failure.NO_ANSWER
@@ -155,36 +160,36 @@ class Changes(Closing):
             told = self._product()
         if told.product != change.product:
             why = told.change.message or "it was started anew, or asked for another"
-            raise _Failed(Failure.REFUSED, f"the line still judges {told.product}: {why}")
+            raise Failed(Failure.REFUSED, f"the line still judges {told.product}: {why}")
         end = time.monotonic() + self._patience_s
         while self._running() != change.product:
             if time.monotonic() > end:
                 text = "the line has changed, and its events do not tell it: look at --endpoint"
-                raise _Failed(Failure.NO_ANSWER, text)
+                raise Failed(Failure.NO_ANSWER, text)
             self._pause("the bridge ends before the line's events tell of the change")
         return told.change.message if told.change.product == change.product else ""
 
     def _begun(self, change: Change) -> ProductReply:
         """The line's answer to a request that it may have had before, and need not do twice."""
-        told = _reply(self._line.ask(Request(request="product")))
+        told = understood(ProductReply, self._line.ask(Request(request="product")))
         other = told.change.product
         if told.change.state == "loading":
             if other != change.product:
-                raise _Failed(Failure.BUSY, f"{other} is still being made ready")
+                raise Failed(Failure.BUSY, f"{other} is still being made ready")
             return told
         if told.product == change.product:
             return told
         if not change.fresh:
             text = f"the command for {change.product} was there before the bridge: take it back"
-            raise _Failed(Failure.STALE, f"{text}, and give it again")
-        return _reply(self._line.ask(Switch(product=change.product)))
+            raise Failed(Failure.STALE, f"{text}, and give it again")
+        return understood(ProductReply, self._line.ask(Switch(product=change.product)))
 
     def _product(self) -> ProductReply:
         """A change goes on while the line is busy, or cut off for a moment. Raises NoAnswer."""
         end = time.monotonic() + self._patience_s
         while True:
             try:
-                return _reply(self._line.ask(Request(request="product")))
+                return understood(ProductReply, self._line.ask(Request(request="product")))
             except NoAnswer:
                 if time.monotonic() > end:
                     raise
@@ -192,7 +197,7 @@ class Changes(Closing):
 
     def _pause(self, if_stopped: str) -> None:
         if self._stop.wait(POLL_S):
-            raise _Failed(Failure.NO_ANSWER, if_stopped)
+            raise Failed(Failure.NO_ANSWER, if_stopped)
 
     def close(self) -> None:
         """What the line has begun it ends without us."""
@@ -201,14 +206,14 @@ class Changes(Closing):
         self._thread.join(CLOSE_S)
 
 
-def _reply(message: list[bytes]) -> ProductReply:
-    """Raises _Failed with the line's own words where it refuses, and NoAnswer for rubbish."""
+def understood(kind: type[Reply], message: list[bytes]) -> Reply:
+    """Raises Failed with the line's own words where it refuses, and NoAnswer for rubbish."""
     try:
-        return ProductReply.model_validate_json(message[0])
+        return kind.model_validate_json(message[0])
     except ValidationError:
         pass
     try:
-        raise _Failed(Failure.REFUSED, Refusal.model_validate_json(message[0]).message)
+        raise Failed(Failure.REFUSED, Refusal.model_validate_json(message[0]).message)
     except ValidationError:
         raise NoAnswer("what answers is no line: correct --control") from None
 

@@ -1,9 +1,10 @@
-"""Command 3 as registers say it: a number that stays until the PLC has seen the answer."""
+"""Command 3 and triggers as registers say them: numbers that stay until the PLC writes others."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge.bridge.changes import Change, Changes, Failure
+from edge.bridge.triggering import Attempt, Triggering
 
 CHANGE = 3
 
@@ -12,22 +13,29 @@ CHANGE = 3
 class Told:
     """What the registers tell of product changes. `numbers` gives a product's number by its name.
 
-    `done` and `failure` are the answer to the command that is written, while it is.
+    `done` and `failure` are the answer to the command that is written, while it is. `given` is the
+    last trigger that the line has accepted; `not_given` is of the one that is written, `seen`.
     """
 
     numbers: Mapping[str, int] = field(default_factory=dict)
     under_way: bool = False
     done: bool = False
     failure: Failure = Failure.NONE
+    given: int = 0
+    seen: int = 0
+    not_given: Failure = Failure.NONE
 
 
 class Command:
     """For the one thread of a wire: hand in what is written, as often as you like."""
 
-    def __init__(self, changes: Changes) -> None:
-        self._changes = changes
+    def __init__(self, changes: Changes, triggering: Triggering) -> None:
+        self._changes, self._triggering = changes, triggering
+        self.standstill = triggering.standstill
         self._said: int | None = None
         self._change: Change | None = None
+        self._trigger_said: int | None = None
+        self._attempt: Attempt | None = None
 
     def say(self, command: int, number: int) -> None:
         """What the PLC's command and product number are now. Only a new command begins a change.
@@ -41,8 +49,40 @@ class Command:
         if command == CHANGE:
             self._change = self._changes.begin(number, fresh=before is not None)
 
+    def is_new(self, trigger_id: int) -> bool:
+        """Whether it has changed since it was said last."""
+        return trigger_id != self._trigger_said
+
+    def trigger(
+        self, trigger_id: int, encoder: int, part_id: str | None, since_s: float | None = None
+    ) -> None:
+        """What the PLC's trigger is now; a new id gives one, and 0 is none.
+
+        One that was there before this bridge is of a part that has passed. `since_s` is as
+        `Triggering.begin` has it.
+        """
+        before, self._trigger_said = self._trigger_said, trigger_id
+        if trigger_id == before:
+            return
+        self._attempt = None
+        if trigger_id:
+            fresh = before is not None
+            self._attempt = self._triggering.begin(
+                trigger_id, encoder, part_id, fresh=fresh, since_s=since_s
+            )
+
     def told(self) -> Told:
         """What the PLC may read now."""
+        attempt = self._attempt
+        return replace(
+            self._told(),
+            given=self._triggering.given,
+            seen=self._trigger_said or 0,
+            not_given=attempt.outcome.failure if attempt else Failure.NONE,
+        )
+
+    def _told(self) -> Told:
+        """Of changes alone."""
         changes, change = self._changes, self._change
         if change is None:
             return Told(changes.numbers, changes.under_way)

@@ -31,6 +31,7 @@ from edge.bridge.registers import (
     offset,
     pack,
     size,
+    trigger_of,
     unpack,
     values_of,
 )
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 READS, WRITES = (1, 2, 3, 4), (5, 6, 15, 16)
 DISCRETE_INPUTS, INPUT_REGISTERS, BIT_FUNCTIONS = 2, 4, (1, 5, 15)
 ID = offset(READ, "inspection_id")
-COMMAND = offset(WRITE, "command")
+COMMAND, TRIGGER = offset(WRITE, "command"), offset(WRITE, "trigger_new")
 ACK_COIL = [bit.name for bit in COILS].index("ack_coil")
 UNSENT_BYTES = 16_384  # a client that never reads its answers is cut off beyond this
 
@@ -94,6 +95,9 @@ class Registers:
         self._feed.plc(inputs_of(said, self._coils))
         if function not in BIT_FUNCTIONS and address <= COMMAND < address + len(values):
             self._command.say(said["command"], said["product_wanted"])
+        # Half of an id would be another id.
+        if function not in BIT_FUNCTIONS and address <= TRIGGER < address + len(values) - 1:
+            self._command.trigger(*trigger_of(said))
         return None
 
     def _said(self) -> dict[str, int]:

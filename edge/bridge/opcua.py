@@ -2,7 +2,8 @@
 
 Objects/VisionSystem: CurrentState, Trouble, Heartbeat, counts; the event ResultReady for each
 verdict that came in time; the methods GetLatestResult (what is valid at that moment, and NG
-otherwise), PrepareRecipe (change the product; RecipePrepared tells when it runs), Halt and Reset.
+otherwise), PrepareRecipe (change the product; RecipePrepared tells when it runs), Trigger, Halt and
+Reset.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from edge.bridge.changes import Change, Changes
 from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.opcua_door import NAMESPACE, Door, server_of
 from edge.bridge.signals import Inputs, Signals, Trouble
+from edge.bridge.triggering import Triggering
 from edge.event import Inspection
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,19 @@ FIELDS: tuple[tuple[str, ua.VariantType], ...] = (
 )
 RECIPE = (("ExternalId", ua.VariantType.String), ("InternalId", ua.VariantType.String))
 PREPARED_S = 1.0  # PrepareRecipe waits so long for an answer, and the client does for longer
+WANTED = (("ExternalId", ua.VariantType.String), ("InternalIdIn", ua.VariantType.String))
+PREPARED = (
+    ("InternalIdOut", ua.VariantType.String),
+    ("IsCompleted", ua.VariantType.Boolean),
+    ("Error", ua.VariantType.Int32),
+)
+TRIGGER = (
+    ("TriggerId", ua.VariantType.Int64),
+    ("Encoder", ua.VariantType.Int64),
+    ("PartId", ua.VariantType.String),
+)
+ANSWER = (("Given", ua.VariantType.Boolean), ("Error", ua.VariantType.Int32))
+GIVEN_S = 0.002
 RECIPE_STATES = {"loading": "Preparing", "done": "Prepared", "failed": "Failed"}
 
 
@@ -91,10 +106,11 @@ class VisionSystem:
         server: Server,
         feed: Feed,
         changes: Changes,
+        triggering: Triggering,
         results: SimpleQueue[Inspection],
         deadline_s: float,
     ) -> None:
-        self._deadline_s, self._changes = deadline_s, changes
+        self._deadline_s, self._changes, self._triggering = deadline_s, changes, triggering
         self._server, self._feed, self._results = server, feed, results
         self._nodes: dict[str, Node] = {}
         self._told: dict[str, Any] = {}
@@ -109,12 +125,11 @@ class VisionSystem:
         system = await self._server.nodes.objects.add_object(space, "VisionSystem")
         for name, value in self._values(self._feed.signals()).items():
             self._nodes[name] = await system.add_variable(space, name, value)
-        outputs = [ua.Argument(Name=name, DataType=_type(kind)) for name, kind in FIELDS]
-        await system.add_method(space, "GetLatestResult", self._latest, [], outputs)
-        wanted, answer = _arguments("ExternalId", "InternalIdIn"), _arguments("InternalIdOut")
-        answer.append(ua.Argument(Name="IsCompleted", DataType=_type(ua.VariantType.Boolean)))
-        answer.append(ua.Argument(Name="Error", DataType=_type(ua.VariantType.Int32)))
+        await system.add_method(space, "GetLatestResult", self._latest, [], _arguments(*FIELDS))
+        wanted, answer = _arguments(*WANTED), _arguments(*PREPARED)
         await system.add_method(space, "PrepareRecipe", self._prepare, wanted, answer)
+        wanted, answer = _arguments(*TRIGGER), _arguments(*ANSWER)
+        await system.add_method(space, "Trigger", self._trigger, wanted, answer)
         await system.add_method(space, "Halt", self._halt, [], [])
         await system.add_method(space, "Reset", self._reset, [], [])
         kind = await self._server.create_custom_event_type(
@@ -189,6 +204,17 @@ class VisionSystem:
         return change.product, completed, error
 
     @uamethod
+    async def _trigger(
+        self, parent: Any, trigger_id: int, encoder: int, part_id: str | None
+    ) -> tuple[Any, ...]:
+        """A part is under the camera; answers once the line has the trigger, or it has failed."""
+        attempt = self._triggering.begin(trigger_id, encoder, part_id or None)
+        while attempt.under_way:
+            await asyncio.sleep(GIVEN_S)
+        given = ua.Variant(attempt.outcome.state == "done", ua.VariantType.Boolean)
+        return given, ua.Variant(-int(attempt.outcome.failure), ua.VariantType.Int32)
+
+    @uamethod
     async def _halt(self, parent: Any) -> None:
         self._halted = True
         self._feed.plc(Inputs(halted=True))
@@ -207,17 +233,16 @@ def _is_number(wanted: str, internal: str) -> bool:
     return not internal and wanted.isascii() and wanted.isdecimal()
 
 
-def _arguments(*names: str) -> list[ua.Argument]:
-    return [ua.Argument(Name=name, DataType=_type(ua.VariantType.String)) for name in names]
-
-
-def _type(kind: ua.VariantType) -> ua.NodeId:
-    return ua.NodeId(ua.Int32(kind.value))
+def _arguments(*fields: tuple[str, ua.VariantType]) -> list[ua.Argument]:
+    return [
+        ua.Argument(Name=name, DataType=ua.NodeId(ua.Int32(kind.value))) for name, kind in fields
+    ]
 
 
 async def serve(
     feed: Feed,
     changes: Changes,
+    triggering: Triggering,
     results: SimpleQueue[Inspection],
     deadline_s: float,
     door: Door,
@@ -228,7 +253,7 @@ async def serve(
     `results` is filled by the feed's thread.
     """
     server = await server_of(door)
-    system = VisionSystem(server, feed, changes, results, deadline_s)
+    system = VisionSystem(server, feed, changes, triggering, results, deadline_s)
     await system.build()
     try:
         await server.start()
@@ -237,10 +262,12 @@ async def serve(
             f"cannot listen on {door.host}:{door.port} ({error}): another program has it: "
             "choose another --listen"
         ) from error
+    watching = asyncio.create_task(triggering.standstill.watch())
     log.info("OPC UA on opc.tcp://%s:%d", door.host, door.port)
     try:
         while not stop.is_set() and feed.died is None:
             await system.turn()
             await asyncio.sleep(LOOK_S)
     finally:
+        watching.cancel()
         await server.stop()

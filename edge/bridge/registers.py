@@ -15,8 +15,9 @@ from edge.bridge.signals import COUNTED, Inputs, Signals
 WordOrder = Literal["high-first", "low-first"]
 VERDICTS = {"OK": 1, "NG": 2, "NO_VERDICT": 3}
 SCORE_SCALE = 10_000
-MAP_VERSION = 2
+MAP_VERSION = 3
 HEARTBEAT_BIT_S = 0.25
+PART_WORDS = 16
 COUNTER_RESET, RESET = AT_ONCE = (1, 2)
 
 COUNTS = tuple((name, "results dropped, " if name == "overruns" else "") for name in COUNTED)
@@ -77,7 +78,11 @@ READ = (
     *(Field(name, 2, f"{text}since the start or the last counter reset") for name, text in COUNTS),
     Field("command_ack", 1, "the command that was carried out, until it is 0 again"),
     Field("command_failed", 1, "why it was not, until it is 0 again"),
-    Field("part_id", 16, "of the part, as text; empty where there is none or it is over 32 bytes"),
+    Field(
+        "part_id",
+        PART_WORDS,
+        "of the part, as text; empty where there is none or it is over 32 bytes",
+    ),
     Field("product", 1, "number of the product that judged; 0: it has none"),
     Field(
         "product_running",
@@ -85,6 +90,9 @@ READ = (
         "number of the product that the line judges now; 0: none, or it is silent",
     ),
     Field("product_changing", 1, "1 while a change of product is under way"),
+    Field("trigger_given", 2, "id of the last trigger that the line has accepted; 0: none"),
+    Field("trigger_seen", 2, "`trigger_new` as it was received; `trigger_failed` is of this one"),
+    Field("trigger_failed", 1, "why it was not given; 0 while it is not known to fail"),
 )
 WRITE = (
     Field("plc_heartbeat", 1, "count up in every cycle"),
@@ -95,6 +103,11 @@ WRITE = (
         "1 resets the counters, 2 the trouble of a part, 3 changes the product; else 0",
     ),
     Field("product_wanted", 1, "number of the product for command 3"),
+    Field("trigger_encoder", 2, "count at the trigger, signed"),
+    Field("trigger_part_id", PART_WORDS, "of the part, as text; all 0: it has none"),
+    Field(
+        "trigger_new", 2, "another id than before, and not 0, triggers the camera: write it last"
+    ),
 )
 
 
@@ -188,10 +201,13 @@ def values_of(
         **signals.counts,
         "command_ack": said["command"] if answered else 0,
         "command_failed": int(_failure(said["command"], told)),
-        "part_id": number_of((result.part_id or "") if result else "", 16),
+        "part_id": number_of((result.part_id or "") if result else "", PART_WORDS),
         "product": told.numbers.get(result.product, 0) if result else 0,
         "product_running": told.numbers.get(signals.running, 0),
         "product_changing": int(told.under_way),
+        "trigger_given": told.given,
+        "trigger_seen": told.seen,
+        "trigger_failed": int(told.not_given),
     }  # fmt: skip
 
 
@@ -213,6 +229,17 @@ def inputs_of(said: dict[str, int], coils: Sequence[bool] = (False,) * len(COILS
         counter_reset=counter_reset or said["command"] == COUNTER_RESET,
         hold=ack,
     )
+
+
+def trigger_of(said: dict[str, int]) -> tuple[int, int, str | None]:
+    """Id, encoder count and part id of the trigger that the fields of WRITE hold.
+
+    What is no UTF-8 stays in the text as surrogates: no wire sends them, so it is refused.
+    """
+    encoder = said["trigger_encoder"]
+    raw = said["trigger_part_id"].to_bytes(2 * PART_WORDS, "big").rstrip(b"\0")
+    part_id = raw.decode(errors="surrogateescape") or None
+    return said["trigger_new"], encoder - (encoder >> 31 << 32), part_id
 
 
 def nothing_said() -> dict[str, int]:

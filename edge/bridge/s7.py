@@ -23,6 +23,7 @@ from edge.bridge.registers import (
     nothing_said,
     pack,
     size,
+    trigger_of,
     unpack,
     values_of,
 )
@@ -55,7 +56,7 @@ def run(feed: Feed, command: Command, plc: Plc, stopped: Callable[[], bool]) -> 
     """
     logging.getLogger("snap7").setLevel(logging.CRITICAL)  # says all that we say, and each try
     client, heartbeat, wait_s = Client(), 0, 0.0
-    ever = False
+    ever, read_s = False, time.monotonic()
     while not stopped():
         try:
             if not client.get_connected():
@@ -65,7 +66,9 @@ def run(feed: Feed, command: Command, plc: Plc, stopped: Callable[[], bool]) -> 
                 if client.connection is not None:
                     forget_soon(client.connection.socket)
             heartbeat += 1
-            exchange(client, plc.block, feed, command, heartbeat)
+            begun_s = time.monotonic()
+            exchange(client, plc.block, feed, command, heartbeat, read_s)
+            read_s = begun_s
             if not ever or wait_s:
                 log.info("S7: exchanging with DB%d of %s", plc.block, plc.host)
             ever, wait_s = True, 0.0
@@ -96,13 +99,26 @@ def run(feed: Feed, command: Command, plc: Plc, stopped: Callable[[], bool]) -> 
         log.warning("the PLC was not told that the bridge ends (%s)", error)
 
 
-def exchange(client: Client, block: int, feed: Feed, command: Command, heartbeat: int) -> None:
-    """One cycle: what the PLC says, then what it may read. Raises S7Error or OSError."""
-    raw = client.db_read(block, 0, 2 * size(WRITE))
-    said = unpack(WRITE, _words(raw), "high-first")
+def exchange(
+    client: Client, block: int, feed: Feed, command: Command, heartbeat: int, since_s: float
+) -> None:
+    """One cycle: what the PLC says, then what it may read. Raises S7Error or OSError.
+
+    `since_s` (monotonic) is when the cycle before began to read: what is new now was written later.
+    """
+    said = read(client, block)
+    if command.is_new(said["trigger_new"]):
+        # It may have come in the middle of the read; what belongs to it is written before it.
+        said = read(client, block)
     feed.plc(inputs_of(said))
     command.say(said["command"], said["product_wanted"])
+    command.trigger(*trigger_of(said), since_s)
     write(client, block, feed.signals(), heartbeat, said, command.told())
+
+
+def read(client: Client, block: int) -> dict[str, int]:
+    """What the PLC says now. Raises S7Error or OSError."""
+    return unpack(WRITE, _words(client.db_read(block, 0, 2 * size(WRITE))), "high-first")
 
 
 def write(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from edge.bridge.registers import READ, WRITE, Bit, Field
 
-SIGNALS = 16
+SIGNALS = 64
 """The byte of the S7 block from which on the signals lie; before it what the PLC writes."""
 
 
@@ -44,6 +44,6 @@ def scl() -> str:
 
 
 def _scl_line(field: Field) -> str:
-    kinds = {1: "UInt", 2: "DInt" if field.name == "encoder" else "UDInt"}
+    kinds = {1: "UInt", 2: "DInt" if field.name.endswith("encoder") else "UDInt"}
     kind = kinds.get(field.words, f"Array[0..{2 * field.words - 1}] of Char")
     return f"        {field.name} : {kind};" + (f"  // {field.text}" if field.text else "")

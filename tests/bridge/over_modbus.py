@@ -11,8 +11,14 @@ from typing import Any
 
 from pymodbus.client import ModbusTcpClient
 
-from edge.bridge.registers import BITS, COILS, READ, WRITE, pack, size, unpack
+from edge.bridge.registers import BITS, COILS, READ, WRITE, nothing_said, pack, size, unpack
 from tests.chaos import free_ports
+
+
+def triggering(trigger_id: int, encoder: int, part: bytes) -> dict[str, int]:
+    """What a PLC writes for a trigger."""
+    number = int.from_bytes(part.ljust(32, b"\0"), "big")
+    return {"trigger_new": trigger_id, "trigger_encoder": encoder, "trigger_part_id": number}
 
 
 class Plc:
@@ -21,6 +27,12 @@ class Plc:
     def __init__(self, port: int) -> None:
         self._client = ModbusTcpClient("127.0.0.1", port=port, timeout=2)
         self._beat = self.acknowledged = 0
+        self._trigger: dict[str, int] = {}
+
+    def trigger(self, trigger_id: int, encoder: int = 0, part: bytes = b"") -> None:
+        """A part is under the camera; it stays written in each cycle."""
+        self._trigger = triggering(trigger_id, encoder, part)
+        self.write()
 
     def read(self) -> dict[str, int]:
         assert self._client.connect()
@@ -31,10 +43,10 @@ class Plc:
     def write(self, command: int = 0, product: int = 0) -> None:
         assert self._client.connect()
         self._beat += 1
-        values = {
+        values = nothing_said() | {
             "plc_heartbeat": self._beat, "results_ack": self.acknowledged, "command": command,
             "product_wanted": product,
-        }  # fmt: skip
+        } | self._trigger  # fmt: skip
         answer = self._client.write_registers(0, pack(WRITE, values, "high-first"))
         assert not answer.isError(), answer
 

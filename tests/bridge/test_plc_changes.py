@@ -17,6 +17,7 @@ from edge.bridge.opcua import result_of
 from edge.bridge.registers import nothing_said, values_of
 from edge.bridge.signals import COUNTED, Signals, Trouble
 from edge.bridge.simulate import OnPaper, simulated
+from edge.bridge.triggering import Triggering
 from edge.cursors import Role
 from edge.errors import SettingsError
 from edge.keys import Client, make_pair, read_public, write_allowed
@@ -195,11 +196,15 @@ def test_plc_changes_a_line_on_paper(tmp_path: Path) -> None:
 def test_what_runs_is_of_the_newest_event_and_only_commands_begin_changes() -> None:
     paper = OnPaper(50)
     gate = Gate(Rules("free-running", 1.0, plc_silent_s=0))
-    with Feed(gate, simulated(paper)) as feed, Changes({7: "cap"}, paper, feed.running) as changes:
+    with (
+        Feed(gate, simulated(paper)) as feed,
+        Changes({7: "cap"}, paper, feed.running) as changes,
+        Triggering(paper) as triggering,
+    ):
         wait(lambda: feed.running() == "simulated" and feed._seq > 0)
         feed._runs("older", 0)
         assert feed.running() == "simulated"
-        command = Command(changes)
+        command = Command(changes, triggering)
         assert not command.told().under_way
         command.say(0, 7)
         command.say(CHANGE, 7)

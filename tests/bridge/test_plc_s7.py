@@ -11,7 +11,7 @@ import pytest
 from snap7.server import Server
 from snap7.type import SrvArea
 
-from edge.bridge.registers import READ, WRITE, pack, size, text_of, unpack
+from edge.bridge.registers import READ, WRITE, nothing_said, pack, size, text_of, unpack
 from edge.bridge.signals import Trouble
 from edge.bridge.tables import SIGNALS, scl
 from tests.bridge.conftest import Mistaken
@@ -30,6 +30,7 @@ class Plc:
         self.data = bytearray(SIGNALS + 2 * size(READ))
         self._beat = self.acknowledged = 0
         self.command = self.product = 0
+        self.trigger: dict[str, int] = {}
         self.start()
 
     def start(self) -> None:
@@ -47,10 +48,10 @@ class Plc:
 
     def write(self) -> None:
         self._beat += 1
-        values = {
+        values = nothing_said() | {
             "plc_heartbeat": self._beat, "results_ack": self.acknowledged,
             "command": self.command, "product_wanted": self.product,
-        }  # fmt: skip
+        } | self.trigger  # fmt: skip
         words = pack(WRITE, values, "high-first")
         self.data[: 2 * len(words)] = b"".join(word.to_bytes(2, "big") for word in words)
 

@@ -13,7 +13,7 @@ from edge.commands.wires.shared import (
     add_handshake,
     handshake,
     is_here,
-    opened_changes,
+    opened_command,
     opened_feed,
     stop_in_loop,
 )
@@ -47,9 +47,9 @@ def main(options: argparse.Namespace) -> int:
         raise SettingsError(f"{host} can be reached by others: name the PLC with --plc ADDRESS")
     with (
         opened_feed(options, settings, handshake(options), f"{host}-{port}") as feed,
-        opened_changes(options, settings, feed) as changes,
+        opened_command(options, settings, feed) as command,
     ):
-        asyncio.run(_serve(feed, Command(changes), options))
+        asyncio.run(_serve(feed, command, options))
     return 0
 
 
@@ -59,8 +59,10 @@ async def _serve(feed: Feed, command: Command, options: argparse.Namespace) -> N
     stop, (host, port) = stop_in_loop(), options.listen
     plcs = options.plc or ["127.0.0.1", "::1"]
     server = await serve(feed, command, host, port, plcs, options.word_order)
+    watching = asyncio.create_task(command.standstill.watch())
     log.info("Modbus TCP on %s:%d", host, port)
     while not stop.is_set() and feed.died is None:
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), CHECK_S)
+    watching.cancel()
     await server.shutdown()

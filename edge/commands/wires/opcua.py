@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from edge.arguments import parse_address, settings_of
 from edge.bridge.changes import Changes
 from edge.bridge.feed import Feed
+from edge.bridge.triggering import Triggering
 from edge.commands.wires.shared import (
     add_common,
     add_login,
@@ -15,6 +16,7 @@ from edge.commands.wires.shared import (
     no_handshake,
     opened_changes,
     opened_feed,
+    opened_triggering,
     read_login,
     stop_in_loop,
 )
@@ -49,12 +51,14 @@ def main(options: argparse.Namespace) -> int:
     rules = no_handshake(options)
     results: SimpleQueue[Inspection] = SimpleQueue()
 
-    async def run(feed: Feed, changes: Changes) -> None:
-        await opcua.serve(feed, changes, results, rules.deadline_s, door, stop_in_loop())
+    async def run(feed: Feed, changes: Changes, triggering: Triggering) -> None:
+        stop = stop_in_loop()
+        await opcua.serve(feed, changes, triggering, results, rules.deadline_s, door, stop)
 
     with (
         opened_feed(options, settings, rules, f"{host}-{port}", results.put) as feed,
         opened_changes(options, settings, feed) as changes,
+        opened_triggering(options, settings) as triggering,
     ):
-        asyncio.run(run(feed, changes))
+        asyncio.run(run(feed, changes, triggering))
     return 0

@@ -3,13 +3,12 @@
 import argparse
 
 from edge.arguments import parse_address, parse_count, parse_whole, settings_of
-from edge.bridge.command import Command
 from edge.bridge.tables import scl
 from edge.commands.wires.shared import (
     add_common,
     add_handshake,
     handshake,
-    opened_changes,
+    opened_command,
     opened_feed,
     stop_on_signal,
 )
@@ -47,7 +46,7 @@ def main(options: argparse.Namespace) -> int:
     with (
         stop_on_signal() as stop,
         opened_feed(options, settings, rules, address) as feed,
-        opened_changes(options, settings, feed) as changes,
+        opened_command(options, settings, feed) as command,
     ):
-        s7.run(feed, Command(changes), plc, lambda: stop.is_set() or feed.died is not None)
+        s7.run(feed, command, plc, lambda: stop.is_set() or feed.died is not None)
     return 0

@@ -20,10 +20,12 @@ from edge.arguments import (
     parse_whole,
 )
 from edge.bridge.changes import Changes, Line
+from edge.bridge.command import Command
 from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
 from edge.bridge.missed import MissedFile
 from edge.bridge.simulate import OnPaper, simulated
+from edge.bridge.triggering import ANSWER_MS, Triggering
 from edge.errors import SettingsError
 from edge.event import Inspection
 from edge.settings import Station
@@ -121,6 +123,24 @@ def opened_changes(options: argparse.Namespace, settings: Station, feed: Feed) -
     line: Line = options.simulate or ask_control(settings)
     with Changes(settings.recipes, line, feed.running) as changes:
         yield changes
+
+
+@contextmanager
+def opened_triggering(options: argparse.Namespace, settings: Station) -> Iterator[Triggering]:
+    """Whoever gives triggers to the line. Raises DraemError for an address that cannot be used."""
+    line: Line = options.simulate or ask_control(settings, ANSWER_MS)
+    with Triggering(line) as triggering:
+        yield triggering
+
+
+@contextmanager
+def opened_command(options: argparse.Namespace, settings: Station, feed: Feed) -> Iterator[Command]:
+    """What a PLC says in registers, to whom it concerns."""
+    with (
+        opened_changes(options, settings, feed) as changes,
+        opened_triggering(options, settings) as triggering,
+    ):
+        yield Command(changes, triggering)
 
 
 def is_here(host: str) -> bool:

@@ -1,0 +1,32 @@
+"""A time on the clock of the machine that will look at it: for what must not be done too late.
+
+Whoever asks a line is perhaps on another machine, and wall clocks may be wrong. So it first asks
+for the line's own clock, and then says until when, by that clock, its question is worth an answer.
+"""
+
+import time
+
+from pydantic import BaseModel, ConfigDict
+
+from edge.journal import boot_id
+
+
+class Moment(BaseModel):
+    """`ns` of the monotonic clock since the machine's start `boot_id`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    boot_id: str
+    ns: int
+
+    @classmethod
+    def now(cls) -> "Moment":
+        """Of this machine."""
+        return cls(boot_id=boot_id(), ns=time.monotonic_ns())
+
+    def after(self, seconds: float) -> "Moment":
+        """So much later."""
+        return self.model_copy(update={"ns": self.ns + round(seconds * 1e9)})
+
+    def has_passed(self) -> bool:
+        """Whether it is over here; so is a moment of another machine, or of before its start."""
+        return self.boot_id != boot_id() or self.ns < time.monotonic_ns()
