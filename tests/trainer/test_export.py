@@ -1,19 +1,26 @@
 """model.onnx against the trained network, through real compilers."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from edge.engine import flavours, openvino
 from edge.engine.proof import SCORE_TOLERANCE, compare
 from tests.conftest import Plant
-from trainer.export import build_onnx, diffused, fold
+from trainer import export
+from trainer.batches import to_tensor
+from trainer.export import build_onnx, diffused, exact, fold
 from trainer.golden import infer
 from trainer.model import Draem
+
+Factors = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
 def test_a_trained_network_survives_the_export(plant: Plant) -> None:
@@ -73,11 +80,79 @@ def test_batchnorm_is_folded() -> None:
 
 
 def test_rounding_keeps_the_sum_of_each_kernel() -> None:
-    weight = np.random.default_rng(0).normal(0, 3, (8, 6, 3, 3)).astype(np.float32)
+    weight = np.random.default_rng(0).normal(0, 3, (8, 6, 3, 3))
     plain = np.abs((weight.astype(np.float16).astype(float) - weight).sum((2, 3))).mean()
     better = np.abs((diffused(weight).astype(float) - weight).sum((2, 3))).mean()
     assert better < plain / 5
     assert np.abs(diffused(weight).astype(float) - weight).max() < 0.01
+
+
+def test_biases_become_float16_numbers_by_a_factor_next_to_one() -> None:
+    bias = np.array([1.2345678, -0.0337, 77.123, 0, 1e-7], np.float32)
+    factors = exact(bias)
+    scaled = bias[:3] * factors[:3]
+    np.testing.assert_allclose(scaled, scaled.astype(np.float16), rtol=1e-12)
+    assert np.abs(factors - 1).max() < 2**-11
+    assert factors[3:].tolist() == [1, 1], "a small one keeps its error, which is smaller still"
+
+
+@pytest.fixture
+def delicate() -> Draem:
+    """Networks whose signals and biases are of one size, as in trained ones."""
+    torch.manual_seed(3)
+    model = Draem(4, 4)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.bias)
+            module.momentum = None
+    with torch.no_grad():
+        model.train()(to_tensor(smooth_frames(), torch.device("cpu")))
+    return model.eval()
+
+
+def smooth_frames() -> NDArray[np.uint8]:
+    coarse = np.random.default_rng(0).integers(60, 200, (4, 8, 8, 3), dtype=np.uint8)
+    return np.stack([np.asarray(cv2.resize(image, (64, 64)), np.uint8) for image in coarse])
+
+
+def exported(
+    model: Draem, path: Path, monkeypatch: pytest.MonkeyPatch, factors: Factors
+) -> NDArray[np.float32]:
+    """The maps of the exported networks with these factors between the convolutions."""
+    import openvino as ov
+
+    with monkeypatch.context() as patched:
+        patched.setattr(export, "exact", factors)
+        onnx.save_model(build_onnx(model, 64, 64), str(path))
+    compiled = ov.Core().compile_model(str(path), "CPU", openvino.CONFIG)
+    return np.asarray(compiled(smooth_frames())["heatmap"])
+
+
+def test_factors_between_convolutions_cancel_in_the_exported_maps(
+    delicate: Draem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Powers of two round alike, so that any difference is one that was not divided out."""
+    chance = np.random.default_rng(1)
+    maps = [
+        exported(delicate, tmp_path / "m.onnx", monkeypatch, factors)
+        for factors in (no_factors, lambda b: np.exp2(chance.integers(-2, 3, len(b)) * 1.0))
+    ]
+    assert np.abs(maps[0] - maps[1]).max() < 1e-3
+
+
+def test_exact_biases_bring_exported_maps_nearer(
+    delicate: Draem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = infer(delicate, smooth_frames())[1]
+    rounded, better = (
+        np.abs(exported(delicate, tmp_path / "m.onnx", monkeypatch, factors) - trained).mean()
+        for factors in (no_factors, exact)
+    )
+    assert better < rounded / 1.3
+
+
+def no_factors(bias: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.ones(len(bias))
 
 
 def test_tensorrts_parser_takes_the_model(model: Draem) -> None:
