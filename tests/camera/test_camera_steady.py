@@ -4,6 +4,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from threading import Event as StopEvent
@@ -21,10 +22,11 @@ from edge.event import Code, Fault, Inspection, decode
 from edge.frame import Frame
 from edge.journal import Journal
 from edge.loop import Pace, run
+from edge.product import Product, Range
 from edge.reader import Reader as LogReader
 from edge.stream import Stream
 from tests.camera.plant import wait_for
-from tests.edge.simple import PRODUCT, FakeCamera, MeanEngine
+from tests.edge.simple import PRODUCT, FakeCamera, MeanEngine, calibrated_for
 
 Step = Callable[[], Frame]
 NUMBERS = count(100)
@@ -357,6 +359,55 @@ def test_camera_giving_up_an_old_trigger_spares_the_new_one() -> None:
     assert ties.ask(Trigger(2))
     ties.give_up(Code.CAMERA_LOST, Trigger(1))
     assert ties.ended() is None
+
+
+def judged(folder: Path, camera: Camera, product: Product) -> list[tuple[str, str]]:
+    """Verdict and code of each frame, and the faults between them, until `camera` ends it."""
+    stop = StopEvent()
+    with Journal(folder, "process") as journal:
+        stream = Stream("s", journal, Nobody())
+        with pytest.raises(ZeroDivisionError):
+            run(camera, MeanEngine(), product, stream, stop, Pace(True, 300, 50))
+    with LogReader(folder) as log:
+        told = [decode(message).header for message in log.page(0, 100)]
+    return [
+        (header.verdict if isinstance(header, Inspection) else "fault", header.code.name)
+        for header in told
+        if isinstance(header, Inspection | Fault)
+    ]
+
+
+def flat(gray: int) -> Step:
+    return lambda: Frame(np.full((8, 8), gray, np.uint8), next(NUMBERS), time.monotonic_ns())
+
+
+def end() -> Frame:
+    raise ZeroDivisionError("the script has ended")
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_camera_that_comes_back_too_dark_gives_no_verdict(tmp_path: Path, calibrated: bool) -> None:
+    """From the first frame on, and until the light is back; without a calibration there is none."""
+    product = calibrated_for(brightness=Range(low=50, high=255))
+    if not calibrated:
+        product = replace(product, calibration=None)
+    first = Scripted(flat(100), flat(200), fails("gone"))
+    second = Scripted(flat(10), flat(11), flat(12), flat(101), flat(201), end)
+    with watched(first, second) as camera:
+        told = judged(tmp_path, camera, product)
+    verdicts = [came for came in told if came[0] != "fault"]
+    faults = [came[1] for came in told if came[0] == "fault"]
+    assert faults == ["camera_lost", "camera_back", "internal"]
+    if calibrated:
+        assert verdicts == [
+            ("OK", "none"),
+            ("NG", "none"),
+            *[("NO_VERDICT", "brightness")] * 3,
+            ("OK", "none"),
+            ("NG", "none"),
+        ]
+    else:
+        assert verdicts == [("NO_VERDICT", "uncalibrated")] * 7
 
 
 def test_camera_file_whose_read_hangs_is_told(
