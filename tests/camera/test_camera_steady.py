@@ -5,7 +5,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from threading import Event as StopEvent
 
@@ -15,7 +15,7 @@ import pytest
 from edge.camera import Camera, FrameTimeout, SettingsRefused, Trouble
 from edge.camera.asked import LATEST_S, AskedTriggers
 from edge.camera.steady import MOST_LEFT, SteadyCamera
-from edge.camera.triggers import Ties, Trigger
+from edge.camera.triggers import LONGEST_QUEUE, Ties, Trigger
 from edge.capture import Slot
 from edge.errors import CameraError
 from edge.event import Code, Fault, Inspection, decode
@@ -341,6 +341,35 @@ def test_camera_trigger_that_gets_no_frame_ends_and_the_camera_starts_anew() -> 
     assert not ties.ask(Trigger(3)), "until the camera has started anew"
     ties.resync = False
     assert ties.ask(Trigger(4))
+
+
+def test_camera_triggers_beyond_the_longest_queue_are_counted_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each time that the queue fills up is one line in the log, however many are dropped."""
+    ties = Ties(1000, Clock())
+    assert ties.ask(Trigger(0)), "under way, so that the others wait behind it"
+    for first in (1, 5001):
+        for number in range(first, first + LONGEST_QUEUE + 7):
+            ties.ask(Trigger(number))
+        assert f"from trigger {first + LONGEST_QUEUE} on they are dropped" in caplog.text
+        ties.give_up(Code.TRIGGER_LOST)
+        told = [frame.trigger_id for frame in iter(ties.ended, None)]
+        assert told[-LONGEST_QUEUE:] == list(range(first, first + LONGEST_QUEUE))
+        assert ties.ask(Trigger(first - 1))
+    assert ties.dropped == 14
+    assert len(caplog.records) == 2
+
+
+def test_camera_that_is_away_counts_the_triggers_it_had_no_room_for() -> None:
+    ties = Ties(100)
+    with watched(Scripted(fails("gone")), Scripted(*[fails("gone")] * 99), ties=ties) as camera:
+        assert codes(camera, Code.CAMERA_LOST)
+        for number in range(LONGEST_QUEUE + 2):
+            camera.trigger(Trigger(number))
+        told = [came.trigger_id for came in islice(news(camera), LONGEST_QUEUE)]  # type: ignore[union-attr]
+        assert told == list(range(LONGEST_QUEUE))
+        assert camera.counters["triggers_dropped"] == 2
 
 
 def test_camera_that_was_just_started_takes_no_trigger_yet() -> None:
