@@ -21,6 +21,7 @@ from edge.engine import Engine, flavours
 from edge.engine.flavours import Flavour
 from edge.engine.proof import prove
 from edge.errors import DraemError, ProductError
+from edge.frame import Size
 from edge.inspector import Inspector
 from edge.product import Product, load_product
 
@@ -142,16 +143,23 @@ class Changeover(Closing):
 
 
 def load_proven(
-    products: Path, name: str, version: str | None, flavour: Flavour | None, stopped: Stopped
+    products: Path,
+    name: str,
+    version: str | None,
+    flavour: Flavour | None,
+    stopped: Stopped,
+    frame: Size | None = None,
 ) -> Running:
     """A calibrated product, its engine proven here and now. Raises DraemError, also when `stopped`.
+
+    `frame` is the size of what the camera gives, where one was seen: the product must fit it.
 
     Files are checked and the engine is proven at low priority, which may take long; loading what
     will serve is at normal one.
     """
     if version == "newest":
         raise ProductError("a line runs a version by its number, or the current one: name one")
-    proof = _Proof(products, name, version, flavour, stopped)
+    proof = _Proof(lambda: _usable(load_product(products, name, version), frame), flavour, stopped)
     proof.start()
     proof.join()
     if proof.error is not None:
@@ -160,31 +168,40 @@ def load_proven(
     return Running.of(proof.product, flavours.load(proof.product, flavour))
 
 
+def _usable(product: Product, frame: Size | None) -> Product:
+    """Raises ProductError where each frame of this line would be NO_VERDICT."""
+    which = f"{product.name} version {product.version}"
+    if product.calibration is None:
+        raise ProductError(
+            f"{which} has no threshold: run 'draem calibrate --product {product.name} "
+            f"--version {product.version}'"
+        )
+    try:
+        if frame is not None:
+            product.fit.place(frame)
+    except ValueError as error:
+        raise ProductError(
+            f"{which} does not fit this camera: {error}: set the camera to the size that it was "
+            "made with and start the line again, or train and calibrate it on this camera's frames"
+        ) from error
+    return product
+
+
 class _Proof(threading.Thread):
     """Reads and proves a product, out of the line's way; `product` or `error` is set then."""
 
     def __init__(
-        self,
-        products: Path,
-        name: str,
-        version: str | None,
-        flavour: Flavour | None,
-        stopped: Stopped,
+        self, read: Callable[[], Product], flavour: Flavour | None, stopped: Stopped
     ) -> None:
         super().__init__(name="proof", daemon=True)
-        self._place, self._flavour, self._stopped = (products, name, version), flavour, stopped
+        self._read, self._flavour, self._stopped = read, flavour, stopped
         self.product: Product | None = None
         self.error: BaseException | None = None
 
     def run(self) -> None:
         try:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
-            product = load_product(*self._place)
-            if product.calibration is None:
-                raise ProductError(
-                    f"{product.name} version {product.version} has no threshold: run 'draem "
-                    f"calibrate --product {product.name} --version {product.version}'"
-                )
+            product = self._read()
             with flavours.load(product, self._flavour, threads=1) as engine:
                 prove(engine, product, most=PROOF_FRAMES, stopped=self._stopped)
             self.product = product

@@ -16,6 +16,7 @@ from edge.camera.triggers import Trigger
 from edge.changeover import Change, Changeover, ChangeoverError, Running
 from edge.errors import DraemError
 from edge.event import Inspection
+from edge.frame import Frame, Size
 from edge.moment import Moment
 from edge.product import Product
 from edge.router import Answers, Peer, Router, allow
@@ -41,12 +42,19 @@ class Controls:
         self.passed_over = self.pictures_dropped = 0
         self.head = self.unlogged = 0
         self.drift = ""
+        self.frame: Size | None = None  # of the camera's last picture
         self.camera: Mapping[str, int] = {}  # counted by the capture thread
 
     def count(self, told: Inspection) -> None:
         """One more verdict."""
         self.verdicts[told.verdict] += 1
         self.passed_over += told.passed_over
+
+    def see(self, frame: Frame) -> None:
+        """What the camera gives now."""
+        if frame.image.size:
+            rows, columns = frame.image.shape[:2]
+            self.frame = columns, rows
 
     def take(self) -> Running | None:
         """The product and the engine to judge with from now on, where they have changed."""

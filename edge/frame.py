@@ -19,6 +19,8 @@ Interpolation = Literal["area", "linear"]
 BoxMm = tuple[float, float, float, float]
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels."""
+Size = tuple[int, int]
+"""Width and height of a camera's frame in pixels."""
 
 _METHODS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 
@@ -155,14 +157,9 @@ class Fit:
         crop, or where the geometry holds for frames of another size.
         """
         rows, columns = image.shape[:2]
-        x, y, width, height = self.crop or (0, 0, columns, rows)
-        if x + width > columns or y + height > rows:
-            raise ValueError(
-                f"the frame is {columns}x{rows}, but the product's crop "
-                f"{x},{y},{width},{height} reaches beyond it"
-            )
+        placement = self.place((columns, rows))
+        x, y, width, height = placement.crop
         part = image[y : y + height, x : x + width]
-        placement = self._place((x, y, width, height), (columns, rows))
         if placement.view is not None:
             fitted = warp_of(placement.view, self.interpolation == "area")(image)
         else:
@@ -172,7 +169,15 @@ class Fit:
             fitted = np.asarray(cv2.cvtColor(fitted, cv2.COLOR_GRAY2BGR), np.uint8)
         return np.ascontiguousarray(fitted, np.uint8), placement
 
-    def _place(self, crop: Box, frame: tuple[int, int]) -> Placement:
+    def place(self, frame: Size) -> Placement:
+        """Where the model's input lies in frames of this size. Raises ValueError as a call does."""
+        columns, rows = frame
+        x, y, width, height = crop = self.crop or (0, 0, columns, rows)
+        if x + width > columns or y + height > rows:
+            raise ValueError(
+                f"the frame is {columns}x{rows}, but the product's crop "
+                f"{x},{y},{width},{height} reaches beyond it"
+            )
         plain = Placement(crop, self.height, self.width)
         if self.geometry is None:
             return plain

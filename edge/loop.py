@@ -80,6 +80,7 @@ def run(
                     stream.fault(turn.code, str(turn))
                 if isinstance(turn, str | Trouble):
                     continue
+                controls.see(turn.frame)
                 taken = _refused(turn, Code.PAUSED) if controls.paused else turn
                 clock = Stopwatch(taken.frame.captured_ns)
                 clock.lap("wait")

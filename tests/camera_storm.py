@@ -2,7 +2,8 @@
 
 Run by './just camera-storm [kills] [triggers] [loss] [stop] [stale] [latency] [soak MINUTES]'. The
 camera is Aravis's simulated one on loopback; the station is whole but for its engine, which takes
-the mean. Prints figures, and ends with 1 where one is out of bounds.
+the mean. Prints figures, and ends with 1 where one is out of bounds. With other work on the machine
+`latency` measures how long threads wait for a core: `chrt -r 1` puts it first in line for them.
 """
 
 import os

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from edge.changeover import Changeover, Running, Stopped, load_proven
+from edge.control import Controls
 from edge.engine import flavours
 from edge.errors import EngineError, ProductError
+from edge.event import Code
 from edge.files import digest
+from edge.frame import Frame
 from edge.product import MANIFEST
 from edge.remembered import STATE, load_remembered, remember
 from edge.versions import set_current
@@ -91,6 +94,44 @@ def test_changeover_that_fails_leaves_the_old_product(products: Path, tmp_path: 
     assert "Traceback" not in (tmp_path / "station.log").read_text()
 
 
+def test_changeover_to_the_product_of_another_camera_is_refused(
+    products: Path, tmp_path: Path
+) -> None:
+    """Its crop lies outside of what this camera gives, or its geometry holds for another size."""
+    for name in ("cropped", "measured"):
+        second_product(products, "lid", name)
+    change_manifest(products / "cropped" / "1", crop=[600, 0, 64, 64])
+    change_calibration(products / "measured" / "1", geometry={"frame": [320, 240]})
+    station = Station(tmp_path, products, "lid", line(20))
+    told = reading(station, tmp_path)
+    for name, why in (
+        ("cropped", "the frame is 640x480, but the product's crop 600,0,64,64 reaches beyond it"),
+        ("measured", "the frame is 640x480, but the station's geometry holds for 320x240"),
+    ):
+        done = draem(
+            "switch", "--product", name, "--endpoint", station.endpoint, cwd=tmp_path
+        )  # fmt: skip
+        assert done.returncode == 2, done.stdout
+        assert f"still judges lid version 2: {name} version 1 does not fit" in done.stderr
+        assert why in done.stderr
+        assert "train and calibrate it on this camera's frames" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert station.stop() == 0
+    heard = told.result(20)
+    assert heard.products == ["lid"]
+    assert heard.verdicts["OK"] + heard.verdicts["NG"] > 0
+    with load_proven(products, "cropped", None, "openvino", lambda: False).engine:
+        pass  # nobody has seen a frame of the camera yet
+
+
+def test_camera_frame_size_is_that_of_its_last_picture() -> None:
+    controls = Controls(PRODUCT)
+    assert controls.frame is None
+    controls.see(Frame(np.zeros((480, 640), np.uint8), 1, 0))
+    controls.see(Frame(np.zeros((0, 0, 3), np.uint8), 2, 0, code=Code.INCOMPLETE))
+    assert controls.frame == (640, 480)
+
+
 def moved_scores(version: Path) -> None:
     """As if the engine had given other scores when it was calibrated."""
     frames = json.loads((version / "calibration.json").read_text())["frames"]
@@ -101,8 +142,14 @@ def change_calibration(version: Path, **values: object) -> None:
     calibration = json.loads((version / "calibration.json").read_text()) | values
     (version / "calibration.json").unlink()  # a hard link to another product's
     (version / "calibration.json").write_text(json.dumps(calibration))
-    manifest = json.loads((version / MANIFEST).read_text())
-    manifest["files"]["calibration.json"] = digest(version / "calibration.json")
+    files = json.loads((version / MANIFEST).read_text())["files"]
+    change_manifest(
+        version, files=files | {"calibration.json": digest(version / "calibration.json")}
+    )
+
+
+def change_manifest(version: Path, **values: object) -> None:
+    manifest = json.loads((version / MANIFEST).read_text()) | values
     (version / MANIFEST).write_text(json.dumps(manifest))
 
 

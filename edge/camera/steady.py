@@ -60,7 +60,7 @@ class SteadyCamera(TellsSilence):
     ) -> None:
         self._name, self._connect, self._ids, self._ties = name, connect, ids, ties
         self._deadline_s = None if deadline_ms is None else deadline_ms / 1000
-        names = (*COUNTED, "outages", "reconnected")
+        names = (*COUNTED, "outages", "reconnected", "triggers_dropped")
         self.counters: dict[str, int] = dict.fromkeys(names, 0)
         self._left: list[Reader] = []
         self._heard = self._fresh = 0.0
@@ -88,6 +88,8 @@ class SteadyCamera(TellsSilence):
 
         Raises FrameTimeout without one, and Trouble for what is to be told.
         """
+        if self._ties is not None:
+            self.counters["triggers_dropped"] = self._ties.dropped
         if self._held is not None:
             held, self._held = self._held, None
             return held

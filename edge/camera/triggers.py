@@ -5,6 +5,7 @@ trigger was given; after a trigger without a frame the camera has to be started 
 since a late frame could otherwise be taken for that of the next part.
 """
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,8 @@ import numpy as np
 
 from edge.event import Code
 from edge.frame import Frame
+
+log = logging.getLogger(__name__)
 
 LONGEST_QUEUE = 1000
 
@@ -42,7 +45,10 @@ def without_picture(trigger: Trigger, code: Code, frame_id: int = 0) -> Frame:
 
 
 class Ties:
-    """Ties frames to triggers; `ask` may be called from any thread, all else from the camera's."""
+    """Ties frames to triggers; `ask` may be called from any thread, all else from the camera's.
+
+    `dropped` counts the triggers that found the queue of those without a picture full.
+    """
 
     def __init__(self, deadline_ms: int, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._deadline_ns = deadline_ms * 1_000_000
@@ -52,6 +58,7 @@ class Ties:
         self._refused: deque[Frame] = deque()
         self._lock = Lock()
         self._ready_ns = 0
+        self.dropped, self._dropping = 0, False
         self.resync = False
         self.giving = Lock()
         """Held while a command is on its way to the camera, which repeats it for seconds."""
@@ -71,7 +78,21 @@ class Ties:
             later = self._refused if self._under_way else self._ended
             if len(later) < LONGEST_QUEUE:
                 later.append(without_picture(trigger, code))
+            else:
+                self._drop(trigger)
             return False
+
+    def _drop(self, trigger: Trigger) -> None:
+        """Count it; a queue that is full is logged once until it is empty again."""
+        self.dropped += 1
+        if not self._dropping:
+            log.error(
+                "%d triggers wait without a picture: from trigger %d on they are dropped (counter "
+                "triggers_dropped): slow the triggers down, and take those parts out",
+                LONGEST_QUEUE,
+                trigger.trigger_id,
+            )
+        self._dropping = True
 
     def tie(self, frame: Frame) -> Frame:
         """The frame with the ids of its trigger; UNTIED where it is not that of any."""
@@ -106,4 +127,7 @@ class Ties:
             self.resync = True
             self.give_up(Code.TRIGGER_LOST)
         with self._lock:
-            return self._ended.popleft() if self._ended else None
+            if not self._ended:
+                self._dropping = self._dropping and bool(self._refused)
+                return None
+            return self._ended.popleft()

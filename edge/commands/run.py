@@ -80,14 +80,15 @@ def main(options: argparse.Namespace) -> int:
     died = stop_when_a_thread_dies(stop)
     with ExitStack() as opened:
         engine = flavours.load(product, settings.flavour)
+        controls = Controls(product)
         changeover = Changeover(
             engine,
             lambda name, version, stopped: load_proven(
-                settings.products, name, version, settings.flavour, stopped
+                settings.products, name, version, settings.flavour, stopped, controls.frame
             ),
             lambda name, version: remember(folder, started_with, (name, version)),
         )
-        controls = Controls(product, opened.enter_context(changeover))
+        controls.changeover = opened.enter_context(changeover)
         camera = opened.enter_context(
             open_camera(
                 settings.source,

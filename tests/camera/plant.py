@@ -26,6 +26,7 @@ from edge.errors import CameraError
 from edge.event import AnyHeader, Fault, Inspection, decode
 from edge.journal import JournalError
 from edge.loop import Pace, run
+from edge.product import Product
 from edge.reader import Reader
 from tests.edge.running import Running
 from tests.edge.simple import PRODUCT, MeanEngine
@@ -183,9 +184,15 @@ class CameraStation(Running):
     """A whole station over a real camera; the engine takes the mean."""
 
     def __init__(
-        self, folder: Path, source: str, *, triggered: bool = False, **more: object
+        self,
+        folder: Path,
+        source: str,
+        *,
+        triggered: bool = False,
+        product: Product = PRODUCT,
+        **more: object,
     ) -> None:
-        self.source, self.triggered = source, triggered
+        self.source, self.triggered, self.product = source, triggered, product
         self.camera: Camera | None = None
         self.error: BaseException | None = None
         self._read: list[AnyHeader] = []
@@ -209,7 +216,8 @@ class CameraStation(Running):
                 if isinstance(camera, SteadyCamera) and camera.takes_triggers:
                     self.controls.triggers = opened.enter_context(AskedTriggers(camera))
                 pace = Pace(self.triggered, deadline, 10)
-                run(camera, MeanEngine(), PRODUCT, stream, self.stop, pace, self.controls, show)
+                engine, product = MeanEngine(), self.product
+                run(camera, engine, product, stream, self.stop, pace, self.controls, show)
             except BaseException as error:  # noqa: BLE001  the test raises it
                 self.error = error
 

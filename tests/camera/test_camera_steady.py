@@ -4,7 +4,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from itertools import count
+from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 from threading import Event as StopEvent
 
@@ -14,17 +15,18 @@ import pytest
 from edge.camera import Camera, FrameTimeout, SettingsRefused, Trouble
 from edge.camera.asked import LATEST_S, AskedTriggers
 from edge.camera.steady import MOST_LEFT, SteadyCamera
-from edge.camera.triggers import Ties, Trigger
+from edge.camera.triggers import LONGEST_QUEUE, Ties, Trigger
 from edge.capture import Slot
 from edge.errors import CameraError
 from edge.event import Code, Fault, Inspection, decode
 from edge.frame import Frame
 from edge.journal import Journal
 from edge.loop import Pace, run
+from edge.product import Product, Range
 from edge.reader import Reader as LogReader
 from edge.stream import Stream
 from tests.camera.plant import wait_for
-from tests.edge.simple import PRODUCT, FakeCamera, MeanEngine
+from tests.edge.simple import PRODUCT, FakeCamera, MeanEngine, calibrated_for
 
 Step = Callable[[], Frame]
 NUMBERS = count(100)
@@ -341,6 +343,35 @@ def test_camera_trigger_that_gets_no_frame_ends_and_the_camera_starts_anew() -> 
     assert ties.ask(Trigger(4))
 
 
+def test_camera_triggers_beyond_the_longest_queue_are_counted_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Each time that the queue fills up is one line in the log, however many are dropped."""
+    ties = Ties(1000, Clock())
+    assert ties.ask(Trigger(0)), "under way, so that the others wait behind it"
+    for first in (1, 5001):
+        for number in range(first, first + LONGEST_QUEUE + 7):
+            ties.ask(Trigger(number))
+        assert f"from trigger {first + LONGEST_QUEUE} on they are dropped" in caplog.text
+        ties.give_up(Code.TRIGGER_LOST)
+        told = [frame.trigger_id for frame in iter(ties.ended, None)]
+        assert told[-LONGEST_QUEUE:] == list(range(first, first + LONGEST_QUEUE))
+        assert ties.ask(Trigger(first - 1))
+    assert ties.dropped == 14
+    assert len(caplog.records) == 2
+
+
+def test_camera_that_is_away_counts_the_triggers_it_had_no_room_for() -> None:
+    ties = Ties(100)
+    with watched(Scripted(fails("gone")), Scripted(*[fails("gone")] * 99), ties=ties) as camera:
+        assert codes(camera, Code.CAMERA_LOST)
+        for number in range(LONGEST_QUEUE + 2):
+            camera.trigger(Trigger(number))
+        told = [came.trigger_id for came in islice(news(camera), LONGEST_QUEUE)]  # type: ignore[union-attr]
+        assert told == list(range(LONGEST_QUEUE))
+        assert camera.counters["triggers_dropped"] == 2
+
+
 def test_camera_that_was_just_started_takes_no_trigger_yet() -> None:
     clock = Clock()
     ties = Ties(100, clock)
@@ -357,6 +388,55 @@ def test_camera_giving_up_an_old_trigger_spares_the_new_one() -> None:
     assert ties.ask(Trigger(2))
     ties.give_up(Code.CAMERA_LOST, Trigger(1))
     assert ties.ended() is None
+
+
+def judged(folder: Path, camera: Camera, product: Product) -> list[tuple[str, str]]:
+    """Verdict and code of each frame, and the faults between them, until `camera` ends it."""
+    stop = StopEvent()
+    with Journal(folder, "process") as journal:
+        stream = Stream("s", journal, Nobody())
+        with pytest.raises(ZeroDivisionError):
+            run(camera, MeanEngine(), product, stream, stop, Pace(True, 300, 50))
+    with LogReader(folder) as log:
+        told = [decode(message).header for message in log.page(0, 100)]
+    return [
+        (header.verdict if isinstance(header, Inspection) else "fault", header.code.name)
+        for header in told
+        if isinstance(header, Inspection | Fault)
+    ]
+
+
+def flat(gray: int) -> Step:
+    return lambda: Frame(np.full((8, 8), gray, np.uint8), next(NUMBERS), time.monotonic_ns())
+
+
+def end() -> Frame:
+    raise ZeroDivisionError("the script has ended")
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_camera_that_comes_back_too_dark_gives_no_verdict(tmp_path: Path, calibrated: bool) -> None:
+    """From the first frame on, and until the light is back; without a calibration there is none."""
+    product = calibrated_for(brightness=Range(low=50, high=255))
+    if not calibrated:
+        product = replace(product, calibration=None)
+    first = Scripted(flat(100), flat(200), fails("gone"))
+    second = Scripted(flat(10), flat(11), flat(12), flat(101), flat(201), end)
+    with watched(first, second) as camera:
+        told = judged(tmp_path, camera, product)
+    verdicts = [came for came in told if came[0] != "fault"]
+    faults = [came[1] for came in told if came[0] == "fault"]
+    assert faults == ["camera_lost", "camera_back", "internal"]
+    if calibrated:
+        assert verdicts == [
+            ("OK", "none"),
+            ("NG", "none"),
+            *[("NO_VERDICT", "brightness")] * 3,
+            ("OK", "none"),
+            ("NG", "none"),
+        ]
+    else:
+        assert verdicts == [("NO_VERDICT", "uncalibrated")] * 7
 
 
 def test_camera_file_whose_read_hangs_is_told(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,11 @@ from edge.control import Request, TriggerRequest
 from edge.errors import CameraError
 from edge.event import Code, Inspection
 from edge.frame import Frame
+from edge.product import Range
 from tests.camera.plant import CameraStation, FakeGige, needs_genicam, wait_for
 from tests.conftest import draem
 from tests.edge.running import Running
+from tests.edge.simple import calibrated_for
 
 pytestmark = needs_genicam
 
@@ -295,6 +298,37 @@ def test_genicam_size_that_another_program_changed_is_not_judged(
         assert station.inspections()[-1].verdict == "NO_VERDICT"
     finally:
         station.close()
+
+
+def test_genicam_that_comes_back_too_dark_gives_no_verdict_until_the_light_is_back(
+    gige: FakeGige, tmp_path: Path
+) -> None:
+    """A gain that the address does not name is lost with the camera's power."""
+    station = CameraStation(
+        tmp_path, gige.source(), product=calibrated_for(brightness=Range(low=160, high=250))
+    )
+
+    def device() -> Any:
+        assert isinstance(station.camera, SteadyCamera)
+        assert station.camera._reader is not None
+        return getattr(station.camera._reader.camera, "_camera", None)
+
+    try:
+        device().set_gain(2)
+        wait_for(lambda: station.verdicts() > 5)
+        gige.kill()
+        wait_for(lambda: station.fault_names() == ["camera_lost"], 3)
+        before = len(station.inspections())
+        gige.restart()
+        wait_for(lambda: station.fault_names() == ["camera_lost", "camera_back"])
+        wait_for(lambda: len(station.inspections()) > before + 10)
+        device().set_gain(2)
+        wait_for(lambda: station.inspections()[-1].verdict != "NO_VERDICT")
+    finally:
+        station.close()
+    dark = station.inspections()[before : before + 10]
+    assert {(i.verdict, i.code.name) for i in dark} == {("NO_VERDICT", "brightness")}
+    assert station.fault_names() == ["camera_lost", "camera_back"], "the camera itself is well"
 
 
 def test_genicam_settings_refused_on_return_are_told_and_tried_again(

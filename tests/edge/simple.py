@@ -1,5 +1,6 @@
 """The smallest station: real log, sockets and loop around an engine that takes the mean."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,12 @@ PRODUCT = Product(
         sharpness=WIDE, false_reject_rate=0.01, scores=[], frames={}, created="",
     ),
 )  # fmt: skip
+
+
+def calibrated_for(**limits: object) -> Product:
+    """The product with other limits in its calibration."""
+    assert PRODUCT.calibration is not None
+    return replace(PRODUCT, calibration=PRODUCT.calibration.model_copy(update=limits))
 
 
 class FakeCamera(Closing):
