@@ -16,7 +16,7 @@ from edge.engine.proof import SCORE_TOLERANCE, compare
 from tests.conftest import Plant
 from trainer import export
 from trainer.batches import to_tensor
-from trainer.export import build_onnx, diffused, exact, fold
+from trainer.export import INPUT_SCALE, build_onnx, diffused, exact, fold
 from trainer.golden import infer
 from trainer.model import Draem
 
@@ -149,6 +149,26 @@ def test_exact_biases_bring_exported_maps_nearer(
         for factors in (no_factors, exact)
     )
     assert better < rounded / 1.3
+
+
+def test_the_exported_difference_is_that_of_reconstruction_and_image(
+    delicate: Draem, tmp_path: Path
+) -> None:
+    """Both have the image's scale: a share of either that were left over would be a defect."""
+    import openvino as ov
+
+    proto = build_onnx(delicate, 64, 64)
+    (sub,) = (node for node in proto.graph.node if node.op_type == "Sub")
+    kind, shape = onnx.TensorProto.FLOAT16, ("N", 3, 64, 64)
+    proto.graph.output.append(onnx.helper.make_tensor_value_info(sub.output[0], kind, shape))
+    onnx.save_model(proto, str(tmp_path / "m.onnx"))
+    compiled = ov.Core().compile_model(str(tmp_path / "m.onnx"), "CPU", openvino.CONFIG)
+    found = np.asarray(compiled(smooth_frames())[sub.output[0]])
+    image = to_tensor(smooth_frames(), torch.device("cpu"))
+    with torch.inference_mode():
+        true = (delicate(image).reconstruction - image).numpy()
+    share = np.polyfit(true.ravel(), (found / INPUT_SCALE - true).ravel(), 1)[0]
+    assert abs(share) < 5e-4
 
 
 def no_factors(bias: NDArray[np.float32]) -> NDArray[np.float64]:
