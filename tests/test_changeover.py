@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from edge.changeover import Changeover, Running, Stopped, load_proven
 from edge.control import Controls
 from edge.engine import flavours
+from edge.engine.proof import prove
 from edge.errors import EngineError, ProductError
 from edge.event import Code
 from edge.files import digest
@@ -286,12 +288,20 @@ def wait_for(condition: object, timeout_s: float = 5) -> None:
         time.sleep(0.01)
 
 
-def test_no_thread_that_serves_has_the_priority_of_the_proof(calibrated: Plant) -> None:
+def test_no_thread_that_serves_has_the_priority_of_the_proof(
+    calibrated: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A thread inherits its maker's priority, and cannot get it back."""
+    proved: list[int] = []
+
+    def observed(*words: Any, **more: Any) -> None:
+        proved.append(os.sched_getscheduler(0))
+        prove(*words, **more)
+
+    monkeypatch.setattr("edge.changeover.prove", observed)
     image = np.zeros((1, *calibrated.product.shape, 3), np.uint8)
     with flavours.load(calibrated.product, "openvino") as first:
         first.infer(image)
-        normal = {nice for nice, _ in threads().values()}
         running = load_proven(calibrated.products, "lid", None, "openvino", lambda: False)
     with running.engine as engine:
         before = threads()
@@ -300,11 +310,12 @@ def test_no_thread_that_serves_has_the_priority_of_the_proof(calibrated: Plant) 
         after = threads()
     busy = {tid for tid, (_, ticks) in after.items() if ticks > before.get(tid, (0, 0))[1]}
     assert busy
-    assert {after[tid][0] for tid in busy} <= normal
+    assert proved == [os.SCHED_IDLE], "the line's engine goes first"
+    assert {after[tid][0] for tid in busy} == {os.SCHED_OTHER}
 
 
 def threads() -> dict[str, tuple[int, int]]:
-    """Of each thread of this process its nice value, and the clock ticks that it has run."""
+    """Of each thread of this process how it is scheduled, and the clock ticks that it has run."""
     tasks = Path("/proc/self/task").iterdir()
     stats = {t.name: (t / "stat").read_text().rsplit(")", 1)[1].split() for t in tasks}
-    return {tid: (int(f[16]), int(f[11]) + int(f[12])) for tid, f in stats.items()}
+    return {tid: (int(f[38]), int(f[11]) + int(f[12])) for tid, f in stats.items()}
