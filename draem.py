@@ -132,6 +132,8 @@ def os_error(error: OSError) -> str:
         errno.EISDIR: "this is a folder, a file is needed: choose another path",
         errno.EEXIST: "this exists already as something else: choose another path",
         errno.EFBIG: "the file would be too large for this disk or limit: choose another folder",
+        errno.EBADF: "this file system keeps no locks: choose a folder on a local disk",
+        errno.ENOLCK: "this file system keeps no locks: choose a folder on a local disk",
         errno.ENOENT: "this does not exist: correct the path",
     }
     mend = mends.get(error.errno or 0, f"{error.strerror or error}: correct it and try again")

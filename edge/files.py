@@ -17,7 +17,7 @@ def alone(lock: Path, refusal: Exception) -> Iterator[None]:
     Raises `refusal` while another process has it.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    held = os.open(lock, os.O_RDONLY | (0 if lock.is_dir() else os.O_CREAT), 0o666)
+    held = os.open(lock, os.O_RDONLY if lock.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
