@@ -71,8 +71,11 @@ class Warp:
         return np.asarray(flat, np.uint8)
 
     def _halves(self) -> bool:
-        """Whether each axis is kept or halved: there both methods average the same two pixels,
-        and OpenCV's for areas is slow where only one of them is halved."""
+        """Whether each axis is kept or halved.
+
+        There both methods average the same pixels, to within one gray level, and OpenCV's for areas
+        is slow where only one axis is halved.
+        """
         sides = zip(self.source[2:], self.shape[::-1], strict=True)
         return all(long in (short, 2 * short) for long, short in sides)
 
