@@ -15,7 +15,7 @@ from edge.camera.asked import AskedTriggers
 from edge.camera.triggers import Trigger
 from edge.changeover import Change, Changeover, ChangeoverError, Running
 from edge.errors import DraemError
-from edge.event import Inspection
+from edge.event import Code, Inspection
 from edge.frame import Frame, Size
 from edge.moment import Moment
 from edge.product import Product
@@ -52,7 +52,7 @@ class Controls:
 
     def see(self, frame: Frame) -> None:
         """What the camera gives now."""
-        if frame.image.size:
+        if frame.image.size and frame.code is Code.NONE:
             rows, columns = frame.image.shape[:2]
             self.frame = columns, rows
 
@@ -215,12 +215,14 @@ def _trigger(asked: TriggerRequest, controls: Controls) -> TriggerReply:
             "this line's camera is not triggered by the program: run it with --mode triggered and "
             "a source such as genicam://ID?trigger=software"
         )
+    trigger = Trigger(asked.trigger_id, asked.encoder, asked.part_id)
     if asked.not_after is not None and asked.not_after.has_passed():
+        controls.triggers.too_late(trigger)
         raise NoTrigger(
             f"trigger {asked.trigger_id} came too late, its part has passed: the line or its "
             "network stood still"
         )
-    controls.triggers.ask(Trigger(asked.trigger_id, asked.encoder, asked.part_id))
+    controls.triggers.ask(trigger)
     return TriggerReply(trigger_id=asked.trigger_id)
 
 

@@ -12,7 +12,7 @@ from edge.journal import boot_id
 
 
 class Moment(BaseModel):
-    """`ns` of the monotonic clock since the machine's start `boot_id`."""
+    """`ns` since the machine's start `boot_id`, times when it slept included."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
     boot_id: str
@@ -21,7 +21,7 @@ class Moment(BaseModel):
     @classmethod
     def now(cls) -> "Moment":
         """Of this machine."""
-        return cls(boot_id=boot_id(), ns=time.monotonic_ns())
+        return cls(boot_id=boot_id(), ns=_ns())
 
     def after(self, seconds: float) -> "Moment":
         """So much later."""
@@ -29,4 +29,8 @@ class Moment(BaseModel):
 
     def has_passed(self) -> bool:
         """Whether it is over here; so is a moment of another machine, or of before its start."""
-        return self.boot_id != boot_id() or self.ns < time.monotonic_ns()
+        return self.boot_id != boot_id() or self.ns < _ns()
+
+
+def _ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -73,13 +73,11 @@ class Command:
 
     def told(self) -> Told:
         """What the PLC may read now."""
-        attempt = self._attempt
-        return replace(
-            self._told(),
-            given=self._triggering.given,
-            seen=self._trigger_said or 0,
-            not_given=attempt.outcome.failure if attempt else Failure.NONE,
-        )
+        given, seen = self._triggering.given, self._trigger_said or 0
+        failure = self._attempt.outcome.failure if self._attempt else Failure.NONE
+        if failure and given == seen:
+            given = 0  # it was another part's
+        return replace(self._told(), given=given, seen=seen, not_given=failure)
 
     def _told(self) -> Told:
         """Of changes alone."""

@@ -9,7 +9,8 @@ Reset.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import Any
@@ -23,7 +24,7 @@ from edge.bridge.changes import Change, Changes
 from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.opcua_door import NAMESPACE, Door, server_of
 from edge.bridge.signals import Inputs, Signals, Trouble
-from edge.bridge.triggering import Triggering
+from edge.bridge.triggering import LATEST_S, Triggering
 from edge.event import Inspection
 
 log = logging.getLogger(__name__)
@@ -196,12 +197,21 @@ class VisionSystem:
         if self._change is None or not self._change.loading:
             self._change = change
         end = time.monotonic() + PREPARED_S
-        while change.loading and time.monotonic() < end:
-            await asyncio.sleep(LOOK_S)
+        with self._in_turn():
+            while change.loading and time.monotonic() < end:
+                await asyncio.sleep(LOOK_S)
         outcome = change.outcome
         completed = ua.Variant(outcome.state == "done", ua.VariantType.Boolean)
         error = ua.Variant(-int(outcome.failure), ua.VariantType.Int32)
         return change.product, completed, error
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """A client's calls are served one by one: one that waits makes the next one old."""
+        began = time.monotonic()
+        yield
+        if time.monotonic() - began > LATEST_S:
+            self._triggering.standstill.stood()
 
     @uamethod
     async def _trigger(
@@ -209,8 +219,9 @@ class VisionSystem:
     ) -> tuple[Any, ...]:
         """A part is under the camera; answers once the line has the trigger, or it has failed."""
         attempt = self._triggering.begin(trigger_id, encoder, part_id or None)
-        while attempt.under_way:
-            await asyncio.sleep(GIVEN_S)
+        with self._in_turn():
+            while attempt.under_way:
+                await asyncio.sleep(GIVEN_S)
         given = ua.Variant(attempt.outcome.state == "done", ua.VariantType.Boolean)
         return given, ua.Variant(-int(attempt.outcome.failure), ua.VariantType.Int32)
 

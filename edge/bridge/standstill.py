@@ -21,8 +21,12 @@ class Standstill:
         """The loop goes round."""
         now = time.monotonic()
         if now - self._turned > self._longest_s:
-            self._until = now + AFTER_S
+            self.stood()
         self._turned = now
+
+    def stood(self) -> None:
+        """It will not have read something for a while, whether it turned or not."""
+        self._until = time.monotonic() + AFTER_S
 
     def was(self) -> bool:
         """Whether the loop stood still until this moment, or shortly before."""

@@ -1,7 +1,7 @@
 """Triggers at the PLC's word: a part is under the camera now, and in a moment it no longer is.
 
 So a trigger is given at once or not at all. What waited longer than LATEST_S here, or in a socket
-of a line that stood still, is told as failed; its part gets no verdict, and the gate rejects it.
+of a line that stood still, is told as failed, and the PLC rejects its part whatever comes.
 A thread and a connection of its own: no change of product delays a trigger, nor the reverse.
 """
 
@@ -120,7 +120,12 @@ class Triggering(Closing):
         # What the line's clock says at `heard_s` is at least `clock`: this is never too late.
         limit = clock.after(until_s - heard_s)
         answer = self._line.ask(request.model_copy(update={"not_after": limit}))
-        if understood(TriggerReply, answer).trigger_id != request.trigger_id:
+        try:
+            given = understood(TriggerReply, answer).trigger_id
+        except Failed:
+            _check(until_s)
+            raise
+        if given != request.trigger_id:
             raise NoAnswer("the line has answered to another trigger")
 
     def _line_clock(self) -> tuple[Moment, float]:

@@ -9,12 +9,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from edge.camera.steady import SteadyCamera
-from edge.camera.triggers import Trigger
+from edge.camera.triggers import LATEST_S, Trigger
 from edge.closing import Closing
 
 log = logging.getLogger(__name__)
-
-LATEST_S = 0.05
 
 
 class AskedTriggers(Closing):
@@ -27,6 +25,10 @@ class AskedTriggers(Closing):
     def ask(self, trigger: Trigger) -> None:
         """A part is under the camera now."""
         self._giving.submit(self._give, trigger, time.monotonic())
+
+    def too_late(self, trigger: Trigger) -> None:
+        """A part was under the camera, and has passed."""
+        self._giving.submit(self._camera.too_late, trigger)
 
     def _give(self, trigger: Trigger, asked_s: float) -> None:
         try:

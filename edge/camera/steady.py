@@ -134,7 +134,7 @@ class SteadyCamera(TellsSilence):
     def too_late(self, trigger: Trigger) -> None:
         """The part has passed: its event is NO_VERDICT, and no picture is taken."""
         if self._ties is not None:
-            self._ties.ask(trigger, connected=False)
+            self._ties.too_late(trigger)
 
     def _while_down(self) -> Frame:
         """Connect again when it is time; triggers of this time end without a picture."""

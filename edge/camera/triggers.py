@@ -20,6 +20,8 @@ from edge.frame import Frame
 log = logging.getLogger(__name__)
 
 LONGEST_QUEUE = 1000
+LATEST_S = 0.05
+"""A command that reaches the camera later than this would photograph a later part."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,20 @@ class Ties:
             if self._under_way is None and not self.resync and connected and settled:
                 self._under_way = (trigger, self._clock())
                 return True
-            code = Code.OVERRUN if connected else Code.CAMERA_LOST
-            later = self._refused if self._under_way else self._ended
-            if len(later) < LONGEST_QUEUE:
-                later.append(without_picture(trigger, code))
-            else:
-                self._drop(trigger)
+            self._refuse(trigger, Code.OVERRUN if connected else Code.CAMERA_LOST)
             return False
+
+    def too_late(self, trigger: Trigger) -> None:
+        """The trigger ends without a picture, in its order."""
+        with self._lock:
+            self._refuse(trigger, Code.OVERRUN)
+
+    def _refuse(self, trigger: Trigger, code: Code) -> None:
+        later = self._refused if self._under_way else self._ended
+        if len(later) < LONGEST_QUEUE:
+            later.append(without_picture(trigger, code))
+        else:
+            self._drop(trigger)
 
     def _drop(self, trigger: Trigger) -> None:
         """Count it; a queue that is full is logged once until it is empty again."""
@@ -100,6 +109,8 @@ class Ties:
             if self._under_way is None or frame.captured_ns < self._under_way[1]:
                 return replace(frame, code=Code.UNTIED)
             trigger = self._under_way[0]
+            if frame.captured_ns - self._under_way[1] > self._deadline_ns:
+                return replace(frame, code=Code.UNTIED)  # `ended` tells the trigger as lost
             self._end()
             return replace(
                 frame,

@@ -27,12 +27,13 @@ class Told:
 
     def __init__(self) -> None:
         self.triggers: list[Trigger] = []
+        self.late: list[Trigger] = []
 
     def trigger(self, trigger: Trigger) -> None:
         self.triggers.append(trigger)
 
     def too_late(self, trigger: Trigger) -> None:
-        """As the camera does it: no picture."""
+        self.late.append(trigger)
 
     def asked(self) -> AskedTriggers:
         return AskedTriggers(cast(SteadyCamera, self))

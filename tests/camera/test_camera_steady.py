@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from edge.camera import Camera, FrameTimeout, SettingsRefused, Trouble
-from edge.camera.asked import LATEST_S, AskedTriggers
+from edge.camera.asked import AskedTriggers
 from edge.camera.steady import MOST_LEFT, SteadyCamera
-from edge.camera.triggers import LONGEST_QUEUE, Ties, Trigger
+from edge.camera.triggers import LATEST_S, LONGEST_QUEUE, Ties, Trigger
 from edge.capture import Slot
 from edge.errors import CameraError
 from edge.event import Code, Fault, Inspection, decode
@@ -323,6 +323,16 @@ def test_camera_trigger_ties_take_only_frames_that_came_after_the_trigger() -> N
     assert ties.tie(at(999)).code is Code.UNTIED
     assert ties.tie(at(1001)).trigger_id == 1
     assert ties.tie(at(1002)).code is Code.UNTIED, "nobody asked for that one"
+
+
+def test_camera_frame_that_comes_after_the_deadline_is_not_tied() -> None:
+    clock = Clock()
+    ties = Ties(100, clock)
+    assert ties.ask(Trigger(1))
+    clock.now = 100_000_001
+    assert ties.tie(at(100_000_001)).code is Code.UNTIED, "of another part, perhaps"
+    assert [(f.trigger_id, f.code) for f in [ties.ended()] if f] == [(1, Code.TRIGGER_LOST)]
+    assert ties.resync
 
 
 def test_camera_trigger_that_gets_no_frame_ends_and_the_camera_starts_anew() -> None:

@@ -14,7 +14,7 @@ from edge.camera.aravis import find
 from edge.camera.genicam import GenicamCamera
 from edge.camera.open import open_camera
 from edge.camera.steady import SteadyCamera
-from edge.camera.triggers import Trigger
+from edge.camera.triggers import LATEST_S, Trigger
 from edge.control import Request, TriggerRequest
 from edge.errors import CameraError
 from edge.event import Code, Inspection
@@ -365,6 +365,45 @@ def test_genicam_frames_are_collected(gige: FakeGige, tmp_path: Path) -> None:
     done = draem("collect", "--source", source, "--to", "x", "--frames", "5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "x").glob("*.png"))) == 5
+
+
+class Late:
+    """A camera whose command was sent again: it takes its time over a trigger."""
+
+    def __init__(self, device: Any) -> None:
+        self.device = device
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.device, name)
+
+    def software_trigger(self) -> None:
+        time.sleep(2 * LATEST_S)
+        self.device.software_trigger()
+
+
+def test_genicam_command_that_was_late_is_no_picture_of_its_part(
+    gige: FakeGige, tmp_path: Path
+) -> None:
+    source = gige.source(trigger="software", trigger_deadline_ms=400)
+    station = CameraStation(tmp_path, source, triggered=True)
+    steady: Any = station.camera
+
+    def codes() -> dict[int | None, str]:
+        return {i.trigger_id: i.code.name for i in station.inspections()}
+
+    try:
+        time.sleep(1.2)  # the camera has just been started
+        camera = steady._reader.camera
+        camera._camera = Late(camera._camera)
+        steady.trigger(Trigger(1))
+        wait_for(lambda: 1 in codes())
+        camera._camera = camera._camera.device
+        time.sleep(1.2)  # it is started anew
+        steady.trigger(Trigger(2))
+        wait_for(lambda: 2 in codes())
+    finally:
+        station.close()
+    assert (codes()[1], codes()[2]) == ("overrun", "none")
 
 
 def test_genicam_triggers_come_over_the_control_socket(gige: FakeGige, tmp_path: Path) -> None:

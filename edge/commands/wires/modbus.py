@@ -61,8 +61,10 @@ async def _serve(feed: Feed, command: Command, options: argparse.Namespace) -> N
     server = await serve(feed, command, host, port, plcs, options.word_order)
     watching = asyncio.create_task(command.standstill.watch())
     log.info("Modbus TCP on %s:%d", host, port)
-    while not stop.is_set() and feed.died is None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), CHECK_S)
-    watching.cancel()
-    await server.shutdown()
+    try:
+        while not stop.is_set() and feed.died is None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), CHECK_S)
+    finally:
+        watching.cancel()
+        await server.shutdown()
