@@ -28,6 +28,7 @@ from edge.product import Product, load_product
 log = logging.getLogger(__name__)
 
 PROOF_FRAMES = 24  # of the calibration's, besides all golden ones
+LONGEST_PROOF_S = 300.0
 
 
 class ChangeoverError(DraemError):
@@ -160,7 +161,13 @@ def load_proven(
         raise ProductError("a line runs a version by its number, or the current one: name one")
     proof = _Proof(lambda: _usable(load_product(products, name, version), frame), flavour, stopped)
     proof.start()
-    proof.join()
+    proof.join(LONGEST_PROOF_S)
+    if proof.is_alive():
+        proof.give_up()
+        raise ChangeoverError(
+            f"its proof was not done in {LONGEST_PROOF_S:.0f} s: the line and other programs leave "
+            "no time for it; stop those, or slow the line down, and switch again"
+        )
     if proof.error is not None:
         raise proof.error
     assert proof.product is not None
@@ -193,9 +200,16 @@ class _Proof(threading.Thread):
         self, read: Callable[[], Product], flavour: Flavour | None, stopped: Stopped
     ) -> None:
         super().__init__(name="proof", daemon=True)
-        self._read, self._flavour, self._stopped = read, flavour, stopped
+        self._read, self._flavour = read, flavour
+        self._given_up = False
+        self._stopped = lambda: self._given_up or stopped()
         self.product: Product | None = None
         self.error: BaseException | None = None
+
+    def give_up(self) -> None:
+        """Returns once it has ended."""
+        self._given_up = True
+        self.join()
 
     def run(self) -> None:
         try:

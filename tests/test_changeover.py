@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.changeover import Changeover, Running, Stopped, load_proven
+from edge.changeover import Changeover, ChangeoverError, Running, Stopped, load_proven
 from edge.control import Controls
 from edge.engine import flavours
 from edge.engine.proof import prove
@@ -131,6 +131,7 @@ def test_camera_frame_size_is_that_of_its_last_picture() -> None:
     assert controls.frame is None
     controls.see(Frame(np.zeros((480, 640), np.uint8), 1, 0))
     controls.see(Frame(np.zeros((0, 0, 3), np.uint8), 2, 0, code=Code.INCOMPLETE))
+    controls.see(Frame(np.zeros((48, 64), np.uint8), 3, 0, code=Code.WRONG_FORMAT))
     assert controls.frame == (640, 480)
 
 
@@ -256,6 +257,16 @@ def test_a_line_that_ends_gives_up_a_changeover_and_its_proof(calibrated: Plant)
     assert changeover.change.state == "failed"
     assert "the line has ended" in changeover.change.message
     assert not [t for t in threading.enumerate() if t.name in ("proof", "changeover")]
+
+
+def test_changeover_on_a_machine_without_time_for_its_proof_fails(
+    calibrated: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instead of holding up every other change for hours."""
+    monkeypatch.setattr("edge.changeover.LONGEST_PROOF_S", 0.01)
+    with pytest.raises(ChangeoverError, match="leave no time for it"):
+        load_proven(calibrated.products, "lid", None, "openvino", lambda: False)
+    assert not [t for t in threading.enumerate() if t.name == "proof"]
 
 
 def test_an_old_engine_that_cannot_be_closed_does_not_undo_a_change() -> None:

@@ -128,7 +128,8 @@ def exact(bias: NDArray[np.float32]) -> NDArray[np.float64]:
     keeps any factor above zero.
     """
     wanted = bias.astype(np.float64)
-    half = wanted.astype(np.float16).astype(np.float64)
+    with np.errstate(over="ignore"):
+        half = wanted.astype(np.float16).astype(np.float64)
     normal = np.isfinite(half) & (np.abs(half) >= np.finfo(np.float16).smallest_normal)
     return np.where(normal, half / np.where(normal, wanted, 1), 1.0)
 

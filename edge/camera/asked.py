@@ -32,7 +32,15 @@ class AskedTriggers(Closing):
 
     def _give(self, trigger: Trigger, asked_s: float) -> None:
         try:
-            if time.monotonic() - asked_s > LATEST_S:
+            waited_s = time.monotonic() - asked_s
+            if waited_s > LATEST_S:
+                log.warning(
+                    "trigger %d waited %.0f ms for the camera (allowed %.0f): its command before "
+                    "hangs, or the machine is busy",
+                    trigger.trigger_id,
+                    1000 * waited_s,
+                    1000 * LATEST_S,
+                )
                 self._camera.too_late(trigger)
             else:
                 self._camera.trigger(trigger)

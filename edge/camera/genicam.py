@@ -19,7 +19,7 @@ from edge.camera.chunks import ENCODER, TRIGGER, Value, number, split_chunks
 from edge.camera.ids import FrameIds
 from edge.camera.pixels import to_image
 from edge.camera.setting import apply
-from edge.camera.triggers import LATEST_S, Ties, Trigger
+from edge.camera.triggers import Ties, Trigger
 from edge.closing import Closing
 from edge.errors import CameraError
 from edge.event import Code
@@ -123,7 +123,7 @@ class GenicamCamera(Closing):
         with self._ties.giving:
             if not self._ties.ask(trigger):
                 return
-            asked_s = time.monotonic()
+            asked_ns = time.monotonic_ns()
             try:
                 with asking("the camera takes no trigger", "check its cable"):
                     self._camera.software_trigger()
@@ -131,9 +131,7 @@ class GenicamCamera(Closing):
                 log.warning("%s", error)
                 self._ties.give_up(Code.CAMERA_LOST, trigger)
             # A packet that was lost is sent again after half a second, to photograph another part.
-            if time.monotonic() - asked_s > LATEST_S:
-                self._ties.resync = True
-                self._ties.give_up(Code.OVERRUN, trigger)
+            self._ties.answered(trigger, asked_ns)
 
     def _resync(self) -> None:
         """Start anew after a trigger without a frame: a late one must not be the next part's."""

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 LONGEST_QUEUE = 1000
 LATEST_S = 0.05
 """A command that reaches the camera later than this would photograph a later part."""
+LATEST_NS = round(LATEST_S * 1e9)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Ties:
         self._deadline_ns = deadline_ms * 1_000_000
         self._clock = clock
         self._under_way: tuple[Trigger, int] | None = None
+        self._answered = False
         self._ended: deque[Frame] = deque()
         self._refused: deque[Frame] = deque()
         self._lock = Lock()
@@ -74,10 +76,26 @@ class Ties:
         with self._lock:
             settled = self._clock() >= self._ready_ns
             if self._under_way is None and not self.resync and connected and settled:
-                self._under_way = (trigger, self._clock())
+                self._under_way, self._answered = (trigger, self._clock()), False
                 return True
             self._refuse(trigger, Code.OVERRUN if connected else Code.CAMERA_LOST)
             return False
+
+    def answered(self, trigger: Trigger, asked_ns: int) -> None:
+        """The camera has its command now; one that took long was of another part."""
+        took_ns = self._clock() - asked_ns
+        with self._lock:
+            self._answered = took_ns <= LATEST_NS
+        if not self._answered:
+            log.warning(
+                "the camera had the command of trigger %d only after %.0f ms (allowed %.0f): look "
+                "for lost packets, a busy network or a busy machine",
+                trigger.trigger_id,
+                took_ns / 1e6,
+                LATEST_NS / 1e6,
+            )
+            self.resync = True
+            self.give_up(Code.OVERRUN, trigger)
 
     def too_late(self, trigger: Trigger) -> None:
         """The trigger ends without a picture, in its order."""
@@ -108,9 +126,9 @@ class Ties:
         with self._lock:
             if self._under_way is None or frame.captured_ns < self._under_way[1]:
                 return replace(frame, code=Code.UNTIED)
-            trigger = self._under_way[0]
-            if frame.captured_ns - self._under_way[1] > self._deadline_ns:
-                return replace(frame, code=Code.UNTIED)  # `ended` tells the trigger as lost
+            trigger, asked_ns = self._under_way
+            if frame.captured_ns - asked_ns > (self._deadline_ns if self._answered else LATEST_NS):
+                return replace(frame, code=Code.UNTIED)  # the trigger is told as lost or late
             self._end()
             return replace(
                 frame,

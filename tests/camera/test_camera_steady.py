@@ -329,10 +329,31 @@ def test_camera_frame_that_comes_after_the_deadline_is_not_tied() -> None:
     clock = Clock()
     ties = Ties(100, clock)
     assert ties.ask(Trigger(1))
+    ties.answered(Trigger(1), 0)
     clock.now = 100_000_001
     assert ties.tie(at(100_000_001)).code is Code.UNTIED, "of another part, perhaps"
     assert [(f.trigger_id, f.code) for f in [ties.ended()] if f] == [(1, Code.TRIGGER_LOST)]
     assert ties.resync
+
+
+def test_camera_frame_of_a_command_that_is_not_answered_in_time_is_not_tied(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever is first to run, the one that reads or the one that triggers."""
+    clock = Clock()
+    ties = Ties(1000, clock)
+    for number, answered_ms in enumerate((49, 51)):
+        asked_ns, trigger = clock.now, Trigger(number)
+        assert ties.ask(trigger)
+        early = ties.tie(at(asked_ns + 60_000_000))
+        assert early.code is Code.UNTIED, "it may be of a command that was sent again"
+        clock.now += answered_ms * 1_000_000
+        ties.answered(trigger, asked_ns)
+        late = ties.tie(at(asked_ns + 60_000_000))
+        assert (late.trigger_id, late.code) == ((0, Code.NONE), (None, Code.UNTIED))[number]
+    assert [(f.trigger_id, f.code) for f in [ties.ended()] if f] == [(1, Code.OVERRUN)]
+    assert ties.resync
+    assert "the command of trigger 1 only after 51 ms" in caplog.text
 
 
 def test_camera_trigger_that_gets_no_frame_ends_and_the_camera_starts_anew() -> None:

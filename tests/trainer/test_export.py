@@ -88,12 +88,13 @@ def test_rounding_keeps_the_sum_of_each_kernel() -> None:
 
 
 def test_biases_become_float16_numbers_by_a_factor_next_to_one() -> None:
-    bias = np.array([1.2345678, -0.0337, 77.123, 0, 1e-7], np.float32)
+    bias = np.array([1.2345678, -0.0337, 77.123, 0, 1e-7, np.inf, np.nan, 1e6], np.float32)
     factors = exact(bias)
     scaled = bias[:3] * factors[:3]
     np.testing.assert_allclose(scaled, scaled.astype(np.float16), rtol=1e-12)
     assert np.abs(factors - 1).max() < 2**-11
-    assert factors[3:].tolist() == [1, 1], "a small one keeps its error, which is smaller still"
+    assert factors[3:5].tolist() == [1, 1], "a small one keeps its error, which is smaller still"
+    assert factors[5:].tolist() == [1, 1, 1], "what is no float16 number the proof refuses"
 
 
 @pytest.fixture
