@@ -86,7 +86,10 @@ class Ties:
         took_ns = self._clock() - asked_ns
         with self._lock:
             self._answered = took_ns <= LATEST_NS
-        if not self._answered:
+        if self._answered:
+            return
+        self.resync = True
+        if self.give_up(Code.OVERRUN, trigger):
             log.warning(
                 "the camera had the command of trigger %d only after %.0f ms (allowed %.0f): look "
                 "for lost packets, a busy network or a busy machine",
@@ -94,8 +97,6 @@ class Ties:
                 took_ns / 1e6,
                 LATEST_NS / 1e6,
             )
-            self.resync = True
-            self.give_up(Code.OVERRUN, trigger)
 
     def too_late(self, trigger: Trigger) -> None:
         """The trigger ends without a picture, in its order."""
@@ -137,12 +138,14 @@ class Ties:
                 part_id=trigger.part_id,
             )
 
-    def give_up(self, code: Code, only: Trigger | None = None) -> None:
-        """No frame will come for what is under way, or for that one trigger."""
+    def give_up(self, code: Code, only: Trigger | None = None) -> bool:
+        """No frame will come for what is under way, or for that one trigger; whether it was."""
         with self._lock:
-            if self._under_way is not None and only in (None, self._under_way[0]):
-                self._ended.append(without_picture(self._under_way[0], code))
-                self._end()
+            if self._under_way is None or only not in (None, self._under_way[0]):
+                return False
+            self._ended.append(without_picture(self._under_way[0], code))
+            self._end()
+            return True
 
     def _end(self) -> None:
         self._under_way = None
