@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from calibration.parts import Seen
 from edge.camera import Camera, EndOfStream, next_frame
 from edge.drafts import wall_clock
-from edge.errors import ImageError
+from edge.errors import CameraError, ImageError
 from edge.event import Code
 from edge.frame import Fit, Frame
 from edge.images import read_image, write_png
@@ -24,6 +24,7 @@ from edge.product import Calibration
 RECORD = "frames.jsonl"
 COLUMNS, TILE = 10, (192, 144)
 SAME_PART = "the same part again"
+MOST_REFUSED = 100
 
 
 class Sieve:
@@ -68,15 +69,26 @@ class Collection:
                 raise ImageError(f"{path}: {error}; collect into another folder") from error
         self._next = int(before[-1].stem.rpartition("_")[2]) + 1 if before else 0
         self.refused: Counter[str] = Counter()
+        self._misfits = 0  # in a row
 
     def take(self) -> Iterator[Path | str]:
-        """For each frame of the camera where it was saved, or why it was refused."""
+        """For each frame of the camera where it was saved, or why it was refused.
+
+        Raises CameraError when MOST_REFUSED in a row do not fit.
+        """
         while True:
             try:
                 frame = next_frame(self._camera)
             except EndOfStream:
                 return
             why = self._sieve.refusal(frame)
+            self._misfits = self._misfits + 1 if why == Code.WRONG_FORMAT.name.lower() else 0
+            if self._misfits == MOST_REFUSED:
+                raise CameraError(
+                    f"{MOST_REFUSED} frames in a row do not fit: give the camera the size that the "
+                    "product was made with, or collect without --product (and without 'product' in "
+                    "station.toml)"
+                )
             if why:
                 self.refused[why] += 1
                 yield why

@@ -105,8 +105,9 @@ def rollback(products: Path, name: str, flavour: Flavour | None = None) -> tuple
         current = current_version(folder)
         to = before(folder, current) if current else None
         if current is None or to is None:
+            now = f"version {current}" if current else "any version"
             raise ProductError(
-                f"nothing is known to have run before version {current} of {name}: choose one "
+                f"nothing is known to have run before {now} of {name}: choose one "
                 f"with 'draem release activate VERSION --product {name}'"
             )
         product = read_version(find_version(products, name, to))

@@ -41,7 +41,7 @@ class Controls:
         self.verdicts: Counter[str] = Counter()
         self.passed_over = self.pictures_dropped = 0
         self.head = self.unlogged = 0
-        self.drift = ""
+        self.drift = self.outage = ""
         self.frame: Size | None = None  # of the camera's last picture
         self.camera: Mapping[str, int] = {}  # counted by the capture thread
 
@@ -124,7 +124,8 @@ _Question: TypeAdapter[Request | Switch | TriggerRequest] = TypeAdapter(
 class Health(BaseModel):
     """How the line is; `hung` where its loop has not turned for two seconds.
 
-    `drift` names the code of what has changed since the calibration.
+    `outage` names the code of why the camera gives no frames, `drift` that of what has changed
+    since the calibration.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -134,6 +135,7 @@ class Health(BaseModel):
     turned_s_ago: float
     head: int
     unlogged: int
+    outage: str = ""
     drift: str = ""
 
 
@@ -237,7 +239,7 @@ def _health(controls: Controls) -> Health:
     state: Literal["running", "paused", "fault", "hung"] = "running"
     if silent > HUNG_S:
         state = "hung"
-    elif controls.unlogged:
+    elif controls.unlogged or controls.outage:
         state = "fault"
     elif controls.paused:
         state = "paused"
@@ -247,5 +249,6 @@ def _health(controls: Controls) -> Health:
         turned_s_ago=round(silent, 3),
         head=controls.head,
         unlogged=controls.unlogged,
+        outage=controls.outage,
         drift=controls.drift,
     )

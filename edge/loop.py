@@ -77,7 +77,7 @@ def run(
                     text = f"no frame for {silence_ms} ms: check the camera and its cable"
                     stream.fault(Code.FRAME_TIMEOUT, text)
                 if isinstance(turn, Trouble):
-                    stream.fault(turn.code, str(turn))
+                    stream.camera(turn)
                 if isinstance(turn, str | Trouble):
                     continue
                 controls.see(turn.frame)

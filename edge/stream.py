@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Literal, Protocol
 
+from edge.camera import Trouble
 from edge.capture import Taken
 from edge.control import Controls
 from edge.drafts import (
@@ -68,6 +69,7 @@ class Stream:
         self._beyond: list[AnyHeader] = []
         self._more = 0
         self._trouble, self._paused = "", False
+        self._outage: Trouble | None = None
         self._next_beat = self._next_trim = 0.0
 
     def inspection(
@@ -113,6 +115,12 @@ class Stream:
         """Something that needs somebody to act."""
         self._tell([Fault(**UNSTAMPED, code=CodeName.of(code), message=message)])
 
+    def camera(self, trouble: Trouble) -> None:
+        """An outage of the camera begins or has another reason; with CAMERA_BACK it has ended."""
+        self.fault(trouble.code, str(trouble))
+        self._outage = None if trouble.code is Code.CAMERA_BACK else trouble
+        self._next_beat = 0.0
+
     def status(self, state: Literal["running", "paused", "stopped"], product: Product) -> None:
         """The line begins, waits, or has ended as it should."""
         self._tell(
@@ -144,6 +152,7 @@ class Stream:
             self._beat(product)
         controls.turned, controls.head = now, self._journal.head
         controls.unlogged = self.unlogged
+        controls.outage = self._outage.code.name.lower() if self._outage else ""
 
     def _trim(self) -> None:
         if self._retention is None or self._unlogged:
@@ -159,20 +168,22 @@ class Stream:
 
     def _beat(self, product: Product) -> None:
         self._next_beat = time.monotonic() + BEAT_S
-        fault = not self._catch_up()
-        state: Literal["running", "paused"] = "paused" if self._paused else "running"
-        if not fault:
+        code, message = (self._outage.code, str(self._outage)) if self._outage else (Code.NONE, "")
+        if self._catch_up():
             self._journal.keep_reserve()
+        else:
+            code, message = Code.UNLOGGED, self._trouble
+        state: Literal["running", "paused"] = "paused" if self._paused else "running"
         stamp = self._stamp(self._journal.head)
         heartbeat = Heartbeat(
             **{k: v for k, v in stamp.items() if k != "seq"},
             head=self._journal.head,
-            state="fault" if fault else state,
+            state="fault" if code is not Code.NONE else state,
             product=product.name,
             version=product.version,
             every_ms=round(BEAT_S * 1000),
-            code=CodeName.of(Code.UNLOGGED if fault else Code.NONE),
-            message=self._trouble if fault else "",
+            code=CodeName.of(code),
+            message=message,
         )
         self._outlet.send(encode(heartbeat))
 

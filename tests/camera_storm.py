@@ -60,7 +60,8 @@ def kills(folder: Path) -> bool:
     bounded = names == ["camera_lost", "camera_back"] * KILLS
     print(
         f"kills: told {spread(told)}; verdicts again {spread(back)}; "
-        f"each outage between two faults: {bounded}; {station.controls.camera}"
+        f"each outage between two faults: {bounded}, {dict(Counter(names))}; "
+        f"{station.controls.camera}"
     )
     return bounded and max(told) < TOLD_S + 0.1 and max(back) < BACK_S and station.error is None
 

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 
-from calibration.collecting import Sieve
+from calibration.collecting import MOST_REFUSED, Collection, Sieve
 from edge.camera.parts import Line
 from edge.errors import CameraError
 from edge.event import Code
@@ -46,6 +48,25 @@ def test_two_collections_for_one_calibration_do_not_mix(tmp_path: Path) -> None:
     assert not list((tmp_path / "good").glob("*.png"))
     again = draem("collect", "--source", LINE, "--to", "good", "--frames", "1", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
+
+
+class Small:
+    """A camera whose pictures are smaller than the product's crop."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def read(self) -> Frame:
+        self.given += 1
+        return Frame(np.full((40, 40), self.given, np.uint8), self.given, 0)
+
+
+def test_camera_whose_frames_never_fit_the_product_ends_the_collection(tmp_path: Path) -> None:
+    small: Any = Small()
+    sieve = Sieve(Fit(64, 64, crop=(0, 0, 80, 80)), None, triggered=False)
+    with pytest.raises(CameraError, match="do not fit: give the camera the size"):
+        list(Collection(tmp_path, small, sieve).take())
+    assert small.given == MOST_REFUSED
 
 
 def test_calibration_of_triggered_parts_takes_each_for_itself() -> None:

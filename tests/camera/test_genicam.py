@@ -15,7 +15,7 @@ from edge.camera.genicam import GenicamCamera
 from edge.camera.open import open_camera
 from edge.camera.steady import SteadyCamera
 from edge.camera.triggers import LATEST_S, Trigger
-from edge.control import Request, TriggerRequest
+from edge.control import Health, Request, TriggerRequest
 from edge.errors import CameraError
 from edge.event import Code, Inspection
 from edge.frame import Frame
@@ -44,6 +44,11 @@ def opened(source: str) -> GenicamCamera:
         except CameraError:
             time.sleep(0.05)
     raise AssertionError("the camera does not come up")
+
+
+def health(station: CameraStation) -> Health:
+    with Asking(beside(station.endpoint, "control"), None, "--control") as asking:
+        return Health.model_validate_json(asking.ask(Request(request="health"))[0])
 
 
 def read(camera: GenicamCamera, count: int) -> list[Frame]:
@@ -152,12 +157,15 @@ def test_genicam_outages_are_told_in_time_bounded_and_mended(
             gige.kill() if strike == "kill" else gige.freeze()
             took = wait_for(lambda b=before: len(station.faults()) > b, 3)  # type: ignore[misc]
             assert took < 1.1, f"{strike}: told after {took:.2f} s"
+            wait_for(lambda: health(station).state == "fault", 1)
+            assert health(station).outage in ("camera_lost", "camera_silent")
             if strike == "freeze":
                 time.sleep(3.5)  # longer than the camera keeps its controller
             judged = station.verdicts()
             gige.restart() if strike == "kill" else gige.thaw()
             took = wait_for(lambda b=judged: station.verdicts() > b)  # type: ignore[misc]
             assert took < 3, f"{strike}: back after {took:.2f} s"
+            wait_for(lambda: health(station).state == "running", 1)
         names = station.fault_names()
         assert names[1::2] == ["camera_back"] * 3
         assert set(names[::2]) <= {"camera_lost", "camera_silent"}, "whichever is seen first"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.camera import Trouble
 from edge.control import Controls
 from edge.cursors import Cursors
-from edge.event import AnyHeader, Event, Fault, Heartbeat, Inspection, decode, decode_live
+from edge.event import AnyHeader, Code, Event, Fault, Heartbeat, Inspection, decode, decode_live
 from edge.journal import NAME, RESERVE, Durability, Journal
 from edge.reader import Reader
 from edge.retention import Limits, Retention
@@ -80,6 +81,22 @@ def fill_up(folder: Path) -> Path:
         except OSError:
             pass
     return filler
+
+
+def test_camera_that_is_away_is_told_by_every_heartbeat_until_it_is_back(tmp_path: Path) -> None:
+    """A bridge that comes in the middle, and missed the fault, tells its PLC nothing else."""
+    told, controls = Told(), Controls(PRODUCT)
+    with Journal(tmp_path) as journal:
+        stream = Stream("s", journal, told)
+        for code, state in ((Code.CAMERA_LOST, "fault"), (Code.CAMERA_BACK, "running")):
+            stream.camera(Trouble(code, "its cable"))
+            stream.tick(PRODUCT, controls)
+            away = code.name.lower() if state == "fault" else ""
+            assert (told.faults[-1].code.name, controls.outage) == (code.name.lower(), away)
+            beat = told.heartbeats[-1]
+            assert (beat.state, beat.code.name) == (state, away or "none")
+            assert beat.message == ("its cable" if away else "")
+    assert len(told.heartbeats) == 2, "at once"
 
 
 def test_journal_on_a_full_disk_tells_it_then_gives_no_verdict_then_recovers(
