@@ -180,7 +180,7 @@ class Changes(Closing):
         if told.product == change.product:
             return told
         if not change.fresh:
-            text = f"the command for {change.product} may be of before the bridge's start: write 0"
+            text = f"the command for {change.product} may be of before the bridge: take it back"
             raise Failed(Failure.STALE, f"{text}, and give it again")
         return understood(ProductReply, self._line.ask(Switch(product=change.product)))
 
