@@ -88,6 +88,8 @@ class Stream:
         self._tell_lost(trigger_id, product)
         self._trigger_id = self._trigger_id if trigger_id is None else trigger_id
         self._began = True
+        if taken.frame.code is Code.NONE:
+            self._outage = None  # a recording may lack the end of one
         told = self._tell([judged_part(taken, judged, product, stages_ms)], mask_png)[0]
         assert isinstance(told, Inspection)
         return told
@@ -116,7 +118,7 @@ class Stream:
         self._tell([Fault(**UNSTAMPED, code=CodeName.of(code), message=message)])
 
     def camera(self, trouble: Trouble) -> None:
-        """An outage of the camera begins or has another reason; with CAMERA_BACK it has ended."""
+        """An outage of the camera begins or has another reason; CAMERA_BACK or a frame ends it."""
         self.fault(trouble.code, str(trouble))
         self._outage = None if trouble.code is Code.CAMERA_BACK else trouble
         self._next_beat = 0.0

@@ -96,7 +96,11 @@ def test_camera_that_is_away_is_told_by_every_heartbeat_until_it_is_back(tmp_pat
             beat = told.heartbeats[-1]
             assert (beat.state, beat.code.name) == (state, away or "none")
             assert beat.message == ("its cable" if away else "")
-    assert len(told.heartbeats) == 2, "at once"
+        assert len(told.heartbeats) == 2, "at once"
+        stream.camera(Trouble(Code.CAMERA_LOST, "its cable"))
+        inspect(stream, 1)
+        stream.tick(PRODUCT, controls)
+        assert (told.heartbeats[-1].state, controls.outage) == ("running", ""), "it gives frames"
 
 
 def test_journal_on_a_full_disk_tells_it_then_gives_no_verdict_then_recovers(
