@@ -123,6 +123,8 @@ def export(product: Product, target: Path) -> None:
             f"{product.name} version {product.version} is not sealed: run 'draem release seal "
             f"{product.version} --product {product.name}'"
         )
+    if not target.parent.is_dir():
+        raise ProductError(f"{target.parent} is no folder: make it, or choose another with --to")
     if target.exists():
         raise ProductError(f"{target} exists: remove it, or choose another name with --to")
     with whole_file(target) as file:

@@ -12,6 +12,7 @@ from edge.seal import Seal
 from edge.versions import current_version
 
 LONG = 60
+MANY = 8
 
 
 class Row(NamedTuple):
@@ -105,9 +106,12 @@ def difference(one: Product, other: Product) -> Iterator[str]:
     """What differs: fields of manifest and calibration, then files; nothing for the same."""
     for name, (before, after) in _changed(_fields(one), _fields(other)):
         yield f"{name}: {_short(before)} -> {_short(after)}"
+    kept: dict[tuple[str, str], list[str]] = {}
     for name, (before, after) in _changed(one.manifest.files, other.manifest.files):
         what = "added" if before is None else "removed" if after is None else "changed"
-        yield f"{name}: {what}"
+        kept.setdefault((name.rpartition("/")[0] or name, what), []).append(name)
+    for (folder, what), names in kept.items():
+        yield f"{names[0]}: {what}" if len(names) == 1 else f"{folder}/: {len(names)} files {what}"
 
 
 def _fields(product: Product) -> dict[str, object]:
@@ -120,12 +124,17 @@ def _fields(product: Product) -> dict[str, object]:
 
 
 def _flat(value: object, name: str) -> Iterator[tuple[str, object]]:
-    """Nested JSON as dotted names; lists stay whole."""
-    if isinstance(value, dict) and value:
+    """Nested JSON as dotted names; lists stay whole, and so do many numbers with names."""
+    if isinstance(value, dict) and value and not _many_numbers(value):
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else key)
     else:
         yield name, value
+
+
+def _many_numbers(value: dict[str, object]) -> bool:
+    """Such as the score of each of a calibration's frames, which nobody reads one by one."""
+    return len(value) > MANY and all(isinstance(inner, float) for inner in value.values())
 
 
 def _changed(
@@ -140,6 +149,6 @@ def _short(value: object) -> str:
     if value is None:
         return "-"
     text = json.dumps(value)
-    if isinstance(value, list) and len(text) > LONG:
+    if isinstance(value, list | dict) and len(text) > LONG:
         return f"{len(value)} values"
     return text if len(text) <= LONG else f"{text[:LONG]}..."

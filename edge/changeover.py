@@ -115,7 +115,9 @@ class Changeover(Closing):
         else:
             self._took.clear()
             message = self._after(asked)
-            done = {"state": "done", "version": ready.product.version, "message": message}
+            version = ready.product.version
+            done = {"state": "done", "version": version, "message": message}
+            log.info("the line has changed to %s version %s", asked.product, version)
             self.change = asked.model_copy(update=done)
 
     def _after(self, asked: Change) -> str:

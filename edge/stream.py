@@ -120,7 +120,9 @@ class Stream:
     def camera(self, trouble: Trouble) -> None:
         """An outage of the camera begins or has another reason; CAMERA_BACK or a frame ends it."""
         self.fault(trouble.code, str(trouble))
-        self._outage = None if trouble.code is Code.CAMERA_BACK else trouble
+        back = trouble.code is Code.CAMERA_BACK
+        log.log(logging.INFO if back else logging.WARNING, "%s", trouble)
+        self._outage = None if back else trouble
         self._next_beat = 0.0
 
     def status(self, state: Literal["running", "paused", "stopped"], product: Product) -> None:

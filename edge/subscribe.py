@@ -19,7 +19,7 @@ from edge.cursors import Role
 from edge.errors import PublishError
 from edge.event import Event, EventError, Heartbeat, decode_live
 from edge.keys import Credentials
-from edge.notice import Notice, Notify, log_notice
+from edge.notice import Notice, Notify, log_once
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def events(
     replay: str | None = None,
     acknowledging: Acknowledging | None = None,
     credentials: Credentials | None = None,
-    notify: Notify = log_notice,
+    notify: Notify | None = None,
     stopped: Callable[[], bool] = lambda: False,
     newest: int | None = None,
 ) -> Iterator[Event]:
@@ -100,8 +100,10 @@ def events(
     `endpoint`. With `acknowledging` the log learns how far it came, and keeps the rest for a
     bridge. While the log cannot be asked nothing is skipped: it is asked again. Whoever needs the
     present alone says how many of the `newest` events to ask for; older ones are `skipped`.
+    Notices are logged unless `notify` takes them.
     Raises PublishError for an address that cannot be used.
     """
+    notify = notify or log_once()
     place = read_cursor(cursor_file)
     watch = _Watch(notify)
     option = "--replay" if replay else "--endpoint"

@@ -210,8 +210,9 @@ class Closed(MeanEngine):
         self.closed = True
 
 
-def test_one_changeover_at_a_time_and_engines_are_closed() -> None:
+def test_one_changeover_at_a_time_and_engines_are_closed(caplog: pytest.LogCaptureFixture) -> None:
     """The one that was replaced, and the one that was made ready but never taken."""
+    caplog.set_level("INFO")
     made: list[Closed] = []
     gate = threading.Event()
 
@@ -232,6 +233,7 @@ def test_one_changeover_at_a_time_and_engines_are_closed() -> None:
         assert taken(changeover).engine is made[0]
         wait_for(lambda: changeover.change.state == "done")
         assert first.closed
+        assert "the line has changed to cap version 1" in caplog.text
         assert not made[0].closed
         changeover.begin("bad", None)
         wait_for(lambda: changeover.change.state == "failed")

@@ -97,6 +97,8 @@ def tell(product: Product, record: Record, what: str) -> None:
         "proven: score within %.5f, map within %.5f (99.9 %%), at most %.5f",
         *(record.proof[name] for name in ("score_max", "map_p999", "map_max")),
     )
+    if product.calibration is None:
+        log.info("next: 'draem calibrate --product %s'", product.name)
     if "shift_median" in record.proof:
         log.info(
             "scores of the calibration's good frames have moved by %+.5f (median), at most %.5f",

@@ -59,5 +59,10 @@ def parse(source: str) -> CameraSettings:
         return CameraSettings.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(sorted(CameraSettings.model_fields.keys() - {"device"}))
+            raise CameraError(
+                f"'{source}': no option '{first['loc'][0]}', there are {known}"
+            ) from error
         name = ".".join(map(str, first["loc"])) or "the region"
         raise CameraError(f"'{source}': {name} ({first['msg']}); write {EXAMPLE}") from error

@@ -13,9 +13,11 @@ from deploy.release_view import difference, rows, table
 from deploy.signing import make_key
 from edge.activations import ACTIVATIONS, activations, intend
 from edge.errors import DraemError, EngineError, ProductError
+from edge.files import write_json
 from edge.product import Product, load_product, read_version, versions
-from edge.versions import changing, current_version, new_version, offer
-from tests.deploy.made import build, make
+from edge.versions import changing, current_version, finish_version, new_version, offer
+from tests.deploy.made import MANIFEST, build, make
+from tests.edge.simple import PRODUCT
 from tests.forge import Forge
 
 
@@ -218,6 +220,29 @@ def test_two_releases_differ_in_what_was_changed(tmp_path: Path) -> None:
     assert "calibration/000.png: added" in list(difference(bare, one))
 
 
+def test_many_frames_differ_in_one_line(tmp_path: Path) -> None:
+    """Two hundred scores, one a line, would hide the threshold among them."""
+
+    def calibrated(count: int) -> Product:
+        with new_version(tmp_path, "lid") as draft:
+            for name in ("model.onnx", "golden.npz", "sources.json"):
+                (draft / name).write_bytes(b"{}")
+            frames = {f"{i:03d}.png": i / count for i in range(count)}
+            made = PRODUCT.calibration.model_dump() | {"frames": frames}  # type: ignore[union-attr]
+            write_json(draft / "calibration.json", made)
+            (draft / "calibration").mkdir()
+            for name in frames:
+                (draft / "calibration" / name).write_bytes(bytes([count]))
+            return finish_version(draft, MANIFEST)
+
+    assert list(difference(calibrated(20), calibrated(25))) == [
+        "calibration.frames: 20 values -> 25 values",
+        "calibration.json: changed",
+        "calibration/: 20 files changed",
+        "calibration/: 5 files added",
+    ]
+
+
 def test_an_imported_release_keeps_its_number_where_it_can(tmp_path: Path) -> None:
     office, station = tmp_path / "office", tmp_path / "station"
     make(office)
@@ -275,6 +300,8 @@ def test_an_unsealed_version_is_no_release_to_carry_away(tmp_path: Path) -> None
     with pytest.raises(ProductError, match="exists"):
         export(read_version(product.path), tmp_path / "one.draem")
     assert (tmp_path / "one.draem").read_text() == "something"
+    with pytest.raises(ProductError, match="nowhere is no folder"):
+        export(read_version(product.path), tmp_path / "nowhere" / "one.draem")
 
 
 def test_a_draft_of_a_living_process_is_left_alone(tmp_path: Path) -> None:

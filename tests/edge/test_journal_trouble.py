@@ -83,7 +83,9 @@ def fill_up(folder: Path) -> Path:
     return filler
 
 
-def test_camera_that_is_away_is_told_by_every_heartbeat_until_it_is_back(tmp_path: Path) -> None:
+def test_camera_that_is_away_is_told_by_every_heartbeat_until_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A bridge that comes in the middle, and missed the fault, tells its PLC nothing else."""
     told, controls = Told(), Controls(PRODUCT)
     with Journal(tmp_path) as journal:
@@ -97,6 +99,7 @@ def test_camera_that_is_away_is_told_by_every_heartbeat_until_it_is_back(tmp_pat
             assert (beat.state, beat.code.name) == (state, away or "none")
             assert beat.message == ("its cable" if away else "")
         assert len(told.heartbeats) == 2, "at once"
+        assert caplog.text.count("its cable") == 1, "the line's own log tells it too"
         stream.camera(Trouble(Code.CAMERA_LOST, "its cable"))
         inspect(stream, 1)
         stream.tick(PRODUCT, controls)

@@ -17,7 +17,7 @@ from edge.asking import Cursor, beside
 from edge.control import Controls
 from edge.event import Code, Event
 from edge.journal import NAME, Journal
-from edge.notice import Notice, Notify, log_notice
+from edge.notice import Notice, Notify
 from edge.publish import Publisher
 from edge.reader import Reader
 from edge.replay import replay as replay_of
@@ -87,7 +87,7 @@ class Far:
         self,
         addresses: tuple[str, str],
         cursor: Path | None = None,
-        notify: Notify = log_notice,
+        notify: Notify | None = None,
     ) -> None:
         self.seqs: list[int] = []
         self._stop = StopEvent()
@@ -184,7 +184,9 @@ def test_replay_of_a_new_log_begins_with_its_first(
     assert "begun anew" in caplog.text
 
 
-def test_replay_waits_for_an_answer_rather_than_skip(tmp_path: Path) -> None:
+def test_replay_waits_for_an_answer_rather_than_skip(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Live events flow, but the log cannot be asked: nothing is given until it can."""
     with line(tmp_path / "log") as near:
         silent = f"ipc://{tmp_path}/silent"
@@ -197,6 +199,7 @@ def test_replay_waits_for_an_answer_rather_than_skip(tmp_path: Path) -> None:
             with Sockets() as sockets, replay_of(sockets, silent, tmp_path / "log"):
                 far.reaches(6)
     assert far.seqs == [1, 2, 3, 4, 5, 6]
+    assert caplog.text.count("events cannot be asked for") == 1, "not at each heartbeat"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from edge.commands.wires.shared import (
 )
 from edge.errors import SettingsError
 from edge.files import alone
-from edge.notice import log_once
 from edge.settings import Station
 from edge.subscribe import Acknowledging, events
 
@@ -116,7 +115,7 @@ def _record(mqtt: "Mqtt", settings: Station, stopped: Callable[[], bool]) -> Non
     """Every event from the cursor on; the cursor moves when the broker has acknowledged."""
     recorded = events(
         settings.endpoint, settings.data / settings.station / "mqtt.cursor",
-        replay=settings.replay, credentials=credentials(settings), notify=log_once(),
+        replay=settings.replay, credentials=credentials(settings),
         acknowledging=Acknowledging(f"mqtt-{settings.station}", "bridge"), stopped=stopped,
     )  # fmt: skip
     for event in recorded:
