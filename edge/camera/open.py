@@ -11,6 +11,7 @@ KINDS = (
     "a folder, a video, a camera number, genicam://, rtsp://, http://, gst://, replay:// or line://"
 )
 DEADLINE_MS = 800
+GENICAM_FIRST_FRAME_S = 1.5  # so that a second connection after a silent one is back within 3 s
 NETWORK = ("rtsp://", "rtsps://", "http://", "https://")
 
 
@@ -68,6 +69,7 @@ def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
         None if triggered else deadline_ms,
         ids,
         ties,
+        GENICAM_FIRST_FRAME_S,
     )
 
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SLICE_S = 0.1
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 1.0
 ANSWER_S = 0.3  # asked every half second, and looked at ten times a second: told within 0.9 s
-OPEN_S, FIRST_FRAME_S = 20.0, 3.0
+OPEN_S, FIRST_FRAME_S, LONGEST_FIRST_FRAME_S = 20.0, 3.0, 12.0
 CLOSE_S = 2.0
 MOST_LEFT = 8
 COUNTED = ("received", "incomplete", "lost", "stale", "wrong_format", "untied")
@@ -46,6 +46,8 @@ class SteadyCamera(TellsSilence):
     `deadline_ms` is the longest silence of a free-running camera; None where silence is no fault,
     as under a trigger. `counters` are written by the reading thread alone. The first connection
     must succeed, so that a wrong address is told at the start: raises CameraError where not.
+    `first_frame_s` is how long the first frame of a connection may take, or the deadline if that is
+    longer; twice as long after each time that none came, and after one that took its time.
     """
 
     live = True
@@ -57,9 +59,11 @@ class SteadyCamera(TellsSilence):
         deadline_ms: int | None,
         ids: FrameIds | None = None,
         ties: Ties | None = None,
+        first_frame_s: float = FIRST_FRAME_S,
     ) -> None:
         self._name, self._connect, self._ids, self._ties = name, connect, ids, ties
         self._deadline_s = None if deadline_ms is None else deadline_ms / 1000
+        self._first_frame_s = self._patience_s = max(first_frame_s, self._deadline_s or 0)
         names = (*COUNTED, "outages", "reconnected", "triggers_dropped")
         self.counters: dict[str, int] = dict.fromkeys(names, 0)
         self._left: list[Reader] = []
@@ -166,7 +170,10 @@ class SteadyCamera(TellsSilence):
             return
         first = self._heard < reader.opened
         silent = now - max(self._heard, reader.opened)
-        if silent > (max(self._deadline_s, FIRST_FRAME_S) if first else self._deadline_s):
+        if silent > (self._patience_s if first else self._deadline_s):
+            if first:
+                longest = max(LONGEST_FIRST_FRAME_S, self._first_frame_s)
+                self._patience_s = min(2 * self._patience_s, longest)
             answers = reader.unanswered_s() < SLICE_S
             self._fail(
                 Code.CAMERA_SILENT if answers else Code.CAMERA_LOST,
@@ -175,9 +182,12 @@ class SteadyCamera(TellsSilence):
 
     def _frame(self, frame: Frame) -> Frame:
         """Counted and checked; the first good one of a new connection ends the outage."""
-        self._heard = time.monotonic()
+        heard, self._heard = self._heard, time.monotonic()
         if frame.code in PICTURELESS:
             return frame
+        opened = self._reader.opened if self._reader else None
+        if opened is not None and heard < opened:
+            self._patience_s = max(self._first_frame_s, 2 * (self._heard - opened))
         checked = self._checked(frame)
         self._count(checked)
         if checked.code is Code.NONE:

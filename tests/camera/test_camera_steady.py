@@ -138,7 +138,7 @@ def test_camera_whose_read_hangs_is_left_behind_in_time() -> None:
 
 
 def test_camera_reads_that_hang_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.camera.steady.FIRST_FRAME_S", 0.05)
+    monkeypatch.setattr("edge.camera.steady.LONGEST_FIRST_FRAME_S", 0.05)
     monkeypatch.setattr("edge.camera.steady.LONGEST_WAIT_S", 0.05)
     until, made = StopEvent(), []
 
@@ -146,7 +146,7 @@ def test_camera_reads_that_hang_do_not_grow_without_end(monkeypatch: pytest.Monk
         made.append(Scripted(hangs(until)))
         return made[-1]
 
-    with SteadyCamera("camera T", connect, 50) as camera:
+    with SteadyCamera("camera T", connect, 50, first_frame_s=0.05) as camera:
         told = [came.code for came in news(camera, 4)]
         assert told == [Code.CAMERA_SILENT, Code.CAMERA_HUNG]
         busy = time.thread_time()
@@ -157,6 +157,29 @@ def test_camera_reads_that_hang_do_not_grow_without_end(monkeypatch: pytest.Monk
         for _ in news(camera, 1):
             pass
         assert len(made) > MOST_LEFT, "as soon as they return it goes on"
+
+
+def test_camera_that_starts_slowly_is_given_longer_each_time_and_then_as_long_as_it_took() -> None:
+    """One that once gives nothing is tried again soon; one that is slow is not tried for ever."""
+    made: list[float] = []
+
+    def slow() -> Camera:
+        made.append(time.monotonic())
+        began, step = time.monotonic(), fails("the cable is cut")
+
+        def first() -> Frame:
+            if time.monotonic() - began < 0.5:
+                raise FrameTimeout("none yet")
+            return picture(next(NUMBERS))
+
+        return Scripted(*[first] * 80, step)
+
+    with SteadyCamera("camera T", slow, 100, first_frame_s=0.2) as camera:
+        assert codes(camera, Code.CAMERA_BACK) == [Code.CAMERA_SILENT, Code.CAMERA_BACK]
+        tries = len(made)
+        assert tries == 3, "0.2 s, 0.4, and 0.8 are enough"
+        assert codes(camera, Code.CAMERA_BACK) == [Code.CAMERA_LOST, Code.CAMERA_BACK]
+        assert len(made) == tries + 1, "it is known now how long that takes"
 
 
 def test_camera_repeated_frames_are_stale_from_the_first_on() -> None:
