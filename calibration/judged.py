@@ -49,6 +49,7 @@ def judge_frames(
     bit_depth: int | None,
     text: str,
     *,
+    window: int,
     each_a_part: bool,
 ) -> Judged:
     """Frames of one part belong together, unless each is to count for itself.
@@ -74,7 +75,7 @@ def judge_frames(
     rois: list[dict[str, float]] = []
     if fit.geometry and fit.geometry.regions_of_interest:
         masks = [masks_of(fit.geometry, placement) for placement in placements]
-        rois = [roi_scores(h, m) for h, m in zip(heatmaps, masks, strict=True)]
+        rois = [roi_scores(h, m, window) for h, m in zip(heatmaps, masks, strict=True)]
         heatmaps = [only_inside(h, *m.values()) for h, m in zip(heatmaps, masks, strict=True)]
     return Judged(
         paths=read,

@@ -62,6 +62,7 @@ class Inspector:
         self._fit = product.fit
         check_geometry(product)
         self._calibration = product.calibration
+        self._window = product.manifest.score_window
         self.lost: EngineLost | None = None
 
     def __call__(self, frame: Frame, clock: "Stopwatch") -> Judged:
@@ -83,7 +84,9 @@ class Inspector:
         clock.lap("infer")
         heatmap = inspection.heatmap[0]
         score = float(inspection.score[0])
-        judgement = judge(score, heatmap, measure(fitted), self._calibration, placement)
+        judgement = judge(
+            score, heatmap, measure(fitted), self._calibration, placement, self._window
+        )
         clock.lap("judge")
         return Judged(judgement, placement, heatmap, fitted, score)
 

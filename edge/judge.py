@@ -63,8 +63,9 @@ def judge(
     conditions: Conditions,
     calibration: Calibration | None,
     placement: Placement,
+    window: int,
 ) -> Judgement:
-    """The verdict on one frame from its score and heatmap [H, W].
+    """The verdict on one frame from its score and heatmap [H, W], and the score's `window`.
 
     NG if and only if a usable score reaches the threshold; the pixel threshold and the smallest
     area only shape the regions, and an NG always has at least its largest one. With regions of
@@ -76,7 +77,7 @@ def judge(
         return Judgement("NO_VERDICT", Code.NOT_FINITE, score, threshold, [], empty)
     if calibration is None:
         return Judgement("NO_VERDICT", Code.UNCALIBRATED, score, None, [], empty)
-    seen = look(score, heatmap, calibration, placement)
+    seen = look(score, heatmap, calibration, placement, window)
     score, threshold, roi = seen.score, seen.threshold, seen.roi
     if threshold is None:
         return Judgement("NO_VERDICT", Code.UNCALIBRATED, score, None, [], empty, roi)
@@ -113,12 +114,13 @@ def look(
     heatmap: NDArray[np.float32],
     calibration: Calibration,
     placement: Placement,
+    window: int,
 ) -> Seen:
     """The whole map, or the worst region of interest."""
     if calibration.geometry is None or not calibration.geometry.regions_of_interest:
         return Seen(score, calibration.threshold, None, heatmap, heatmap)
     masks = masks_of(calibration.geometry, placement)
-    scores, thresholds = roi_scores(heatmap, masks), calibration.roi_thresholds
+    scores, thresholds = roi_scores(heatmap, masks, window), calibration.roi_thresholds
     missing = sorted(scores.keys() - thresholds.keys())
     roi = missing[0] if missing else worst(scores, thresholds)
     everywhere, there = only_inside(heatmap, *masks.values()), only_inside(heatmap, masks[roi])

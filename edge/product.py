@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from edge.errors import ProductError
 from edge.files import digest
@@ -27,7 +27,7 @@ from edge.seal import SEAL, Seal, content_digest
 Record = TypeVar("Record", bound=BaseModel)
 
 MANIFEST = "manifest.json"
-SCHEMA = 1
+SCHEMA = 2
 REQUIRED = {"model.onnx", "golden.npz", "sources.json"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -100,7 +100,10 @@ class Calibration(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The portable part of a version: its input, its networks and each file's SHA-256."""
+    """The portable part of a version: its input, its networks and each file's SHA-256.
+
+    The score is the maximum of the heatmap averaged over a square of `score_window` pixels a side.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     manifest_schema: int = SCHEMA
@@ -113,9 +116,18 @@ class Manifest(BaseModel):
     crop: Box | None
     rec_width: int
     seg_width: int
+    score_window: int = Field(ge=1)
     origin: dict[str, str | int | float | bool | None]
     files: dict[str, str]
     geometry: Geometry | None = None
+
+    @field_validator("manifest_schema")
+    @classmethod
+    def _known(cls, found: int) -> int:
+        """Of the first field, so that it is told before all that another schema has otherwise."""
+        if found != SCHEMA:
+            raise ValueError(f"manifest schema {found}, this program reads {SCHEMA}")
+        return found
 
 
 @dataclass(frozen=True)
@@ -210,8 +222,7 @@ def find_version(products: Path, name: str, version: str | None = None) -> Path:
         )
     if not (wanted == "current" or wanted.isdecimal()) or not path.is_dir():
         raise ProductError(
-            f"product '{name}' has no version '{wanted}': choose --version from "
-            f"{', '.join(map(str, known))}"
+            f"product '{name}' has no version '{wanted}': choose from {', '.join(map(str, known))}"
         )
     return path.resolve()
 
@@ -243,8 +254,8 @@ def read_manifest(path: Path) -> tuple[Manifest, Seal | None]:
     check_manifest(manifest, path)
     if (manifest.name, manifest.version) != (path.parent.name, path.name):
         raise ProductError(
-            f"{path} calls itself {manifest.name} version {manifest.version}: a product's folder "
-            "cannot be renamed, move it back"
+            f"{path} calls itself {manifest.name} version {manifest.version}: a version's folder "
+            "can be neither renamed nor copied to another name; remove it, or move it back"
         )
     if not (path / SEAL).exists():
         return manifest, None
@@ -259,11 +270,6 @@ def read_manifest(path: Path) -> tuple[Manifest, Seal | None]:
 
 def check_manifest(manifest: Manifest, place: Path) -> None:
     """Raise ProductError for a manifest that this program cannot serve."""
-    if manifest.manifest_schema != SCHEMA:
-        raise ProductError(
-            f"{place} has manifest schema {manifest.manifest_schema}, this program reads {SCHEMA}: "
-            "update the program or train the product again"
-        )
     for name in REQUIRED - manifest.files.keys():
         raise ProductError(f"{MANIFEST} of {place} does not name {name}: restore it or train again")
 

@@ -1,7 +1,7 @@
 """Regions of interest: the masks of their polygons, and each one's own score.
 
-The score is the network's: the maximum of the average-pooled heatmap, with nothing but the region's
-own heat in it.
+The score is the network's: the maximum of the heatmap averaged over the product's window, with
+nothing but the region's own heat in it.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,6 @@ from edge.view import densified
 SUBPIXEL_BITS = 4
 
 Mask = NDArray[np.bool_]
-
-
-def pooling_window(height: int, width: int) -> int:
-    """The side of the score's average pool, as model.onnx has it."""
-    return 2 * (21 * min(height, width) // 512) + 1
 
 
 def pooled_maximum(heatmap: NDArray[np.float32], window: int) -> float:
@@ -53,9 +48,10 @@ def _mask(polygon: Polygon, placement: Placement) -> Mask:
     return mask.astype(np.bool_)
 
 
-def roi_scores(heatmap: NDArray[np.float32], masks: Mapping[str, Mask]) -> dict[str, float]:
+def roi_scores(
+    heatmap: NDArray[np.float32], masks: Mapping[str, Mask], window: int
+) -> dict[str, float]:
     """The score of each region of interest from a heatmap [H, W]."""
-    window = pooling_window(*heatmap.shape)
     return {name: _score(heatmap, mask, window) for name, mask in masks.items()}
 
 

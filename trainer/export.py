@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from trainer.model import Draem, Encoder, pooling_window
+from trainer.model import Draem, Encoder
 
 OPSET = 17
 
@@ -186,7 +186,7 @@ def _body(graph: Graph, model: Draem, image: str) -> str:
     return graph.sequential(x, segment.fin_out)
 
 
-def _head(graph: Graph, logits: str, height: int, width: int) -> None:
+def _head(graph: Graph, logits: str, side: int) -> None:
     """Softmax in float32; the score's window is averaged along one axis, then along the other."""
     x = graph.add("Cast", logits, to=TensorProto.FLOAT)
     x = graph.add("Softmax", x, axis=1)
@@ -194,7 +194,6 @@ def _head(graph: Graph, logits: str, height: int, width: int) -> None:
     channel = graph.add("Slice", x, *ends)
     axis = graph.constant(np.array([1], np.int64))
     graph.add("Squeeze", channel, axis, output="heatmap")
-    side = pooling_window(height, width)
     for kernel in ([side, 1], [1, side]):
         pads = [kernel[0] // 2, kernel[1] // 2] * 2
         channel = graph.add(
@@ -211,7 +210,7 @@ def build_onnx(model: Draem, height: int, width: int) -> onnx.ModelProto:
     x = graph.add("Cast", "image", to=TensorProto.FLOAT16)
     x = graph.add("Mul", x, graph.constant(np.array(1 / 256, np.float16)))
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2], scales=np.full(3, INPUT_SCALE))
-    _head(graph, _body(graph, model, x), height, width)
+    _head(graph, _body(graph, model, x), model.window)
     value = helper.make_tensor_value_info
     made = helper.make_graph(
         graph.nodes,

@@ -24,7 +24,7 @@ def infer(
     with torch.inference_mode():
         for frame in frames:
             output = model(to_tensor(frame[None], device))
-            results.append(heatmap_and_score(output.logits))
+            results.append(heatmap_and_score(output.logits, model.window))
     heatmap = torch.cat([r[0] for r in results]).cpu().numpy()
     score = torch.cat([r[1] for r in results]).cpu().numpy()
     return score, heatmap
@@ -34,7 +34,7 @@ def untrained(model: Draem, seed: int) -> Draem:
     """Networks of the same widths from another initialisation: for the check that must fail."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Draem(*model.widths).eval()
+        return Draem(*model.widths, model.window).eval()
 
 
 def simulated_frames(

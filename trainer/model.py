@@ -122,11 +122,15 @@ class Output(NamedTuple):
 
 
 class Draem(nn.Module):
-    """Both networks; input [N, 3, H, W], BGR in 0..1, H and W multiples of 32."""
+    """Both networks; input [N, 3, H, W], BGR in 0..1, H and W multiples of 32.
 
-    def __init__(self, rec_width: int = 128, seg_width: int = 64) -> None:
+    `window` is the side of the square that the score averages the heatmap over.
+    """
+
+    def __init__(self, rec_width: int = 128, seg_width: int = 64, window: int = 3) -> None:
         super().__init__()
         self.widths = (rec_width, seg_width)
+        self.window = window
         self.reconstructive = Reconstructive(rec_width)
         self.discriminative = Discriminative(seg_width)
 
@@ -136,14 +140,18 @@ class Draem(nn.Module):
         return Output(reconstruction, logits)
 
 
-def pooling_window(height: int, width: int) -> int:
-    """The side of the score's average pool: the authors' 21 at 256, in proportion elsewhere."""
+def authors_window(height: int, width: int) -> int:
+    """The side of the authors' average pool: 21 at 256x256, in proportion elsewhere."""
     return 2 * (21 * min(height, width) // 512) + 1
 
 
-def heatmap_and_score(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Softmax map [N, H, W] and score [N]: the maximum of the average-pooled map, zero-padded."""
+def heatmap_and_score(logits: Tensor, window: int) -> tuple[Tensor, Tensor]:
+    """Softmax map [N, H, W] and score [N]."""
     heatmap = torch.softmax(logits.float(), dim=1)[:, 1]
-    window = pooling_window(heatmap.shape[1], heatmap.shape[2])
+    return heatmap, pooled_maximum(heatmap, window)
+
+
+def pooled_maximum(heatmap: Tensor, window: int) -> Tensor:
+    """The score [N] of maps [N, H, W]: the maximum of the average-pooled one, zero-padded."""
     pooled = nn.functional.avg_pool2d(heatmap[:, None], window, stride=1, padding=window // 2)
-    return heatmap, pooled.amax(dim=(1, 2, 3))
+    return pooled.amax(dim=(1, 2, 3))

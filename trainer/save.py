@@ -57,6 +57,7 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
             crop=fit.crop,
             rec_width=model.widths[0],
             seg_width=model.widths[1],
+            score_window=model.window,
             origin=trained.origin,
             files={},
             geometry=fit.geometry,
@@ -86,7 +87,8 @@ def load_weights(product: Product, runs: Path) -> Draem:
             f"the weights of {product.name} version {product.version} are not at {path}: "
             "name the folder of its training with --runs"
         )
-    model = Draem(product.manifest.rec_width, product.manifest.seg_width)
+    made = product.manifest
+    model = Draem(made.rec_width, made.seg_width, made.score_window)
     try:
         model.load_state_dict(torch.load(path, weights_only=True))
     except Exception as error:

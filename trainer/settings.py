@@ -18,7 +18,7 @@ class TrainSettings(BaseModel):
 
     `steps` counts, unless `epochs` or `minutes` says how many are made of them at the start.
     `average` is the decay of the weights' moving average and `clip` the largest gradient norm;
-    0 turns either off. `learning_rate` is the highest of its schedule.
+    0 turns either off. `learning_rate` is the highest of its schedule. `score_window` is odd.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -35,6 +35,7 @@ class TrainSettings(BaseModel):
     bit_depth: int | None = Field(None, ge=8, le=16)
     rec_width: int = Field(16, ge=1)
     seg_width: int = Field(8, ge=1)
+    score_window: int | None = Field(None, ge=1)
     steps: int = Field(4000, ge=1)
     epochs: int | None = Field(None, ge=1)
     minutes: float | None = Field(None, gt=0)
@@ -63,6 +64,18 @@ class TrainSettings(BaseModel):
             raise ValueError("one image of 32x32 has no statistics, take two")
         return batch
 
+    @field_validator("score_window")
+    @classmethod
+    def _has_a_middle(cls, window: int | None) -> int | None:
+        if window is not None and window % 2 == 0:
+            raise ValueError("a window has a pixel in its middle, take an odd number")
+        return window
+
+    @property
+    def window(self) -> int:
+        """The score's window; unless it is set 3 at 128x128, and in proportion elsewhere."""
+        return self.score_window or 2 * (min(self.height, self.width) // 100) + 1
+
     @property
     def fit(self) -> Fit:
         return Fit(self.height, self.width, self.interpolation, self.crop, self.geometry)
@@ -75,6 +88,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "width": 256,
         "rec_width": 128,
         "seg_width": 64,
+        "score_window": 21,
         "epochs": 700,
         "batch": 8,
         "learning_rate": 1e-4,

@@ -71,7 +71,7 @@ def fresh(settings: TrainSettings, world: World, networks: type[Draem] = Draem) 
     """A training before its first step; the same seed gives the same weights everywhere."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        model = networks(settings.rec_width, settings.seg_width)
+        model = networks(settings.rec_width, settings.seg_width, settings.window)
         if settings.init == "paper":
             model.apply(paper_init)
     model.to(world.device)

@@ -70,10 +70,10 @@ SETS = ("mvtec_bottle", "mtd")
 PLANS = {
     "widths": [Run("widths", data, widths, 15, "paper") for data in SETS for widths in WIDTHS],
     "targets": [
-        Run("targets", "mvtec_bottle", "16/8", 55, "mixed", 0),
-        Run("targets", "mtd", "16/8", 55, "mixed", 0),
-        Run("targets", "mvtec_bottle", "16/8", 55, "mixed", 1),
-        Run("targets", "mvtec_bottle", "16/8", 55, "mixed", 2),
+        Run("targets", "mvtec_bottle", "32/16", 110, "mixed", 0),
+        Run("targets", "mtd", "8/4", 110, "mixed", 0),
+        Run("targets", "mvtec_bottle", "32/16", 110, "mixed", 1),
+        Run("targets", "mvtec_bottle", "32/16", 110, "mixed", 2),
     ],
 }
 
@@ -161,8 +161,9 @@ def carry_out(run: Run, steps: int) -> list[dict[str, object]]:
         draem(*(("train", "--resume", *product) if checkpoint.is_file() else train))
     draem("build", *product)
     found = json.loads(draem("evaluate", folder, *product, "--json"))
-    manifest = WORK / "products" / run.product / "current" / "manifest.json"
-    origin = json.loads(manifest.read_text(encoding="utf-8"))["origin"]
+    path = WORK / "products" / run.product / "current" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    origin = manifest["origin"]
     common: dict[str, object] = {
         "study": run.study,
         "product": run.product,
@@ -170,6 +171,7 @@ def carry_out(run: Run, steps: int) -> list[dict[str, object]]:
         "widths": run.widths,
         "input": "128x128",
         "simulation": run.simulation,
+        "score_window": manifest["score_window"],
         "seed": run.seed,
         "steps": origin["steps"],
         "core_minutes": run.minutes,

@@ -187,7 +187,7 @@ def best_of(curve: list[Point]) -> Point:
 
 def outcome(settings: TrainSettings, state: State, networks: type[Draem]) -> Outcome:
     """The best networks, unwrapped; processes that do not lead have validated none."""
-    model = networks(settings.rec_width, settings.seg_width)
+    model = networks(settings.rec_width, settings.seg_width, settings.window)
     if state.best:
         model.load_state_dict(state.best)
     return Outcome(model.eval(), state.curve, state.step, state.seconds)

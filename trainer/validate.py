@@ -59,7 +59,7 @@ def infer_all(model: Draem, images: Tensor) -> tuple[Tensor, Tensor]:
     heatmaps, scores = [], []
     with torch.inference_mode():
         for part in torch.split(images, AT_ONCE):
-            heatmap, score = heatmap_and_score(model(part).logits)
+            heatmap, score = heatmap_and_score(model(part).logits, model.window)
             heatmaps.append(heatmap.cpu())
             scores.append(score.cpu())
     return torch.cat(heatmaps), torch.cat(scores)

@@ -104,7 +104,8 @@ def main(options: argparse.Namespace) -> int:
 
         def judged(frames: list[Path], text: str, each: bool) -> Judged:
             depth = settings.bit_depth
-            return judge_frames(engine, fit, frames, depth, text, each_a_part=each)
+            window = product.manifest.score_window
+            return judge_frames(engine, fit, frames, depth, text, window=window, each_a_part=each)
 
         good = judged(paths, "judging good frames", options.each_frame)
         # One frame decides on the line, and two defects may look alike: each bad one counts.

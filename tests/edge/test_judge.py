@@ -13,6 +13,7 @@ from edge.judge import Conditions, judge, measure
 from edge.product import Calibration, Range
 
 PLACE = Placement((100, 50, 128, 64), 32, 64)
+WINDOW = 3  # of regions of interest, which tests/edge/test_roi.py has
 GOOD = Conditions(100.0, 40.0, 200.0)
 CALIBRATION = Calibration(
     threshold=0.5,
@@ -40,7 +41,7 @@ def test_ng_exactly_from_the_threshold_on_and_never_ok_by_accident(
     score: float, level: float
 ) -> None:
     calibration = CALIBRATION.model_copy(update={"threshold": level})
-    verdict = judge(score, heat(), GOOD, calibration, PLACE).verdict
+    verdict = judge(score, heat(), GOOD, calibration, PLACE, WINDOW).verdict
     if not math.isfinite(score):
         assert verdict == "NO_VERDICT"
     else:
@@ -49,7 +50,7 @@ def test_ng_exactly_from_the_threshold_on_and_never_ok_by_accident(
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_one_bad_pixel_in_the_map_is_no_verdict(value: float) -> None:
-    judged = judge(0.1, heat((3, 3, 1, 1, value)), GOOD, CALIBRATION, PLACE)
+    judged = judge(0.1, heat((3, 3, 1, 1, value)), GOOD, CALIBRATION, PLACE, WINDOW)
     assert (judged.verdict, judged.code) == ("NO_VERDICT", Code.NOT_FINITE)
 
 
@@ -68,12 +69,12 @@ def test_conditions_outside_their_range_are_no_verdict(
     field: str, value: float, code: Code, score: float
 ) -> None:
     conditions = GOOD._replace(**{field: value})
-    judged = judge(score, heat(), conditions, CALIBRATION, PLACE)
+    judged = judge(score, heat(), conditions, CALIBRATION, PLACE, WINDOW)
     assert (judged.verdict, judged.code) == ("NO_VERDICT", code)
 
 
 def test_without_calibration_there_is_a_score_but_no_verdict() -> None:
-    judged = judge(0.3, heat(), GOOD, None, PLACE)
+    judged = judge(0.3, heat(), GOOD, None, PLACE, WINDOW)
     assert (judged.verdict, judged.code) == ("NO_VERDICT", Code.UNCALIBRATED)
     assert judged.score == 0.3
     assert judged.threshold is None
@@ -81,7 +82,7 @@ def test_without_calibration_there_is_a_score_but_no_verdict() -> None:
 
 def test_regions_are_boxes_in_the_camera_frame_largest_first() -> None:
     heatmap = heat((2, 2, 3, 2, 0.8), (40, 10, 8, 4, 0.9), (60, 30, 1, 1, 0.99))
-    judged = judge(0.6, heatmap, GOOD, CALIBRATION, PLACE)
+    judged = judge(0.6, heatmap, GOOD, CALIBRATION, PLACE, WINDOW)
     assert [r.box for r in judged.regions] == [(180, 70, 16, 8), (104, 54, 6, 4)]
     assert [r.area for r in judged.regions] == [128, 24]
     assert judged.regions[0].score == pytest.approx(0.9)
@@ -90,7 +91,9 @@ def test_regions_are_boxes_in_the_camera_frame_largest_first() -> None:
 
 
 def test_an_ng_always_lists_its_largest_region() -> None:
-    judged = judge(0.6, heat((5, 5, 1, 1, 0.3), (20, 20, 2, 2, 0.29)), GOOD, CALIBRATION, PLACE)
+    judged = judge(
+        0.6, heat((5, 5, 1, 1, 0.3), (20, 20, 2, 2, 0.29)), GOOD, CALIBRATION, PLACE, WINDOW
+    )
     assert judged.verdict == "NG"
     assert [r.area for r in judged.regions] == [16]
     assert (judged.mask == 255).sum() == 4

@@ -17,10 +17,9 @@ from edge.geometry import Geometry
 from edge.judge import Conditions, Judgement, judge
 from edge.polygon import Polygon
 from edge.product import Calibration, Range
-from edge.roi import masks_of, pooled_maximum, pooling_window, roi_scores
+from edge.roi import masks_of, pooled_maximum, roi_scores
 from tests.conftest import Plant
 from trainer.model import heatmap_and_score
-from trainer.model import pooling_window as trained_window
 
 WIDE = Range(low=-1e9, high=1e9)
 GOOD = Conditions(100.0, 40.0, 200.0)
@@ -28,6 +27,7 @@ FRAME = (128, 64)
 PLACE = Placement((0, 0, 128, 64), 64, 128)
 LEFT: Polygon = ((4, 4), (40, 4), (40, 60), (4, 60))
 RIGHT: Polygon = ((80, 4), (120, 4), (120, 60), (80, 60))
+WINDOW = 5
 BOTH = Geometry(frame=FRAME, regions_of_interest={"left": LEFT, "right": RIGHT})
 
 
@@ -40,7 +40,7 @@ def calibration(geometry: Geometry | None, **thresholds: float) -> Calibration:
 
 
 def judged(heatmap: np.ndarray, made: Calibration, score: float = 0.0) -> Judgement:
-    return judge(score, heatmap, GOOD, made, PLACE)
+    return judge(score, heatmap, GOOD, made, PLACE, WINDOW)
 
 
 def spot(x: int, y: int, heat: float, side: int = 8) -> np.ndarray:
@@ -55,16 +55,19 @@ MAPS = st.tuples(st.integers(1, 4), st.integers(1, 4)).flatmap(
 )
 
 
-@given(MAPS)
+@given(MAPS, st.sampled_from([1, 3, 5, 11, 21]))
 @settings(max_examples=60, deadline=None)
-def test_the_whole_map_pooled_here_is_the_score_of_the_network(heatmap: np.ndarray) -> None:
+def test_the_whole_map_pooled_here_is_the_score_of_the_network(
+    heatmap: np.ndarray, window: int
+) -> None:
     logit = torch.from_numpy(heatmap).double().clamp(1e-9, 1 - 1e-9).logit()
-    mapped, score = heatmap_and_score(torch.stack([torch.zeros_like(logit), logit])[None])
-    window = pooling_window(*heatmap.shape)
-    assert window == trained_window(*heatmap.shape)
-    assert pooled_maximum(mapped[0].numpy(), window) == pytest.approx(float(score), abs=2e-6)
+    logits = torch.stack([torch.zeros_like(logit), logit])[None]
+    mapped, score = heatmap_and_score(logits, window)
+    tolerance = 1e-8 * window**2 + 1e-6  # torch adds a window's pixels in float32
+    assert pooled_maximum(mapped[0].numpy(), window) == pytest.approx(float(score), abs=tolerance)
     everything = {"all": np.ones(heatmap.shape, np.bool_)}
-    assert roi_scores(mapped[0].numpy(), everything)["all"] == pytest.approx(float(score), abs=2e-6)
+    pooled = roi_scores(mapped[0].numpy(), everything, window)["all"]
+    assert pooled == pytest.approx(float(score), abs=tolerance)
 
 
 def test_the_compiled_engine_gives_the_same_score(plant: Plant) -> None:
@@ -81,7 +84,8 @@ def test_the_compiled_engine_gives_the_same_score(plant: Plant) -> None:
             score, heatmap = engine.infer(fitted[None])
             masks = masks_of(geometry, placement)
             assert masks["all"].all()
-            assert roi_scores(heatmap[0], masks)["all"] == pytest.approx(float(score[0]), rel=1e-5)
+            pooled = roi_scores(heatmap[0], masks, plant.product.manifest.score_window)
+            assert pooled["all"] == pytest.approx(float(score[0]), rel=1e-5)
 
 
 @given(MAPS, st.data())
@@ -91,8 +95,8 @@ def test_pooling_a_part_is_pooling_the_masked_whole(
 ) -> None:
     mask = data.draw(arrays(np.bool_, heatmap.shape, elements=st.booleans(), fill=st.just(False)))
     mask[data.draw(st.integers(0, 31)), data.draw(st.integers(0, 31))] = True
-    whole = pooled_maximum(np.where(mask, heatmap, np.float32(0)), pooling_window(*heatmap.shape))
-    assert roi_scores(heatmap, {"a": mask})["a"] == pytest.approx(whole, abs=1e-6)
+    whole = pooled_maximum(np.where(mask, heatmap, np.float32(0)), WINDOW)
+    assert roi_scores(heatmap, {"a": mask}, WINDOW)["a"] == pytest.approx(whole, abs=1e-6)
 
 
 @given(HEAT, HEAT, st.floats(0.01, 1), st.floats(0.01, 1))
@@ -102,7 +106,7 @@ def test_ng_exactly_where_a_region_reaches_its_own_threshold(
 ) -> None:
     heatmap = spot(10, 20, left) + spot(90, 20, right)
     made = calibration(BOTH, left=left_limit, right=right_limit)
-    scores = roi_scores(heatmap, masks_of(BOTH, PLACE))
+    scores = roi_scores(heatmap, masks_of(BOTH, PLACE), WINDOW)
     done = judged(heatmap, made)
     over = scores["left"] >= left_limit or scores["right"] >= right_limit
     assert done.threshold is not None

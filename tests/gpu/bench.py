@@ -131,7 +131,8 @@ def by_torch(
             image = to_tensor(batch, device).to(dtype)
             if half:
                 image = image.contiguous(memory_format=torch.channels_last)
-            found: NDArray[np.float32] = heatmap_and_score(call(image).float())[0].cpu().numpy()
+            heatmap = heatmap_and_score(call(image).float(), model.window)[0]
+            found: NDArray[np.float32] = heatmap.cpu().numpy()
             return found
 
     return infer

@@ -41,8 +41,8 @@ def test_the_reconstruction_alone_is_hot_where_it_differs() -> None:
     spotted = image.clone()
     spotted[..., 20:30, 40:50] = 0.9
     with torch.no_grad():
-        clean, _ = heatmap_and_score(model.eval()(image).logits)
-        heat, _ = heatmap_and_score(model(spotted).logits)
+        clean, _ = heatmap_and_score(model.eval()(image).logits, 3)
+        heat, _ = heatmap_and_score(model(spotted).logits, 3)
     assert heat.shape == (1, 64, 64)
     assert clean.max() < 1e-3
     assert heat[0, 20:30, 40:50].min() > 0.05

@@ -13,6 +13,7 @@ from torch import nn
 
 from edge.engine import flavours, openvino
 from edge.engine.proof import SCORE_TOLERANCE, compare
+from edge.roi import pooled_maximum
 from tests.conftest import Plant
 from trainer import export
 from trainer.batches import to_tensor
@@ -55,16 +56,19 @@ def test_inputs_outputs_and_types_are_the_contract(model: Draem) -> None:
     assert all(weights[n.input[1]] == onnx.TensorProto.FLOAT16 for n in convolutions)
 
 
-def test_the_smallest_input_and_any_batch_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize("window", [1, 3, 21])
+def test_the_smallest_input_any_batch_and_window_work(tmp_path: Path, window: int) -> None:
     import openvino as ov
 
-    model = Draem(2, 2).eval()
+    model = Draem(2, 2, window).eval()
     onnx.save_model(build_onnx(model, 32, 64), str(tmp_path / "m.onnx"))
     compiled = ov.Core().compile_model(str(tmp_path / "m.onnx"), "CPU", openvino.CONFIG)
     frames = np.random.default_rng(0).integers(0, 255, (3, 32, 64, 3), dtype=np.uint8)
     outputs = compiled(frames)
     score, heatmap = infer(model, frames)
     assert compare(outputs["score"], outputs["heatmap"], score, heatmap).passes
+    pooled = [pooled_maximum(one, window) for one in outputs["heatmap"]]
+    assert outputs["score"] == pytest.approx(pooled, abs=1e-5)
 
 
 def test_batchnorm_is_folded() -> None:

@@ -69,6 +69,7 @@ def test_an_imported_pair_gives_the_authors_scores(
     product = load_product(tmp_path / "products", "lid")
     assert (product.manifest.rec_width, product.manifest.seg_width) == (8, 16)
     assert product.manifest.interpolation == "linear"
+    assert product.manifest.score_window == 5, "the authors' 21 at 256"
     with flavours.load(product) as engine:
         for image in anomalous:
             score, heatmap = engine.infer(product.fit(image)[0][None])

@@ -3,7 +3,10 @@
 import pytest
 import torch
 
-from trainer.model import Draem, heatmap_and_score, pooling_window
+from edge.errors import SettingsError
+from trainer.commands.train import make_settings
+from trainer.model import Draem, authors_window, heatmap_and_score
+from trainer.settings import PRESETS, TrainSettings
 
 
 def test_the_papers_widths_have_the_papers_parameters() -> None:
@@ -39,13 +42,34 @@ def test_the_discriminative_network_reads_reconstruction_then_image() -> None:
 
 @pytest.mark.parametrize(("side", "window"), [(32, 3), (64, 5), (128, 11), (256, 21), (512, 43)])
 def test_the_window_keeps_the_authors_proportion(side: int, window: int) -> None:
-    assert pooling_window(side, 2 * side) == window
+    assert authors_window(side, 2 * side) == window
 
 
 def test_the_score_is_the_maximum_of_the_zero_padded_mean() -> None:
     logits = torch.zeros(1, 2, 64, 64)
     logits[0, 1] = -50.0
     logits[0, 1, 0, 0] = 50.0
-    heatmap, score = heatmap_and_score(logits)
+    heatmap, score = heatmap_and_score(logits, 5)
     assert heatmap.max() == pytest.approx(1)
     assert score.item() == pytest.approx(1 / 25, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given", "window"),
+    [
+        ({}, 3),
+        ({"height": 256, "width": 256}, 5),
+        ({"height": 64, "width": 256}, 1),
+        ({"score_window": 7}, 7),
+        (PRESETS["paper"], 21),
+    ],
+)
+def test_the_settings_choose_the_window(given: dict[str, object], window: int) -> None:
+    places = {"images": "good", "product": "lid", "products": "products"}
+    assert TrainSettings.model_validate(places | given).window == window
+
+
+@pytest.mark.parametrize("window", [2, 0, -1])
+def test_a_window_without_a_middle_is_refused(window: int) -> None:
+    with pytest.raises(SettingsError, match="--score-window"):
+        make_settings({"images": "g", "product": "p", "products": "x", "score_window": window})

@@ -3,10 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from trainer import study, study_report
+from tests.conftest import FIT, write_parts
+from trainer import study, study_report, study_windows
+from trainer.model import Draem
+from trainer.save import Trained, save_product
 from trainer.study import PLANS, SETS, WIDTHS, Run
+from trainer.textures import procedural
 
 
 def rows() -> list[dict[str, object]]:
@@ -72,3 +78,25 @@ def test_the_table_has_a_line_for_each_run_and_the_plot_every_width(tmp_path: Pa
 def test_the_books_figures_are_objects_with_command_machine_and_date() -> None:
     for row in study.results():
         assert {"figure", "value", "command", "machine", "date"} <= row.keys()
+
+
+def test_each_window_is_judged_on_images_that_the_training_never_saw(
+    model: Draem,
+    good_frames: NDArray[np.uint8],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    images = tmp_path / "good"
+    write_parts(images, 20, seed=3)
+    origin: dict[str, str | int | float | bool | None] = {"images": str(images), "seed": 0}
+    trained = Trained(model, FIT, good_frames[:8], procedural, 0, {"images": []}, origin)
+    save_product(trained, tmp_path / "products", "lid", tmp_path / "runs")
+    monkeypatch.setattr(study_windows, "WORK", tmp_path)
+    assert study_windows.main(["lid"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.endswith(": 1 3 5 7 11 15 21")
+    assert [row.split(":")[0] for row in rows] == ["lid, mixture", "lid, textures"]
+    mixture, textures = ([float(rate) for rate in row.split(":")[1].split()] for row in rows)
+    assert len(textures) == 7
+    assert np.mean(textures) > np.mean(mixture) > 0.5, "textures are what it was trained on"

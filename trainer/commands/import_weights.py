@@ -30,13 +30,15 @@ def main(options: argparse.Namespace) -> int:
 
     from edge.frame import Fit
     from trainer.import_weights import load_pair
+    from trainer.model import authors_window
     from trainer.save import Trained, save_product
     from trainer.textures import procedural
 
     settings = settings_of(options)
     name = product_name(settings)
-    model = load_pair(options.rec, options.seg)
     height, width = options.input
+    model = load_pair(options.rec, options.seg)
+    model.window = authors_window(height, width)
     # No images came along: textures, which reach every layer, stand in for good frames.
     made = procedural(8, height, width, torch.Generator().manual_seed(0))
     good = (made * 255).byte().permute(0, 2, 3, 1).contiguous().numpy()

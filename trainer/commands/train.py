@@ -40,6 +40,12 @@ NUMBERS = (
     ("learning_rate", float, "the highest rate of the schedule"),
     ("rotation", float, "turn the good images by up to so many degrees"),
     ("good_share", float, "the share of images that get no anomaly"),
+    (
+        "score_window",
+        int,
+        "pixels a side that the score averages the heatmap over (default 3 at 128x128, 5 at "
+        "256x256); fewer for small defects, 21 at 256x256 are the authors'",
+    ),
     ("validate_every", int, "steps from one validation to the next"),
     ("seed", int, "the same seed gives the same training"),
 )
