@@ -66,9 +66,10 @@ class TrainSettings(BaseModel):
 
     @field_validator("score_window")
     @classmethod
-    def _has_a_middle(cls, window: int | None) -> int | None:
-        if window is not None and window % 2 == 0:
-            raise ValueError("a window has a pixel in its middle, take an odd number")
+    def _has_a_middle(cls, window: int | None, info: ValidationInfo) -> int | None:
+        side = min(info.data.get("height", 32), info.data.get("width", 32))
+        if window is not None and (window % 2 == 0 or window > side):
+            raise ValueError(f"take an odd number, up to the {side} pixels of the picture")
         return window
 
     @property

@@ -69,7 +69,7 @@ def test_the_settings_choose_the_window(given: dict[str, object], window: int) -
     assert TrainSettings.model_validate(places | given).window == window
 
 
-@pytest.mark.parametrize("window", [2, 0, -1])
+@pytest.mark.parametrize("window", [2, 0, -1, 129])
 def test_a_window_without_a_middle_is_refused(window: int) -> None:
     with pytest.raises(SettingsError, match="--score-window"):
         make_settings({"images": "g", "product": "p", "products": "x", "score_window": window})
