@@ -12,7 +12,6 @@ from edge.seal import Seal
 from edge.versions import current_version
 
 LONG = 60
-MANY = 8
 
 
 class Row(NamedTuple):
@@ -124,17 +123,12 @@ def _fields(product: Product) -> dict[str, object]:
 
 
 def _flat(value: object, name: str) -> Iterator[tuple[str, object]]:
-    """Nested JSON as dotted names; lists stay whole, and so do many numbers with names."""
-    if isinstance(value, dict) and value and not _many_numbers(value):
+    """Nested JSON as dotted names; lists stay whole, and so do the scores of frames."""
+    if isinstance(value, dict) and value and name != "calibration.frames":
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else key)
     else:
         yield name, value
-
-
-def _many_numbers(value: dict[str, object]) -> bool:
-    """Such as the score of each of a calibration's frames, which nobody reads one by one."""
-    return len(value) > MANY and all(isinstance(inner, float) for inner in value.values())
 
 
 def _changed(

@@ -1,6 +1,8 @@
 """What a subscriber should know beside the events: gaps, silence, another log."""
 
 import logging
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +14,7 @@ log = logging.getLogger(__name__)
 NoticeKind = Literal[
     "heartbeat", "repeat", "gap", "gone", "skipped", "new-stream", "unanswered", "stale", "back"
 ]
+LASTING, AGAIN_S = ("gap", "unanswered", "stale"), 60.0
 LEVELS = {"heartbeat": logging.DEBUG, "repeat": logging.DEBUG, "gap": logging.INFO}
 
 
@@ -35,15 +38,17 @@ Notify = Callable[[Notice], None]
 
 
 def log_once() -> Notify:
-    """As `log_notice`, but what is said again and again is said once, until something else is."""
-    last = ""
+    """As `log_notice`, but what an outage says again and again is said once a minute."""
+    said: dict[str, float] = {}
 
     def notify(notice: Notice) -> None:
-        nonlocal last
-        if notice.kind != last or notice.kind not in ("unanswered", "stale"):
-            log_notice(notice)
-        if notice.kind != "heartbeat":
-            last = "unanswered" if notice.kind == "stale" else notice.kind
+        now = time.monotonic()
+        if notice.kind == "back":
+            said.clear()
+        if notice.kind in LASTING and now - said.get(notice.kind, -math.inf) < AGAIN_S:
+            return
+        said[notice.kind] = now
+        log_notice(notice)
 
     return notify
 

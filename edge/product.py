@@ -16,7 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from edge.errors import ProductError
 from edge.files import digest
@@ -121,13 +129,34 @@ class Manifest(BaseModel):
     files: dict[str, str]
     geometry: Geometry | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_schema_1(cls, values: object) -> object:
+        """Schema 1 had the authors' window, 21 at 256x256, and did not say so."""
+        if not isinstance(values, dict) or values.get("manifest_schema") != 1:
+            return values
+        sides = [values.get("height"), values.get("width")]
+        side = min((s for s in sides if isinstance(s, int)), default=0)
+        return {"score_window": 2 * (21 * side // 512) + 1, **values, "manifest_schema": SCHEMA}
+
     @field_validator("manifest_schema")
     @classmethod
     def _known(cls, found: int) -> int:
         """Of the first field, so that it is told before all that another schema has otherwise."""
         if found != SCHEMA:
-            raise ValueError(f"manifest schema {found}, this program reads {SCHEMA}")
+            raise ValueError(
+                f"manifest schema {found} is of another program than this one, which reads "
+                f"{SCHEMA}: update it"
+            )
         return found
+
+    @field_validator("score_window")
+    @classmethod
+    def _can_be(cls, window: int, info: ValidationInfo) -> int:
+        sides = (info.data.get("height", 32), info.data.get("width", 32))
+        if window % 2 == 0 or window > min(sides):
+            raise ValueError("an odd number that fits into the picture")
+        return window
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ def outcome(good_frames: NDArray[np.uint8]) -> Outcome:
         steps=250,
         batch=8,
         learning_rate=1e-3,
+        score_window=5,
         simulation="paper",  # so few steps learn textures alone
         device="cpu",
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -18,7 +18,8 @@ class TrainSettings(BaseModel):
 
     `steps` counts, unless `epochs` or `minutes` says how many are made of them at the start.
     `average` is the decay of the weights' moving average and `clip` the largest gradient norm;
-    0 turns either off. `learning_rate` is the highest of its schedule. `score_window` is odd.
+    0 turns either off. `learning_rate` is the highest of its schedule. `score_window` is odd, or
+    'authors': 21 at 256x256 and in proportion.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -35,7 +36,7 @@ class TrainSettings(BaseModel):
     bit_depth: int | None = Field(None, ge=8, le=16)
     rec_width: int = Field(16, ge=1)
     seg_width: int = Field(8, ge=1)
-    score_window: int | None = Field(None, ge=1)
+    score_window: Literal["authors"] | Annotated[int, Field(ge=1)] | None = None
     steps: int = Field(4000, ge=1)
     epochs: int | None = Field(None, ge=1)
     minutes: float | None = Field(None, gt=0)
@@ -66,15 +67,19 @@ class TrainSettings(BaseModel):
 
     @field_validator("score_window")
     @classmethod
-    def _has_a_middle(cls, window: int | None, info: ValidationInfo) -> int | None:
+    def _has_a_middle(cls, window: int | str | None, info: ValidationInfo) -> int | str | None:
         side = min(info.data.get("height", 32), info.data.get("width", 32))
-        if window is not None and (window % 2 == 0 or window > side):
+        if isinstance(window, int) and (window % 2 == 0 or window > side):
             raise ValueError(f"take an odd number, up to the {side} pixels of the picture")
         return window
 
     @property
     def window(self) -> int:
         """The score's window; unless it is set 3 at 128x128, and in proportion elsewhere."""
+        if self.score_window == "authors":
+            from trainer.model import authors_window  # torch, which no help text waits for
+
+            return authors_window(self.height, self.width)
         return self.score_window or 2 * (min(self.height, self.width) // 100) + 1
 
     @property
@@ -89,7 +94,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "width": 256,
         "rec_width": 128,
         "seg_width": 64,
-        "score_window": 21,
+        "score_window": "authors",
         "epochs": 700,
         "batch": 8,
         "learning_rate": 1e-4,

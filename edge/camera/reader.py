@@ -23,7 +23,8 @@ class Reader:
 
     A driver that hangs leaves this object behind, abandoned; it closes its camera when the driver
     returns. Where the camera has `check`, a second thread asks it every half second whether it is
-    there. `opened` is a moment of the monotonic clock in seconds, None while it connects.
+    there. `opened` and `first`, that of its first frame, are moments of the monotonic clock in
+    seconds, None before.
     """
 
     def __init__(self, connect: Connect) -> None:
@@ -31,6 +32,7 @@ class Reader:
         self.camera: Camera | None = None
         self.began = time.monotonic()
         self.opened: float | None = None
+        self.first: float | None = None
         self.settled = StopEvent()
         self.error: BaseException | None = None
         self._asked: float | None = None
@@ -81,7 +83,9 @@ class Reader:
                 self._left.wait(WAIT_S)  # the camera's own buffers overflow, and its ids tell it
                 continue
             with contextlib.suppress(FrameTimeout):
-                self._told.put(camera.read())
+                frame = camera.read()
+                self.first = self.first or time.monotonic()
+                self._told.put(frame)
 
     @contextlib.contextmanager
     def _asking(self, camera: object) -> Iterator[None]:

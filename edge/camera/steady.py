@@ -46,8 +46,8 @@ class SteadyCamera(TellsSilence):
     `deadline_ms` is the longest silence of a free-running camera; None where silence is no fault,
     as under a trigger. `counters` are written by the reading thread alone. The first connection
     must succeed, so that a wrong address is told at the start: raises CameraError where not.
-    `first_frame_s` is how long the first frame of a connection may take, or the deadline if that is
-    longer; twice as long after each time that none came, and after one that took its time.
+    `first_frame_s` is how long the first frame of a later connection may take, or the deadline if
+    that is longer; twice as long after each time that none came, and after one that took its time.
     """
 
     live = True
@@ -63,7 +63,8 @@ class SteadyCamera(TellsSilence):
     ) -> None:
         self._name, self._connect, self._ids, self._ties = name, connect, ids, ties
         self._deadline_s = None if deadline_ms is None else deadline_ms / 1000
-        self._first_frame_s = self._patience_s = max(first_frame_s, self._deadline_s or 0)
+        self._first_frame_s = max(first_frame_s, self._deadline_s or 0)
+        self._patience_s = max(FIRST_FRAME_S, self._first_frame_s)
         names = (*COUNTED, "outages", "reconnected", "triggers_dropped")
         self.counters: dict[str, int] = dict.fromkeys(names, 0)
         self._left: list[Reader] = []
@@ -172,8 +173,7 @@ class SteadyCamera(TellsSilence):
         silent = now - max(self._heard, reader.opened)
         if silent > (self._patience_s if first else self._deadline_s):
             if first:
-                longest = max(LONGEST_FIRST_FRAME_S, self._first_frame_s)
-                self._patience_s = min(2 * self._patience_s, longest)
+                self._be_patient(self._patience_s)
             answers = reader.unanswered_s() < SLICE_S
             self._fail(
                 Code.CAMERA_SILENT if answers else Code.CAMERA_LOST,
@@ -182,12 +182,11 @@ class SteadyCamera(TellsSilence):
 
     def _frame(self, frame: Frame) -> Frame:
         """Counted and checked; the first good one of a new connection ends the outage."""
-        heard, self._heard = self._heard, time.monotonic()
+        self._heard = time.monotonic()
         if frame.code in PICTURELESS:
             return frame
-        opened = self._reader.opened if self._reader else None
-        if opened is not None and heard < opened:
-            self._patience_s = max(self._first_frame_s, 2 * (self._heard - opened))
+        if self._reader and self._reader.opened and self._reader.first:
+            self._be_patient(self._reader.first - self._reader.opened)
         checked = self._checked(frame)
         self._count(checked)
         if checked.code is Code.NONE:
@@ -198,6 +197,11 @@ class SteadyCamera(TellsSilence):
         elif checked.code is Code.STALE and self._heard - self._fresh > (self._deadline_s or 1.0):
             self._fail(Code.STALE, "it repeats one frame: the camera or its driver stands still")
         return checked
+
+    def _be_patient(self, took_s: float) -> None:
+        """The next connection's first frame may take twice as long as this one did, or has had."""
+        longest = max(LONGEST_FIRST_FRAME_S, self._first_frame_s)
+        self._patience_s = min(max(self._first_frame_s, 2 * took_s), longest)
 
     def _checked(self, frame: Frame) -> Frame:
         """With the code of what is wrong with it."""

@@ -10,6 +10,7 @@ from edge.engine import Engine, Inspection
 from edge.errors import EngineError
 from edge.images import read_image
 from edge.product import Calibration, Product
+from edge.roi import pooled_maximum
 
 SCORE_TOLERANCE = 0.01
 MAP_TOLERANCE = 0.02
@@ -98,6 +99,19 @@ def prove(
     return figures
 
 
+def _check_window(
+    product: Product, score: NDArray[np.float32], heatmap: NDArray[np.float32]
+) -> None:
+    """Regions of interest are scored with the manifest's window, whole maps with the model's."""
+    window = product.manifest.score_window
+    pooled = np.array([pooled_maximum(one, window) for one in heatmap])
+    if not np.abs(pooled - score).max() <= SCORE_TOLERANCE:
+        raise EngineError(
+            f"{product.name} version {product.version} names a score_window of {window}, and its "
+            "model has another: restore its manifest.json from a backup, or train again"
+        )
+
+
 def _prove_golden(engine: _Interrupted, product: Product, size: int) -> dict[str, float]:
     """The golden frames in batches of `size`, the last one filled up with the first frames."""
     with np.load(product.path / "golden.npz", allow_pickle=False) as stored:
@@ -119,6 +133,7 @@ def _prove_golden(engine: _Interrupted, product: Product, size: int) -> dict[str
         raise EngineError(
             "the golden frames cannot tell the trained network from an untrained one: train longer"
         )
+    _check_window(product, score, heatmap)
     figures = {f"negative_{name}": value for name, value in asdict(negative).items()}
     return {**asdict(found), **figures}
 

@@ -64,7 +64,7 @@ def test_plc_parts_that_expired_are_found_later_by_their_ids() -> None:
         "tcp://127.0.0.1:9", "--simulate", "20", "--results", "dequeue", "--deadline-ms", "100"
     )
     expired = bridge.plc.until(lambda v: v["expired"] > 20)["expired"]
-    path = bridge.data / "simulated" / f"missed-modbus-127.0.0.1-{bridge.port}.jsonl"
+    path = bridge.data / "station-1-simulated" / f"missed-modbus-127.0.0.1-{bridge.port}.jsonl"
     until(lambda: len(lines(path)) >= expired)
     found = lines(path)
     numbers = [line["inspection_id"] for line in found]

@@ -138,6 +138,7 @@ def test_camera_whose_read_hangs_is_left_behind_in_time() -> None:
 
 
 def test_camera_reads_that_hang_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.camera.steady.FIRST_FRAME_S", 0.05)
     monkeypatch.setattr("edge.camera.steady.LONGEST_FIRST_FRAME_S", 0.05)
     monkeypatch.setattr("edge.camera.steady.LONGEST_WAIT_S", 0.05)
     until, made = StopEvent(), []
@@ -159,7 +160,9 @@ def test_camera_reads_that_hang_do_not_grow_without_end(monkeypatch: pytest.Monk
         assert len(made) > MOST_LEFT, "as soon as they return it goes on"
 
 
-def test_camera_that_starts_slowly_is_given_longer_each_time_and_then_as_long_as_it_took() -> None:
+def test_camera_that_starts_slowly_is_given_longer_each_time_and_then_as_long_as_it_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """One that once gives nothing is tried again soon; one that is slow is not tried for ever."""
     made: list[float] = []
 
@@ -174,12 +177,29 @@ def test_camera_that_starts_slowly_is_given_longer_each_time_and_then_as_long_as
 
         return Scripted(*[first] * 80, step)
 
+    monkeypatch.setattr("edge.camera.steady.FIRST_FRAME_S", 0.2)
     with SteadyCamera("camera T", slow, 100, first_frame_s=0.2) as camera:
         assert codes(camera, Code.CAMERA_BACK) == [Code.CAMERA_SILENT, Code.CAMERA_BACK]
         tries = len(made)
         assert tries == 3, "0.2 s, 0.4, and 0.8 are enough"
         assert codes(camera, Code.CAMERA_BACK) == [Code.CAMERA_LOST, Code.CAMERA_BACK]
         assert len(made) == tries + 1, "it is known now how long that takes"
+
+
+def test_camera_whose_frames_waited_to_be_read_is_not_taken_for_a_slow_one() -> None:
+    """A line may wait for its subscribers for minutes after its camera was opened."""
+    judged = Scripted(*[lambda: picture(next(NUMBERS))] * 20, fails("the cable is cut"))
+    cameras = [judged, Scripted(*[_nothing] * 200)]
+    connect = lambda: cameras.pop(0) if len(cameras) > 1 else cameras[0]  # noqa: E731
+    with SteadyCamera("camera T", connect, 100, first_frame_s=0.2) as camera:
+        time.sleep(1)
+        start = time.monotonic()
+        assert codes(camera, Code.CAMERA_SILENT) == [Code.CAMERA_LOST, Code.CAMERA_SILENT]
+        assert time.monotonic() - start < 0.9
+
+
+def _nothing() -> Frame:
+    raise FrameTimeout("none yet")
 
 
 def test_camera_repeated_frames_are_stale_from_the_first_on() -> None:

@@ -18,7 +18,7 @@ from edge.engine.plan import Record, records
 from edge.errors import EngineError
 from edge.files import write_json
 from edge.images import write_png
-from edge.product import Calibration, Product, Range, read_version
+from edge.product import Calibration, Product, Range
 from tests.conftest import Plant
 from tests.edge.fake_gpu import FakeGpu, plan
 
@@ -46,9 +46,10 @@ def product(plant: Plant, tmp_path: Path) -> Product:
     with np.load(copy / "golden.npz") as stored:
         values = dict(stored)
     values["heatmap"] = values["frames"].mean(axis=3, dtype=np.float32) / np.float32(255)
-    values["score"] = values["heatmap"].mean(axis=(1, 2))
+    values["score"] = values["heatmap"].max(axis=(1, 2))
     np.savez(copy / "golden.npz", **values)
-    return Product(copy, read_version(plant.product.path).manifest, None)
+    manifest = plant.product.manifest.model_copy(update={"score_window": 1})
+    return Product(copy, manifest, None)
 
 
 def calibrated(product: Product, scores: Sequence[float], threshold: float) -> Product:

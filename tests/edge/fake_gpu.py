@@ -3,7 +3,7 @@
 It keeps the rules that real ones punish with a crash: a context is current in one thread at a time,
 memory belongs to its context, nothing that was queued has happened before the synchronisation, a
 context of execution runs only with its profile, shape and all addresses set. Its "network" is the
-mean gray level: score is that of the image, heatmap that of each pixel's channels, from 0 to 1.
+mean gray level: heatmap is that of each pixel's channels, from 0 to 1, and score its maximum.
 
 `plan(shape, batches)` is what it can load. `gpu.fails[name]` makes a call of that name fail: an
 exception is raised, anything else is returned.
@@ -303,7 +303,7 @@ def tensorrt_module(gpu: FakeGpu) -> ModuleType:
                 image = gpu.load(self.addresses["image"], math.prod(shape)).reshape(shape)
                 heatmap = image.mean(axis=3, dtype=np.float32) / np.float32(255)
                 heatmap += gpu.wrong.get(shape[0], np.float32(0))
-                score = heatmap.mean(axis=(1, 2), dtype=np.float32)
+                score = heatmap.max(axis=(1, 2))
                 for name, value in (("heatmap", heatmap), ("score", score)):
                     gpu.store(self.addresses[name], value)
 

@@ -1,6 +1,7 @@
 """The plans that engines load from."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,13 @@ def test_golden_frames_that_cannot_tell_are_refused(product: Product) -> None:
     np.savez(product.path / "golden.npz", **values)
     with pytest.raises(EngineError, match="cannot tell"):
         build(product, "openvino")
+
+
+def test_a_manifest_with_another_window_than_its_model_is_refused(product: Product) -> None:
+    """Whole maps would be scored with the one, and regions of interest with the other."""
+    manifest = product.manifest.model_copy(update={"score_window": 21})
+    with pytest.raises(EngineError, match="score_window of 21"):
+        build(replace(product, manifest=manifest), "openvino")
 
 
 def test_a_model_that_openvino_cannot_read_is_one_line(product: Product) -> None:

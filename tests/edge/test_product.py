@@ -74,12 +74,26 @@ def test_a_broken_manifest_is_one_line(tmp_path: Path, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_another_manifest_schema_is_refused(tmp_path: Path) -> None:
+def test_a_newer_manifest_schema_is_refused(tmp_path: Path) -> None:
+    file = make(tmp_path) / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"manifest_schema": 9}))
+    with pytest.raises(ProductError, match=r"manifest schema 9 .* update it"):
+        load_product(tmp_path, "lid")
+
+
+def test_the_first_manifest_schema_had_the_authors_window(tmp_path: Path) -> None:
     file = make(tmp_path) / "manifest.json"
     older = json.loads(file.read_text()) | {"manifest_schema": 1}
     del older["score_window"]
     file.write_text(json.dumps(older))
-    with pytest.raises(ProductError, match="manifest schema 1, this program reads 2"):
+    assert load_product(tmp_path, "lid").manifest.score_window == 5
+
+
+@pytest.mark.parametrize("window", [0, 2, 65])
+def test_a_window_that_cannot_be_is_refused(tmp_path: Path, window: int) -> None:
+    file = make(tmp_path) / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"score_window": window}))
+    with pytest.raises(ProductError, match="score_window"):
         load_product(tmp_path, "lid")
 
 

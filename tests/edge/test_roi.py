@@ -1,6 +1,7 @@
 """Regions of interest: each has its own score and threshold, and nothing outside counts."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,15 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from edge.camera.parts import Line
-from edge.engine import flavours
+from edge.engine import Inspection, flavours
 from edge.event import Code
-from edge.frame import Fit, Placement
+from edge.frame import Fit, Frame, Placement
 from edge.geometry import Geometry
+from edge.inspector import Inspector, Stopwatch
 from edge.judge import Conditions, Judgement, judge
 from edge.polygon import Polygon
 from edge.product import Calibration, Range
 from edge.roi import masks_of, pooled_maximum, roi_scores
 from tests.conftest import Plant
+from tests.edge.simple import PRODUCT, MeanEngine
 from trainer.model import heatmap_and_score
 
 WIDE = Range(low=-1e9, high=1e9)
@@ -177,3 +180,19 @@ def test_a_pixel_that_the_polygon_only_touches_belongs_to_it() -> None:
     rows, columns = np.nonzero(mask)
     assert (columns.min(), columns.max()) == (10, 60)
     assert (rows.min(), rows.max()) == (10, 12)
+
+
+def test_a_line_scores_regions_with_the_window_of_its_product() -> None:
+    class Spot(MeanEngine):
+        def infer(self, batch: np.ndarray) -> Inspection:
+            heatmap = np.zeros((1, 32, 32), np.float32)
+            heatmap[0, 10, 10] = 1
+            return Inspection(np.ones(1, np.float32), heatmap)
+
+    whole: Polygon = ((0, 0), (32, 0), (32, 32), (0, 32))
+    geometry = Geometry(regions_of_interest={"all": whole})
+    manifest = PRODUCT.manifest.model_copy(update={"score_window": 5})
+    product = replace(PRODUCT, manifest=manifest, calibration=calibration(geometry, all=0.5))
+    frame = Frame(np.full((32, 32, 3), 9, np.uint8), 1, 0)
+    told = Inspector(Spot(), product)(frame, Stopwatch(0))
+    assert told.judgement.score == pytest.approx(1 / 25)

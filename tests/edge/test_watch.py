@@ -2,10 +2,12 @@
 
 from collections import deque
 
+import pytest
 from rich.console import Console
 
 from edge.commands.watch import _table, line
 from edge.event import AnyHeader, Code, CodeName, Fault
+from edge.notice import Notice, NoticeKind, log_once
 from tests.edge.test_event import COMMON, inspection
 
 
@@ -21,3 +23,21 @@ def test_the_table_shows_verdicts_faults_and_any_text() -> None:
     assert "3x4 at 1,2, 2 frames passed over" in shown
     assert "NG" in line(rows[0])
     assert "camera" in line(fault)
+
+
+def test_an_outage_says_the_same_once_a_minute_and_again_when_it_comes_back(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that does not answer is asked at each heartbeat: a gap, and no answer, every time."""
+    notify, clock = log_once(), [0.0]
+    monkeypatch.setattr("edge.notice.time.monotonic", lambda: clock[0])
+    caplog.set_level("INFO")
+    for clock[0] in (1.0, 2.0, 3.0, 70.0):
+        notify(Notice("gap", "events 1 to 3 are missing"))
+        notify(Notice("unanswered", "no answer"))
+    assert caplog.text.count("no answer") == 2
+    assert caplog.text.count("are missing") == 2
+    kinds: tuple[NoticeKind, ...] = ("stale", "back", "stale")
+    for kind in kinds:
+        notify(Notice(kind, f"it is {kind}"))
+    assert caplog.text.count("it is stale") == 2

@@ -62,6 +62,7 @@ def test_the_score_is_the_maximum_of_the_zero_padded_mean() -> None:
         ({"height": 64, "width": 256}, 1),
         ({"score_window": 7}, 7),
         (PRESETS["paper"], 21),
+        (PRESETS["paper"] | {"height": 128, "width": 128}, 11),
     ],
 )
 def test_the_settings_choose_the_window(given: dict[str, object], window: int) -> None:

@@ -99,8 +99,8 @@ def opened_feed(
 
     `address` tells this bridge from the station's others.
     """
-    paper = options.simulate is not None
-    folder = settings.data / ("simulated" if paper else settings.station)
+    paper = "" if options.simulate is None else "-simulated"
+    folder = settings.data / f"{settings.station}{paper}"
     with (
         MissedFile(folder / f"missed-{options.wire}-{address}.jsonl") as missed,
         Feed(Gate(rules), source(options, settings), in_time, missed.add) as feed,
