@@ -75,7 +75,7 @@ def fresh(settings: TrainSettings, world: World, networks: type[Draem] = Draem) 
         if settings.init == "paper":
             model.apply(paper_init)
     model.to(world.device)
-    model.to(memory_format=memory_format(world.device))  # type: ignore[call-overload]
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
     if settings.sync_batchnorm and (world.size == 1 or world.device.type != "cuda"):
         raise TrainingError("--sync-batchnorm needs several GPUs under torchrun: leave it out")
@@ -100,11 +100,6 @@ def paper_init(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1, 0.02)
-
-
-def memory_format(device: torch.device) -> torch.memory_format:
-    """Channels last on a GPU, whose tensor cores want it; on CPUs it gained nothing (measured)."""
-    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
 
 
 def wrap(model: Draem, settings: TrainSettings, world: World) -> nn.Module:

@@ -31,7 +31,8 @@ from edge.engine import openvino
 from edge.errors import DraemError, ImageError
 from edge.files import write_json
 from edge.frame import Fit
-from trainer.data import load_sources
+from trainer.commands import train
+from trainer.data import all_sources
 from trainer.model import Draem
 from trainer.save import Trained, save_product
 from trainer.settings import TrainSettings
@@ -47,9 +48,11 @@ WARM_UP, TIMED = 10, 100
 
 @dataclass(frozen=True)
 class Run:
-    """One training on one core of the set's good images, 128x128, 4 images a step.
+    """One training on one core of the set's good images, 128x128 unless `options` say otherwise,
+    4 images a step.
 
     A short one learns more from textures alone, a long one from the mixture (docs/results.md).
+    `options` are further ones of `draem train`.
     """
 
     study: str
@@ -58,22 +61,28 @@ class Run:
     minutes: float
     simulation: Literal["mixed", "paper"]
     seed: int = 0
+    options: tuple[str, ...] = ()
 
     @property
     def product(self) -> str:
         widths = self.widths.replace("/", "-")
         return f"{self.data}_{widths}_{self.minutes:g}min_{self.simulation}_{self.seed}"
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What `draem train` is told, but for the number of steps."""
+        return (str(data_folder() / self.data), "--product", self.product,
+                "--widths", self.widths, "--batch", "4", "--seed", str(self.seed),
+                "--simulation", self.simulation, *self.options)  # fmt: skip
+
 
 WIDTHS = ("64/32", "32/16", "16/8", "8/4")
 SETS = ("mvtec_bottle", "mtd")
+TURNED = ("--rotation", "180", "--validate-every", "500")  # bottles lie as they fall
 PLANS = {
     "widths": [Run("widths", data, widths, 15, "paper") for data in SETS for widths in WIDTHS],
     "targets": [
-        Run("targets", "mvtec_bottle", "32/16", 110, "mixed", 0),
-        Run("targets", "mtd", "8/4", 110, "mixed", 0),
-        Run("targets", "mvtec_bottle", "32/16", 110, "mixed", 1),
-        Run("targets", "mvtec_bottle", "32/16", 110, "mixed", 2),
+        Run("targets", "mvtec_bottle", "32/16", 35, "mixed", seed, TURNED) for seed in range(3)
     ],
 }
 
@@ -139,26 +148,31 @@ def plan_steps(run: Run) -> int:
     folder = data_folder() / run.data
     if not (folder / "train" / "good").is_dir():
         raise ImageError(f"no images in {folder}: set DATA to the folder of the data sets")
-    rec, seg = map(int, run.widths.split("/"))
-    settings = TrainSettings(images=folder, product=run.product, products=WORK, rec_width=rec,
-                             seg_width=seg, batch=4, seed=run.seed, device="cpu",
-                             simulation=run.simulation)  # fmt: skip
+    settings = settings_of(run)
     torch.set_num_threads(1)
-    sources = load_sources(folder, Fit(128, 128), run.seed)
+    sources = all_sources(settings)
     images = Images(sources.part("train"), sources.part("validation"))
     world = World(torch.device("cpu"))
     times = time_training(settings, images, world, time.thread_time)
     return steps_in(run.minutes, times, settings.validate_every)
 
 
+def settings_of(run: Run) -> TrainSettings:
+    """The settings that `draem train` makes of the run's words."""
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    given = train.given_settings(parser.parse_args(run.words))
+    places = {"product": run.product, "products": WORK, "device": "cpu"}
+    return train.make_settings(train.chosen(given) | places)
+
+
 def carry_out(run: Run, steps: int) -> list[dict[str, object]]:
     """Train or go on training, build, evaluate."""
     folder, product = str(data_folder() / run.data), ("--product", run.product)
-    train = ("train", folder, *product, "--widths", run.widths, "--steps", str(steps),
-             "--batch", "4", "--seed", str(run.seed), "--simulation", run.simulation)  # fmt: skip
+    told = ("train", *run.words, "--steps", str(steps))
     if not (WORK / "products" / run.product / "current" / "manifest.json").is_file():
         checkpoint = WORK / "runs" / run.product / "checkpoint.pt"
-        draem(*(("train", "--resume", *product) if checkpoint.is_file() else train))
+        draem(*(("train", "--resume", *product) if checkpoint.is_file() else told))
     draem("build", *product)
     found = json.loads(draem("evaluate", folder, *product, "--json"))
     path = WORK / "products" / run.product / "current" / "manifest.json"
@@ -169,14 +183,14 @@ def carry_out(run: Run, steps: int) -> list[dict[str, object]]:
         "product": run.product,
         "data": run.data,
         "widths": run.widths,
-        "input": "128x128",
+        "input": f"{manifest['height']}x{manifest['width']}",
         "simulation": run.simulation,
         "score_window": manifest["score_window"],
         "seed": run.seed,
         "steps": origin["steps"],
         "core_minutes": run.minutes,
         "seconds": origin["seconds"],
-        "command": f"OMP_NUM_THREADS=1 draem {' '.join(train).replace(folder, run.data)}",
+        "command": f"OMP_NUM_THREADS=1 draem {' '.join(told).replace(folder, run.data)}",
         "machine": f"one core of {machine()}",
         "date": today(),
     }

@@ -22,7 +22,7 @@ from trainer.logs import LOSS_EVERY, Logs, logs
 from trainer.loss import Losses, draem_loss
 from trainer.model import Draem
 from trainer.settings import TrainSettings
-from trainer.state import State, averaged_networks, fresh, memory_format
+from trainer.state import State, averaged_networks, fresh
 from trainer.textures import TextureSource, pictures, procedural
 from trainer.validate import (
     Point,
@@ -143,7 +143,7 @@ def train(
 def take_step(state: State, batch: Batch, settings: TrainSettings) -> Losses:
     """One step of both networks together."""
     device = batch.good.device.type
-    images = batch.simulated.images.contiguous(memory_format=memory_format(batch.good.device))
+    images = batch.simulated.images.contiguous(memory_format=torch.channels_last)
     with torch.autocast(device, state.precision, enabled=state.precision != torch.float32):
         output = state.forward(images)
         losses = draem_loss(output.reconstruction, batch.good, output.logits, batch.simulated.mask)
