@@ -82,7 +82,8 @@ TURNED = ("--rotation", "180", "--validate-every", "500")  # bottles lie as they
 PLANS = {
     "widths": [Run("widths", data, widths, 15, "paper") for data in SETS for widths in WIDTHS],
     "targets": [
-        Run("targets", "mvtec_bottle", "32/16", 35, "mixed", seed, TURNED) for seed in range(3)
+        *(Run("targets", "mvtec_bottle", "32/16", 35, "mixed", seed, TURNED) for seed in range(3)),
+        Run("targets", "mtd", "16/8", 50, "mixed", 0, ("--validate-every", "1000")),
     ],
 }
 
