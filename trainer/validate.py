@@ -12,7 +12,7 @@ from trainer.batches import Batches, generator_for
 from trainer.checkpoint import TrainingError
 from trainer.model import Draem, heatmap_and_score
 
-FEWEST, MOST = 64, 128
+FEWEST_PAIRS, MOST_PAIRS = 32, 64
 STATISTICS_BATCHES = 40
 AT_ONCE = 8
 
@@ -27,15 +27,18 @@ class Point:
 
 
 def validation_set(images: Tensor, simulation: Simulation, seed: int) -> Simulated:
-    """The held-out images (`to_pool`), half of them with anomalies: the same at every call.
+    """The held-out images (`to_pool`), each with an anomaly and as it is: the same at every call.
 
+    In pairs: where good parts differ, an image AUROC between different images tells of the images.
     Few images come several times, each time with another anomaly.
     """
-    count = min(max(len(images), FEWEST), MOST)
-    generator = generator_for(images.device, seed, "validation")
-    half = replace(simulation, good_share=0.5)
-    good = images[torch.arange(count, device=images.device) % len(images)].float().div_(255)
-    return half(good, generator)
+    pairs = min(max(len(images), FEWEST_PAIRS), MOST_PAIRS)
+    spread = torch.arange(pairs, device=images.device) * max(len(images), pairs) // pairs
+    good = images[spread % len(images)].float().div_(255)
+    made = replace(simulation, good_share=0)(good, generator_for(good.device, seed, "validation"))
+    return Simulated(
+        torch.cat([made.images, good]), torch.cat([made.mask, torch.zeros_like(made.mask)])
+    )
 
 
 def validate(model: Draem, held: Simulated, step: int) -> Point:

@@ -166,6 +166,19 @@ def test_the_validation_set_repeats_few_images_with_other_anomalies(
     assert 20 <= anomalous.sum() <= 32
 
 
+def test_the_validation_set_has_each_image_with_an_anomaly_and_as_it_is() -> None:
+    """Between different images the AUROC would tell of the images, where good parts differ."""
+    shades = np.arange(200, dtype=np.uint8)[:, None, None, None]
+    images = to_pool(np.tile(shades, (1, 32, 32, 3)), CPU)
+    held = validation_set(images, Simulation(procedural), 0)
+    made, good = held.images.chunk(2)
+    assert len(good) == 64
+    assert good.mean() * 255 == pytest.approx(99.5, abs=3), "from all of them, evenly"
+    kept = (made == good).all(dim=1) | (held.mask[:64] > 0)
+    assert kept.float().mean() > 0.98, "the pair's images differ in the anomaly alone"
+    assert held.mask[64:].max() == 0
+
+
 def test_the_best_weights_have_the_highest_pixel_ap_and_of_equals_the_latest() -> None:
     points = [Point(1, 0.9, 0.5), Point(2, 0.8, 0.7), Point(3, 0.7, 0.7), Point(4, 1, 0.6)]
     assert best_of(points) is points[2]
