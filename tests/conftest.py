@@ -56,6 +56,16 @@ def write_parts(folder: Path, count: int, seed: int, *, defective: bool = False)
     return paths
 
 
+def write_masks(root: Path, images: list[Path]) -> None:
+    """A mask in MVTec's layout for each image of test/<defect>, with a bar for the defect."""
+    for path in images:
+        mask = np.zeros((240, 320), np.uint8)
+        mask[100:120, 100:140] = 255
+        truth = root / "ground_truth" / path.parent.name / f"{path.stem}_mask.png"
+        truth.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(truth), mask)
+
+
 @pytest.fixture(scope="session")
 def good_frames() -> NDArray[np.uint8]:
     """24 fitted good lids, uint8 [24, 64, 64, 3]."""

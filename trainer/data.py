@@ -1,6 +1,7 @@
 """Good images for training: read once, fitted, split by content, kept in memory as uint8."""
 
 import hashlib
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -58,9 +59,12 @@ def split_of(sha256: str, seed: int) -> float:
     return int.from_bytes(mixed[:8], "big") / 2**64
 
 
-def assign_splits(digests: list[str], seed: int) -> list[Split]:
-    """Exact shares of the distinct images for validation and calibration, the rest for training."""
-    order = sorted(set(digests), key=lambda sha: split_of(sha, seed))
+def assign_splits(digests: list[str], seed: int, picked: Set[str] = frozenset()) -> list[Split]:
+    """Exact shares of the distinct images for validation and calibration, the rest for training.
+
+    Those that were `picked` are for training, and count for no share.
+    """
+    order = sorted(set(digests) - picked, key=lambda sha: split_of(sha, seed))
     held = {split: max(1, round(share * len(order))) for split, share in SHARES.items()}
     held["calibration"] = max(held["calibration"], FEWEST_FOR_CALIBRATION)
     names: list[Split] = []
@@ -102,13 +106,14 @@ def load_sources(
             raise ImageError(f"{path}: {error}; choose another --crop") from error
         paths.append(path)
     digests = [digest(path) for path in paths]
-    if len(set(digests)) < FEWEST:
-        raise ImageError(
-            f"{folder} holds {len(set(digests))} different images: at least {FEWEST} are needed, "
-            "and some hundreds make a good product"
-        )
     # What somebody picked says nothing about parts as they come: it is for training alone.
     picked = {sha for path, sha in zip(paths, digests, strict=True) if marks[path]}
-    splits = assign_splits(digests, seed)
-    splits = ["train" if sha in picked else s for sha, s in zip(digests, splits, strict=True)]
+    count = len(set(digests) - picked)
+    if count < FEWEST:
+        apart = f" beside the {len(picked)} marked ones" if picked else ""
+        raise ImageError(
+            f"{folder} holds {count} different images{apart}: at least {FEWEST} are needed, and "
+            "some hundreds make a good product"
+        )
+    splits = assign_splits(digests, seed, picked)
     return Sources(paths, digests, splits, np.stack(fitted))

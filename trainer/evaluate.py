@@ -48,8 +48,12 @@ class Judged:
 
 @dataclass(frozen=True)
 class PixelMetrics:
-    """At 256x256, over the images with masks; `ap_as_authors` with the authors' mask rule."""
+    """At 256x256; `ap_as_authors` with the authors' mask rule.
 
+    Over the good images and `defective` others: a defect without a mask is left out.
+    """
+
+    defective: int
     auroc: float
     ap: float
     ap_as_authors: float
@@ -143,6 +147,7 @@ def _pixels(judged: Sequence[Judged]) -> PixelMetrics | None:
         return None
     theirs = np.stack([j.truth_as_authors for j in judged if j.truth_as_authors is not None])
     return PixelMetrics(
+        defective=sum(j.truth is not None and j.defect is not None for j in judged),
         auroc=float(roc_auc_score(truth.ravel(), heat.ravel())),
         ap=float(average_precision_score(truth.ravel(), heat.ravel())),
         ap_as_authors=float(average_precision_score(theirs.ravel(), heat.ravel())),

@@ -37,7 +37,7 @@ def good_images(root: Path) -> list[Path]:
     if (root / "train" / "good").is_dir():
         return find_images(root / "train" / "good")
     for folder in (root / "Train", root):
-        if (folder / LABELS).is_dir():
+        if (folder / LABELS).is_dir() and folder.name != "Test":
             return [path for path in _beside_labels(folder) if not _label(path).is_file()]
     if list(root.glob(f"Class*/Train/{LABELS}")):
         raise ImageError(f"{root} holds several classes: name one of them, as {root / 'Class1'}")
@@ -49,7 +49,7 @@ def _refuse_tests(root: Path) -> None:
     """Raise ImageError for a folder that holds images of defects beside good ones."""
     folders = {path.name for path in root.rglob("*") if path.is_dir()}
     beside = [p.name for p in root.iterdir() if p.is_dir()] if root.is_dir() else []
-    if {"ground_truth", "test", "Test"} & folders or ("good" in beside and len(beside) > 1):
+    if {"ground_truth", "test", "Test", LABELS} & folders or ("good" in beside and len(beside) > 1):
         raise ImageError(
             f"{root} holds more than good images: name the folder of the good ones, "
             "or one data set that has train/good"
@@ -87,8 +87,21 @@ def _dagm(folder: Path, bit_depth: int | None) -> Iterator[Sample]:
 def _sample(path: Path, image: NDArray[np.uint8], defect: str | None, mask: Path) -> Sample:
     if defect is None:
         return Sample(path, image, None, np.zeros(image.shape[:2], np.bool_))
-    truth = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE) if mask.is_file() else None
-    return Sample(path, image, defect, truth > 0 if truth is not None and truth.any() else None)
+    truth = _read_mask(mask, image.shape[:2]) if mask.is_file() else None
+    return Sample(path, image, defect, truth if truth is not None and truth.any() else None)
+
+
+def _read_mask(path: Path, size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Raises ImageError for one that is no mask of its image: figures over it would be wrong."""
+    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise ImageError(f"{path} cannot be read as a mask: restore it, or take it away")
+    if mask.shape != size:
+        raise ImageError(
+            f"{path} is {mask.shape[1]}x{mask.shape[0]}, but its image {size[1]}x{size[0]}: a mask "
+            "has its image's size"
+        )
+    return mask > 0
 
 
 def _beside_labels(folder: Path) -> list[Path]:

@@ -3,16 +3,14 @@
 import json
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 from torch import Generator
 
-from tests.conftest import draem, write_parts
+from tests.conftest import draem, write_masks, write_parts
 from trainer.ablate import VARIANTS, DiscriminativeAlone, ReconstructiveAlone, rectangle_masks
 from trainer.anomaly import Simulation
 from trainer.model import heatmap_and_score
-from trainer.textures import procedural
+from trainer.textures import plain_colours, procedural
 
 
 def test_rectangles_are_rectangles() -> None:
@@ -57,10 +55,15 @@ def test_variants_change_what_they_say() -> None:
         made = VARIANTS[name].change(usual)(white, Generator().manual_seed(1))
         return made.images[made.mask[:, None].expand(-1, 3, -1, -1) > 0]
 
-    assert VARIANTS["plain colours"].change(usual)(white, Generator()).images.shape == white.shape
+    plain = VARIANTS["plain colours"].change(usual)
+    assert plain.textures is plain_colours
+    colours = plain.textures(8, 16, 16, Generator().manual_seed(2)).flatten(2)
+    assert (colours.amax(2) == colours.amin(2)).all(), "one colour an image"
+    assert colours[:, :, 0].std(0).min() > 0.1, "and another for each"
     assert not torch.equal(changed("fixed opacity"), changed("full"))
-    assert VARIANTS["fixed opacity"].change(usual).opacity == (1, 1)
-    assert not VARIANTS["no augmentation"].change(usual).jitter
+    for name, jitter in (("fixed opacity", True), ("no augmentation", False)):
+        made = VARIANTS[name].change(usual)
+        assert (made.opacity, made.jitter) == ((1, 1), jitter)
     assert VARIANTS["rectangles"].change(usual).masks == {rectangle_masks: 1.0}
 
 
@@ -68,12 +71,7 @@ def test_the_command_prints_its_figures_beside_the_papers_and_goes_on(tmp_path: 
     root = tmp_path / "set"
     write_parts(root / "train/good", 16, seed=1)
     write_parts(root / "test/good", 4, seed=2)
-    for path in write_parts(root / "test/scratch", 4, seed=3, defective=True):
-        mask = np.zeros((240, 320), np.uint8)
-        mask[100:120, 100:140] = 255
-        truth = root / "ground_truth/scratch" / f"{path.stem}_mask.png"
-        truth.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(truth), mask)
+    write_masks(root, write_parts(root / "test/scratch", 4, seed=3, defective=True))
     words = ("ablate", str(root), "--input", "32", "--widths", "4/4", "--batch", "2",
              "--steps", "3", "--json")  # fmt: skip
     first = draem(*words, "--only", "reconstruction alone", cwd=tmp_path)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.engine import Inspection
 from edge.errors import ImageError
 from edge.frame import Fit
-from tests.conftest import Plant, draem, write_parts
+from tests.conftest import Plant, draem, write_masks, write_parts
 from trainer.evaluate import Metrics, judge_all, measure
 from trainer.layout import samples
 
@@ -25,6 +25,13 @@ class Seer:
     def infer(self, batch: NDArray[np.uint8]) -> Inspection:
         heatmap = np.asarray(batch[..., 0] / 255, np.float32)
         return Inspection(np.asarray(heatmap.max(axis=(1, 2)), np.float32), heatmap)
+
+
+class FlatSeer(Seer):
+    """Whatever is not black is as hot as can be."""
+
+    def infer(self, batch: NDArray[np.uint8]) -> Inspection:
+        return super().infer(np.where(batch > 0, np.uint8(255), np.uint8(0)))
 
 
 def labelled(root: Path, *, masks: bool = True) -> Path:
@@ -58,10 +65,26 @@ def test_a_perfect_map_is_perfect_with_and_without_a_crop(
     assert metrics.pixels.ap > 0.95
     assert metrics.pixels.auroc > 0.99
     assert metrics.pixels.aupro > 0.99
+    assert metrics.pixels.defective == 2
     assert metrics.by_defect["spot"].images == 2
     assert metrics.by_defect["spot"].image_auroc == 1
     assert metrics.calibrated is not None
     assert metrics.calibrated.accuracy == metrics.best_possible.accuracy == 1
+
+
+def test_the_authors_mask_rule_stands_beside_ours(tmp_path: Path) -> None:
+    """A thin defect, halved: theirs shaves its edges, which the map calls as hot as the rest."""
+    for kind in ("test/good", "test/line", "ground_truth/line"):
+        (tmp_path / kind).mkdir(parents=True)
+    image = np.zeros((512, 512), np.uint8)
+    cv2.imwrite(str(tmp_path / "test/good/0.png"), image)
+    image[101:104, 50:400] = 255
+    cv2.imwrite(str(tmp_path / "test/line/0.png"), image)
+    cv2.imwrite(str(tmp_path / "ground_truth/line/0_mask.png"), image)
+    pixels = measure(judge_all(Fit(256, 256), FlatSeer(), samples(tmp_path))).pixels
+    assert pixels is not None
+    assert pixels.ap > 0.99
+    assert pixels.ap_as_authors < 0.9
 
 
 def test_without_masks_there_is_no_pixel_figure(tmp_path: Path) -> None:
@@ -104,16 +127,18 @@ def test_the_pixels_of_a_kind_are_held_against_all_good_images(tmp_path: Path) -
 
 def test_the_command_prints_figures_and_writes_a_page(calibrated: Plant, tmp_path: Path) -> None:
     write_parts(tmp_path / "set/test/good", 4, seed=11)
-    write_parts(tmp_path / "set/test/scratch", 4, seed=12, defective=True)
+    scratched = write_parts(tmp_path / "set/test/scratch", 4, seed=12, defective=True)
+    write_masks(tmp_path / "set", scratched[:3])
     page = tmp_path / "page.html"
     words = ("evaluate", str(tmp_path / "set"), "--product", "lid")
     shown = draem(*words, "--report", str(page), cwd=calibrated.root)
     assert shown.returncode == 0, shown.stderr
     assert "image AUROC" in shown.stdout
-    assert "no masks" in shown.stdout
+    assert "pixel figures are of 3 of 4 defective images" in shown.stdout
     assert "(TPR)" in shown.stdout
     text = page.read_text()
-    assert text.count("<svg") == 3, "scores, ROC and the training's validations"
+    assert text.count("<svg") == 4, "scores, ROC, precision-recall and the training's validations"
+    assert "of 3 of the 4 defective images" in text
     assert text.count("<img") == 8, "four misses and four false alarms at most"
     assert "scratch/part_000.png" in text
     figures = json.loads(draem(*words, "--json", cwd=calibrated.root).stdout)

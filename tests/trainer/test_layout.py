@@ -61,7 +61,8 @@ def test_images_of_defects_are_not_taken_for_good_ones(tmp_path: Path) -> None:
     write_parts(tmp_path / "sets/bottle/train/good", 2, seed=1)
     write_parts(tmp_path / "sets/bottle/test/good", 2, seed=2)
     write_parts(tmp_path / "sets/bottle/test/chip", 2, seed=3, defective=True)
-    for root in (tmp_path / "sets", tmp_path / "sets/bottle/test"):
+    dagm(tmp_path / "Class1")
+    for root in (tmp_path / "sets", tmp_path / "sets/bottle/test", tmp_path / "Class1/Test"):
         with pytest.raises(ImageError, match="more than good images"):
             good_images(root)
 
@@ -75,6 +76,21 @@ def test_an_empty_mask_is_no_truth(tmp_path: Path) -> None:
     kinds = {s.defect: s.truth for s in samples(tmp_path)}
     assert kinds["uneven"] is None
     assert kinds[None] is not None
+
+
+@pytest.mark.parametrize("size", [(200, 320), None])
+def test_a_mask_that_is_none_of_its_image_is_told(
+    size: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    write_parts(tmp_path / "test/good", 1, seed=1)
+    (path,) = write_parts(tmp_path / "test/chip", 1, seed=2, defective=True)
+    truth = tmp_path / "ground_truth/chip" / f"{path.stem}_mask.png"
+    truth.parent.mkdir(parents=True)
+    truth.write_bytes(b"torn")
+    if size:
+        cv2.imwrite(str(truth), np.full(size, 255, np.uint8))
+    with pytest.raises(ImageError, match="320x200" if size else "cannot be read"):
+        list(samples(tmp_path))
 
 
 def test_dagm_is_evaluated_with_rates(calibrated: Plant, tmp_path: Path) -> None:

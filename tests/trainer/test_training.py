@@ -25,7 +25,7 @@ from trainer import checkpoint
 from trainer.anomaly import Simulation
 from trainer.authors import AuthorsDataset
 from trainer.batches import Batches, epoch_order, to_pool
-from trainer.data import load_sources
+from trainer.data import FEWEST_FOR_CALIBRATION, assign_splits, load_sources
 from trainer.settings import PRESETS, SIZES, TrainSettings
 from trainer.state import fresh, pick_precision
 from trainer.study import results
@@ -312,6 +312,16 @@ def test_frames_marked_on_the_line_are_trained_from_with_their_provenance(
     assert known["product"] == "lid"
     assert next(row["split"] for row in rows if "marked" in row) == "train", "it was picked"
     assert len(rows) == len(list(images.iterdir())) + 1
+
+
+def test_picked_images_count_for_no_share() -> None:
+    """However many were marked on the line, as many others are set aside as ever."""
+    others, picked = [f"good{i}" for i in range(20)], {f"marked{i}" for i in range(50)}
+    for seed in range(20):
+        splits = assign_splits([*others, *sorted(picked)], seed, picked)
+        assert set(splits[20:]) == {"train"}
+        assert splits.count("validation") == 2
+        assert splits.count("calibration") == FEWEST_FOR_CALIBRATION
 
 
 def test_a_training_of_two_processes_is_not_resumed_by_one(images: Path, tmp_path: Path) -> None:

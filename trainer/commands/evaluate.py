@@ -62,6 +62,11 @@ def text(metrics: "Metrics") -> str:
             f"pixel AP    {whole.ap:.4f} ({whole.ap_as_authors:.4f} with the authors' mask rule)",
             f"AUPRO       {whole.aupro:.4f} (to 0.3 false positives)",
         ]
+        if whole.defective < metrics.defective:
+            lines.append(
+                f"pixel figures are of {whole.defective} of {metrics.defective} defective images: "
+                "the others have no mask"
+            )
     for kind, one in metrics.by_defect.items():
         p = one.pixels
         ap = f"pixel AUROC {p.auroc:.4f}, AP {p.ap:.4f}, AUPRO {p.aupro:.4f}" if p else "no masks"
