@@ -152,4 +152,6 @@ def _read_all(camera: Camera, slot: Slot, stop: StopEvent) -> None:
     except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it
         slot.close(error)
     else:
+        for frame in camera.unfinished() if isinstance(camera, TellsSilence) else ():
+            slot.put(frame, stop)
         slot.close()

@@ -29,7 +29,8 @@ from tests.camera.plant import CameraStation, FakeGige, mjpeg, wait_for
 from tests.chaos import free_ports
 from tests.soak import resident_mb
 
-KILLS, STOPS, TRIGGERS = 50, 10, 300
+KILLS, STOPS, SPACING_S = 50, 10, 0.2
+TRIGGERS = 12 * KILLS
 BACK_S, TOLD_S = 3.0, 1.0
 
 
@@ -43,9 +44,11 @@ def kills(folder: Path) -> bool:
     chance = random.Random(1)
     told: list[float] = []
     back: list[float] = []
+    held: list[list[int]] = []
     with FakeGige() as gige:
         station = CameraStation(folder, gige.source(frame_rate=30))
         for _ in range(KILLS):
+            held.append([len(os.listdir(f"/proc/self/{name}")) for name in ("task", "fd")])
             faults, judged = len(station.faults()), station.verdicts()
             wait_for(lambda j=judged: station.verdicts() > j + 5)  # type: ignore[misc]
             time.sleep(chance.random())
@@ -58,16 +61,29 @@ def kills(folder: Path) -> bool:
         station.close()
     names = station.fault_names()
     bounded = names == ["camera_lost", "camera_back"] * KILLS
+    # An old connection may take some seconds to close, so a few are open at a time.
+    leaks = any(min(late) > max(early) for early, late in zip(*_halves(held), strict=True))
     print(
         f"kills: told {spread(told)}; verdicts again {spread(back)}; "
         f"each outage between two faults: {bounded}, {dict(Counter(names))}; "
-        f"{station.controls.camera}"
+        f"{station.controls.camera}; threads and files from {held[0]} to {held[-1]}"
     )
-    return bounded and max(told) < TOLD_S + 0.1 and max(back) < BACK_S and station.error is None
+    in_time = max(told) < TOLD_S and max(back) < BACK_S
+    return bounded and in_time and not leaks and station.error is None
+
+
+def _halves(held: list[list[int]]) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """Threads, and files, of the first half and of the second."""
+    half = len(held) // 2
+    return [*zip(*held[:half], strict=True)], [*zip(*held[half:], strict=True)]
 
 
 def triggers(folder: Path) -> bool:
-    """Software triggers five a second while the camera is killed every few: each told once."""
+    """Software triggers five a second while the camera is killed 50 times: each told once.
+
+    A picture belongs to its trigger if the camera's own clock, which nothing here decides by, says
+    that it was taken after it and before the next one.
+    """
     chance, asked = random.Random(2), dict[int, int]()
     with FakeGige() as gige:
         source = gige.source(trigger="software", trigger_deadline_ms=400)
@@ -75,27 +91,28 @@ def triggers(folder: Path) -> bool:
         camera = station.camera
         assert isinstance(camera, SteadyCamera)
         for number in range(1, TRIGGERS + 1):
-            asked[number] = time.monotonic_ns()
+            asked[number] = time.time_ns()  # the simulated camera's clock, too
             camera.trigger(Trigger(number))
-            if number % 25 == 10:
+            if number % 12 == 5:
                 time.sleep(chance.random() / 10)
                 gige.kill()
-            if number % 25 == 15:
+            if number % 12 == 7:
                 gige.restart()
-            time.sleep(0.2)
+            time.sleep(SPACING_S)
         time.sleep(1)
         station.close()
     told = [i for i in station.inspections() if i.trigger_id is not None]
     in_order = [i.trigger_id for i in told] == list(range(1, TRIGGERS + 1))
     judged = [i for i in told if i.verdict != "NO_VERDICT"]
-    ages = [(i.captured_ns - asked[i.trigger_id or 0]) / 1e6 for i in judged]
-    right = all(0 <= age < 500 for age in ages)
+    ages = [((i.camera_ns or 0) - asked[i.trigger_id or 0]) / 1e6 for i in judged]
+    right = all(0 <= age < 1000 * SPACING_S for age in ages)
     codes = Counter(i.code.name for i in station.inspections())
     print(
         f"triggers: {TRIGGERS} asked, each told once and in order: {in_order}; "
-        f"codes {dict(codes)}; captured {min(ages):.0f} to {max(ages):.0f} ms after their trigger"
+        f"codes {dict(codes)}; taken {min(ages):.0f} to {max(ages):.0f} ms after their trigger, by "
+        f"the camera's clock"
     )
-    return in_order and right and len(judged) > TRIGGERS / 2
+    return in_order and right and len(judged) > TRIGGERS / 3
 
 
 def loss(folder: Path) -> bool:
@@ -115,7 +132,9 @@ def loss(folder: Path) -> bool:
             f"loss {rate} in 1000: {dict(codes)}, judged wrongly {len(wrong)}, passed over "
             f"{station.controls.passed_over}; {dict(station.controls.camera)}"
         )
-        good &= not wrong and codes["incomplete"] > 0
+        counted = station.controls.camera
+        whole = counted["received"] - counted["incomplete"] == codes["none"]
+        good &= not wrong and codes["incomplete"] > 0 and whole
     return good
 
 

@@ -18,6 +18,7 @@ from edge.errors import ImageError
 from edge.files import write_json
 from trainer import checkpoint
 from trainer.anomaly import Simulation
+from trainer.checkpoint import TrainingError
 from trainer.data import all_sources
 from trainer.evaluate import PixelMetrics, judge_all, measure
 from trainer.golden import infer
@@ -114,22 +115,36 @@ class Networks:
         return Inspection(*infer(self._model, batch))
 
 
-def ablate(settings: TrainSettings, names: list[str], folder: Path, world: World) -> list[Row]:
+def ablate(
+    settings: TrainSettings, names: list[str], folder: Path, world: World, *, restart: bool = False
+) -> list[Row]:
     """Train and evaluate the named variants; those that `folder` has figures of are left out.
 
     All take as many steps as the full method has time for. Raises ImageError where the test images
-    have no masks.
+    have no masks, TrainingError where `folder` holds the figures of another ablation.
     """
     _need_masks(settings.images)
+    folder.mkdir(parents=True, exist_ok=True)
+    with checkpoint.alone(folder):
+        return _ablate(settings, names, folder, world, restart)
+
+
+def _ablate(
+    settings: TrainSettings, names: list[str], folder: Path, world: World, restart: bool
+) -> list[Row]:
     sources = all_sources(settings)
     images = Images(sources.part("train"), sources.part("validation"), sources.digest)
     book = folder / "ablation.json"
     asked = settings.model_dump(mode="json", exclude={"runs"}) | {"images_digest": images.digest}
     kept = json.loads(book.read_text(encoding="utf-8")) if book.is_file() else {}
-    if kept.get("asked") != asked:
+    if kept and kept["asked"] != asked and not restart:
+        raise TrainingError(
+            f"{folder} holds the ablation of other images or settings ({kept['asked']['images']}): "
+            "name another folder with --runs, or throw it away with --restart"
+        )
+    if restart or not kept:
         settings = count_steps(settings, images, world)
         kept = {"asked": asked, "steps": settings.steps, "rows": []}
-        folder.mkdir(parents=True, exist_ok=True)
         write_json(book, kept)
     settings = settings.model_copy(update={"steps": kept["steps"]})
     done = [Row(**row) for row in kept["rows"]]

@@ -1,8 +1,9 @@
 """Batches for training: each is a function of seed, stream, step and rank, and of nothing else.
 
 So the same seed gives the same batches on one device whoever makes them and in whatever order, a
-resumed training goes on with the ones it would have had, and no two steps or processes share their
-random numbers. The images lie on the training device as uint8: there is nothing to wait for.
+resumed training goes on with the ones it would have had, and no two steps of a process share their
+random numbers, nor do two processes. The images lie on the training device as uint8: there is
+nothing to wait for.
 """
 
 import hashlib
@@ -20,6 +21,8 @@ from trainer.anomaly import Simulated, Simulation
 from trainer.perlin import turn, uniform
 
 TURNED = 0.5
+STEPS = 2**24
+"""More than a training has: each process takes its random numbers from a part of their own."""
 
 
 class Batch(NamedTuple):
@@ -76,7 +79,8 @@ class Batches:
 
     def __call__(self, step: int) -> Batch:
         device = self.images.device
-        generator = generator_for(device, self.seed, self.stream, self.rank, step=step)
+        first = self.rank * STEPS
+        generator = generator_for(device, self.seed, self.stream, 0, step=first + step)
         good = self.images[self.chosen(step).to(device)].float().div_(255)
         if self.rotation:
             chosen = torch.rand(self.batch, generator=generator, device=device) < TURNED

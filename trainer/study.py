@@ -103,7 +103,7 @@ def main(argv: list[str]) -> int:
     left = [run for run in PLANS[options.plan] if not measured(run)]
     print(f"{len(left)} of {len(PLANS[options.plan])} runs to do, {options.jobs} at a time")
     try:
-        planned = [(run, plan_steps(run)) for run in left]
+        planned = [(run, None if started(run) else plan_steps(run)) for run in left]
         with ThreadPoolExecutor(options.jobs) as pool:
             for figures in pool.map(lambda pair: carry_out(*pair), planned):
                 append(figures)
@@ -117,8 +117,25 @@ def main(argv: list[str]) -> int:
 
 
 def measured(run: Run) -> bool:
-    """Whether the results hold this run's figures."""
-    return any(row["product"] == run.product for row in results())
+    """Whether the results hold this run's figures, trained with its options."""
+    options = " ".join(run.options)
+    return any(
+        row["product"] == run.product and options in str(row.get("command", ""))
+        for row in results()
+    )
+
+
+def started(run: Run) -> bool:
+    """Whether its number of steps is settled: it is trained, or waits to be trained on."""
+    return _product(run).is_file() or _checkpoint(run).is_file()
+
+
+def _product(run: Run) -> Path:
+    return WORK / "products" / run.product / "current" / "manifest.json"
+
+
+def _checkpoint(run: Run) -> Path:
+    return WORK / "runs" / run.product / "checkpoint.pt"
 
 
 def results() -> list[dict[str, object]]:
@@ -167,17 +184,15 @@ def settings_of(run: Run) -> TrainSettings:
     return train.make_settings(train.chosen(given) | places)
 
 
-def carry_out(run: Run, steps: int) -> list[dict[str, object]]:
-    """Train or go on training, build, evaluate."""
+def carry_out(run: Run, steps: int | None) -> list[dict[str, object]]:
+    """Train or, without `steps`, go on training; build, evaluate."""
     folder, product = str(data_folder() / run.data), ("--product", run.product)
-    told = ("train", *run.words, "--steps", str(steps))
-    if not (WORK / "products" / run.product / "current" / "manifest.json").is_file():
-        checkpoint = WORK / "runs" / run.product / "checkpoint.pt"
-        draem(*(("train", "--resume", *product) if checkpoint.is_file() else told))
+    if not _product(run).is_file():
+        anew = (*run.words, "--steps", str(steps))
+        draem("train", *(anew if steps else ("--resume", *product)))
     draem("build", *product)
     found = json.loads(draem("evaluate", folder, *product, "--json"))
-    path = WORK / "products" / run.product / "current" / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest = json.loads(_product(run).read_text(encoding="utf-8"))
     origin = manifest["origin"]
     common: dict[str, object] = {
         "study": run.study,
@@ -191,7 +206,8 @@ def carry_out(run: Run, steps: int) -> list[dict[str, object]]:
         "steps": origin["steps"],
         "core_minutes": run.minutes,
         "seconds": origin["seconds"],
-        "command": f"OMP_NUM_THREADS=1 draem {' '.join(told).replace(folder, run.data)}",
+        "command": f"OMP_NUM_THREADS=1 draem train {run.data} {' '.join(run.words[1:])} "
+        f"--steps {origin['steps']}",
         "machine": f"one core of {machine()}",
         "date": today(),
     }

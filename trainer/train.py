@@ -109,7 +109,7 @@ def train(
 ) -> Outcome:
     """Train, validate, keep the best; with a `folder`, checkpoints go there. `saved` is resumed.
 
-    Ctrl-C saves after the step in hand. Raises TrainingError where the loss stops being a number.
+    Ctrl-C saves after the step in hand, among several processes within ten. Raises TrainingError where the loss stops being a number.
     """
     simulation = simulation or simulation_of(settings, images, world.device)
     batches = make_batches(settings, images.train, simulation, world)
@@ -117,6 +117,9 @@ def train(
     state = fresh(settings, world, networks)
     if saved is not None:
         state.restore(saved)
+        log.info("going on at step %d of %d", state.step, settings.steps)
+    elif folder and world.leads:  # from here on it can be killed: how many steps is settled
+        checkpoint.save(folder, settings, images.digest, world.size, state.saved())
     start, saved_at = time.monotonic() - state.seconds, time.monotonic()
     with (
         logs(settings, state, folder, quiet=not world.leads) as told,
@@ -126,8 +129,11 @@ def train(
             losses = take_step(state, batches(state.step), settings)
             told.step(state, losses)
             state.seconds = time.monotonic() - start
+            # Several processes stop at the same step, or those that go on wait for the others.
+            asked = world.size == 1 or state.step % LOSS_EVERY == 0
+            stopping = asked and world.any(interrupted.is_set())
             due = state.step % settings.validate_every == 0 or state.step == settings.steps
-            saving = due or interrupted.is_set() or time.monotonic() - saved_at > SAVE_EVERY_S
+            saving = due or stopping or time.monotonic() - saved_at > SAVE_EVERY_S
             if saving or state.step % LOSS_EVERY == 0:
                 check(losses.total.item(), state.step)
             if due and world.leads:
@@ -135,7 +141,7 @@ def train(
             if saving and folder and world.leads:
                 checkpoint.save(folder, settings, images.digest, world.size, state.saved())
                 saved_at = time.monotonic()
-            if interrupted.is_set():
+            if stopping:
                 raise KeyboardInterrupt
     return outcome(settings, state, networks)
 

@@ -31,6 +31,14 @@ class World:
         distributed.broadcast(held, 0)
         return int(held.item())
 
+    def any(self, here: bool) -> bool:
+        """Whether it is so in any process."""
+        if self.size == 1:
+            return here
+        held = torch.tensor(int(here), device=self.device)
+        distributed.all_reduce(held, distributed.ReduceOp.MAX)
+        return bool(held.item())
+
 
 def pick_device(name: str) -> torch.device:
     """`auto` is CUDA where there is one; under torchrun each local process has its own GPU."""

@@ -8,7 +8,7 @@ CameraError (edge.errors)
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Protocol
@@ -32,11 +32,11 @@ class SettingsRefused(CameraError):
 
 
 class Trouble(CameraError):
-    """A fault to tell; reading goes on."""
+    """A fault to tell; reading goes on. `at_ns` is when it came, on the monotonic clock."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.at_ns = code, time.monotonic_ns()
 
 
 class TellsSilence(Closing):
@@ -46,6 +46,10 @@ class TellsSilence(Closing):
     """
 
     counters: Mapping[str, int] = MappingProxyType({})
+
+    def unfinished(self) -> Iterable[Frame]:
+        """After the last read: frames and triggers that nobody has been told of."""
+        return ()
 
 
 class Camera(AbstractContextManager["Camera"], Protocol):

@@ -1,7 +1,7 @@
 """What the address of a GenICam camera may say: genicam://ID-or-address?exposure_us=2000&..."""
 
 from typing import Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -46,9 +46,17 @@ class CameraSettings(BaseModel):
         return self
 
 
+def split(source: str) -> SplitResult:
+    """The parts of an address. Raises CameraError for one that is none."""
+    try:
+        return urlsplit(source)
+    except ValueError as error:
+        raise CameraError(f"'{source}' is no address ({error}): correct it") from error
+
+
 def parse(source: str) -> CameraSettings:
     """The settings in an address. Raises CameraError that names what is wrong with it."""
-    address = urlsplit(source)
+    address = split(source)
     given: dict[str, object] = dict(parse_qsl(address.query, keep_blank_values=True))
     given["device"] = unquote(address.netloc + address.path).strip("/")
     if isinstance(chunks := given.get("chunks"), str):

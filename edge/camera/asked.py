@@ -6,7 +6,8 @@ One that had to wait would photograph a later part: it ends as NO_VERDICT instea
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from edge.camera.steady import SteadyCamera
 from edge.camera.triggers import LATEST_S, Trigger
@@ -24,7 +25,8 @@ class AskedTriggers(Closing):
 
     def ask(self, trigger: Trigger) -> None:
         """A part is under the camera now."""
-        self._giving.submit(self._give, trigger, time.monotonic())
+        given = self._giving.submit(self._give, trigger, time.monotonic())
+        given.add_done_callback(partial(_tell_cancelled, trigger))
 
     def too_late(self, trigger: Trigger) -> None:
         """A part was under the camera, and has passed."""
@@ -44,9 +46,15 @@ class AskedTriggers(Closing):
                 self._camera.too_late(trigger)
             else:
                 self._camera.trigger(trigger)
-        except Exception:  # nobody waits for this; its part ends by the trigger's deadline
+        except Exception:  # nobody waits for this
             log.exception("trigger %d could not be given", trigger.trigger_id)
+            self._camera.give_up(trigger)
 
     def close(self) -> None:
-        """What still waits is not given."""
+        """What still waits, behind a command that hangs, is not given; the log names it."""
         self._giving.shutdown(wait=False, cancel_futures=True)
+
+
+def _tell_cancelled(trigger: Trigger, given: Future[None]) -> None:
+    if given.cancelled():
+        log.warning("trigger %d was not given any more: take its part out", trigger.trigger_id)

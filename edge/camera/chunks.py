@@ -34,6 +34,6 @@ def split_chunks(data: bytes, order: Literal["big", "little"] = "big") -> dict[i
 
 
 def number(values: Mapping[str, Value], names: tuple[str, ...]) -> int | None:
-    """The first of `names` that the frame carries, as a whole number from 0 on."""
+    """The first of `names` that the frame carries, as a whole number."""
     found = next((values[name] for name in names if name in values), None)
-    return None if found is None or found < 0 else int(found)
+    return None if found is None else int(found)

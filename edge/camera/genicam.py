@@ -17,7 +17,7 @@ from edge.camera.address import CameraSettings
 from edge.camera.aravis import asking, load, open_device
 from edge.camera.chunks import ENCODER, TRIGGER, Value, number, split_chunks
 from edge.camera.ids import FrameIds
-from edge.camera.pixels import to_image
+from edge.camera.pixels import pixel_format, to_image
 from edge.camera.setting import apply
 from edge.camera.triggers import Ties, Trigger
 from edge.closing import Closing
@@ -56,7 +56,12 @@ class GenicamCamera(Closing):
         if self._camera.is_gv_device() and not self._device.is_controller():
             raise CameraError(f"camera '{name}' is in use by another program: end that first")
         self._camera.set_range_check_policy(library.RangeCheckPolicy.ENABLE)
+        if settings.packet_size is not None and self._camera.is_gv_device():
+            # Left to itself Aravis takes a smaller one when packets are lost, and tells nobody.
+            never = library.GvPacketSizeAdjustment.NEVER
+            self._camera.gv_set_packet_size_adjustment(never)
         apply(self._camera, settings)
+        pixel_format(self._camera.get_pixel_format())
         self._about = self._ask_settings()
         self._names = settings.chunks
         self._parser = self._camera.create_chunk_parser() if self._names else None
@@ -79,7 +84,7 @@ class GenicamCamera(Closing):
 
     def _settle_s(self) -> float:
         """How long a picture may take that was begun before the camera was started."""
-        return SETTLE_S + (self.settings.exposure_us or 0) / 1e6
+        return SETTLE_S + float(self._about.get("exposure_us", 0)) / 1e6
 
     def read(self) -> Frame:
         """The next frame. Raises FrameTimeout after 100 ms without one, CameraError for good."""
@@ -193,10 +198,12 @@ class GenicamCamera(Closing):
             return self._ties.tie(frame)
         if self.settings.trigger == "off":
             return frame
-        trigger_id = number(frame.chunks, TRIGGER)
+        # Where the camera counts, a frame whose chunks are lost has no id: ours is another count.
+        counts = any(f"Chunk{name}" in TRIGGER for name in self._names)
+        trigger_id = number(frame.chunks, TRIGGER) if counts else self.ids.count
         return replace(
             frame,
-            trigger_id=self.ids.count if trigger_id is None else trigger_id,
+            trigger_id=None if trigger_id is not None and trigger_id < 0 else trigger_id,
             encoder=number(frame.chunks, ENCODER),
         )
 

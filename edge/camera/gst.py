@@ -82,8 +82,11 @@ class GstCamera(Closing):
         buffer = sample.get_buffer()
         data = buffer.extract_dup(0, buffer.get_size())
         stride = -(-width * 3 // 4) * 4  # GStreamer pads rows to four bytes
+        blank = np.zeros((0, 0, 3), np.uint8)
+        if buffer.has_flags(self._gst.BufferFlags.CORRUPTED):
+            # A decoder that missed packets paints over the gap, and says so in this flag alone.
+            return Frame(blank, self._count, captured_ns, code=Code.INCOMPLETE)
         if len(data) < height * stride:
-            blank = np.zeros((0, 0, 3), np.uint8)
             return Frame(blank, self._count, captured_ns, code=Code.FRAME_UNREADABLE)
         rows = np.frombuffer(data, np.uint8, height * stride).reshape(height, stride)
         image = rows[:, : width * 3].reshape(height, width, 3)

@@ -3,12 +3,13 @@
 import json
 import time
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.camera import EndOfStream
+from edge.camera.address import split
 from edge.camera.parts import Line
 from edge.closing import Closing
 from edge.errors import CameraError
@@ -35,7 +36,7 @@ class LineSettings(BaseModel):
 
 def parse(source: str) -> LineSettings:
     """The settings in an address. Raises CameraError that names what is wrong with it."""
-    address = urlsplit(source)
+    address = split(source)
     given: dict[str, str] = dict(parse_qsl(address.query, keep_blank_values=True))
     if address.netloc:
         given["kind"] = address.netloc

@@ -43,7 +43,7 @@ def open_camera(
         from edge.camera.files import FolderCamera
 
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
-    if source.isdecimal() or source.startswith((*NETWORK, "gst://")):
+    if source.isdecimal() or path.is_char_device() or source.startswith((*NETWORK, "gst://")):
         return _video(source, triggered=triggered, deadline_ms=deadline_ms)
     if re.match(r"[a-z]+://", source) or not path.exists():
         raise CameraError(f"'{source}' does not exist: give --source {KINDS}")
@@ -82,10 +82,10 @@ def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
         from edge.camera.gst import GstCamera
 
         return SteadyCamera(f"'{source}'", lambda: GstCamera(source), deadline_ms)
-    from edge.camera.opencv import OpenCvCamera
+    from edge.camera.opencv import OpenCvCamera, without_password
 
     return SteadyCamera(
-        f"camera {source}" if source.isdecimal() else f"'{source}'",
+        f"camera {source}" if source.isdecimal() else f"'{without_password(source)}'",
         lambda: OpenCvCamera(source, triggered=False, deadline_ms=deadline_ms),
         deadline_ms,
     )

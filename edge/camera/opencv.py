@@ -1,5 +1,6 @@
 """Video files, V4L2 cameras and network streams through OpenCV."""
 
+import re
 import time
 
 import cv2
@@ -21,24 +22,24 @@ OPEN_MS = 5000
 
 
 class OpenCvCamera(Closing):
-    """Frames of a video file (`live` False), or of a camera number or address (`live` True).
+    """Frames of a video file, or, with `deadline_ms`, of a live one: a number, device or address.
 
     OpenCV may block for ever, or repeat its last frame, where a camera was unplugged: a live one
-    is read by edge.camera.steady alone. `deadline_ms` is passed on to FFmpeg.
+    is read by edge.camera.steady alone. The deadline is passed on to FFmpeg.
     """
 
     def __init__(self, source: str, *, triggered: bool, deadline_ms: int | None = None) -> None:
-        self.live = source.isdecimal() or "://" in source
-        self._source = source
+        self.live = deadline_ms is not None
+        self._source = without_password(source)
         self._triggered = triggered
         self._count = 0
         self._capture = _open(source, deadline_ms)
         if not self._capture.isOpened():
             self._capture.release()
-            raise CameraError(f"'{source}' cannot be opened: {self._mend()}")
+            raise CameraError(f"'{self._source}' cannot be opened: {self._mend()}")
 
     def _mend(self) -> str:
-        if self._source.isdecimal():
+        if self._source.isdecimal() or self._source.startswith("/dev/"):
             return "check that the camera is plugged in and free ('draem cameras' lists them)"
         if self.live:
             return "check the address, and that the camera is on the network"
@@ -71,11 +72,18 @@ class OpenCvCamera(Closing):
         self._capture.release()
 
 
+def without_password(source: str) -> str:
+    """An address as it may be told and logged."""
+    return re.sub(r"(?<=://)[^/@]*@", "", source)
+
+
 def _open(source: str, deadline_ms: int | None) -> cv2.VideoCapture:
     if source.isdecimal():
         return cv2.VideoCapture(int(source))
     if deadline_ms is None:
         return cv2.VideoCapture(source)
+    if "://" not in source:
+        return cv2.VideoCapture(source, cv2.CAP_V4L2)
     limits = [
         *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS),
         *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, max(deadline_ms, 1000) * 2),

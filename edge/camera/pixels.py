@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import CameraError
+from edge.camera import SettingsRefused
 
 Bytes = NDArray[np.uint8]
 Image = NDArray[np.uint8]
@@ -128,10 +128,10 @@ FORMATS = {
 
 
 def pixel_format(code: int) -> PixelFormat:
-    """The format with a PFNC code. Raises CameraError for one that cannot be judged."""
+    """The format with a PFNC code. Raises SettingsRefused for one that cannot be judged."""
     if code not in FORMATS:
         names = ", ".join(known.name for known in FORMATS.values())
-        raise CameraError(
+        raise SettingsRefused(
             f"pixel format 0x{code:08x} is not known here: set pixel_format to one of {names}"
         )
     return FORMATS[code]
@@ -140,8 +140,8 @@ def pixel_format(code: int) -> PixelFormat:
 def to_image(data: bytes, code: int, height: int, width: int, line_padding: int = 0) -> Image:
     """HW gray or HWC BGR, uint8, from one buffer of the camera.
 
-    `line_padding` is in bytes after each row. Raises CameraError for an unknown format, ValueError
-    where there are fewer bytes than the picture needs or its size cannot be of this format.
+    `line_padding` is in bytes after each row. Raises SettingsRefused for an unknown format,
+    ValueError where there are fewer bytes than the picture needs or its size cannot be of this one.
     """
     kind = pixel_format(code)
     if min(height, width) < 1 or (kind.make in _PAIRED and width % 2):

@@ -48,6 +48,11 @@ class Reader:
         except Empty:
             return None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is there to be taken."""
+        return not self._told.empty()
+
     def unanswered_s(self) -> float:
         """For how long the camera has owed an answer to a question."""
         asked = self._asked

@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.camera import EndOfStream, FrameTimeout, TellsSilence, Trouble
+from edge.camera.address import split
+from edge.camera.ids import FrameIds
 from edge.errors import CameraError
 from edge.event import Code
 from edge.frame import Frame
@@ -79,7 +81,7 @@ def _packed(what: Frame | Trouble) -> bytes:
         about = {k: v for k, v in asdict(what).items() if k != "image"}
         image = np.asarray(what.image, np.uint8)
     else:
-        about = {"code": what.code, "message": str(what), "captured_ns": time.monotonic_ns()}
+        about = {"code": what.code, "message": str(what), "captured_ns": what.at_ns}
     text = np.frombuffer(json.dumps(about).encode(), np.uint8)
     packed = io.BytesIO()
     np.savez(packed, about=text, image=image)
@@ -116,7 +118,7 @@ class ReplayCamera(TellsSilence):
     """
 
     def __init__(self, source: str, *, triggered: bool) -> None:
-        address = urlsplit(source)
+        address = split(source)
         self._folder = Path(address.netloc + address.path)
         try:
             self._settings = ReplaySettings.model_validate(dict(parse_qsl(address.query)))
@@ -131,6 +133,8 @@ class ReplayCamera(TellsSilence):
         self._began: tuple[int, int] | None = None
         self._rest = self._all()
         self._next: tuple[int, Frame | Trouble] | None = None
+        self._ids = FrameIds()
+        self.counters: dict[str, int] = {"received": 0, "lost": 0}
 
     def about(self) -> dict[str, str | float]:
         return {"recording": str(self._folder)}
@@ -152,7 +156,10 @@ class ReplayCamera(TellsSilence):
         self._wait(self._next[0])
         (_, came), self._next = self._next, None
         if isinstance(came, Trouble):
+            self._ids.restart()
             raise came
+        self._ids.missing(came.frame_id or None)
+        self.counters |= {"received": self.counters["received"] + 1, "lost": self._ids.lost}
         now = time.monotonic_ns()
         values = {**vars(came), "captured_ns": now}
         if not self._triggered:

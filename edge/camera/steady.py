@@ -6,6 +6,7 @@ behind with its camera object where it does not return, and a new object takes o
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NoReturn
 
@@ -28,6 +29,7 @@ ANSWER_S = 0.3  # asked every half second, and looked at ten times a second: tol
 OPEN_S, FIRST_FRAME_S, LONGEST_FIRST_FRAME_S = 20.0, 3.0, 12.0
 CLOSE_S = 2.0
 MOST_LEFT = 8
+REPEATS = 3  # in a row: between slow triggers a single one may lie far from its neighbours
 COUNTED = ("received", "incomplete", "lost", "stale", "wrong_format", "untied")
 PICTURELESS = {Code.TRIGGER_LOST, Code.OVERRUN, Code.CAMERA_LOST}
 """Of a trigger that no frame came for; edge.camera.triggers makes these."""
@@ -69,6 +71,7 @@ class SteadyCamera(TellsSilence):
         self.counters: dict[str, int] = dict.fromkeys(names, 0)
         self._left: list[Reader] = []
         self._heard = self._fresh = 0.0
+        self._repeats = 0
         self._down: float | None = None  # since when
         self._told: set[Code] = set()  # of this outage
         self._wait_s, self._next_try = FIRST_WAIT_S, 0.0
@@ -100,6 +103,8 @@ class SteadyCamera(TellsSilence):
             return held
         if self._reader is None:
             return self._while_down()
+        if self._reader.opened is None and (ended := self._ended()) is not None:
+            return ended  # connecting takes its time, the part does not wait
         came = self._reader.get(SLICE_S)
         if self._reader.error is not None:
             raise self._reader.error
@@ -124,7 +129,8 @@ class SteadyCamera(TellsSilence):
         """
         if self._ties is None:
             raise CameraError(f"{self._name} is not triggered by the program: add trigger=software")
-        camera = self._reader.camera if self._reader and self._down is None else None
+        reader = self._reader  # the reading thread may leave it behind at any moment
+        camera = reader.camera if reader and self._down is None else None
         give = getattr(camera, "trigger", None)
         if give is None:
             self._ties.ask(trigger, connected=False)
@@ -141,9 +147,28 @@ class SteadyCamera(TellsSilence):
         if self._ties is not None:
             self._ties.too_late(trigger)
 
+    def give_up(self, trigger: Trigger) -> None:
+        """Its command failed: its event is NO_VERDICT, whether or not it was under way."""
+        if self._ties is not None and not self._ties.give_up(Code.CAMERA_LOST, trigger):
+            self._ties.too_late(trigger)
+
+    def _ended(self) -> Frame | None:
+        """A trigger that ended without a picture."""
+        return self._ties.ended() if self._ties is not None else None
+
+    def unfinished(self) -> Iterator[Frame]:
+        """After the last read: what is still to be told; triggers under way end as STOPPED."""
+        if self._held is not None:
+            yield self._held
+        while self._reader is not None and isinstance(came := self._reader.get(0), Frame):
+            yield came
+        if self._ties is not None:
+            self._ties.give_up(Code.STOPPED)
+            yield from iter(self._ties.ended, None)
+
     def _while_down(self) -> Frame:
         """Connect again when it is time; triggers of this time end without a picture."""
-        if self._ties is not None and (ended := self._ties.ended()) is not None:
+        if (ended := self._ended()) is not None:
             return ended
         self._left = [reader for reader in self._left if not reader.is_gone()]
         if len(self._left) >= MOST_LEFT:
@@ -189,14 +214,26 @@ class SteadyCamera(TellsSilence):
             self._be_patient(self._reader.first - self._reader.opened)
         checked = self._checked(frame)
         self._count(checked)
+        self._repeats = self._repeats + 1 if checked.code is Code.STALE else 0
         if checked.code is Code.NONE:
             self._fresh = self._heard
             if self._down is not None:
                 self._held = checked
                 self._back()
-        elif checked.code is Code.STALE and self._heard - self._fresh > (self._deadline_s or 1.0):
+        elif self._stands_still():
+            self._held = checked
             self._fail(Code.STALE, "it repeats one frame: the camera or its driver stands still")
         return checked
+
+    def _stands_still(self) -> bool:
+        """Whether it repeats itself for too long; never while frames wait, which would be lost.
+
+        A new connection may begin with the frame that the one before ended with.
+        """
+        if self._repeats < REPEATS or self._reader is None or self._reader.waiting:
+            return False
+        since = max(self._fresh, self._reader.opened or 0)
+        return self._heard - since > (self._deadline_s or 1.0)
 
     def _be_patient(self, took_s: float) -> None:
         """The next connection's first frame may take twice as long as this one did, or has had."""

@@ -13,7 +13,9 @@ from edge.arguments import add_settings, parse_count, parse_whole, settings_of
 from edge.camera import Camera
 from edge.camera.open import open_camera
 from edge.camera.record import Ring
+from edge.camera.steady import SteadyCamera
 from edge.capture import Ended, capturing
+from edge.errors import CameraError
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,10 @@ def main(options: argparse.Namespace) -> int:
         bit_depth=settings.bit_depth,
         deadline_ms=settings.read_deadline_ms,
     ) as camera:
+        if isinstance(camera, SteadyCamera) and camera.takes_triggers:
+            raise CameraError(
+                "nobody triggers the camera here: record it with trigger=off or hardware"
+            )
         kept, lost = record(camera, ring, stop, options.frames)
     log.info("%d frames recorded in %s, %d could not be kept up with", kept, options.to, lost)
     return 0
@@ -59,14 +65,14 @@ def record(camera: Camera, ring: Ring, stop: StopEvent, count: int) -> tuple[int
     kept = lost = 0
     with capturing(camera, stop, BACKLOG) as slot:
         while not stop.is_set():
-            if trouble := slot.trouble():
-                log.warning("%s", trouble)
-                ring.put(trouble)
             try:
                 taken = slot.take(POLL_MS)
             except Ended:
                 break
-            if taken is None:
+            if taken is None:  # what was told came after the frames that waited
+                if trouble := slot.trouble():
+                    log.warning("%s", trouble)
+                    ring.put(trouble)
                 continue
             ring.put(taken.frame)
             kept, lost = kept + 1, lost + (taken.frame.code == taken.frame.code.OVERRUN)

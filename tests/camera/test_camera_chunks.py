@@ -1,11 +1,23 @@
 """Chunk data on buffers written by hand, and frame ids with gaps, wraps and restarts."""
 
 import struct
+from collections.abc import Callable
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from edge.camera.address import parse
 from edge.camera.chunks import ENCODER, TRIGGER, number, split_chunks
+from edge.camera.genicam import GenicamCamera
 from edge.camera.ids import FrameIds
+from edge.event import Code
+from tests.camera.plant import needs_genicam
+
+try:
+    from gi.repository import GLib
+except ImportError:  # then what needs it is skipped
+    GLib = None
 
 
 def chunk(ident: int, data: bytes, order: str = ">") -> bytes:
@@ -53,7 +65,82 @@ def test_chunk_values_that_name_the_trigger_and_the_encoder() -> None:
     assert number(values, ENCODER) == 9000
     assert number(values | {"ChunkTriggerID": 7}, TRIGGER) == 7
     assert number({}, TRIGGER) is None
-    assert number({"ChunkEncoderValue": -1}, ENCODER) is None
+    assert number({"ChunkEncoderValue": -1}, ENCODER) == -1, "a belt may run back"
+
+
+class Buffer:
+    """A buffer of Aravis with a whole picture and chunks; `values` are what its parser reads."""
+
+    def __init__(self, frame_id: int, values: dict[str, float] | None) -> None:
+        self.frame_id, self.values = frame_id, values
+
+    def get_data(self) -> bytes:
+        return chunk(1, bytes(16)) + chunk(2, b"\0" * 8)
+
+    def get_status(self) -> SimpleNamespace:
+        return SimpleNamespace(value_nick="success" if self.values is not None else "missing")
+
+    def __getattr__(self, name: str) -> Callable[[], object]:
+        told = {"get_frame_id": self.frame_id, "get_timestamp": 5, "get_system_timestamp": 0,
+                "get_image_data": bytes(range(16)), "get_image_padding": (0, 0),
+                "get_image_height": 4, "get_image_width": 4,
+                "get_image_pixel_format": 0x01080001}[name]  # fmt: skip
+        return lambda: told
+
+
+class Parser:
+    """Reads as Aravis's does: an integer where it is one, an error where there is none."""
+
+    def get_integer_value(self, buffer: Buffer, name: str) -> int:
+        value = self.get_float_value(buffer, name)
+        if value != int(value):
+            raise GLib.Error("no integer")
+        return int(value)
+
+    def get_float_value(self, buffer: Buffer, name: str) -> float:
+        assert buffer.values is not None
+        if name not in buffer.values:
+            raise GLib.Error("no such chunk")
+        return buffer.values[name]
+
+
+def hardware(chunks: str) -> GenicamCamera:
+    """A camera with a hardware trigger as it is once connected, without a device."""
+    camera = GenicamCamera.__new__(GenicamCamera)
+    camera.settings = parse(f"genicam://x?trigger=hardware{chunks}")
+    camera.ids, camera._names = FrameIds(), camera.settings.chunks
+    camera._parser = Parser() if chunks else None
+    camera._order = "big"
+    statuses = SimpleNamespace(SUCCESS=SimpleNamespace(value_nick="success"))
+    camera._library = SimpleNamespace(BufferStatus=statuses)
+    return camera
+
+
+@needs_genicam
+def test_genicam_chunks_name_the_part_and_go_into_the_event() -> None:
+    camera = hardware("&chunks=CounterValue,EncoderValue,ExposureTime")
+    values = {"ChunkCounterValue": 5000.0, "ChunkEncoderValue": -70.0, "ChunkExposureTime": 1.5}
+    frame = camera._frame(Buffer(1, values))
+    assert (frame.trigger_id, frame.encoder, frame.chunks) == (5000, -70, values)
+    assert (frame.image == np.arange(16).reshape(4, 4)).all()
+    assert camera._frame(Buffer(2, {"ChunkCounterValue": 5001.0})).code is Code.FRAME_UNREADABLE
+
+
+@needs_genicam
+def test_genicam_frame_without_its_chunks_takes_no_other_parts_id() -> None:
+    """The camera counts 5000, an incomplete frame, 5002: the gap tells that 5001 was lost."""
+    camera = hardware("&chunks=CounterValue")
+    counted = {7: {"ChunkCounterValue": 5000.0}, 8: None, 9: {"ChunkCounterValue": 5002.0}}
+    told = [camera._frame(Buffer(frame_id, values)) for frame_id, values in counted.items()]
+    assert [f.trigger_id for f in told] == [5000, None, 5002]
+    assert [f.code for f in told] == [Code.NONE, Code.INCOMPLETE, Code.NONE]
+
+
+@needs_genicam
+def test_genicam_frames_of_a_camera_that_does_not_count_are_counted_here() -> None:
+    camera = hardware("")
+    told = [camera._frame(Buffer(i, values)) for i, values in ((7, {}), (8, None), (10, {}))]
+    assert [f.trigger_id for f in told] == [1, 2, 4]
 
 
 def test_camera_ids_gaps_are_counted() -> None:

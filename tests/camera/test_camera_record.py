@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from edge.camera import EndOfStream, FrameTimeout, Trouble
+from edge.camera.aravis import find
 from edge.camera.open import open_camera
-from edge.camera.record import Ring
+from edge.camera.record import ReplayCamera, Ring
 from edge.errors import CameraError
 from edge.event import Code
 from edge.frame import Frame
@@ -52,6 +53,11 @@ def test_camera_recording_is_played_back_as_it_was(tmp_path: Path) -> None:
     for one in kept:
         ring.put(one)
     ring.put(Trouble(Code.CAMERA_LOST, "the cable"))
+    with open_camera(f"replay://{tmp_path}?speed=0", triggered=True) as camera:
+        for _ in kept:
+            camera.read()
+        assert isinstance(camera, ReplayCamera)
+        assert camera.counters == {"received": 3, "lost": 6}, "ids 3 to 8"
     came = played(f"replay://{tmp_path}?speed=0", triggered=True)
     for (_, again), before in zip(came, kept, strict=False):
         assert isinstance(again, Frame)
@@ -106,6 +112,17 @@ def test_camera_record_of_a_simulated_line(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     came = played(f"replay://{tmp_path}/ring?speed=0")
     assert [f.frame_id for _, f in came if isinstance(f, Frame)] == list(range(13, 21))
+
+
+@needs_genicam
+def test_genicam_record_refuses_a_trigger_that_nobody_gives(tmp_path: Path) -> None:
+    with FakeGige() as gige:
+        source = gige.source(trigger="software")
+        wait_for(lambda: bool(find()), 5)
+        words = ("record", "--source", source, "--mode", "triggered", "--to", "ring")
+        done = draem(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nobody triggers the camera here" in done.stderr
 
 
 @needs_genicam

@@ -211,10 +211,25 @@ def test_camera_repeated_frames_are_stale_from_the_first_on() -> None:
 
 
 def test_camera_that_repeats_itself_for_too_long_is_connected_anew() -> None:
+    """The new connection may begin with the frame that stood still; each frame has its event."""
     same = picture(1)
-    with watched(Scripted(*[lambda: same] * 200), Scripted()) as camera:
-        troubles = [c for c in news(camera, 2) if isinstance(c, Trouble)]
-    assert [t.code for t in troubles] == [Code.STALE, Code.CAMERA_BACK]
+    with watched(Scripted(*[lambda: same] * 200), Scripted(lambda: same)) as camera:
+        told = list(news(camera, 2))
+        told += camera.unfinished()
+    assert [t.code for t in told if isinstance(t, Trouble)] == [Code.STALE, Code.CAMERA_BACK]
+    frames = [f for f in told if isinstance(f, Frame)]
+    assert camera.counters["stale"] == sum(f.code is Code.STALE for f in frames) > 3
+    assert abs(camera.counters["received"] - len(frames)) <= 1, "one may be on its way at the end"
+
+
+def test_camera_that_repeats_one_frame_between_slow_triggers_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    same = picture(1)
+    slow = Scripted(lambda: same, lambda: time.sleep(1.2) or same)  # type: ignore[func-returns-value]
+    with watched(slow, deadline_ms=None) as camera:
+        found = [came.code for came, _ in zip(news(camera), range(4), strict=False)]
+    assert found == [Code.NONE, Code.STALE, Code.NONE, Code.NONE]
 
 
 def test_camera_that_comes_back_with_another_size_gives_no_verdict() -> None:
@@ -295,6 +310,72 @@ def test_camera_that_is_lost_ends_the_trigger_that_was_under_way() -> None:
         assert (frame.trigger_id, frame.code) == (5, Code.CAMERA_LOST)
 
 
+def test_camera_that_is_being_connected_ends_triggers_at_once() -> None:
+    """A connection to a camera that hangs takes seconds; the part is past by then."""
+    until, ties = StopEvent(), Ties(100)
+
+    def slow() -> Camera:
+        until.wait(10)
+        raise CameraError("no answer")
+
+    connects: list[Callable[[], Camera]] = [lambda: Scripted(fails("gone")), *[slow] * 9]
+    with SteadyCamera("camera T", lambda: connects.pop(0)(), None, ties=ties) as camera:
+        assert codes(camera, Code.CAMERA_LOST)
+        wait_for(lambda: read_nothing(camera) and len(connects) == 8)
+        camera.trigger(Trigger(7))
+        start = time.monotonic()
+        frame = next(news(camera))
+        assert (frame.trigger_id, frame.code) == (7, Code.CAMERA_LOST)  # type: ignore[union-attr]
+        assert time.monotonic() - start < 0.5
+        until.set()
+
+
+def read_nothing(camera: SteadyCamera) -> bool:
+    with pytest.raises(FrameTimeout):
+        camera.read()
+    return True
+
+
+def test_camera_triggers_that_are_under_way_at_the_end_have_their_events(tmp_path: Path) -> None:
+    """One waits for its picture, one was refused behind it: both are told before `stopped`."""
+
+    class Silent(Scripted):
+        def read(self) -> Frame:
+            time.sleep(0.01)
+            raise FrameTimeout("none")
+
+        def trigger(self, trigger: Trigger) -> None:
+            ties.ask(trigger)
+
+    ties, stop = Ties(60_000), StopEvent()
+    camera = watched(Silent(), deadline_ms=None, ties=ties)
+    with camera, Journal(tmp_path, "process") as journal:
+        camera.trigger(Trigger(1))
+        camera.trigger(Trigger(2))
+        timer = threading.Timer(0.3, stop.set)
+        timer.start()
+        run(camera, MeanEngine(), PRODUCT, Stream("s", journal, Nobody()), stop, Pace(True, 300))
+        timer.join()
+    with LogReader(tmp_path) as log:
+        told = [decode(message).header for message in log.page(0, 100)]
+    ended = [(i.trigger_id, i.code.name) for i in told if isinstance(i, Inspection)]
+    assert ended == [(1, "stopped"), (2, "overrun")]
+
+
+def test_camera_trigger_that_waits_at_the_end_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    until = StopEvent()
+
+    class Hanging(Scripted):
+        def trigger(self, trigger: Trigger) -> None:
+            until.wait(5)
+
+    with watched(Hanging(), ties=Ties(1000)) as camera, AskedTriggers(camera) as asked:
+        asked.ask(Trigger(1))
+        asked.ask(Trigger(2))
+    until.set()
+    assert "trigger 2 was not given any more" in caplog.text
+
+
 def test_camera_that_refused_is_let_go_of() -> None:
     """What was told of it must not keep its object, or it could never be opened again."""
     held: list[weakref.ref[Scripted]] = []
@@ -340,10 +421,14 @@ def test_camera_that_fails_a_trigger_is_given_the_next(caplog: pytest.LogCapture
         def trigger(self, trigger: Trigger) -> None:
             raise CameraError("no such command")
 
-    with watched(Failing(), ties=Ties(1000)) as camera, AskedTriggers(camera) as asked:
+    ties = Ties(1000)
+    with watched(Failing(), ties=ties) as camera, AskedTriggers(camera) as asked:
         asked.ask(Trigger(1))
         asked.ask(Trigger(2))
         wait_for(lambda: "trigger 2 could not be given" in caplog.text, 5)
+        wait_for(lambda: len(ties._ended) == 2)
+    told = [frame.trigger_id for frame in iter(ties.ended, None)]
+    assert told == [1, 2], "each part has its event"
 
 
 class Clock:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.camera.gst import GstCamera
 from edge.camera.open import open_camera
 from edge.errors import CameraError
+from edge.event import Code
 from tests.camera.plant import (
     CameraStation,
     Server,
@@ -104,6 +106,41 @@ def test_camera_pipeline_that_ends_is_started_anew(tmp_path: Path) -> None:
         wait_for(lambda: running.verdicts() > judged)
     finally:
         running.close()
+
+
+@needs_gstreamer
+def test_camera_pipeline_picture_that_was_painted_over_is_incomplete() -> None:
+    """A decoder that missed packets says so in a buffer's flag; the picture looks whole."""
+    with GstCamera(BALL) as camera:
+        gst = camera._gst
+        sample = camera._sink.try_pull_sample(2_000_000_000)
+        assert camera._frame(sample, 0).code is Code.NONE
+        buffer = sample.get_buffer().copy_deep()
+        buffer.set_flags(gst.BufferFlags.CORRUPTED)
+        broken = gst.Sample.new(buffer, sample.get_caps(), None, None)
+        assert camera._frame(broken, 0).code is Code.INCOMPLETE
+        del sample, buffer, broken
+
+
+def test_camera_device_is_a_live_camera_and_no_file() -> None:
+    """/dev/video0 hangs and repeats itself as camera number 0 does."""
+    with pytest.raises(CameraError, match="check that the camera is plugged in"):
+        open_camera("/dev/null", triggered=False)
+    with pytest.raises(CameraError, match="use --mode free-running"):
+        open_camera("/dev/null", triggered=True)
+
+
+def test_camera_password_is_never_told() -> None:
+    with pytest.raises(CameraError) as told:
+        open_camera("rtsp://admin:secret@127.0.0.1:9/x", triggered=False)
+    assert "rtsp://127.0.0.1:9/x" in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("source", ["genicam://[x", "line://[x", "replay://[x"])
+def test_camera_address_that_is_none_is_one_line(source: str) -> None:
+    with pytest.raises(CameraError, match="is no address"):
+        open_camera(source, triggered=False)
 
 
 @pytest.mark.parametrize("source", ["http://127.0.0.1:9/x", "rtsp://127.0.0.1:9/x", "77"])

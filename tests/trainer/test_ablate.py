@@ -84,6 +84,11 @@ def test_the_command_prints_its_figures_beside_the_papers_and_goes_on(tmp_path: 
     assert rows[0] == json.loads(first.stdout)
     assert rows[0]["published"] == {"image_auroc": 83.9, "pixel_auroc": 89.7, "pixel_ap": 47.5}
     assert 0 <= rows[1]["pixel_ap"] <= 100
+    other = draem(*words, "--seed", "1", "--only", "rectangles", cwd=tmp_path)
+    assert other.returncode == 2
+    assert "--restart" in other.stderr
+    kept = json.loads((tmp_path / "runs/ablation/ablation.json").read_text())
+    assert len(kept["rows"]) == 2, "hours of another ablation are not thrown away unasked"
     unknown = draem(*words, "--only", "everything", cwd=tmp_path)
     assert unknown.returncode == 2
     assert "rectangles" in unknown.stderr

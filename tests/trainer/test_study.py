@@ -1,6 +1,7 @@
 """The study's book-keeping: nothing is measured twice, tables and plot tell the same."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,36 @@ def test_a_run_that_has_figures_is_left_out(book: Path) -> None:
         study.append(run_rows)
     assert study.measured(run)
     assert not study.measured(PLANS["targets"][0])
+    assert not study.measured(replace(run, options=("--rotation", "180"))), "that is another run"
     study.append([{"product": "another", "figure": "image AUROC", "value": 1.0}])
     study.append([{"product": "another", "figure": "image AUROC", "value": 0.5}])
     assert len(json.loads(book.read_text())) == len(rows()) + 1, "measured anew, not twice"
+
+
+def test_a_run_that_was_trained_elsewhere_is_told_with_its_own_steps(
+    book: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """However many steps fit by today's clock: what is written must repeat what was trained."""
+    run = PLANS["targets"][0]
+    made = tmp_path / "products" / run.product / "current"
+    made.mkdir(parents=True)
+    about = {"height": 128, "width": 128, "score_window": 3, "origin": {"steps": 77, "seconds": 5}}
+    (made / "manifest.json").write_text(json.dumps(about))
+    asked: list[str] = []
+    pixels = dict.fromkeys(("ap", "ap_as_authors", "auroc", "aupro"), 0.5)
+    found = json.dumps({"image_auroc": 0.9, "pixels": pixels, "by_defect": {}})
+
+    def draem(*words: str) -> str:
+        asked.append(words[0])
+        return found
+
+    monkeypatch.setattr(study, "draem", draem)
+    assert study.started(run)
+    rows = study.carry_out(run, None)
+    assert asked == ["build", "evaluate"], "it is not trained again"
+    assert {str(row["command"]).split("--steps ")[1] for row in rows} == {"77"}
+    assert "--rotation 180" in str(rows[0]["command"])
+    assert not study.started(PLANS["targets"][1])
 
 
 def test_missing_images_are_said(

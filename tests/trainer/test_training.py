@@ -4,6 +4,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from trainer.anomaly import Simulation
 from trainer.authors import AuthorsDataset
 from trainer.batches import Batches, epoch_order, to_pool
 from trainer.data import FEWEST_FOR_CALIBRATION, assign_splits, load_sources
+from trainer.logs import LOSS_EVERY
 from trainer.settings import PRESETS, SIZES, TrainSettings
 from trainer.state import fresh, pick_precision
 from trainer.study import results
@@ -231,6 +233,9 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path
     kept = root / "runs/lid/checkpoint.pt"
     process = start(root, *words)
     wait_for(kept, process)
+    process.send_signal(signal.SIGKILL)  # before the first validation
+    process.communicate()
+    process = start(root, "--resume", "--product", "lid")
     for _ in range(2):
         written = kept.stat().st_mtime_ns
         while kept.exists() and kept.stat().st_mtime_ns == written:
@@ -241,7 +246,9 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path
         process.communicate()
         assert kept.exists(), "it was killed too late to show anything"
         process = start(root, "--resume", "--product", "lid")
-    finish(process)
+    last = re.search(r"going on at step (\d+) of 48", finish(process))
+    assert last is not None
+    assert int(last[1]) >= 6, "what was trained is not trained again"
     whole, resumed = weights(tmp_path / "whole"), weights(root)
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
@@ -417,10 +424,14 @@ with join(torch.device("cpu")) as world:
     chosen = settings(clip=0)
     good = np.load(sys.argv[1])
     state = fresh(chosen, world)
-    batch = make_batches(chosen, good, Simulation(procedural), world)(3)
-    loss = take_step(state, batch, chosen).total.item()
-    found = {"loss": loss, "model": state.model.state_dict(),
-             "grads": {n: p.grad for n, p in state.model.named_parameters()}}
+    batches = make_batches(chosen, good, Simulation(procedural), world)
+    loss = take_step(state, batches(3), chosen).total.item()
+    found = {"loss": loss, "model": {n: b.clone() for n, b in state.model.state_dict().items()},
+             "grads": {n: p.grad.clone() for n, p in state.model.named_parameters()}}
+    def seen(model, images):
+        found["second"] = {n: b.clone() for n, b in model.named_buffers()}
+    state.model.register_forward_pre_hook(seen)
+    take_step(state, batches(4), chosen)
     torch.save(found, f"{sys.argv[2]}/{world.rank}.pt")
 """
 
@@ -474,6 +485,41 @@ def test_two_processes_make_the_step_of_two_half_batches(
             torch.testing.assert_close(one["grads"][name], mean, rtol=1e-4, atol=1e-7)
     for name, buffer in statistics[0].items():
         torch.testing.assert_close(found[0]["model"][name], buffer, rtol=1e-5, atol=1e-7)
+        for one in found:  # the next step begins with rank 0's in both
+            torch.testing.assert_close(one["second"][name], buffer, rtol=1e-5, atol=1e-7)
+
+
+INTERRUPTED_IN_ONE = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np, torch
+from tests.trainer.test_training import settings
+from trainer import train
+from trainer.world import join
+good, step = np.load(sys.argv[1]), train.take_step
+with join(torch.device("cpu")) as world:
+    def interrupted(state, batch, chosen):
+        if world.rank == 1 and state.step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(state, batch, chosen)
+    train.take_step = interrupted
+    images = train.Images(good, good[:4])
+    try:
+        train.train(settings(steps=1000, validate_every=500), images, world, folder=Path("run"))
+    except KeyboardInterrupt:
+        Path(f"stopped.{world.rank}").touch()
+"""
+
+
+def test_ctrl_c_in_one_process_stops_both_and_saves(
+    good_frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "good.npy", np.ascontiguousarray(good_frames[:, :32, :32]))
+    (tmp_path / "train.py").write_text(INTERRUPTED_IN_ONE)
+    (tmp_path / "run").mkdir()
+    torchrun("train.py", "good.npy", cwd=tmp_path)
+    assert {path.name for path in tmp_path.glob("stopped.*")} == {"stopped.0", "stopped.1"}
+    assert checkpoint.load(tmp_path / "run").state["step"] == LOSS_EVERY
 
 
 def test_torchrun_trains_one_product(images: Path, tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs/ablation"), metavar="DIR", help="where it is kept"
     )
+    parser.add_argument(
+        "--restart", action="store_true", help="throw away what --runs holds of another ablation"
+    )
     add_training(parser)
 
 
@@ -38,7 +41,8 @@ def main(options: argparse.Namespace) -> int:
     places = {"images": options.images, "product": "ablation", "products": options.runs}
     asked = {"simulation": "paper"} | given_settings(options)
     settings = make_settings(chosen(asked) | places | {"runs": options.runs})
-    rows = ablate(settings, names, options.runs, World(pick_device(settings.device)))
+    world = World(pick_device(settings.device))
+    rows = ablate(settings, names, options.runs, world, restart=options.restart)
     if options.json:
         for row in rows:
             published = dict(zip(PUBLISHED, VARIANTS[row.variant].published, strict=True))

@@ -163,8 +163,18 @@ def make_settings(values: dict[str, object]) -> TrainSettings:
         return TrainSettings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = _flag(str(first["loc"][0]))
+        setting = str(first["loc"][0])
+        name = OPTIONS.get(setting, _flag(setting))
         raise SettingsError(f"{name} {first['input']}: {first['msg']}; correct it") from error
+
+
+OPTIONS = {
+    "height": "--input",
+    "width": "--input",
+    "rec_width": "--widths",
+    "seg_width": "--widths",
+}
+"""Where a setting comes from an option of another name."""
 
 
 def preview(settings: TrainSettings, path: Path) -> int:
