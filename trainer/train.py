@@ -109,7 +109,8 @@ def train(
 ) -> Outcome:
     """Train, validate, keep the best; with a `folder`, checkpoints go there. `saved` is resumed.
 
-    Ctrl-C saves after the step in hand, among several processes within ten. Raises TrainingError where the loss stops being a number.
+    Ctrl-C saves after the step in hand, among several processes within ten. Raises TrainingError
+    where the loss stops being a number.
     """
     simulation = simulation or simulation_of(settings, images, world.device)
     batches = make_batches(settings, images.train, simulation, world)

@@ -168,12 +168,8 @@ def make_settings(values: dict[str, object]) -> TrainSettings:
         raise SettingsError(f"{name} {first['input']}: {first['msg']}; correct it") from error
 
 
-OPTIONS = {
-    "height": "--input",
-    "width": "--input",
-    "rec_width": "--widths",
-    "seg_width": "--widths",
-}
+OPTIONS = dict.fromkeys(("height", "width"), "--input")
+OPTIONS |= dict.fromkeys(("rec_width", "seg_width"), "--widths")
 """Where a setting comes from an option of another name."""
 
 
