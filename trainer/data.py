@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,12 +26,16 @@ FEWEST_FOR_CALIBRATION = 5
 
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """Every image with its digest and split; `images` are fitted, uint8 [N, H, W, 3], BGR."""
+    """Every image with its digest and split; `images` are fitted, uint8 [N, H, W, 3], BGR.
+
+    `textures` are the digests of the pictures that anomalies are made of, if they are pictures.
+    """
 
     paths: list[Path]
     digests: list[str]
     splits: list[Split]
     images: NDArray[np.uint8]
+    textures: tuple[str, ...] = ()
 
     def part(self, split: Split) -> NDArray[np.uint8]:
         return self.images[[s == split for s in self.splits]]
@@ -39,8 +43,8 @@ class Sources:
     @property
     def digest(self) -> str:
         """One digest for all of them and how they are split: the same only for the same images."""
-        rows = (f"{sha} {split}" for sha, split in zip(self.digests, self.splits, strict=True))
-        return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+        rows = [f"{sha} {split}" for sha, split in zip(self.digests, self.splits, strict=True)]
+        return hashlib.sha256("\n".join([*rows, *self.textures]).encode()).hexdigest()
 
     def record(self) -> dict[str, object]:
         """What `sources.json` holds."""
@@ -77,7 +81,9 @@ def assign_splits(digests: list[str], seed: int, picked: Set[str] = frozenset())
 def all_sources(settings: TrainSettings) -> Sources:
     """The images that a training was told of."""
     s = settings
-    return load_sources(s.images, s.fit, s.seed, s.bit_depth, s.also)
+    sources = load_sources(s.images, s.fit, s.seed, s.bit_depth, s.also)
+    pictures = find_images(s.textures) if s.textures else []
+    return replace(sources, textures=tuple(digest(path) for path in pictures))
 
 
 def load_sources(

@@ -26,7 +26,7 @@ from trainer import checkpoint
 from trainer.anomaly import Simulation
 from trainer.authors import AuthorsDataset
 from trainer.batches import Batches, epoch_order, to_pool
-from trainer.data import FEWEST_FOR_CALIBRATION, assign_splits, load_sources
+from trainer.data import FEWEST_FOR_CALIBRATION, all_sources, assign_splits, load_sources
 from trainer.logs import LOSS_EVERY
 from trainer.settings import PRESETS, SIZES, TrainSettings
 from trainer.state import fresh, pick_precision
@@ -285,7 +285,7 @@ def test_an_unfinished_training_is_neither_lost_nor_mixed_up(images: Path, tmp_p
     next(iter(images.iterdir())).unlink()
     changed = draem("train", "--resume", "--product", "lid", cwd=tmp_path)
     assert changed.returncode == 2
-    assert "not those that the training began with" in changed.stderr
+    assert "not those that the training began with" in " ".join(changed.stderr.split())
     kept.write_bytes(b"torn")
     torn = draem("train", "--resume", "--product", "lid", cwd=tmp_path)
     assert torn.returncode == 2
@@ -319,6 +319,15 @@ def test_frames_marked_on_the_line_are_trained_from_with_their_provenance(
     assert known["product"] == "lid"
     assert next(row["split"] for row in rows if "marked" in row) == "train", "it was picked"
     assert len(rows) == len(list(images.iterdir())) + 1
+
+
+def test_other_textures_are_another_training(images: Path, tmp_path: Path) -> None:
+    (picture,) = write_parts(tmp_path / "textures", 1, seed=8)
+    chosen = settings(images=str(images), textures=str(tmp_path / "textures"))
+    before = all_sources(chosen).digest
+    assert before == all_sources(chosen).digest
+    picture.write_bytes(write_parts(tmp_path / "other", 1, seed=9)[0].read_bytes())
+    assert all_sources(chosen).digest != before
 
 
 def test_picked_images_count_for_no_share() -> None:
