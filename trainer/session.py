@@ -70,9 +70,8 @@ def session(order: Order) -> Product | None:
         sources = all_sources(settings)
         if saved and saved.images != sources.digest:
             raise TrainingError(
-                f"the images in {settings.images} (or its textures) are not those that the training "
-                "began with: "
-                "restore them, or start again with --restart"
+                f"the images in {settings.images} (or the textures) are not those that the "
+                "training began with: restore them, or start again with --restart"
             )
         with checkpoint.alone(order.folder) if world.leads else nullcontext():
             try:
