@@ -7,19 +7,16 @@ behind with its camera object where it does not return, and a new object takes o
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NoReturn
 
-import numpy as np
-
 from edge.camera import EndOfStream, FrameTimeout, SettingsRefused, TellsSilence, Trouble
+from edge.camera.checks import COUNTED, Checks
 from edge.camera.ids import FrameIds
 from edge.camera.reader import Connect, Reader
 from edge.camera.triggers import Ties, Trigger
 from edge.errors import CameraError
 from edge.event import Code
 from edge.frame import Frame
-from edge.images import Image
 
 log = logging.getLogger(__name__)
 
@@ -29,17 +26,8 @@ ANSWER_S = 0.3  # asked every half second, and looked at ten times a second: tol
 OPEN_S, FIRST_FRAME_S, LONGEST_FIRST_FRAME_S = 20.0, 3.0, 12.0
 CLOSE_S = 2.0
 MOST_LEFT = 8
-REPEATS = 3  # in a row: between slow triggers a single one may lie far from its neighbours
-COUNTED = ("received", "incomplete", "lost", "stale", "wrong_format", "untied")
 PICTURELESS = {Code.TRIGGER_LOST, Code.OVERRUN, Code.CAMERA_LOST}
 """Of a trigger that no frame came for; edge.camera.triggers makes these."""
-COUNTED_AS = {
-    Code.INCOMPLETE: "incomplete",
-    Code.FRAME_UNREADABLE: "incomplete",
-    Code.UNTIED: "untied",
-    Code.STALE: "stale",
-    Code.FORMAT_CHANGED: "wrong_format",
-}
 
 
 class SteadyCamera(TellsSilence):
@@ -63,21 +51,19 @@ class SteadyCamera(TellsSilence):
         ties: Ties | None = None,
         first_frame_s: float = FIRST_FRAME_S,
     ) -> None:
-        self._name, self._connect, self._ids, self._ties = name, connect, ids, ties
+        self._name, self._connect, self._ties = name, connect, ties
         self._deadline_s = None if deadline_ms is None else deadline_ms / 1000
         self._first_frame_s = max(first_frame_s, self._deadline_s or 0)
         self._patience_s = max(FIRST_FRAME_S, self._first_frame_s)
         names = (*COUNTED, "outages", "reconnected", "triggers_dropped")
         self.counters: dict[str, int] = dict.fromkeys(names, 0)
+        self._checks = Checks(self.counters, ids)
         self._left: list[Reader] = []
-        self._heard = self._fresh = 0.0
-        self._repeats = 0
+        self._heard = 0.0
         self._down: float | None = None  # since when
         self._told: set[Code] = set()  # of this outage
         self._wait_s, self._next_try = FIRST_WAIT_S, 0.0
         self._held: Frame | None = None
-        self._last: Image | None = None
-        self._shape: tuple[int, ...] | None = None
         self._reader: Reader | None = Reader(connect)
         self._first()
 
@@ -161,7 +147,7 @@ class SteadyCamera(TellsSilence):
         if self._held is not None:
             yield self._held
         while self._reader is not None and isinstance(came := self._reader.get(0), Frame):
-            yield came
+            yield came if came.code in PICTURELESS else self._checks(came, self._heard)
         if self._ties is not None:
             self._ties.give_up(Code.STOPPED)
             yield from iter(self._ties.ended, None)
@@ -212,11 +198,8 @@ class SteadyCamera(TellsSilence):
             return frame
         if self._reader and self._reader.opened and self._reader.first:
             self._be_patient(self._reader.first - self._reader.opened)
-        checked = self._checked(frame)
-        self._count(checked)
-        self._repeats = self._repeats + 1 if checked.code is Code.STALE else 0
+        checked = self._checks(frame, self._heard)
         if checked.code is Code.NONE:
-            self._fresh = self._heard
             if self._down is not None:
                 self._held = checked
                 self._back()
@@ -226,39 +209,16 @@ class SteadyCamera(TellsSilence):
         return checked
 
     def _stands_still(self) -> bool:
-        """Whether it repeats itself for too long; never while frames wait, which would be lost.
-
-        A new connection may begin with the frame that the one before ended with.
-        """
-        if self._repeats < REPEATS or self._reader is None or self._reader.waiting:
+        """Whether it repeats itself for too long; never while frames wait, which would be lost."""
+        if self._reader is None or self._reader.waiting:
             return False
-        since = max(self._fresh, self._reader.opened or 0)
-        return self._heard - since > (self._deadline_s or 1.0)
+        since = self._reader.opened or 0
+        return self._checks.repeats_for(self._heard, since) > (self._deadline_s or 1.0)
 
     def _be_patient(self, took_s: float) -> None:
         """The next connection's first frame may take twice as long as this one did, or has had."""
         longest = max(LONGEST_FIRST_FRAME_S, self._first_frame_s)
         self._patience_s = min(max(self._first_frame_s, 2 * took_s), longest)
-
-    def _checked(self, frame: Frame) -> Frame:
-        """With the code of what is wrong with it."""
-        if frame.code is not Code.NONE:
-            return frame
-        last, self._last = self._last, frame.image
-        if last is not None and _equal(last, frame.image):
-            return replace(frame, code=Code.STALE)
-        if self._shape is None:
-            self._shape = frame.image.shape
-        if frame.image.shape != self._shape:
-            return replace(frame, code=Code.FORMAT_CHANGED)
-        return frame
-
-    def _count(self, frame: Frame) -> None:
-        self.counters["received"] += 1
-        if self._ids is not None:
-            self.counters["lost"] = self._ids.lost
-        if frame.code in COUNTED_AS:
-            self.counters[COUNTED_AS[frame.code]] += 1
 
     def _fail(self, code: Code, why: str) -> NoReturn:
         """Leave this connection behind and try another; tell what has not been told yet."""
@@ -297,9 +257,3 @@ class SteadyCamera(TellsSilence):
         if self._reader is not None:
             self._reader.abandon()
             self._reader.is_gone(CLOSE_S)
-
-
-def _equal(one: Image, other: Image) -> bool:
-    """Whether all bytes are the same; most pictures differ in the few rows looked at first."""
-    same = one.shape == other.shape and np.array_equal(one[::64], other[::64])
-    return same and np.array_equal(one, other)
