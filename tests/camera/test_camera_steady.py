@@ -212,10 +212,15 @@ def test_camera_repeated_frames_are_stale_from_the_first_on() -> None:
 
 def test_camera_that_repeats_itself_for_too_long_is_connected_anew() -> None:
     """The new connection may begin with the frame that stood still; each frame has its event."""
-    same = picture(1)
-    with watched(Scripted(*[lambda: same] * 200), Scripted(*[lambda: same] * 5)) as camera:
+    same, made = picture(1), count()
+
+    def connect() -> Camera:
+        return Scripted(*[lambda: same] * (5 if next(made) else 200))
+
+    with SteadyCamera("camera T", connect, 300) as camera:
         told = list(news(camera, 2))
         told += camera.unfinished()
+    assert next(made) == 2, "the second connection stays"
     assert [t.code for t in told if isinstance(t, Trouble)] == [Code.STALE, Code.CAMERA_BACK]
     frames = [f for f in told if isinstance(f, Frame)]
     assert camera.counters["stale"] == sum(f.code is Code.STALE for f in frames) > 3
