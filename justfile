@@ -44,7 +44,7 @@ soak MINUTES="10": setup
 bottle *ARGS: setup
     @python -m tests.bottle {{ARGS}}
 
-# what DRAEM reaches on real bottles and magnetic tiles, 55 minutes of one core each (resumable)
+# what DRAEM reaches on real bottles and magnetic tiles: 35 or 50 minutes of a core each (resumable)
 targets *ARGS: setup
     @python -m trainer.study targets {{ARGS}}
     @python -m trainer.study_report

@@ -36,6 +36,7 @@ from trainer.data import all_sources
 from trainer.model import Draem
 from trainer.save import Trained, save_product
 from trainer.settings import TrainSettings
+from trainer.state import pick_precision
 from trainer.textures import procedural
 from trainer.train import Images, steps_in, time_training
 from trainer.world import World
@@ -250,9 +251,10 @@ def engine_times(widths: str) -> list[dict[str, object]]:
 
 def machine() -> str:
     """What the figures were measured on."""
+    precision = str(pick_precision("auto", torch.device("cpu"))).removeprefix("torch.")
     return (
         f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"torch {torch.__version__}"
+        f"torch {torch.__version__}, {precision}"
     )
 
 
