@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -77,9 +78,15 @@ def without_password(source: str) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", source)
 
 
+def _resolved(source: str) -> str | Path:
+    return Path(source).resolve() if source.startswith("/dev/") else source
+
+
 def _open(source: str, deadline_ms: int | None) -> cv2.VideoCapture:
-    if source.isdecimal():
-        return cv2.VideoCapture(int(source))
+    # Opened by its number, whichever link in /dev/v4l names it: OpenCV is used to that.
+    device = re.fullmatch(r"(?:/dev/video)?(\d+)", str(_resolved(source)))
+    if device:
+        return cv2.VideoCapture(int(device[1]))
     if deadline_ms is None:
         return cv2.VideoCapture(source)
     if "://" not in source:

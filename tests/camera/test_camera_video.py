@@ -8,6 +8,7 @@ import pytest
 
 from edge.camera.gst import GstCamera
 from edge.camera.open import open_camera
+from edge.camera.opencv import OpenCvCamera
 from edge.errors import CameraError
 from edge.event import Code
 from tests.camera.plant import (
@@ -128,6 +129,29 @@ def test_camera_device_is_a_live_camera_and_no_file() -> None:
         open_camera("/dev/null", triggered=False)
     with pytest.raises(CameraError, match="use --mode free-running"):
         open_camera("/dev/null", triggered=True)
+
+
+def test_camera_device_is_opened_by_its_number(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The links in /dev/v4l/by-id lead to /dev/video3; there is no camera here to prove more."""
+    opened: list[int | str] = []
+
+    class Capture:
+        def __init__(self, source: int | str, *_: object) -> None:
+            opened.append(source)
+
+        def isOpened(self) -> bool:
+            return True
+
+        def release(self) -> None:
+            pass
+
+    monkeypatch.setattr("cv2.VideoCapture", Capture)
+    monkeypatch.setattr("pathlib.Path.resolve", lambda _: Path("/dev/video3"))
+    for source in ("/dev/v4l/by-id/usb-Acme", "4"):
+        assert OpenCvCamera(source, triggered=False, deadline_ms=800).live
+    assert opened == [3, 4]
 
 
 def test_camera_password_is_never_told() -> None:
