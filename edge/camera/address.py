@@ -1,5 +1,6 @@
 """What the address of a GenICam camera may say: genicam://ID-or-address?exposure_us=2000&..."""
 
+import re
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -52,6 +53,11 @@ def split(source: str) -> SplitResult:
         return urlsplit(source)
     except ValueError as error:
         raise CameraError(f"'{source}' is no address ({error}): correct it") from error
+
+
+def without_password(source: str) -> str:
+    """An address as it may be told and logged."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", source)
 
 
 def parse(source: str) -> CameraSettings:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge.camera import FrameTimeout
+from edge.camera.address import without_password
 from edge.closing import Closing
 from edge.errors import CameraError
 from edge.event import Code
@@ -50,9 +51,10 @@ class GstCamera(Closing):
         self._gst = gst = load()
         from gi.repository import GLib
 
-        self._text = text = source.removeprefix(PREFIX).strip().removesuffix("!")
+        pipeline = source.removeprefix(PREFIX).strip().removesuffix("!")
+        self._text = text = without_password(pipeline)
         try:
-            self._pipeline = gst.parse_launch(f"{text} ! {SINK}")
+            self._pipeline = gst.parse_launch(f"{pipeline} ! {SINK}")
         except GLib.Error as error:
             raise CameraError(f"the pipeline '{text}' is wrong: {error.message}") from error
         self._sink, self._bus = self._pipeline.get_by_name("draem"), self._pipeline.get_bus()

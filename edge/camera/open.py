@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from edge.camera import Camera
+from edge.camera.address import without_password
 from edge.errors import CameraError
 from edge.images import SUFFIXES
 
@@ -81,8 +82,8 @@ def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
     if source.startswith("gst://"):
         from edge.camera.gst import GstCamera
 
-        return SteadyCamera(f"'{source}'", lambda: GstCamera(source), deadline_ms)
-    from edge.camera.opencv import OpenCvCamera, without_password
+        return SteadyCamera(f"'{without_password(source)}'", lambda: GstCamera(source), deadline_ms)
+    from edge.camera.opencv import OpenCvCamera
 
     return SteadyCamera(
         f"camera {source}" if source.isdecimal() else f"'{without_password(source)}'",

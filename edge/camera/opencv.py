@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from edge.camera import EndOfStream
+from edge.camera.address import without_password
 from edge.closing import Closing
 from edge.errors import CameraError
 from edge.frame import Frame
@@ -71,11 +72,6 @@ class OpenCvCamera(Closing):
 
     def close(self) -> None:
         self._capture.release()
-
-
-def without_password(source: str) -> str:
-    """An address as it may be told and logged."""
-    return re.sub(r"(?<=://)[^/@]*@", "", source)
 
 
 def _resolved(source: str) -> str | Path:

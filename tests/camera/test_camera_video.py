@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.camera.address import without_password
 from edge.camera.gst import GstCamera
 from edge.camera.open import open_camera
 from edge.camera.opencv import OpenCvCamera
@@ -159,6 +160,8 @@ def test_camera_password_is_never_told() -> None:
         open_camera("rtsp://admin:secret@127.0.0.1:9/x", triggered=False)
     assert "rtsp://127.0.0.1:9/x" in str(told.value)
     assert "secret" not in str(told.value)
+    assert without_password("a location=rtsp://u:p@h/x ! b") == "a location=rtsp://h/x ! b"
+    assert without_password("http://h/x?to=me@home") == "http://h/x?to=me@home"
 
 
 @pytest.mark.parametrize("source", ["genicam://[x", "line://[x", "replay://[x"])
