@@ -39,13 +39,15 @@ def open_camera(
         from edge.camera.record import ReplayCamera
 
         return ReplayCamera(source, triggered=triggered)
+    if source.isdecimal() or source.startswith((*NETWORK, "gst://")):
+        return _video(source, triggered=triggered, deadline_ms=deadline_ms)
     path = Path(source)
+    if path.is_char_device():
+        return _video(source, triggered=triggered, deadline_ms=deadline_ms)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         from edge.camera.files import FolderCamera
 
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
-    if source.isdecimal() or path.is_char_device() or source.startswith((*NETWORK, "gst://")):
-        return _video(source, triggered=triggered, deadline_ms=deadline_ms)
     if re.match(r"[a-z]+://", source) or not path.exists():
         raise CameraError(f"'{source}' does not exist: give --source {KINDS}")
     from edge.camera.opencv import OpenCvCamera

@@ -155,6 +155,12 @@ def test_camera_device_is_opened_by_its_number(
     assert opened == [3, 4]
 
 
+def test_camera_address_is_taken_for_no_file() -> None:
+    """Whatever its ending: a picture's file is not watched, and a live camera is."""
+    with pytest.raises(CameraError, match="use --mode free-running"):
+        open_camera("http://127.0.0.1:9/live.jpg", triggered=True)
+
+
 def test_camera_password_is_never_told() -> None:
     with pytest.raises(CameraError) as told:
         open_camera("rtsp://admin:secret@127.0.0.1:9/x", triggered=False)
