@@ -221,6 +221,8 @@ def test_genicam_received_and_lost_add_up_to_what_was_sent(tmp_path: Path) -> No
         opened(gige.source(x=0, y=0, width=512, height=4)) as camera,
     ):
         found = read(camera, 30)
+        while not camera.ids.lost and len(found) < 600:  # one frame in eight is lost whole
+            found += read(camera, 30)
         known = [i for i, frame in enumerate(found) if frame.frame_id]
         between = found[known[0] : known[-1] + 1]
         assert len(known) < len(found), "some lose their first packet, and with it their id"
