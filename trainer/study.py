@@ -8,85 +8,29 @@ that was interrupted goes on. The images may not be copied into the project: the
 """
 
 import argparse
-import fcntl
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 import numpy as np
 import torch
 
-from edge.commands.doctor import processor
 from edge.engine import openvino
-from edge.errors import DraemError, ImageError
-from edge.files import write_json
+from edge.errors import DraemError
 from edge.frame import Fit
-from trainer.commands import train
-from trainer.data import all_sources
 from trainer.model import Draem
 from trainer.save import Trained, save_product
-from trainer.settings import TrainSettings
-from trainer.state import pick_precision
+from trainer.study_book import WORK, append, machine, results, today
+from trainer.study_plans import PLANS, WIDTHS, Run, data_folder, plan_steps
 from trainer.textures import procedural
-from trainer.train import Images, steps_in, time_training
-from trainer.world import World
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "docs/results.json"
-WORK = ROOT / "local/study"
 WARM_UP, TIMED = 10, 100
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training on one core of the set's good images, 128x128 unless `options` say otherwise,
-    4 images a step.
-
-    A short one learns more from textures alone, a long one from the mixture (docs/results.md).
-    `options` are further ones of `draem train`.
-    """
-
-    study: str
-    data: str
-    widths: str
-    minutes: float
-    simulation: Literal["mixed", "paper"]
-    seed: int = 0
-    options: tuple[str, ...] = ()
-
-    @property
-    def product(self) -> str:
-        widths = self.widths.replace("/", "-")
-        return f"{self.data}_{widths}_{self.minutes:g}min_{self.simulation}_{self.seed}"
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What `draem train` is told, but for the number of steps."""
-        return (str(data_folder() / self.data), "--product", self.product,
-                "--widths", self.widths, "--batch", "4", "--seed", str(self.seed),
-                "--simulation", self.simulation, *self.options)  # fmt: skip
-
-
-WIDTHS = ("64/32", "32/16", "16/8", "8/4")
-SETS = ("mvtec_bottle", "mtd")
-TURNED = ("--rotation", "180", "--validate-every", "500")  # bottles lie as they fall
-PLANS = {
-    "widths": [Run("widths", data, widths, 15, "paper") for data in SETS for widths in WIDTHS],
-    "targets": [
-        *(Run("targets", "mvtec_bottle", "32/16", 35, "mixed", seed, TURNED) for seed in range(3)),
-        Run("targets", "mtd", "16/8", 50, "mixed", 0, ("--validate-every", "1000")),
-    ],
-}
 
 
 def main(argv: list[str]) -> int:
@@ -137,52 +81,6 @@ def _product(run: Run) -> Path:
 
 def _checkpoint(run: Run) -> Path:
     return WORK / "runs" / run.product / "checkpoint.pt"
-
-
-def results() -> list[dict[str, object]]:
-    """The figures so far."""
-    if not RESULTS.is_file():
-        return []
-    rows: list[dict[str, object]] = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return rows
-
-
-def append(figures: list[dict[str, object]]) -> None:
-    """Figures of one run, all or none, in the place of older ones of the same run."""
-    with (WORK / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        others = [row for row in results() if row["product"] != figures[0]["product"]]
-        write_json(RESULTS, others + figures)
-    for row in figures[:2]:
-        print(f"{row['product']}: {row['figure']} {row['value']:.4f}", flush=True)
-
-
-def data_folder() -> Path:
-    """Where the real images are."""
-    return Path(os.environ.get("DATA", ROOT.parent / "shared/data")).resolve()
-
-
-def plan_steps(run: Run) -> int:
-    """How many steps fit into the run's minutes of one core, timed by that core's own clock."""
-    folder = data_folder() / run.data
-    if not (folder / "train" / "good").is_dir():
-        raise ImageError(f"no images in {folder}: set DATA to the folder of the data sets")
-    settings = settings_of(run)
-    torch.set_num_threads(1)
-    sources = all_sources(settings)
-    images = Images(sources.part("train"), sources.part("validation"))
-    world = World(torch.device("cpu"))
-    times = time_training(settings, images, world, time.thread_time)
-    return steps_in(run.minutes, times, settings.validate_every)
-
-
-def settings_of(run: Run) -> TrainSettings:
-    """The settings that `draem train` makes of the run's words."""
-    parser = argparse.ArgumentParser()
-    train.add_arguments(parser)
-    given = train.given_settings(parser.parse_args(run.words))
-    places = {"product": run.product, "products": WORK, "device": "cpu"}
-    return train.make_settings(train.chosen(given) | places)
 
 
 def carry_out(run: Run, steps: int | None) -> list[dict[str, object]]:
@@ -247,20 +145,6 @@ def engine_times(widths: str) -> list[dict[str, object]]:
               "date": today()}  # fmt: skip
     median = statistics.median(times[WARM_UP:])
     return [common | {"figure": "engine, milliseconds, median of 100", "value": round(median, 2)}]
-
-
-def machine() -> str:
-    """What the figures were measured on."""
-    precision = str(pick_precision("auto", torch.device("cpu"))).removeprefix("torch.")
-    return (
-        f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, {precision}"
-    )
-
-
-def today() -> str:
-    """The date in UTC."""
-    return datetime.now(UTC).date().isoformat()
 
 
 def draem(*words: str) -> str:

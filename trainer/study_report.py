@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 
 from edge.files import write_whole
 from edge.page import svg
-from trainer.study import ROOT, SETS, WIDTHS, results
+from trainer.study_book import ROOT, results
+from trainer.study_plans import SETS, WIDTHS
 
 Row = dict[str, object]
 PLOT = ROOT / "docs/widths.svg"

@@ -20,7 +20,7 @@ from trainer.batches import generator_for, to_pool
 from trainer.data import load_sources
 from trainer.model import Draem, pooled_maximum
 from trainer.save import load_weights
-from trainer.study import WORK
+from trainer.study_book import WORK
 from trainer.textures import procedural
 from trainer.validate import infer_all
 

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.conftest import FIT, write_parts
-from trainer import study, study_report, study_windows
+from trainer import study, study_book, study_plans, study_report, study_windows
 from trainer.model import Draem
 from trainer.save import Trained, save_product
-from trainer.study import PLANS, SETS, WIDTHS, Run
+from trainer.study_plans import PLANS, SETS, WIDTHS, Run
 from trainer.textures import procedural
 
 
@@ -38,8 +38,9 @@ def grouped(made: list[dict[str, object]]) -> list[list[dict[str, object]]]:
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "results.json"
-    monkeypatch.setattr(study, "RESULTS", path)
-    monkeypatch.setattr(study, "WORK", tmp_path)
+    monkeypatch.setattr(study_book, "RESULTS", path)
+    for room in (study, study_book, study_plans):
+        monkeypatch.setattr(room, "WORK", tmp_path)
     return path
 
 
@@ -47,12 +48,12 @@ def test_a_run_that_has_figures_is_left_out(book: Path) -> None:
     run = PLANS["widths"][0]
     assert not study.measured(run)
     for run_rows in grouped(rows()):
-        study.append(run_rows)
+        study_book.append(run_rows)
     assert study.measured(run)
     assert not study.measured(PLANS["targets"][0])
     assert not study.measured(replace(run, options=("--rotation", "180"))), "that is another run"
-    study.append([{"product": "another", "figure": "image AUROC", "value": 1.0}])
-    study.append([{"product": "another", "figure": "image AUROC", "value": 0.5}])
+    study_book.append([{"product": "another", "figure": "image AUROC", "value": 1.0}])
+    study_book.append([{"product": "another", "figure": "image AUROC", "value": 0.5}])
     assert len(json.loads(book.read_text())) == len(rows()) + 1, "measured anew, not twice"
 
 
@@ -104,7 +105,7 @@ def test_the_table_has_a_line_for_each_run_and_the_plot_every_width(tmp_path: Pa
 
 
 def test_the_books_figures_are_objects_with_command_machine_and_date() -> None:
-    for row in study.results():
+    for row in study_book.results():
         assert {"figure", "value", "command", "machine", "date"} <= row.keys()
 
 

@@ -30,7 +30,7 @@ from trainer.data import FEWEST_FOR_CALIBRATION, all_sources, assign_splits, loa
 from trainer.logs import LOSS_EVERY
 from trainer.settings import PRESETS, SIZES, TrainSettings
 from trainer.state import fresh, pick_precision
-from trainer.study import results
+from trainer.study_book import results
 from trainer.textures import procedural
 from trainer.train import Images, best_of, count_steps, make_batches, simulation_of, take_step
 from trainer.validate import Point, validation_set
