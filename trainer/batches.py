@@ -7,8 +7,7 @@ nothing to wait for.
 """
 
 import hashlib
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,9 +17,8 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from trainer.anomaly import Simulated, Simulation
-from trainer.perlin import turn, uniform
+from trainer.variation import Variation
 
-TURNED = 0.5
 STEPS = 2**24
 """More than a training has: each process takes its random numbers from a part of their own."""
 
@@ -64,15 +62,14 @@ def to_tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:
 class Batches:
     """Step `n` of `stream`, for the process `rank` of `world`: `batches(n)`.
 
-    `images` are good, from `to_pool`; half of them are turned by up to +-`rotation` degrees. The
-    others stay as sharp as the line's will be.
+    `images` are good, from `to_pool`, and varied before any anomaly comes.
     """
 
     images: Tensor
     simulation: Simulation
     batch: int
     seed: int
-    rotation: float = 0
+    variation: Variation = field(default_factory=Variation)
     stream: str = "training"
     rank: int = 0
     world: int = 1
@@ -82,11 +79,7 @@ class Batches:
         first = self.rank * STEPS
         generator = generator_for(device, self.seed, self.stream, 0, step=first + step)
         good = self.images[self.chosen(step).to(device)].float().div_(255)
-        if self.rotation:
-            chosen = torch.rand(self.batch, generator=generator, device=device) < TURNED
-            places = chosen.nonzero()[:, 0]
-            degrees = uniform(len(places), -self.rotation, self.rotation, generator)
-            good[places] = turn(good[places], degrees * math.pi / 180)
+        good = self.variation(good, generator)
         return Batch(good, self.simulation(good, generator))
 
     def chosen(self, step: int) -> Tensor:

@@ -24,6 +24,7 @@ from trainer.settings import TrainSettings
 from trainer.state import State, fresh
 from trainer.textures import procedural
 from trainer.train import make_batches, take_step
+from trainer.variation import Variation
 from trainer.world import World
 
 PARTS = 32
@@ -98,7 +99,7 @@ def _wait(world: World) -> None:
 def simulation_ms(device: torch.device) -> float:
     """One image of the whole simulation with rotation, on one core where there is no GPU."""
     images = to_pool(parts(SIMULATION_SIDE, SIMULATION_SIDE), device)
-    batches = Batches(images, mixed(procedural, gray=False), 8, 0, rotation=10)
+    batches = Batches(images, mixed(procedural, gray=False), 8, 0, Variation(10))
     threads, times = torch.get_num_threads(), []
     torch.set_num_threads(1)
     try:

@@ -48,6 +48,8 @@ class TrainSettings(BaseModel):
     clip: float = Field(1, ge=0)
     good_share: float = Field(0.5, ge=0, lt=1)
     rotation: float = Field(0, ge=0, le=180)
+    mirror: bool = False
+    light: float = Field(0, ge=0, lt=1)
     simulation: Literal["mixed", "paper"] = "mixed"
     textures: Path | None = None
     validate_every: int = Field(250, ge=1)

@@ -31,6 +31,7 @@ from trainer.validate import (
     validate,
     validation_set,
 )
+from trainer.variation import Variation
 from trainer.world import World
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ def make_batches(
         simulation,
         settings.batch,
         settings.seed,
-        settings.rotation,
+        Variation(settings.rotation, settings.mirror, settings.light),
         rank=world.rank,
         world=world.size,
     )

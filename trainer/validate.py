@@ -91,7 +91,7 @@ def statistics_batches(batches: Batches) -> Callable[[int], Tensor]:
         batches.simulation,
         batches.batch,
         batches.seed,
-        batches.rotation,
+        batches.variation,
         stream="statistics",
     )
     return lambda step: own(step).simulated.images

@@ -34,6 +34,7 @@ from trainer.study_book import results
 from trainer.textures import procedural
 from trainer.train import Images, best_of, count_steps, make_batches, simulation_of, take_step
 from trainer.validate import Point, validation_set
+from trainer.variation import Variation
 from trainer.world import World
 
 CPU = torch.device("cpu")
@@ -57,7 +58,8 @@ def batches(good: NDArray[np.uint8], **values: object) -> Batches:
 
 def test_a_batch_belongs_to_its_step_alone(good_frames: NDArray[np.uint8]) -> None:
     """Whoever makes it, in whatever order: workers cannot matter, and a resumed run goes on."""
-    one, other = batches(good_frames, rotation=20.0), batches(good_frames, rotation=20.0)
+    varied = Variation(20.0, mirror=True, light=0.2)
+    one, other = (batches(good_frames, variation=varied) for _ in range(2))
     forwards = [one(step) for step in range(8)]
     backwards = [other(step) for step in reversed(range(8))][::-1]
     for a, b in zip(forwards, backwards, strict=True):

@@ -38,7 +38,8 @@ NUMBERS = (
     ("minutes", float, "instead of steps: as many as fit into so much time, measured at the start"),
     ("batch", int, "images a step (and process)"),
     ("learning_rate", float, "the highest rate of the schedule"),
-    ("rotation", float, "turn the good images by up to so many degrees"),
+    ("rotation", float, "turn half of the good images by up to so many degrees"),
+    ("light", float, "make half of them darker or lighter by up to this share of 1"),
     ("good_share", float, "the share of images that get no anomaly"),
     (
         "score_window",
@@ -80,6 +81,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         help="correct what is seen by the geometry of 'draem station'")  # fmt: skip
     for name, kind, text in NUMBERS:
         add(_flag(name), type=kind, metavar="N", help=_help(text, default[name]))
+    add("--mirror", action="store_true", help="mirror half of them, and turn half upside down")
     add(
         "--simulation",
         choices=["mixed", "paper"],
