@@ -8,7 +8,8 @@ from typing import cast
 
 import torch
 
-from edge.product import Product
+from edge.errors import ProductError
+from edge.product import Product, load_product
 from trainer import checkpoint
 from trainer.checkpoint import TrainingError, Unfinished
 from trainer.data import Sources, all_sources
@@ -109,7 +110,7 @@ def _train(
         raise
     if not world.leads:
         return None
-    product = _save(order, settings, sources, done, world)
+    product = _save(order, settings, sources, done, world, resumed=saved is not None)
     checkpoint.discard(order.folder)
     report = order.folder / "training.html"
     write_training_report(report, settings, images, done, world)
@@ -118,7 +119,13 @@ def _train(
 
 
 def _save(
-    order: Order, settings: TrainSettings, sources: Sources, done: Outcome, world: World
+    order: Order,
+    settings: TrainSettings,
+    sources: Sources,
+    done: Outcome,
+    world: World,
+    *,
+    resumed: bool,
 ) -> Product:
     """The product's new version, with how its weights came about."""
     best = done.best
@@ -132,6 +139,8 @@ def _save(
         "processes": world.size,
         "best_step": best.step,
     }
+    if resumed and (product := _saved_before(settings, order.product, record)):
+        return product
     trained = Trained(
         model=done.model,
         fit=settings.fit,
@@ -143,3 +152,12 @@ def _save(
         curve=[asdict(point) for point in done.curve],
     )
     return save_product(trained, settings.products, order.product, order.runs)
+
+
+def _saved_before(settings: TrainSettings, name: str, record: dict[str, object]) -> Product | None:
+    """The version that this very training wrote already, if it was stopped right after that."""
+    try:
+        newest = load_product(settings.products, name, "newest")
+    except ProductError:
+        return None
+    return newest if newest.manifest.origin == record else None

@@ -51,11 +51,12 @@ class Run:
 WIDTHS = ("64/32", "32/16", "16/8", "8/4")
 SETS = ("mvtec_bottle", "mtd")
 TURNED = ("--rotation", "180", "--validate-every", "500")  # bottles lie as they fall
+VARIED = ("--mirror", "--light", "0.25", "--validate-every", "1000")  # tiles come in many looks
 PLANS = {
     "widths": [Run("widths", data, widths, 15, "paper") for data in SETS for widths in WIDTHS],
     "targets": [
         *(Run("targets", "mvtec_bottle", "32/16", 35, "mixed", seed, TURNED) for seed in range(3)),
-        Run("targets", "mtd", "16/8", 50, "mixed", 0, ("--validate-every", "1000")),
+        Run("targets", "mtd", "8/4", 50, "mixed", 0, VARIED),
     ],
 }
 

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from edge.frame import Fit
-from edge.product import load_product
+from edge.product import load_product, versions
 from tests.conftest import Plant, draem, write_parts
 from trainer import checkpoint
 from trainer.anomaly import Simulation
@@ -28,6 +28,7 @@ from trainer.authors import AuthorsDataset
 from trainer.batches import Batches, epoch_order, to_pool
 from trainer.data import FEWEST_FOR_CALIBRATION, all_sources, assign_splits, load_sources
 from trainer.logs import LOSS_EVERY
+from trainer.session import Order, session
 from trainer.settings import PRESETS, SIZES, TrainSettings
 from trainer.state import fresh, pick_precision
 from trainer.study_book import results
@@ -243,7 +244,7 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path
         while kept.exists() and kept.stat().st_mtime_ns == written:
             assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(random.uniform(0, 1))  # in steps, a validation or writing, as it comes
+        time.sleep(random.uniform(0, 0.6))  # in steps, a validation or writing, as it comes
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert kept.exists(), "it was killed too late to show anything"
@@ -263,6 +264,22 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path
     assert page.count("<svg") == 1
     assert page.count("<img") == 12
     assert "rec_width=4" in page
+
+
+def test_killed_after_its_product_was_written_it_does_not_write_it_twice(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"products": tmp_path / "products", "runs": tmp_path / "runs"}
+    order = Order("lid", tmp_path / "runs", settings(images=images, steps=2, **places))
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "discard", lambda folder: None)  # as if it was killed before
+        session(order)
+    assert checkpoint.exists(order.folder)
+    again = session(Order("lid", tmp_path / "runs", None))
+    assert again is not None
+    assert again.version == "1"
+    assert versions(tmp_path / "products", "lid") == [1]
+    assert not checkpoint.exists(order.folder)
 
 
 def test_an_unfinished_training_is_neither_lost_nor_mixed_up(images: Path, tmp_path: Path) -> None:
