@@ -215,7 +215,7 @@ def _trigger(asked: TriggerRequest, controls: Controls) -> TriggerReply:
     if controls.triggers is None:
         raise NoTrigger(
             "this line's camera is not triggered by the program: run it with --mode triggered and "
-            "a source such as genicam://ID?trigger=software (or ?trigger=hardware&ids=announced)"
+            "a source such as genicam://ID?trigger=software"
         )
     trigger = Trigger(asked.trigger_id, asked.encoder, asked.part_id)
     if asked.not_after is not None and asked.not_after.has_passed():

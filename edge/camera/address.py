@@ -16,10 +16,8 @@ class CameraSettings(BaseModel):
 
     `x`, `y`, `width`, `height` are the region; all four or none. `packet_size` is in bytes with
     its IP header, `packet_delay` in nanoseconds. `trigger` makes the camera wait for an edge on
-    `line`, or for the program; `activation` is the edge. `ids` says who names a hardware trigger's
-    parts: the camera counts, or each is `announced` before its edge. `trigger_deadline_ms` is how
-    long the frame of a software trigger or of an announced one may take. `chunks` names chunk data
-    to carry into the event.
+    `line`, or for the program; `activation` is the edge. `trigger_deadline_ms` is how long the
+    frame of a software trigger may take. `chunks` names chunk data to carry into the event.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,20 +36,8 @@ class CameraSettings(BaseModel):
     trigger: Literal["off", "software", "hardware"] = "off"
     line: str = "Line0"
     activation: str = "RisingEdge"
-    ids: Literal["camera", "announced"] = "camera"
     trigger_deadline_ms: int = Field(500, ge=10, le=60_000)
     chunks: tuple[str, ...] = ()
-
-    @property
-    def asked(self) -> bool:
-        """Whether each trigger comes with its id from outside, one at a time."""
-        return self.trigger == "software" or self.ids == "announced"
-
-    @model_validator(mode="after")
-    def _edges_to_announce(self) -> "CameraSettings":
-        if self.ids == "announced" and self.trigger != "hardware":
-            raise ValueError("ids=announced belongs to trigger=hardware")
-        return self
 
     @model_validator(mode="after")
     def _whole_region(self) -> "CameraSettings":
@@ -92,5 +78,5 @@ def parse(source: str) -> CameraSettings:
             raise CameraError(
                 f"'{source}': no option '{first['loc'][0]}', there are {known}"
             ) from error
-        name = ".".join(map(str, first["loc"])) or "its options"
+        name = ".".join(map(str, first["loc"])) or "the region"
         raise CameraError(f"'{source}': {name} ({first['msg']}); write {EXAMPLE}") from error

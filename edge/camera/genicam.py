@@ -84,14 +84,11 @@ class GenicamCamera(Closing):
 
     def _settle_s(self) -> float:
         """How long a picture may take that was begun before the camera was started."""
-        return SETTLE_S + self._exposure_s()
-
-    def _exposure_s(self) -> float:
-        return float(self._about.get("exposure_us", 0)) / 1e6
+        return SETTLE_S + float(self._about.get("exposure_us", 0)) / 1e6
 
     def read(self) -> Frame:
         """The next frame. Raises FrameTimeout after 100 ms without one, CameraError for good."""
-        if self.settings.asked:
+        if self.settings.trigger == "software":
             if (ended := self._ties.ended()) is not None:
                 return ended
             if self._ties.resync:
@@ -127,17 +124,14 @@ class GenicamCamera(Closing):
             self._device.read_register(0)
 
     def trigger(self, trigger: Trigger) -> None:
-        """Take a picture for this part, or expect that of its edge; one under way already makes it
-        an overrun.
-        """
+        """Take a picture for this part; where one is under way already it is an overrun."""
         with self._ties.giving:
             if not self._ties.ask(trigger):
                 return
             asked_ns = time.monotonic_ns()
             try:
                 with asking("the camera takes no trigger", "check its cable"):
-                    if self.settings.trigger == "software":
-                        self._camera.software_trigger()
+                    self._camera.software_trigger()
             except CameraError as error:
                 log.warning("%s", error)
                 self._ties.give_up(Code.CAMERA_LOST, trigger)
@@ -200,18 +194,18 @@ class GenicamCamera(Closing):
         raise ValueError(f"the frame carries no {name}")
 
     def _tied(self, frame: Frame) -> Frame:
-        if self.settings.trigger == "off":
-            return frame
-        frame = replace(frame, encoder=number(frame.chunks, ENCODER))
         if self.settings.trigger == "software":
             return self._ties.tie(frame)
-        if self.settings.ids == "announced":  # the edge of a part before may still be at work
-            return self._ties.tie(frame, round(self._exposure_s() * 1e9))
+        if self.settings.trigger == "off":
+            return frame
         # Where the camera counts, a frame whose chunks are lost has no id: ours is another count.
         counts = any(f"Chunk{name}" in TRIGGER for name in self._names)
         trigger_id = number(frame.chunks, TRIGGER) if counts else self.ids.count
-        known = trigger_id is not None and trigger_id >= 0
-        return replace(frame, trigger_id=trigger_id if known else None)
+        return replace(
+            frame,
+            trigger_id=None if trigger_id is not None and trigger_id < 0 else trigger_id,
+            encoder=number(frame.chunks, ENCODER),
+        )
 
     def close(self) -> None:
         """Give the camera back; takes seconds where it no longer answers."""

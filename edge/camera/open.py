@@ -65,7 +65,7 @@ def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
     settings = parse(source)
     check_mode(settings, triggered=triggered)
     ids = FrameIds()
-    ties = Ties(settings.trigger_deadline_ms) if settings.asked else None
+    ties = Ties(settings.trigger_deadline_ms) if settings.trigger == "software" else None
     return SteadyCamera(
         f"camera '{settings.device}'",
         lambda: GenicamCamera(settings, ids=ids, ties=ties),

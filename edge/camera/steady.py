@@ -109,15 +109,12 @@ class SteadyCamera(TellsSilence):
         return camera.about() if camera else {"source": self._name}
 
     def trigger(self, trigger: Trigger) -> None:
-        """Take a picture for this part, or expect it; without a camera its event is NO_VERDICT.
+        """Take a picture for this part; without a camera its event is NO_VERDICT.
 
-        Raises CameraError where ids come from the camera alone.
+        Raises CameraError where the camera is not triggered by the program.
         """
         if self._ties is None:
-            raise CameraError(
-                f"{self._name} is not triggered by the program: add trigger=software to its "
-                "address, or ids=announced to trigger=hardware"
-            )
+            raise CameraError(f"{self._name} is not triggered by the program: add trigger=software")
         reader = self._reader  # the reading thread may leave it behind at any moment
         camera = reader.camera if reader and self._down is None else None
         give = getattr(camera, "trigger", None)
@@ -128,7 +125,7 @@ class SteadyCamera(TellsSilence):
 
     @property
     def takes_triggers(self) -> bool:
-        """Whether the program triggers it, or is told of each trigger."""
+        """Whether the program triggers it."""
         return self._ties is not None
 
     def too_late(self, trigger: Trigger) -> None:

@@ -1,5 +1,4 @@
-"""Which frame belongs to which trigger, where the program triggers the camera, or hears of each
-trigger before its edge.
+"""Which frame belongs to which trigger, where the program itself triggers the camera.
 
 One trigger is under way at a time. So the next frame is its frame, if it was taken after the
 trigger was given; after a trigger without a frame the camera has to be started anew (`resync`),
@@ -123,13 +122,10 @@ class Ties:
             )
         self._dropping = True
 
-    def tie(self, frame: Frame, least_ns: int = 0) -> Frame:
-        """The frame with the ids of its trigger; UNTIED where it is not that of any.
-
-        A picture takes `least_ns`: one that came sooner was begun before its trigger.
-        """
+    def tie(self, frame: Frame) -> Frame:
+        """The frame with the ids of its trigger; UNTIED where it is not that of any."""
         with self._lock:
-            if self._under_way is None or frame.captured_ns < self._under_way[1] + least_ns:
+            if self._under_way is None or frame.captured_ns < self._under_way[1]:
                 return replace(frame, code=Code.UNTIED)
             trigger, asked_ns = self._under_way
             if frame.captured_ns - asked_ns > (self._deadline_ns if self._answered else LATEST_NS):
@@ -138,7 +134,7 @@ class Ties:
             return replace(
                 frame,
                 trigger_id=trigger.trigger_id,
-                encoder=frame.encoder if trigger.encoder is None else trigger.encoder,
+                encoder=trigger.encoder,
                 part_id=trigger.part_id,
             )
 

@@ -155,7 +155,6 @@ def test_genicam_setting_that_the_camera_does_not_take_is_named(
         ("genicam://x?width=5", False, "a region needs"),
         ("genicam://x?trigger=hardware", False, "add --mode triggered"),
         ("genicam://x", True, "trigger=hardware"),
-        ("genicam://x?ids=announced", True, "ids=announced belongs to trigger=hardware"),
         ("genicam://no-such-camera", False, "no camera 'no-such-camera' answers"),
     ],
 )
@@ -275,60 +274,6 @@ def test_genicam_software_triggers_are_tied_to_their_frames(gige: FakeGige, tmp_
         station.close()
     told_of = [i for i in station.inspections() if i.code.name != "untied"]
     assert [i.trigger_id for i in told_of] == list(range(1, 10))
-    assert station.error is None
-
-
-def test_genicam_hardware_triggers_that_are_announced_are_tied_to_their_frames(
-    gige: FakeGige, tmp_path: Path
-) -> None:
-    """The simulated camera has no line to pull: its software trigger, given past the program,
-    stands for the edge."""
-    source = gige.source(
-        trigger="hardware", line="Software", ids="announced", exposure_us=200_000,
-        trigger_deadline_ms=1000,
-    )  # fmt: skip
-    station = CameraStation(tmp_path, source, triggered=True)
-    camera = station.camera
-    assert isinstance(camera, SteadyCamera)
-
-    def edge() -> None:
-        assert camera._reader is not None
-        assert isinstance(camera._reader.camera, GenicamCamera)
-        camera._reader.camera._camera.software_trigger()
-
-    def codes() -> list[tuple[int | None, str]]:
-        return [(i.trigger_id, i.code.name) for i in station.inspections()]
-
-    def next_event(since: int) -> tuple[int | None, str]:
-        wait_for(lambda: len(codes()) > since)
-        return codes()[since]
-
-    try:
-        time.sleep(0.5)
-        edge()
-        assert next_event(0) == (None, "untied"), "nobody has announced it"
-        camera.trigger(Trigger(1, 100, "part-1"))
-        time.sleep(0.25)
-        edge()
-        assert next_event(1) == (1, "none")
-        told = station.inspections()[1]
-        assert (told.encoder, told.part_id) == (100, "part-1")
-        camera.trigger(Trigger(2))
-        assert next_event(2) == (2, "trigger_lost"), "its edge never came"
-        time.sleep(0.5)
-        camera.trigger(Trigger(3))
-        edge()  # its picture would take longer than an exposure: this is of an edge before
-        assert next_event(3) == (None, "untied")
-        assert next_event(4) == (3, "trigger_lost")
-        time.sleep(0.5)
-        camera.trigger(Trigger(4))
-        camera.trigger(Trigger(5))
-        time.sleep(0.25)
-        edge()
-        assert next_event(5) == (4, "none")
-        assert next_event(6) == (5, "overrun"), "one is announced at a time"
-    finally:
-        station.close()
     assert station.error is None
 
 
