@@ -60,11 +60,11 @@ def finish_version(draft: Path, manifest: Manifest) -> Product:
     path = settle(
         draft, whole.model_dump(), max(versions(folder.parent, folder.name), default=0) + 1
     )
-    _first_current(path)
+    first_current(path)
     return read_version(path)
 
 
-def _first_current(version: Path) -> None:
+def first_current(version: Path) -> None:
     """Make the first version current. It is whole either way: who holds the lock may decide."""
     folder = version.parent
     if (folder / "current").exists() or released(folder):

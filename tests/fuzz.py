@@ -81,7 +81,7 @@ def throw_apart(endpoint: str, kind: int, count: int, seed: int) -> None:
     """
     words = ["throw", endpoint, str(kind), str(count), str(seed)]
     command = [sys.executable, "-m", "tests.fuzz", *words]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.stdout == "thrown\n", done.stderr
     assert done.returncode in (0, -signal.SIGABRT), done.stderr
 
@@ -130,6 +130,7 @@ def fuzz(messages: int) -> dict[str, float]:
             assert victim.poll() is None, "the station has gone"
         finally:
             victim.communicate(timeout=20)
+        assert victim.returncode == 0, "the station has not ended as it should"
         told = stamps(Path(folder) / "station-1")
     quiet = np.diff([ns for ns in told if ns < marks[0]]) / 1e6
     noisy = np.diff([ns for ns in told if marks[0] < ns < marks[1]]) / 1e6

@@ -1,6 +1,7 @@
 """From trained networks to a product's version, with the weights kept beside the runs."""
 
 import io
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from edge.errors import ProductError
 from edge.files import digest, write_json, write_whole
 from edge.frame import Fit
-from edge.product import Manifest, Product, now
-from edge.versions import finish_version, new_version
+from edge.product import Manifest, Product, load_product, now
+from edge.versions import finish_version, first_current, new_version
 from trainer.export import export
 from trainer.golden import write_golden
 from trainer.model import Draem
@@ -63,6 +64,23 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
             geometry=fit.geometry,
         )
         return finish_version(draft, manifest)
+
+
+def saved_before(trained: Trained, products: Path, name: str) -> Product | None:
+    """The version that this very training wrote already, if it was stopped right after that."""
+    try:
+        newest = load_product(products, name, "newest")
+    except ProductError:
+        return None
+    sources, training = (
+        json.loads((newest.path / part).read_text(encoding="utf-8"))
+        for part in ("sources.json", "training.json")
+    )
+    made = newest.manifest.origin, newest.fit, sources, training
+    if made != (trained.origin, trained.fit, trained.sources, {"curve": trained.curve}):
+        return None
+    first_current(newest.path)
+    return newest
 
 
 def weights_path(runs: Path, name: str, model_digest: str) -> Path:

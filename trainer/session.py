@@ -8,13 +8,12 @@ from typing import cast
 
 import torch
 
-from edge.errors import ProductError
-from edge.product import Product, load_product
+from edge.product import Product
 from trainer import checkpoint
 from trainer.checkpoint import TrainingError, Unfinished
 from trainer.data import Sources, all_sources
 from trainer.memory import keep_freed_memory
-from trainer.save import Trained, save_product
+from trainer.save import Trained, save_product, saved_before
 from trainer.settings import TrainSettings
 from trainer.train import Images, Outcome, count_steps, texture_source, train
 from trainer.training_report import write_training_report
@@ -139,8 +138,6 @@ def _save(
         "processes": world.size,
         "best_step": best.step,
     }
-    if resumed and (product := _saved_before(settings, order.product, record)):
-        return product
     trained = Trained(
         model=done.model,
         fit=settings.fit,
@@ -151,13 +148,7 @@ def _save(
         origin=record,
         curve=[asdict(point) for point in done.curve],
     )
+    if resumed and (product := saved_before(trained, settings.products, order.product)):
+        log.info("version %s was written before the training was stopped", product.version)
+        return product
     return save_product(trained, settings.products, order.product, order.runs)
-
-
-def _saved_before(settings: TrainSettings, name: str, record: dict[str, object]) -> Product | None:
-    """The version that this very training wrote already, if it was stopped right after that."""
-    try:
-        newest = load_product(settings.products, name, "newest")
-    except ProductError:
-        return None
-    return newest if newest.manifest.origin == record else None

@@ -24,13 +24,15 @@ import torch
 from edge.engine import openvino
 from edge.errors import DraemError
 from edge.frame import Fit
+from trainer.checkpoint import TrainingError
 from trainer.model import Draem
 from trainer.save import Trained, save_product
 from trainer.study_book import WORK, append, machine, results, today
-from trainer.study_plans import PLANS, WIDTHS, Run, data_folder, plan_steps
+from trainer.study_plans import PLANS, WIDTHS, Run, data_folder, plan_steps, settings_of
 from trainer.textures import procedural
 
 WARM_UP, TIMED = 10, 100
+PLACES = {"images", "product", "products", "runs", "device"}
 
 
 def main(argv: list[str]) -> int:
@@ -93,6 +95,7 @@ def carry_out(run: Run, steps: int | None) -> list[dict[str, object]]:
     found = json.loads(draem("evaluate", folder, *product, "--json"))
     manifest = json.loads(_product(run).read_text(encoding="utf-8"))
     origin = manifest["origin"]
+    check_origin(run, origin)
     common: dict[str, object] = {
         "study": run.study,
         "product": run.product,
@@ -120,6 +123,16 @@ def carry_out(run: Run, steps: int | None) -> list[dict[str, object]]:
     }
     named |= {f"image AUROC, {k}": v["image_auroc"] for k, v in found["by_defect"].items()}
     return [common | {"figure": name, "value": round(v, 4)} for name, v in named.items()]
+
+
+def check_origin(run: Run, origin: dict[str, object]) -> None:
+    """Raise TrainingError for a product that was trained otherwise: names leave options out."""
+    wanted = settings_of(run).model_dump(mode="json", exclude={"steps"} | PLACES)
+    wrong = [f"{k} {origin[k]}" for k, v in wanted.items() if k in origin and origin[k] != v]
+    if wrong:
+        raise TrainingError(
+            f"{run.product} was trained with {', '.join(wrong)}: remove it from {WORK}"
+        )
 
 
 def engine_times(widths: str) -> list[dict[str, object]]:

@@ -9,13 +9,13 @@ from torch import Generator, Tensor
 from trainer.perlin import turn, uniform
 
 CHANCE = 0.5
-"""Of each change: the other half stays as the line's camera gave it, and as sharp."""
+"""Of each change by itself: what the line's camera gave, and as sharp, is to be seen as well."""
 
 
 @dataclass(frozen=True)
 class Variation:
-    """Turned by up to +-`rotation` degrees, mirrored (left-right, and upside down), and darker or
-    lighter by up to a share `light` of their brightness.
+    """Turned by up to +-`rotation` degrees, mirrored (left to right, and top to bottom), and darker
+    or lighter by up to a share `light` of their brightness.
     """
 
     rotation: float = 0

@@ -149,7 +149,7 @@ class SteadyCamera(TellsSilence):
         while self._reader is not None and isinstance(came := self._reader.get(0), Frame):
             yield came if came.code in PICTURELESS else self._checks(came, self._heard)
         if self._ties is not None:
-            self._ties.give_up(Code.STOPPED)
+            self._ties.stop()
             yield from iter(self._ties.ended, None)
 
     def _while_down(self) -> Frame:

@@ -63,6 +63,7 @@ class Ties:
         self._lock = Lock()
         self._ready_ns = 0
         self.dropped, self._dropping = 0, False
+        self._stopped = False
         self.resync = False
         self.giving = Lock()
         """Held while a command is on its way to the camera, which repeats it for seconds."""
@@ -74,8 +75,8 @@ class Ties:
     def ask(self, trigger: Trigger, *, connected: bool = True) -> bool:
         """Whether the camera may be triggered now; else the trigger ends, in its order."""
         with self._lock:
-            settled = self._clock() >= self._ready_ns
-            if self._under_way is None and not self.resync and connected and settled:
+            able = connected and not self.resync and self._clock() >= self._ready_ns
+            if self._under_way is None and able and not self._stopped:
                 self._under_way, self._answered = (trigger, self._clock()), False
                 return True
             self._refuse(trigger, Code.OVERRUN if connected else Code.CAMERA_LOST)
@@ -98,6 +99,12 @@ class Ties:
                 LATEST_NS / 1e6,
             )
 
+    def stop(self) -> None:
+        """What is under way ends as STOPPED; of what comes later the log tells."""
+        with self._lock:
+            self._stopped = True
+        self.give_up(Code.STOPPED)
+
     def too_late(self, trigger: Trigger) -> None:
         """The trigger ends without a picture, in its order."""
         with self._lock:
@@ -105,7 +112,11 @@ class Ties:
 
     def _refuse(self, trigger: Trigger, code: Code) -> None:
         later = self._refused if self._under_way else self._ended
-        if len(later) < LONGEST_QUEUE:
+        if self._stopped:
+            log.warning(
+                "trigger %d came after the line had stopped: take its part out", trigger.trigger_id
+            )
+        elif len(later) < LONGEST_QUEUE:
             later.append(without_picture(trigger, code))
         else:
             self._drop(trigger)

@@ -341,7 +341,9 @@ def read_nothing(camera: SteadyCamera) -> bool:
     return True
 
 
-def test_camera_triggers_that_are_under_way_at_the_end_have_their_events(tmp_path: Path) -> None:
+def test_camera_triggers_that_are_under_way_at_the_end_have_their_events(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """One waits for its picture, one was refused behind it: both are told before `stopped`."""
 
     class Silent(Scripted):
@@ -361,6 +363,8 @@ def test_camera_triggers_that_are_under_way_at_the_end_have_their_events(tmp_pat
         timer.start()
         run(camera, MeanEngine(), PRODUCT, Stream("s", journal, Nobody()), stop, Pace(True, 300))
         timer.join()
+        camera.trigger(Trigger(3))  # the control socket is closed a moment later
+    assert "trigger 3 came after the line had stopped" in caplog.text
     with LogReader(tmp_path) as log:
         told = [decode(message).header for message in log.page(0, 100)]
     ended = [(i.trigger_id, i.code.name) for i in told if isinstance(i, Inspection)]

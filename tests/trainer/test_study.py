@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tests.conftest import FIT, write_parts
 from trainer import study, study_book, study_plans, study_report, study_windows
+from trainer.checkpoint import TrainingError
 from trainer.model import Draem
 from trainer.save import Trained, save_product
 from trainer.study_plans import PLANS, SETS, WIDTHS, Run
@@ -64,7 +65,8 @@ def test_a_run_that_was_trained_elsewhere_is_told_with_its_own_steps(
     run = PLANS["targets"][0]
     made = tmp_path / "products" / run.product / "current"
     made.mkdir(parents=True)
-    about = {"height": 128, "width": 128, "score_window": 3, "origin": {"steps": 77, "seconds": 5}}
+    origin = {"steps": 77, "seconds": 5, "rotation": 180}
+    about = {"height": 128, "width": 128, "score_window": 3, "origin": origin}
     (made / "manifest.json").write_text(json.dumps(about))
     asked: list[str] = []
     pixels = dict.fromkeys(("ap", "ap_as_authors", "auroc", "aupro"), 0.5)
@@ -80,6 +82,9 @@ def test_a_run_that_was_trained_elsewhere_is_told_with_its_own_steps(
     assert asked == ["build", "evaluate"], "it is not trained again"
     assert {str(row["command"]).split("--steps ")[1] for row in rows} == {"77"}
     assert "--rotation 180" in str(rows[0]["command"])
+    (made / "manifest.json").write_text(json.dumps(about | {"origin": origin | {"rotation": 0}}))
+    with pytest.raises(TrainingError, match="rotation 0: remove it"):
+        study.carry_out(run, None)
     assert not study.started(PLANS["targets"][1])
 
 

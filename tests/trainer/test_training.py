@@ -275,11 +275,20 @@ def test_killed_after_its_product_was_written_it_does_not_write_it_twice(
         patch.setattr(checkpoint, "discard", lambda folder: None)  # as if it was killed before
         session(order)
     assert checkpoint.exists(order.folder)
+    current = tmp_path / "products/lid/current"
+    current.unlink()  # or even a moment earlier
+    kept = checkpoint.load(order.folder)
     again = session(Order("lid", tmp_path / "runs", None))
     assert again is not None
     assert again.version == "1"
     assert versions(tmp_path / "products", "lid") == [1]
+    assert current.resolve().name == "1"
     assert not checkpoint.exists(order.folder)
+    state = kept.state | {"seconds": kept.state["seconds"] + 1}
+    checkpoint.save(order.folder, kept.settings, kept.images, 1, state)
+    another = session(Order("lid", tmp_path / "runs", None))
+    assert another is not None
+    assert another.version == "2", "that is another training"
 
 
 def test_an_unfinished_training_is_neither_lost_nor_mixed_up(images: Path, tmp_path: Path) -> None:

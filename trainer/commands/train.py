@@ -81,7 +81,11 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         help="correct what is seen by the geometry of 'draem station'")  # fmt: skip
     for name, kind, text in NUMBERS:
         add(_flag(name), type=kind, metavar="N", help=_help(text, default[name]))
-    add("--mirror", action="store_true", help="mirror half of them, and turn half upside down")
+    add(
+        "--mirror",
+        action="store_true",
+        help="mirror half of them left to right, and half top to bottom",
+    )
     add(
         "--simulation",
         choices=["mixed", "paper"],
