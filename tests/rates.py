@@ -5,7 +5,6 @@ calibrated for 1 % on the good images that its training set aside, and judges th
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -14,8 +13,9 @@ from pathlib import Path
 from scipy import stats
 
 from edge.product import load_product
+from trainer.study_book import WORK
+from trainer.study_plans import PLANS, data_folder
 
-DATA = Path(os.environ.get("DATA", Path(__file__).parents[2] / "shared/data")).resolve()
 RATE = 0.01
 
 
@@ -46,12 +46,13 @@ def upper(count: int, of: int) -> float:
 
 
 def main(products: Path) -> int:
-    found = sorted(p.name for p in products.glob("*_55min_*"))
-    if not found or not DATA.is_dir():
-        print(f"no products in {products} or no images in {DATA}: run './just targets' first")
+    runs = [run for run in PLANS["targets"] if (products / run.product).is_dir()]
+    if not runs or not data_folder().is_dir():
+        where = f"no products in {products} or no images in {data_folder()}"
+        print(f"{where}: run './just targets' first, with DATA set to the folder of the data sets")
         return 2
-    for name in found:
-        data = DATA / ("mtd" if name.startswith("mtd") else "mvtec_bottle")
+    for run in runs:
+        name, data = run.product, data_folder() / run.data
         common = ("--product", name, "--products", str(products))
         draem("build", *common, "--version", "1")
         draem("calibrate", *common, "--version", "1", "--false-reject-rate", str(RATE))
@@ -80,4 +81,4 @@ def main(products: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("local/study/products")))
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else WORK / "products"))

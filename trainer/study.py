@@ -91,11 +91,11 @@ def carry_out(run: Run, steps: int | None) -> list[dict[str, object]]:
     if not _product(run).is_file():
         anew = (*run.words, "--steps", str(steps))
         draem("train", *(anew if steps else ("--resume", *product)))
-    draem("build", *product)
-    found = json.loads(draem("evaluate", folder, *product, "--json"))
     manifest = json.loads(_product(run).read_text(encoding="utf-8"))
     origin = manifest["origin"]
     check_origin(run, origin)
+    draem("build", *product)
+    found = json.loads(draem("evaluate", folder, *product, "--json"))
     common: dict[str, object] = {
         "study": run.study,
         "product": run.product,

@@ -85,6 +85,7 @@ def test_a_run_that_was_trained_elsewhere_is_told_with_its_own_steps(
     (made / "manifest.json").write_text(json.dumps(about | {"origin": origin | {"rotation": 0}}))
     with pytest.raises(TrainingError, match="rotation 0: remove it"):
         study.carry_out(run, None)
+    assert asked == ["build", "evaluate"], "nothing is measured of it"
     assert not study.started(PLANS["targets"][1])
 
 

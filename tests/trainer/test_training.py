@@ -1,5 +1,6 @@
 """The loop: batches that belong to their step, resuming to the same weights, several processes."""
 
+import argparse
 import json
 import math
 import os
@@ -26,6 +27,7 @@ from trainer import checkpoint
 from trainer.anomaly import Simulation
 from trainer.authors import AuthorsDataset
 from trainer.batches import Batches, epoch_order, to_pool
+from trainer.commands.train import add_arguments, chosen, given_settings, make_settings
 from trainer.data import FEWEST_FOR_CALIBRATION, all_sources, assign_splits, load_sources
 from trainer.logs import LOSS_EVERY
 from trainer.session import Order, session
@@ -94,6 +96,18 @@ def test_every_epoch_shows_each_image_once_in_an_order_of_its_own(
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(24))
     assert epochs[0] != epochs[1]
     assert epoch_order(24, 7, "training", 0).tolist() == epochs[0]
+
+
+def test_what_the_command_says_of_variation_reaches_the_batches(
+    good_frames: NDArray[np.uint8],
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = ["good", "--rotation", "5", "--mirror", "--light", "0.2"]
+    given = given_settings(parser.parse_args(words))
+    told = make_settings(chosen(given) | {"product": "lid", "products": "unused"})
+    made = make_batches(told, good_frames, Simulation(procedural), ALONE)
+    assert made.variation == Variation(5, mirror=True, light=0.2)
 
 
 def test_gray_images_get_gray_anomalies(good_frames: NDArray[np.uint8]) -> None:
@@ -228,7 +242,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path: Path) -> None:
-    words = (str(images), "--product", "lid", *SMALL, "--steps", "48", "--validate-every", "6")
+    words = (str(images), "--product", "lid", *SMALL, "--steps", "60", "--validate-every", "6")
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
     finish(start(tmp_path / "whole", *words))
@@ -244,12 +258,12 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path
         while kept.exists() and kept.stat().st_mtime_ns == written:
             assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(random.uniform(0, 0.6))  # in steps, a validation or writing, as it comes
+        time.sleep(random.uniform(0, 1))  # in steps, a validation or writing, as it comes
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert kept.exists(), "it was killed too late to show anything"
         process = start(root, "--resume", "--product", "lid")
-    last = re.search(r"going on at step (\d+) of 48", finish(process))
+    last = re.search(r"going on at step (\d+) of 60", finish(process))
     assert last is not None
     assert int(last[1]) >= 6, "what was trained is not trained again"
     whole, resumed = weights(tmp_path / "whole"), weights(root)
@@ -259,7 +273,7 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(images: Path, tmp_path
     curves = [json.loads((p / "products/lid/1/training.json").read_text())["curve"]
               for p in (tmp_path / "whole", root)]  # fmt: skip
     assert curves[0] == curves[1]
-    assert [point["step"] for point in curves[0]] == list(range(6, 49, 6))
+    assert [point["step"] for point in curves[0]] == list(range(6, 61, 6))
     page = (root / "runs/lid/training.html").read_text()
     assert page.count("<svg") == 1
     assert page.count("<img") == 12

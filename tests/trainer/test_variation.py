@@ -39,6 +39,9 @@ def test_light_is_of_the_whole_image_and_within_its_share() -> None:
     assert 0.7999 < darkest < 0.9
 
 
-def test_rotation_turns_about_half() -> None:
-    before, after = varied(Variation(rotation=90))
-    assert 10 < like(before, after) < 30
+def test_rotation_turns_about_half_by_up_to_its_degrees() -> None:
+    before, little = varied(Variation(rotation=1))
+    _, far = varied(Variation(rotation=90))
+    assert 10 < like(before, little) < 30
+    assert (little - before).abs().max() < 0.02, "a gradient of 0.07 a pixel, eight pixels wide"
+    assert (far - before).abs().max() > 0.2
