@@ -9,7 +9,7 @@ setup:
 
 # the whole machine: collect, train, build, calibrate, then judge a line  [--seed N] [--again]
 demo *ARGS: setup
-    @python -m trainer.demo {{ARGS}}
+    @python -m trainer.demo.demo {{ARGS}}
 
 # format, lint, types, import rules, tests
 test *ARGS: setup
@@ -29,7 +29,7 @@ seeds COUNT="10": setup
     #!/usr/bin/env bash
     set -euo pipefail
     for i in $(seq {{COUNT}}); do
-        python -m trainer.demo --again | grep -E "^[0-9]+ parts|^found|^rejected"
+        python -m trainer.demo.demo --again | grep -E "^[0-9]+ parts|^found|^rejected"
     done
 
 # milliseconds of each stage for the product of the last demo, engine against torch eager
@@ -38,75 +38,75 @@ bench *ARGS: setup
 
 # ten minutes of the simulated line; tells how much memory grew after the first minute
 soak MINUTES="10": setup
-    @python -m tests.soak {{MINUTES}}
+    @python -m tests.measure.soak {{MINUTES}}
 
 # real bottles with real defects: train, build, calibrate, run with a watcher, evaluate
 bottle *ARGS: setup
-    @python -m tests.bottle {{ARGS}}
+    @python -m tests.measure.bottle {{ARGS}}
 
 # what DRAEM reaches on real bottles and magnetic tiles: 35 or 50 minutes of a core each (resumable)
 targets *ARGS: setup
-    @python -m trainer.study targets {{ARGS}}
-    @python -m trainer.study_report
+    @python -m trainer.studies.study targets {{ARGS}}
+    @python -m trainer.studies.tables
 
 # whether a calibration for 1 % holds on real parts: with the products of the last targets
 rates *ARGS: setup
-    @python -m tests.rates {{ARGS}}
+    @python -m tests.measure.rates {{ARGS}}
 
 # how narrow DRAEM may be: four widths, 15 minutes of one core each, on two data sets (resumable)
 study *ARGS: setup
-    @python -m trainer.study widths {{ARGS}}
-    @python -m trainer.study_report
+    @python -m trainer.studies.study widths {{ARGS}}
+    @python -m trainer.studies.tables
 
 # kill, freeze and cut everything 200 times while 50,000 triggers come: nothing lost, nothing twice
 chaos *ARGS: setup
-    @python -m tests.chaos {{ARGS}}
+    @python -m tests.measure.chaos {{ARGS}}
 
 # what the drift watch sees of a moved camera, less light, a smudge, and of 5,000 normal parts
 drift *ARGS: setup
-    @python -m tests.drifting {{ARGS}}
+    @python -m tests.measure.drift {{ARGS}}
 
 # change the product of a running line many times: gaps, frames accounted for, memory
 switch COUNT="24": setup
-    @python -m tests.switching {{COUNT}}
+    @python -m tests.measure.switching {{COUNT}}
 
 # a line with a PLC and a reject gate, struck 50 times while 20,000 parts come: no NG part passes
 plc *ARGS: setup
-    @python -m tests.plc_storm {{ARGS}}
+    @python -m tests.measure.plc_storm {{ARGS}}
 
 # kill seal, activate, roll back, import and calibrate 200 times: the station has the old or the new
 release-storm *ARGS: setup
-    @python -m tests.release_storm {{ARGS}}
+    @python -m tests.measure.release_storm {{ARGS}}
 
 # how long a verdict takes from its publication to a PLC that reads it over Modbus
 plc-latency: setup
-    @python -m tests.plc_latency
+    @python -m tests.measure.plc_latency
 
 # draw docs/plc-*.svg: timing of the handshake with a PLC, recorded over Modbus
 plc-timing: setup
-    @python -m tests.plc_timing
+    @python -m tests.measure.plc_timing
 
 # what a station's geometry costs in `fit`, in pairs with and without
 fit-cost: setup
-    @python -m tests.fit_cost
+    @python -m tests.measure.fit_cost
 
 # what events cost: latency, 1000 a second, a subscriber that stands still, a log of a million
 events *ARGS: setup
-    @python -m tests.events_bench {{ARGS}}
+    @python -m tests.measure.events {{ARGS}}
 
 # 100,000 messages of rubbish at each socket of a running station
 fuzz *ARGS: setup
-    @python -m tests.fuzz {{ARGS}}
+    @python -m tests.measure.fuzz {{ARGS}}
 
 # a GigE Vision camera killed, frozen and losing packets, and half an hour of it [kills] [soak MIN] ...
 camera-storm *ARGS: setup
-    @python -m tests.camera_storm {{ARGS}}
+    @python -m tests.measure.camera_storm {{ARGS}}
 
 # on a machine with a GPU: its tests, then the engine against torch and the card's own limits
 gpu *ARGS:
-    -@pytest tests/gpu tests/edge/test_engine_contract.py -rs -s
-    @python -m tests.gpu.bench {{ARGS}}
+    -@pytest tests/gpu tests/edge/engine/test_engine_contract.py -rs -s
+    @python -m tests.measure.gpu {{ARGS}}
 
 # write docs/event.schema.json from the code
 schema: setup
-    python -m edge.event > docs/event.schema.json
+    python -m edge.events.event > docs/event.schema.json

@@ -12,16 +12,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from deploy.build import build
-from edge.camera.parts import Line
-from edge.frame import Fit
-from edge.product import Product, load_product
-from trainer.model import Draem
-from trainer.save import Trained, save_product
-from trainer.settings import TrainSettings
-from trainer.textures import procedural
-from trainer.train import Images, Outcome, train
-from trainer.world import World
+from deploy.engine.build import build
+from edge.camera.simulated.renderer import PartRenderer
+from edge.product.product import Product, load_product
+from edge.vision.fit import Fit
+from trainer.network.model import Draem
+from trainer.simulation.textures import procedural
+from trainer.training.distributed import World
+from trainer.training.save_product import Trained, save_product
+from trainer.training.train import Images, TrainingOutcome, train
+from trainer.training.train_settings import TrainSettings
 
 SIZE = 64
 FIT = Fit(SIZE, SIZE)
@@ -46,7 +46,7 @@ for name in [name for name in os.environ if name.upper().startswith("DRAEM_")]:
 def write_parts(folder: Path, count: int, seed: int, *, defective: bool = False) -> list[Path]:
     """Photographs of simulated lids as PNG, at half size to be quick."""
     folder.mkdir(parents=True, exist_ok=True)
-    line = Line("moulded", seed)
+    line = PartRenderer("moulded", seed)
     paths = []
     for i in range(count):
         path = folder / f"part_{i:03d}.png"
@@ -69,12 +69,12 @@ def write_masks(root: Path, images: list[Path]) -> None:
 @pytest.fixture(scope="session")
 def good_frames() -> NDArray[np.uint8]:
     """24 fitted good lids, uint8 [24, 64, 64, 3]."""
-    line = Line("moulded", 0)
+    line = PartRenderer("moulded", 0)
     return np.stack([FIT(line.part(i).image)[0] for i in range(24)])
 
 
 @pytest.fixture(scope="session")
-def outcome(good_frames: NDArray[np.uint8]) -> Outcome:
+def outcome(good_frames: NDArray[np.uint8]) -> TrainingOutcome:
     """Networks of widths 8/16, trained until they find anomalies by colour and by contrast."""
     settings = TrainSettings(
         images=Path("unused"),
@@ -96,13 +96,15 @@ def outcome(good_frames: NDArray[np.uint8]) -> Outcome:
 
 
 @pytest.fixture(scope="session")
-def model(outcome: Outcome) -> Draem:
+def model(outcome: TrainingOutcome) -> Draem:
     return outcome.model
 
 
 @pytest.fixture(scope="session")
 def plant(
-    outcome: Outcome, good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory
+    outcome: TrainingOutcome,
+    good_frames: NDArray[np.uint8],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Plant:
     """The trained networks as a product with an engine; shared, so tests must not change it."""
     root = tmp_path_factory.mktemp("plant")

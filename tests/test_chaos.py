@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.chaos import storm
+from tests.measure.chaos import storm
 
 
 def test_chaos_loses_and_repeats_nothing(tmp_path: Path) -> None:

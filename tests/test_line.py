@@ -15,20 +15,20 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.base.closeable import Closeable
+from edge.base.errors import CameraError, EngineLost
 from edge.camera import EndOfStream, FrameTimeout
-from edge.closing import Closing
-from edge.engine import flavours, openvino
-from edge.errors import CameraError, EngineLost
-from edge.event import AnyHeader, Fault, Inspection, Status, decode
-from edge.frame import Frame
-from edge.images import Image
-from edge.journal import Journal
-from edge.loop import Pace, run
-from edge.product import load_product
-from edge.stream import Stream
+from edge.engine import openvino, runtimes
+from edge.events.event import AnyHeader, Fault, Inspection, Status, decode
+from edge.events.journal import Journal
+from edge.product.product import load_product
+from edge.station.event_writer import EventWriter
+from edge.station.loop import Pace, run
+from edge.vision.frame import Frame
+from edge.vision.image_files import Image
 from tests.conftest import Plant, draem, write_parts
-from tests.edge.simple import FakeCamera
-from trainer.score import read_events, read_truth, summarise
+from tests.support.minimal_station import FakeCamera
+from trainer.demo.score import read_events, read_truth, summarise
 
 PORT = 5597
 
@@ -115,7 +115,7 @@ def test_a_triggered_line_gives_every_trigger_its_event(calibrated: Plant, tmp_p
     assert summary.rejected < summary.good, "no good part passed"
 
 
-class Kept(Closing):
+class Kept(Closeable):
     """An outlet that keeps the events it is given, without the heartbeats between them."""
 
     def __init__(self) -> None:
@@ -126,8 +126,8 @@ class Kept(Closing):
             self.headers.append(decode(parts).header)
 
     @property
-    def stream(self) -> Stream:
-        return Stream("s", Journal(None), self)
+    def stream(self) -> EventWriter:
+        return EventWriter("s", Journal(None), self)
 
     @property
     def inspections(self) -> list[Inspection]:
@@ -152,7 +152,7 @@ class Shown(FakeCamera):
 def judged(calibrated: Plant, images: list[Image]) -> list[Inspection]:
     """The events that the whole loop publishes for these pictures."""
     product = calibrated.product
-    with flavours.load(product) as engine, Kept() as publisher:
+    with runtimes.load(product) as engine, Kept() as publisher:
         camera, pace = Shown(images), Pace(triggered=False, deadline_ms=5000)
         run(camera, engine, product, publisher.stream, StopEvent(), pace)
         return publisher.inspections
@@ -160,9 +160,9 @@ def judged(calibrated: Plant, images: list[Image]) -> list[Inspection]:
 
 def test_what_is_no_good_part_is_never_ok(calibrated: Plant, tmp_path: Path) -> None:
     """Lamp off, half the light, lens covered, out of focus, no part, a frame too small."""
-    from edge.camera.parts import Line
+    from edge.camera.simulated.renderer import PartRenderer
 
-    line = Line("moulded", 21)
+    line = PartRenderer("moulded", 21)
     pictures = [line.part(0).image, line.part(0, empty=True).image]
     good, empty = (np.asarray(cv2.resize(p, (320, 240)), np.uint8) for p in pictures)
     covered = np.full_like(good, 20)
@@ -178,10 +178,10 @@ def test_what_is_no_good_part_is_never_ok(calibrated: Plant, tmp_path: Path) -> 
 
 def test_an_engine_that_gives_nan_or_fails_is_no_verdict(calibrated: Plant) -> None:
     """The only stand-in: an engine whose weights have gone bad."""
-    from edge.engine import Inspection as Result
-    from edge.errors import EngineError
-    from edge.frame import Fit
-    from edge.inspector import Inspector, Stopwatch
+    from edge.base.errors import EngineError
+    from edge.engine import Inference as Result
+    from edge.station.inspector import Inspector, Stopwatch
+    from edge.vision.fit import Fit
 
     class Bad:
         def infer(self, batch):  # type: ignore[no-untyped-def]
@@ -200,7 +200,7 @@ def test_an_engine_that_gives_nan_or_fails_is_no_verdict(calibrated: Plant) -> N
 def test_a_lost_engine_ends_the_line_once_its_frame_is_told(calibrated: Plant) -> None:
     """A process that holds a lost GPU never judges again; a new one may."""
 
-    class Lost(Closing):
+    class Lost(Closeable):
         def infer(self, batch):  # type: ignore[no-untyped-def]
             raise EngineLost("the GPU has failed: restart the program")
 
@@ -221,7 +221,7 @@ def test_nan_weights_never_give_ok(calibrated: Plant, tmp_path: Path) -> None:
     import onnx
     from onnx import numpy_helper
 
-    from edge.inspector import Inspector, Stopwatch
+    from edge.station.inspector import Inspector, Stopwatch
 
     proto = onnx.load(str(calibrated.product.model_path))
     for i, weight in enumerate(proto.graph.initializer):
@@ -250,7 +250,7 @@ def test_an_unreadable_file_is_an_event_of_its_own(calibrated: Plant, tmp_path: 
     paths[1].write_bytes(b"broken")
     product = calibrated.product
     with (
-        flavours.load(product) as engine,
+        runtimes.load(product) as engine,
         open_camera(str(tmp_path / "images"), triggered=True) as camera,
         Kept() as publisher,
     ):
@@ -281,7 +281,7 @@ def test_silence_of_a_free_running_camera_is_a_fault(calibrated: Plant) -> None:
                 stop.set()
 
     stop, product = StopEvent(), calibrated.product
-    with flavours.load(product) as engine, Three() as publisher:
+    with runtimes.load(product) as engine, Three() as publisher:
         run(Silent(), engine, product, publisher.stream, stop, Pace(False, 120))
         sent = publisher.headers
     assert [h.kind for h in sent] == ["status", "fault", "fault", "status"]
@@ -318,7 +318,7 @@ def test_every_trigger_taken_has_its_event_also_at_the_stop(calibrated: Plant) -
             raise EndOfStream("over")
         return blank(number)
 
-    with flavours.load(product) as engine, Kept() as publisher:
+    with runtimes.load(product) as engine, Kept() as publisher:
         pace = Pace(triggered=True, deadline_ms=1000, backlog=10)
         Timer(0.5, stop.set).start()
         Timer(0.7, late.set).start()
@@ -346,7 +346,7 @@ def test_whatever_ends_the_line_is_told(calibrated: Plant, error: Exception, cod
         return blank(number)
 
     product = calibrated.product
-    with flavours.load(product) as engine, Kept() as publisher:
+    with runtimes.load(product) as engine, Kept() as publisher:
         pace = Pace(triggered=True, deadline_ms=1000)
         with pytest.raises(type(error)):
             run(
@@ -368,7 +368,7 @@ def test_an_unplugged_camera_does_not_burn_a_core(calibrated: Plant) -> None:
         raise FrameTimeout("nothing")
 
     camera, stop, product = Steps(step), StopEvent(), calibrated.product
-    with flavours.load(product) as engine, Kept() as publisher:
+    with runtimes.load(product) as engine, Kept() as publisher:
         Timer(0.6, stop.set).start()
         run(camera, engine, product, publisher.stream, stop, Pace(False, 200))
     assert camera.reads < 20
@@ -378,11 +378,11 @@ def test_an_unplugged_camera_does_not_burn_a_core(calibrated: Plant) -> None:
 @pytest.mark.parametrize("kind", ["machined", "moulded"])
 def test_a_video_is_a_source(kind: str, tmp_path: Path) -> None:
     from edge.camera.open import open_camera
-    from edge.camera.parts import Line
+    from edge.camera.simulated.renderer import PartRenderer
 
     path = str(tmp_path / "line.avi")
     writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 10, (640, 480))
-    line = Line(kind, 0)
+    line = PartRenderer(kind, 0)
     for i in range(5):
         writer.write(line.part(i).image)
     writer.release()

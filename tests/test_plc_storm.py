@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.plc_storm import storm
+from tests.measure.plc_storm import storm
 
 
 def test_plc_storm_lets_no_ng_part_pass(tmp_path: Path) -> None:

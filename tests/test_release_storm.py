@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from edge.versions import set_current
+from edge.product.versions import set_current
 from tests.conftest import Plant
-from tests.release_storm import storm
+from tests.measure.release_storm import storm
 
 
 def test_a_release_killed_at_random_leaves_a_station_that_judges(

@@ -13,21 +13,21 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from calibration.calibrate import Aim, Made, calibrate
-from calibration.frames import check_marks, held_out, listed, sources, unseen
-from calibration.judged import Judged, judge_frames
-from calibration.report import write_report
-from calibration.threshold import Costs, Threshold, parts_needed
-from edge.arguments import add_settings, product_name, settings_of
-from edge.drift import REFERENCE
-from edge.engine import flavours
+from calibration.threshold.calibrate import Aim, Made, calibrate
+from calibration.threshold.held_out import check_marks, held_out, listed, sources, unseen
+from calibration.threshold.quantiles import Costs, Threshold, parts_needed
+from calibration.threshold.report import write_report
+from calibration.threshold.scored_frames import ScoredFrames, judge_frames
+from edge.base.errors import ImageError, ProductError, SettingsError
+from edge.base.files import write_json
+from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.engine import runtimes
 from edge.engine.plan import Key
-from edge.errors import ImageError, ProductError, SettingsError
-from edge.files import write_json
-from edge.geometry import Geometry, read_geometry
-from edge.images import find_images, write_png
-from edge.product import Product, load_product
-from edge.versions import finish_version, new_version, offer
+from edge.product.product import Product, load_product
+from edge.product.versions import finish_version, new_version, offer
+from edge.vision.drift_features import REFERENCE
+from edge.vision.geometry import Geometry, read_geometry
+from edge.vision.image_files import find_images, write_png
 
 log = logging.getLogger(__name__)
 
@@ -100,9 +100,9 @@ def main(options: argparse.Namespace) -> int:
     paths = unseen(product, options.images) if options.images else held_out(product)
     bad_paths = find_images(*options.bad) if options.bad else []
     check_marks(paths, bad_paths)
-    with flavours.load(product, settings.flavour) as engine:
+    with runtimes.load(product, settings.flavour) as engine:
 
-        def judged(frames: list[Path], text: str, each: bool) -> Judged:
+        def judged(frames: list[Path], text: str, each: bool) -> ScoredFrames:
             depth = settings.bit_depth
             window = product.manifest.score_window
             return judge_frames(engine, fit, frames, depth, text, window=window, each_a_part=each)
@@ -114,7 +114,7 @@ def main(options: argparse.Namespace) -> int:
     aim = Aim(options.false_reject_rate, options.confidence, options.costs, options.promise)
     kept = [f"{i:03d}.png" for i in range(min(len(good.paths), KEPT_FRAMES))]
     made = calibrate(good, bad, aim, kept, geometry)
-    key = flavours.plan_key(product, flavours.pick(settings.flavour))
+    key = runtimes.plan_key(product, runtimes.pick(settings.flavour))
     new = save(product, made, good, bad, key)
     _tell(new, made.decision.threshold, aim)
     return 0
@@ -137,7 +137,7 @@ def _geometry(product: Product, options: argparse.Namespace) -> Geometry | None:
     return geometry
 
 
-def _tell_highest(good: Judged) -> None:
+def _tell_highest(good: ScoredFrames) -> None:
     """Refuses too few parts; names the frames that decide, for a second look."""
     parts = len(good.first_of_part)
     if parts < FEWEST:
@@ -188,8 +188,8 @@ def _tell(new: Product, threshold: Threshold, aim: Aim) -> None:
 def save(
     product: Product,
     made: Made,
-    good: Judged,
-    bad: Judged | None,
+    good: ScoredFrames,
+    bad: ScoredFrames | None,
     key: Key,
 ) -> Product:
     """A new version: the old one's files by hard link, the calibration beside them.

@@ -12,14 +12,14 @@ from pathlib import Path
 import cv2
 from rich.progress import Progress
 
-from calibration.collecting import Collection, Sieve, collected, contact_sheet
-from edge.arguments import add_settings, parse_count, settings_of
+from calibration.collect import Collection, FrameFilter, collected, contact_sheet
+from edge.base.console import console
+from edge.base.errors import CameraError
+from edge.base.files import alone, write_whole
 from edge.camera.open import open_camera
-from edge.errors import CameraError
-from edge.files import alone, write_whole
-from edge.frame import Fit
-from edge.product import load_product
-from edge.progress import console
+from edge.commands.arguments import add_settings, parse_count, settings_of
+from edge.product.product import load_product
+from edge.vision.fit import Fit
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     if settings.product:
         product = load_product(settings.products, settings.product)
         fit, calibration = product.fit, product.calibration
-    sieve = Sieve(fit, calibration, triggered=triggered)
+    sieve = FrameFilter(fit, calibration, triggered=triggered)
     refusal = CameraError(f"another collection into {options.to} is under way: wait for its end")
     options.to.mkdir(parents=True, exist_ok=True)
     with (

@@ -16,17 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from calibration.board import Board, parse_board, print_board
-from calibration.overlay import overlay
-from calibration.station import LensResult, Refused, Views, doubts, measure_lens, measure_plane
-from edge.arguments import add_settings, parse_count, settings_of
+from calibration.geometry.board import Board, parse_board, print_board
+from calibration.geometry.overlay import overlay
+from calibration.geometry.solve import (
+    LensResult,
+    Refused,
+    Views,
+    doubts,
+    measure_lens,
+    measure_plane,
+)
+from edge.base.errors import ImageError
+from edge.base.files import write_json
 from edge.camera import EndOfStream
 from edge.camera.open import open_camera
-from edge.errors import ImageError
-from edge.event import Code
-from edge.files import write_json
-from edge.geometry import Geometry, GeometryError, cause, read_geometry
-from edge.images import find_images, read_image, write_png
+from edge.commands.arguments import add_settings, parse_count, settings_of
+from edge.events.event import Code
+from edge.vision.geometry import Geometry, GeometryError, cause, read_geometry
+from edge.vision.image_files import find_images, read_image, write_png
 
 log = logging.getLogger(__name__)
 

@@ -16,12 +16,12 @@ import time
 
 from rich.progress import Progress as Bar
 
-from deploy.build import Report, build, build_ahead, prove_ahead
-from edge.arguments import add_settings, product_name, settings_of
+from deploy.engine.build import Report, build, build_ahead, prove_ahead
+from edge.base.console import console
+from edge.base.errors import SettingsError
+from edge.commands.arguments import add_settings, product_name, settings_of
 from edge.engine.plan import ANY_DEVICE, Record, build_command
-from edge.errors import SettingsError
-from edge.product import Product, load_product
-from edge.progress import console
+from edge.product.product import Product, load_product
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy import release, release_view
-from edge.arguments import add_settings, product_name, settings_of
-from edge.product import find_version, load_product
-from edge.settings import Station
+from deploy.release import lifecycle, listing
+from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.product.product import find_version, load_product
+from edge.station.settings import Station
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +70,12 @@ def main(options: argparse.Namespace) -> int:
 
 def show_list(settings: Station, options: argparse.Namespace) -> None:
     folder = find_version(settings.products, product_name(settings), "newest").parent
-    print(release_view.table(list(release_view.rows(folder, settings.flavour))))
+    print(listing.table(list(listing.rows(folder, settings.flavour))))
 
 
 def show(settings: Station, options: argparse.Namespace) -> None:
     product = load_product(settings.products, product_name(settings), options.version)
-    for name, value in release_view.described(product, settings.flavour):
+    for name, value in listing.described(product, settings.flavour):
         print(f"{name:<12} {value}")
 
 
@@ -84,13 +84,13 @@ def diff(settings: Station, options: argparse.Namespace) -> None:
     one, other = (
         load_product(settings.products, name, v) for v in (options.version, options.other)
     )
-    lines = list(release_view.difference(one, other))
+    lines = list(listing.difference(one, other))
     print("\n".join(lines) or f"versions {one.version} and {other.version} hold the same")
 
 
 def seal(settings: Station, options: argparse.Namespace) -> None:
     path = find_version(settings.products, product_name(settings), options.version)
-    made = release.seal(path, options.private)
+    made = lifecycle.seal(path, options.private)
     signed = f", signed with {made.key[:16]}" if made.key else ""
     log.info("%s version %s is sealed%s", path.parent.name, path.name, signed)
     log.info("content %s", made.content)
@@ -98,13 +98,13 @@ def seal(settings: Station, options: argparse.Namespace) -> None:
 
 def activate(settings: Station, options: argparse.Namespace) -> None:
     path = find_version(settings.products, product_name(settings), options.version)
-    done = release.activate(path, settings.flavour)
+    done = lifecycle.activate(path, settings.flavour)
     what = "is current: a line runs it from its next start on" if done else "is current already"
     log.info("%s version %s %s", path.parent.name, path.name, what)
 
 
 def rollback(settings: Station, options: argparse.Namespace) -> None:
-    left, product = release.rollback(settings.products, product_name(settings), settings.flavour)
+    left, product = lifecycle.rollback(settings.products, product_name(settings), settings.flavour)
     log.info(
         "%s version %s is current again, after version %s: a line runs it from its next start on",
         *(product.name, product.version, left),
@@ -117,12 +117,12 @@ def export(settings: Station, options: argparse.Namespace) -> None:
     target: Path = options.to or Path(name)
     if target.is_dir():
         target /= name
-    release.export(product, target)
+    lifecycle.export(product, target)
     log.info("%s: %.1f MB, read back and whole", target, target.stat().st_size / 1e6)
 
 
 def take_in(settings: Station, options: argparse.Namespace) -> None:
-    product, new = release.import_release(options.file, settings.products, settings.trust)
+    product, new = lifecycle.import_release(options.file, settings.products, settings.trust)
     if not new:
         log.info("%s is already here as version %s", product.name, product.version)
         return
@@ -136,7 +136,7 @@ def take_in(settings: Station, options: argparse.Namespace) -> None:
 
 
 def make_key(options: argparse.Namespace) -> int:
-    from deploy.signing import make_key as make
+    from deploy.release.signing import make_key as make
 
     private, public = make(options.folder, options.name)
     log.info("%s is for whoever seals, alone; give stations %s", private, public)

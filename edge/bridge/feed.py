@@ -14,15 +14,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from edge.base.closeable import Closeable
+from edge.base.errors import DraemError
 from edge.bridge.gate import Gate
 from edge.bridge.signals import Inputs, Missed, Signals, Trouble
-from edge.closing import Closing
-from edge.errors import DraemError
-from edge.event import Event, Inspection, Status
-from edge.journal import boot_id
-from edge.keys import Credentials
-from edge.notice import Notice, Notify, log_once
-from edge.subscribe import events
+from edge.events.clock import boot_id
+from edge.events.event import Event, Inspection, Status
+from edge.events.keys import Credentials
+from edge.events.notices import Notice, Notify, log_once
+from edge.events.subscriber import events
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class BridgeError(DraemError):
     """A bridge cannot serve its PLC."""
 
 
-class Feed(Closing):
+class Feed(Closeable):
     """Keeps a gate fed from a source of events until it is closed.
 
     `in_time` is called for each verdict that came before its deadline, in order, once, and while

@@ -20,7 +20,7 @@ from edge.bridge.signals import (
     Signals,
     Trouble,
 )
-from edge.event import Inspection
+from edge.events.event import Inspection
 
 Mode = Literal["free-running", "dequeue"]
 MISSED = 1000  # so many are kept until somebody takes them

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
-from edge.event import Inspection, Verdict
+from edge.events.event import Inspection, Verdict
 
 LineState = Literal["running", "paused", "fault", "stale", "starting", "unanswered"]
 COUNTED = ("inspected", "ok", "ng", "no_verdict", "expired", "overruns")

@@ -1,6 +1,6 @@
 """Sources of frames: one read, one deadline.
 
-CameraError (edge.errors)
+CameraError (edge.base.errors)
 ├── FrameTimeout     no frame within the deadline; the next read may succeed
 ├── EndOfStream      a folder or a file has no more frames
 ├── SettingsRefused  the camera does not take what its address asks for
@@ -13,10 +13,10 @@ from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Protocol
 
-from edge.closing import Closing
-from edge.errors import CameraError
-from edge.event import Code
-from edge.frame import Frame
+from edge.base.closeable import Closeable
+from edge.base.errors import CameraError
+from edge.events.event import Code
+from edge.vision.frame import Frame
 
 
 class FrameTimeout(CameraError):
@@ -31,7 +31,7 @@ class SettingsRefused(CameraError):
     """A setting was refused, or another value was read back."""
 
 
-class Trouble(CameraError):
+class CameraNotice(CameraError):
     """A fault to tell; reading goes on. `at_ns` is when it came, on the monotonic clock."""
 
     def __init__(self, code: Code, message: str) -> None:
@@ -39,7 +39,7 @@ class Trouble(CameraError):
         self.code, self.at_ns = code, time.monotonic_ns()
 
 
-class TellsSilence(Closing):
+class ReportsOutages(Closeable):
     """A camera that tells its own silence and losses, as Trouble, and counts what it gave.
 
     Its reads wait a while before they raise FrameTimeout.

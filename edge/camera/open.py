@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
+from edge.base.errors import CameraError
 from edge.camera import Camera
 from edge.camera.address import without_password
-from edge.errors import CameraError
-from edge.images import SUFFIXES
+from edge.vision.image_files import SUFFIXES
 
 KINDS = (
     "a folder, a video, a camera number, genicam://, rtsp://, http://, gst://, replay:// or line://"
@@ -30,13 +30,13 @@ def open_camera(
     if not source:
         raise CameraError(f"no source of frames: give --source {KINDS}")
     if source.startswith("line://"):
-        from edge.camera.line import LineCamera
+        from edge.camera.simulated.camera import LineCamera
 
         return LineCamera(source, triggered=triggered)
     if source.startswith("genicam://"):
         return _genicam(source, triggered=triggered, deadline_ms=deadline_ms)
     if source.startswith("replay://"):
-        from edge.camera.record import ReplayCamera
+        from edge.camera.recording import ReplayCamera
 
         return ReplayCamera(source, triggered=triggered)
     if source.isdecimal() or source.startswith((*NETWORK, "gst://")):
@@ -45,7 +45,7 @@ def open_camera(
     if path.is_char_device():
         return _video(source, triggered=triggered, deadline_ms=deadline_ms)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
-        from edge.camera.files import FolderCamera
+        from edge.camera.folder import FolderCamera
 
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
     if re.match(r"[a-z]+://", source) or not path.exists():
@@ -56,17 +56,17 @@ def open_camera(
 
 
 def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
-    from edge.camera.address import parse
-    from edge.camera.genicam import GenicamCamera, check_mode
-    from edge.camera.ids import FrameIds
-    from edge.camera.steady import SteadyCamera
-    from edge.camera.triggers import Ties
+    from edge.camera.frame_ids import FrameIds
+    from edge.camera.genicam.camera import GenicamCamera, check_mode
+    from edge.camera.genicam.camera_settings import parse
+    from edge.camera.reconnecting import ReconnectingCamera
+    from edge.camera.trigger_matching import TriggerMatching
 
     settings = parse(source)
     check_mode(settings, triggered=triggered)
     ids = FrameIds()
-    ties = Ties(settings.trigger_deadline_ms) if settings.trigger == "software" else None
-    return SteadyCamera(
+    ties = TriggerMatching(settings.trigger_deadline_ms) if settings.trigger == "software" else None
+    return ReconnectingCamera(
         f"camera '{settings.device}'",
         lambda: GenicamCamera(settings, ids=ids, ties=ties),
         None if triggered else deadline_ms,
@@ -77,17 +77,19 @@ def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
 
 
 def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
-    from edge.camera.steady import SteadyCamera
+    from edge.camera.reconnecting import ReconnectingCamera
 
     if triggered:
         raise CameraError(f"'{source}' has no trigger of its own: use --mode free-running")
     if source.startswith("gst://"):
-        from edge.camera.gst import GstCamera
+        from edge.camera.gstreamer import GstCamera
 
-        return SteadyCamera(f"'{without_password(source)}'", lambda: GstCamera(source), deadline_ms)
+        return ReconnectingCamera(
+            f"'{without_password(source)}'", lambda: GstCamera(source), deadline_ms
+        )
     from edge.camera.opencv import OpenCvCamera
 
-    return SteadyCamera(
+    return ReconnectingCamera(
         f"camera {source}" if source.isdecimal() else f"'{without_password(source)}'",
         lambda: OpenCvCamera(source, triggered=False, deadline_ms=deadline_ms),
         deadline_ms,

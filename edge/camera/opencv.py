@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge.base.closeable import Closeable
+from edge.base.errors import CameraError
 from edge.camera import EndOfStream
 from edge.camera.address import without_password
-from edge.closing import Closing
-from edge.errors import CameraError
-from edge.frame import Frame
+from edge.vision.frame import Frame
 
 PROPERTIES = {
     "width": cv2.CAP_PROP_FRAME_WIDTH,
@@ -23,11 +23,11 @@ PROPERTIES = {
 OPEN_MS = 5000
 
 
-class OpenCvCamera(Closing):
+class OpenCvCamera(Closeable):
     """Frames of a video file, or, with `deadline_ms`, of a live one: a number, device or address.
 
     OpenCV may block for ever, or repeat its last frame, where a camera was unplugged: a live one
-    is read by edge.camera.steady alone. The deadline is passed on to FFmpeg.
+    is read by edge.camera.reconnecting alone. The deadline is passed on to FFmpeg.
     """
 
     def __init__(self, source: str, *, triggered: bool, deadline_ms: int | None = None) -> None:

@@ -15,7 +15,7 @@ happens, the bridge has no valid result, says NG and tells why. This is no safet
 
 import argparse
 
-from edge.commands.wires import modbus, mqtt, opcua, s7
+from edge.commands.bridges import modbus, mqtt, opcua, s7
 
 WIRES = {"modbus": modbus, "opcua": opcua, "s7": s7, "mqtt": mqtt}
 

@@ -8,8 +8,8 @@ import json
 import logging
 from pathlib import Path
 
-from edge.camera.aravis import Found, find
-from edge.errors import CameraError
+from edge.base.errors import CameraError
+from edge.camera.genicam.aravis import CameraInfo, find
 
 log = logging.getLogger(__name__)
 
@@ -37,28 +37,28 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _video_devices() -> list[Found]:
+def _video_devices() -> list[CameraInfo]:
     """What the kernel offers as V4L2; not opened, since that would disturb who reads it."""
     found = []
     for folder in sorted(Path("/sys/class/video4linux").glob("video*")):
         name = (folder / "name").read_text(encoding="utf-8").strip()
         number = folder.name.removeprefix("video")
-        found.append(Found(number, f"/dev/{folder.name}", "V4L2", name, "there"))
+        found.append(CameraInfo(number, f"/dev/{folder.name}", "V4L2", name, "there"))
     return found
 
 
-def _source(camera: Found) -> str:
+def _source(camera: CameraInfo) -> str:
     if camera.protocol == "V4L2":
         return camera.device_id
     at = camera.address if camera.protocol == "GigEVision" else camera.device_id
     return f"genicam://{at}"
 
 
-def _fields(camera: Found) -> dict[str, str]:
+def _fields(camera: CameraInfo) -> dict[str, str]:
     return {**camera._asdict(), "source": _source(camera)}
 
 
-def _line(camera: Found) -> str:
+def _line(camera: CameraInfo) -> str:
     return (
         f"{camera.device_id}  {camera.protocol}  {camera.model}  {camera.state}  "
         f"--source {_source(camera)}"

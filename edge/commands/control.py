@@ -5,10 +5,10 @@ While a line is paused every part ends as NO_VERDICT, code paused.
 
 import argparse
 
-from edge.arguments import add_settings, ask_control, settings_of
-from edge.asking import NoAnswer
-from edge.control import Request
-from edge.errors import PublishError
+from edge.base.errors import PublishError
+from edge.commands.arguments import add_settings, ask_control, settings_of
+from edge.events.client import NoAnswer
+from edge.station.control_messages import Request
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

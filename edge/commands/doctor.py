@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edge.arguments import add_settings, settings_of
-from edge.asking import beside
+from edge.base.errors import EngineError
+from edge.commands.arguments import add_settings, settings_of
 from edge.engine.cuda import find_gpu
-from edge.engine.flavours import FLAVOURS, missing
-from edge.errors import EngineError
+from edge.engine.runtimes import FLAVOURS, missing
+from edge.events.client import beside
 
 PACKAGES = {
     "numpy": "pip install .",
@@ -40,7 +40,7 @@ PACKAGES = {
 ASK_S = 10
 
 
-class Row(NamedTuple):
+class CheckRow(NamedTuple):
     """One line of the table; `mend` is empty where nothing is amiss."""
 
     what: str
@@ -64,19 +64,19 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(look: Callable[[], Iterator[Row]]) -> list[Row]:
+def _rows(look: Callable[[], Iterator[CheckRow]]) -> list[CheckRow]:
     """The rows of one look; a look that fails is a row too."""
     try:
         return list(look())
     except Exception as error:  # noqa: BLE001 - the doctor never dies of what it examines
         name = getattr(look, "__name__", "?").strip("_")
-        return [Row(name, "?", f"cannot be told ({type(error).__name__}: {error})")]
+        return [CheckRow(name, "?", f"cannot be told ({type(error).__name__}: {error})")]
 
 
-def _python() -> Iterator[Row]:
+def _python() -> Iterator[CheckRow]:
     here = (3, 11) <= sys.version_info[:2] <= (3, 12)
-    yield Row("Python", platform.python_version(), "" if here else "use Python 3.11 or 3.12")
-    yield Row("processor", f"{processor()}, {len(os.sched_getaffinity(0))} cores")
+    yield CheckRow("Python", platform.python_version(), "" if here else "use Python 3.11 or 3.12")
+    yield CheckRow("processor", f"{processor()}, {len(os.sched_getaffinity(0))} cores")
 
 
 def processor() -> str:
@@ -89,72 +89,72 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _disk() -> Iterator[Row]:
+def _disk() -> Iterator[CheckRow]:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     mend = "" if free > 2 else "free some space: training and logs need 2 GiB"
-    yield Row("free disk here", f"{free:.1f} GiB", mend)
+    yield CheckRow("free disk here", f"{free:.1f} GiB", mend)
 
 
-def _clock() -> Iterator[Row]:
+def _clock() -> Iterator[CheckRow]:
     said = _ask("timedatectl", "show", "--property=NTPSynchronized", "--value")
     mend = "sudo timedatectl set-ntp true: events carry this machine's time"
     if said is None:
-        yield Row("clock", "cannot be asked", "install systemd-timesyncd or chrony")
+        yield CheckRow("clock", "cannot be asked", "install systemd-timesyncd or chrony")
     else:
-        yield Row(
+        yield CheckRow(
             "clock", "synchronised" if said == "yes" else "free", "" if said == "yes" else mend
         )
 
 
-def _gpu() -> Iterator[Row]:
+def _gpu() -> Iterator[CheckRow]:
     """Through pycuda, which engines run on; through nvidia-smi where that is not there."""
     try:
         gpu = find_gpu()
     except EngineError as error:
         name = _ask("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
-        yield Row("GPU", name or "none that engines could use", str(error))
+        yield CheckRow("GPU", name or "none that engines could use", str(error))
     else:
         detail = f"compute capability {gpu.capability}, {gpu.sm_count} multiprocessors"
-        yield Row("GPU", f"{gpu.name}, {detail}, {gpu.memory_mb} MiB, for {gpu.driver}")
+        yield CheckRow("GPU", f"{gpu.name}, {detail}, {gpu.memory_mb} MiB, for {gpu.driver}")
     jetson = Path("/etc/nv_tegra_release")
     driver = _ask("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     if jetson.is_file():
         driver = f"Jetson Linux {jetson.read_text().split(',')[0].lstrip('# ')}"
     mend = "" if driver else "install NVIDIA's driver to use a GPU: see docs/jetson.md"
-    yield Row("NVIDIA driver", driver or "-", mend)
+    yield CheckRow("NVIDIA driver", driver or "-", mend)
 
 
-def _toolkit() -> Iterator[Row]:
+def _toolkit() -> Iterator[CheckRow]:
     said = _ask("nvcc", "--version") or _ask("/usr/local/cuda/bin/nvcc", "--version")
     release = said.split("release ")[-1].split(",")[0] if said else None
     mend = "" if release else "install the CUDA toolkit to build pycuda, and set CUDA_ROOT to it"
-    yield Row("CUDA toolkit", release or "-", mend)
+    yield CheckRow("CUDA toolkit", release or "-", mend)
 
 
-def _engines() -> Iterator[Row]:
+def _engines() -> Iterator[CheckRow]:
     for flavour in FLAVOURS:
         lack = missing(flavour)
-        yield Row(f"engine {flavour}", "no" if lack else "yes", lack or "")
+        yield CheckRow(f"engine {flavour}", "no" if lack else "yes", lack or "")
 
 
-def _packages() -> Iterator[Row]:
+def _packages() -> Iterator[CheckRow]:
     for name, mend in PACKAGES.items():
         try:
-            yield Row(name, metadata.version(name))
+            yield CheckRow(name, metadata.version(name))
         except metadata.PackageNotFoundError:
-            yield Row(name, "-", mend)
+            yield CheckRow(name, "-", mend)
 
 
-def _cameras() -> Iterator[Row]:
+def _cameras() -> Iterator[CheckRow]:
     found = sorted(Path("/dev").glob("video*"))
     closed = [path.name for path in found if not os.access(path, os.R_OK | os.W_OK)]
     mend = "plug one in, or use a folder, a video or line:// as --source" if not found else ""
     if closed:
         mend = f"sudo usermod -aG video $USER, then log in again: {', '.join(closed)} is closed"
-    yield Row("cameras", ", ".join(path.name for path in found) or "-", mend)
+    yield CheckRow("cameras", ", ".join(path.name for path in found) or "-", mend)
 
 
-def _ports(options: argparse.Namespace) -> Iterator[Row]:
+def _ports(options: argparse.Namespace) -> Iterator[CheckRow]:
     """Whether the station's sockets could be bound now."""
     settings = settings_of(options)
     at = settings.endpoint
@@ -171,9 +171,9 @@ def _ports(options: argparse.Namespace) -> Iterator[Row]:
                     socket.bind(endpoint)
                 except zmq.ZMQError as error:
                     mend = "a station runs already, or choose another --endpoint"
-                    yield Row(f"port of {name}", f"{endpoint}: {error.strerror}", mend)
+                    yield CheckRow(f"port of {name}", f"{endpoint}: {error.strerror}", mend)
                 else:
-                    yield Row(f"port of {name}", f"{endpoint} is free")
+                    yield CheckRow(f"port of {name}", f"{endpoint} is free")
 
 
 def _ask(*command: str) -> str | None:

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arguments import add_settings, product_name, settings_of
-from edge.engine import flavours
-from edge.frame import Frame
-from edge.images import Image, read_image, read_images, write_png
-from edge.inspector import Inspector, Judged, Stopwatch
-from edge.product import load_product
-from edge.showing import on_crop
+from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.engine import runtimes
+from edge.product.product import load_product
+from edge.station.inspector import Inspector, JudgedFrame, Stopwatch
+from edge.vision.crops import on_crop
+from edge.vision.frame import Frame
+from edge.vision.image_files import Image, read_image, read_images, write_png
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
     paths = [path for path, _ in read_images(*options.paths, bit_depth=settings.bit_depth)]
     if options.maps:
         options.maps.mkdir(parents=True, exist_ok=True)
-    with flavours.load(product, settings.flavour) as engine:
+    with runtimes.load(product, settings.flavour) as engine:
         inspector = Inspector(engine, product)
         for number, path in enumerate(paths, start=1):
             image = read_image(path, settings.bit_depth)
@@ -56,7 +56,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _json(path: Path, judged: Judged) -> str:
+def _json(path: Path, judged: JudgedFrame) -> str:
     verdict, code, score, threshold, regions, _, roi = judged.judgement
     return json.dumps(
         {
@@ -71,14 +71,14 @@ def _json(path: Path, judged: Judged) -> str:
     )
 
 
-def _line(path: Path, judged: Judged) -> str:
+def _line(path: Path, judged: JudgedFrame) -> str:
     verdict, code, score, threshold, regions, _, _ = judged.judgement
     limit = "no threshold" if threshold is None else f"threshold {threshold:.4f}"
     why = f"{len(regions)} regions" if verdict == "NG" else code.name.lower() if code else ""
     return f"{verdict:<10} score {score:.4f}  {limit}  {path}  {why}".rstrip()
 
 
-def write_maps(stem: Path, image: Image, judged: Judged) -> None:
+def write_maps(stem: Path, image: Image, judged: JudgedFrame) -> None:
     """`<stem>_heatmap.png` at the model's size, and `<stem>_overlay.png` at the image's."""
     if judged.heatmap is None or judged.placement is None:
         return
@@ -87,7 +87,7 @@ def write_maps(stem: Path, image: Image, judged: Judged) -> None:
     write_png(stem.with_name(stem.name + "_overlay.png"), overlay(image, heat, judged))
 
 
-def overlay(image: Image, heat: NDArray[np.float32], judged: Judged) -> Image:
+def overlay(image: Image, heat: NDArray[np.float32], judged: JudgedFrame) -> Image:
     """The image with its heat in colours where there is any, and a box around each region."""
     shown = image.copy()
     if judged.placement is None:

@@ -13,8 +13,8 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
-from edge.cursors import Role
-from edge.keys import (
+from edge.events.cursors import Role
+from edge.events.keys import (
     NAMES,
     SERVER,
     Client,

@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from edge.arguments import add_settings, settings_of
+from edge.commands.arguments import add_settings, settings_of
 from edge.commands.watch import line
-from edge.cursors import Cursors
-from edge.event import Event, Inspection, Verdict, decode
-from edge.images import write_png
-from edge.journal import JournalError
-from edge.pictures import Label, mark
-from edge.reader import Reader
+from edge.events.cursors import Cursors
+from edge.events.event import Event, Inspection, Verdict, decode
+from edge.events.journal import JournalError
+from edge.events.journal_reader import JournalReader
+from edge.vision.image_files import write_png
+from edge.vision.marked_images import Label, mark
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
         return mark_picture(folder, options.inspection_id, options.label)
     if options.action == "cursors":
         return show_cursors(folder, getattr(options, "drop", None))
-    with Reader(folder) as reader:
+    with JournalReader(folder) as reader:
         events = [decode(message) for message in reader.newest(options.last, options.verdict)]
     if options.csv:
         write_csv(options.csv, events)
@@ -77,7 +77,7 @@ def main(options: argparse.Namespace) -> int:
 
 def mark_picture(folder: Path, inspection_id: int, label: Label) -> int:
     """Pin a frame that was judged wrongly."""
-    with Reader(folder) as reader:
+    with JournalReader(folder) as reader:
         message = reader.inspection(inspection_id)
     if message is None:
         raise JournalError(f"inspection {inspection_id} is not in the log in {folder}")
@@ -89,7 +89,7 @@ def mark_picture(folder: Path, inspection_id: int, label: Label) -> int:
 
 def show_cursors(folder: Path, drop: str | None) -> int:
     """A line for each cursor, after one was dropped where that was asked."""
-    with Reader(folder) as reader, Cursors(folder) as cursors:
+    with JournalReader(folder) as reader, Cursors(folder) as cursors:
         if drop and not cursors.drop(drop):
             raise JournalError(f"no cursor is named '{drop}': see 'draem log cursors'")
         head = reader.head()

@@ -9,13 +9,13 @@ import signal
 from pathlib import Path
 from threading import Event as StopEvent
 
-from edge.arguments import add_settings, parse_count, parse_whole, settings_of
+from edge.base.errors import CameraError
 from edge.camera import Camera
+from edge.camera.capture import CaptureEnded, capturing
 from edge.camera.open import open_camera
-from edge.camera.record import Ring
-from edge.camera.steady import SteadyCamera
-from edge.capture import Ended, capturing
-from edge.errors import CameraError
+from edge.camera.reconnecting import ReconnectingCamera
+from edge.camera.recording import Ring
+from edge.commands.arguments import add_settings, parse_count, parse_whole, settings_of
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def main(options: argparse.Namespace) -> int:
         bit_depth=settings.bit_depth,
         deadline_ms=settings.read_deadline_ms,
     ) as camera:
-        if isinstance(camera, SteadyCamera) and camera.takes_triggers:
+        if isinstance(camera, ReconnectingCamera) and camera.takes_triggers:
             raise CameraError(
                 "nobody triggers the camera here: record it with trigger=off or hardware"
             )
@@ -67,7 +67,7 @@ def record(camera: Camera, ring: Ring, stop: StopEvent, count: int) -> tuple[int
         while not stop.is_set():
             try:
                 taken = slot.take(POLL_MS)
-            except Ended:
+            except CaptureEnded:
                 break
             if taken is None:  # what was told came after the frames that waited
                 if trouble := slot.trouble():

@@ -15,30 +15,30 @@ from threading import Event as StopEvent
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.arguments import add_settings, product_name, settings_of
-from edge.asking import beside
-from edge.camera.asked import AskedTriggers
+from edge.base.errors import SettingsError
 from edge.camera.open import open_camera
-from edge.camera.steady import SteadyCamera
-from edge.changeover import Changeover, load_proven
-from edge.control import Controls, control
-from edge.cursors import Cursors
-from edge.engine import flavours
-from edge.errors import SettingsError
-from edge.event import Inspection
-from edge.journal import BUSY_S, Journal, JournalError
-from edge.keys import Guard
-from edge.live import Live
-from edge.loop import Pace, Show, run
-from edge.pictures import Keep, Pictures
-from edge.publish import LIVE_OPTIONS, Publisher
-from edge.remembered import load_remembered, remember
-from edge.replay import replay
-from edge.retention import Limits, Retention
-from edge.settings import Station
-from edge.sockets import Sockets
-from edge.stations import run_all
-from edge.stream import Stream
+from edge.camera.reconnecting import ReconnectingCamera
+from edge.camera.software_trigger import SoftwareTriggers
+from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.commands.run_all import run_all
+from edge.engine import runtimes
+from edge.events.client import beside
+from edge.events.cursors import Cursors
+from edge.events.event import Inspection
+from edge.events.journal import BUSY_S, Journal, JournalError
+from edge.events.keys import Guard
+from edge.events.publisher import LIVE_OPTIONS, Publisher
+from edge.events.replay_server import replay
+from edge.events.retention import Limits, Retention
+from edge.events.sockets import Sockets
+from edge.station.changeover import Changeover, load_proven
+from edge.station.control import Controls, control
+from edge.station.event_writer import EventWriter
+from edge.station.image_store import ImageStore, KeepRules
+from edge.station.last_product import load_remembered, remember
+from edge.station.live_view import Live
+from edge.station.loop import Pace, Show, run
+from edge.station.settings import Station
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def main(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     died = stop_when_a_thread_dies(stop)
     with ExitStack() as opened:
-        engine = flavours.load(product, settings.flavour)
+        engine = runtimes.load(product, settings.flavour)
         controls = Controls(product)
         changeover = Changeover(
             engine,
@@ -97,8 +97,8 @@ def main(options: argparse.Namespace) -> int:
                 deadline_ms=settings.read_deadline_ms,
             )
         )
-        if isinstance(camera, SteadyCamera) and camera.takes_triggers:
-            controls.triggers = opened.enter_context(AskedTriggers(camera))
+        if isinstance(camera, ReconnectingCamera) and camera.takes_triggers:
+            controls.triggers = opened.enter_context(SoftwareTriggers(camera))
         log.info("%s version %s", product.name, product.version)
         stream, publisher, show = open_station(settings, controls, opened)
         if product.calibration is None:
@@ -128,7 +128,7 @@ def _run_all(options: argparse.Namespace) -> int:
 
 def open_station(
     settings: Station, controls: Controls, opened: ExitStack
-) -> tuple[Stream, Publisher, Show]:
+) -> tuple[EventWriter, Publisher, Show]:
     """The log, the sockets and the pictures of one station; `opened` closes them."""
     folder: Path = settings.data / settings.station
     enter = opened.enter_context
@@ -143,8 +143,8 @@ def open_station(
     log.info("publishing on %s, answering on %s", publisher.endpoint, answering.endpoint)
     lossy = enter(Publisher(sockets, settings.live or beside(at, "live"), "--live", LIVE_OPTIONS))
     live = enter(Live(lossy, settings.live_rate))
-    keep = Keep(settings.pictures_mb, settings.ok_one_in, settings.ring)
-    pictures = enter(Pictures(folder, keep))
+    keep = KeepRules(settings.pictures_mb, settings.ok_one_in, settings.ring)
+    pictures = enter(ImageStore(folder, keep))
 
     def show(
         told: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
@@ -153,7 +153,7 @@ def open_station(
         live.offer(told, image, heatmap)
         controls.pictures_dropped = pictures.dropped
 
-    return Stream(settings.station, journal, publisher, retention), publisher, show
+    return EventWriter(settings.station, journal, publisher, retention), publisher, show
 
 
 def stop_when_a_thread_dies(stop: StopEvent) -> list[BaseException]:

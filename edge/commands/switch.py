@@ -11,13 +11,13 @@ import time
 
 from pydantic import ValidationError
 
-from edge.arguments import add_settings, ask_control, product_name, settings_of
-from edge.asking import Asking, NoAnswer
-from edge.changeover import ChangeoverError
-from edge.control import ProductReply, Request, Switch
-from edge.errors import PublishError
-from edge.progress import console
-from edge.router import Refusal
+from edge.base.console import console
+from edge.base.errors import PublishError
+from edge.commands.arguments import add_settings, ask_control, product_name, settings_of
+from edge.events.client import NoAnswer, RequestClient
+from edge.events.server import Refusal
+from edge.station.changeover import ChangeoverError
+from edge.station.control_messages import ProductReply, Request, Switch
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def switch(asking: Asking, wanted: Switch, patience_s: float = PATIENCE_S) -> None:
+def switch(asking: RequestClient, wanted: Switch, patience_s: float = PATIENCE_S) -> None:
     """Ask for a change and wait until it is done. Raises ChangeoverError, NoAnswer."""
     reply = _reply(asking.ask(wanted)[0])
     number, end = reply.change.number, time.monotonic() + patience_s
@@ -66,7 +66,7 @@ def switch(asking: Asking, wanted: Switch, patience_s: float = PATIENCE_S) -> No
     log.info("the line judges %s version %s", reply.product, reply.version)
 
 
-def _asked_again(asking: Asking, before: ProductReply) -> ProductReply:
+def _asked_again(asking: RequestClient, before: ProductReply) -> ProductReply:
     """A busy line may miss one question: the change goes on meanwhile."""
     try:
         return _reply(asking.ask(Request(request="product"))[0])

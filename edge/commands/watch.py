@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from edge.arguments import add_settings, credentials, settings_of
-from edge.event import AnyHeader, Inspection
-from edge.subscribe import events
+from edge.commands.arguments import add_settings, credentials, settings_of
+from edge.events.event import AnyHeader, Inspection
+from edge.events.subscriber import events
 
 ROWS = 15
 

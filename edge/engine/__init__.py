@@ -6,10 +6,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import EngineError
+from edge.base.errors import EngineError
 
 
-class Inspection(NamedTuple):
+class Inference(NamedTuple):
     """Of one batch: score [N] and heatmap [N, H, W], float32, the caller's to keep."""
 
     score: NDArray[np.float32]
@@ -19,7 +19,7 @@ class Inspection(NamedTuple):
 class Engine(AbstractContextManager["Engine"], Protocol):
     """A compiled model. Closing twice is fine, using it after is EngineError."""
 
-    def infer(self, batch: NDArray[np.uint8]) -> Inspection:
+    def infer(self, batch: NDArray[np.uint8]) -> Inference:
         """Judge uint8 BGR images [N, H, W, 3].
 
         Raises EngineError for another shape or type, EngineLost where it will never judge again.

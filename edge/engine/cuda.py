@@ -1,6 +1,6 @@
 """The GPU by way of pycuda; the only file that imports it, so that it can be changed.
 
-A Device is made, used and closed in one thread (edge/engine/owner.py).
+A Device is made, used and closed in one thread (edge/engine/device_thread.py).
 """
 
 import logging
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from edge.closing import Closing
-from edge.engine.owner import RESTART
-from edge.errors import EngineError, EngineLost
+from edge.base.closeable import Closeable
+from edge.base.errors import EngineError, EngineLost
+from edge.engine.device_thread import RESTART
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def find_gpu() -> Gpu:
         )
 
 
-class Device(Closing):
+class Device(Closeable):
     """The first GPU's primary context, one stream, and memory on both sides of it."""
 
     def __init__(self) -> None:

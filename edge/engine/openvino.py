@@ -7,11 +7,11 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from edge.closing import Closing
-from edge.engine import Inspection, check_batch
+from edge.base.closeable import Closeable
+from edge.base.errors import EngineError
+from edge.engine import Inference, check_batch
 from edge.engine.plan import Key
-from edge.errors import EngineError
-from edge.product import Product
+from edge.product.product import Product
 
 CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 
@@ -53,7 +53,7 @@ def compile_plan(product: Product) -> bytes:
     return stream.getvalue()
 
 
-class OpenVinoEngine(Closing):
+class OpenVinoEngine(Closeable):
     """`infer` on the CPU in float32; loaded from a plan, warm when it is made.
 
     `threads` bounds how many cores it takes; None is all of them.
@@ -71,7 +71,7 @@ class OpenVinoEngine(Closing):
             ) from error
         self.infer(np.zeros((1, *self._shape), np.uint8))
 
-    def infer(self, batch: NDArray[np.uint8]) -> Inspection:
+    def infer(self, batch: NDArray[np.uint8]) -> Inference:
         if self._request is None:
             raise EngineError("the engine is closed: load it again")
         check_batch(batch, self._shape)
@@ -83,7 +83,7 @@ class OpenVinoEngine(Closing):
             except RuntimeError as error:
                 raise EngineError(f"OpenVINO failed: {_cause(error)}") from error
             heatmap[i], score[i] = outputs["heatmap"][0], outputs["score"][0]
-        return Inspection(score, heatmap)
+        return Inference(score, heatmap)
 
     def close(self) -> None:
         self._request = None

@@ -13,9 +13,9 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edge.errors import EngineError
-from edge.files import write_json, write_whole
-from edge.product import Product
+from edge.base.errors import EngineError
+from edge.base.files import write_json, write_whole
+from edge.product.product import Product
 
 ANY_DEVICE = "any"
 """The device of a plan that was compiled ahead of time for all GPUs of a compute capability."""

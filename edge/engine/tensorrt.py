@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.closing import Closing
-from edge.engine import Inspection, check_batch
+from edge.base.closeable import Closeable
+from edge.base.errors import EngineError, EngineLost
+from edge.engine import Inference, check_batch
 from edge.engine.cuda import CPU, Device, find_gpu
-from edge.engine.owner import RESTART, Owner
+from edge.engine.device_thread import RESTART, DeviceThread
 from edge.engine.plan import ANY_DEVICE, Key
-from edge.errors import EngineError, EngineLost
-from edge.product import Product
+from edge.product.product import Product
 
 FLAVOURS = ("tensorrt", "tensorrt_rtx")
 PRECISION = "f16"
@@ -117,7 +117,7 @@ class Lane(NamedTuple):
     addresses: dict[str, int]
 
 
-class TensorRtEngine(Closing):
+class TensorRtEngine(Closeable):
     """`infer` on the GPU in float16. Loaded from a plan; warm when it is made."""
 
     def __init__(
@@ -126,7 +126,7 @@ class TensorRtEngine(Closing):
         self._shape = (*shape, 3)
         self._sizes = sorted(batches)
         self._errors: list[str] = []
-        self._owner: Owner | None = Owner("gpu")
+        self._owner: DeviceThread | None = DeviceThread("gpu")
         self._device: Device | None = None
         try:
             trt = library(flavour)
@@ -137,7 +137,7 @@ class TensorRtEngine(Closing):
             self.close()
             raise
 
-    def infer(self, batch: NDArray[np.uint8]) -> Inspection:
+    def infer(self, batch: NDArray[np.uint8]) -> Inference:
         check_batch(batch, self._shape)
         return self._judge(batch, INFER_S)
 
@@ -151,7 +151,7 @@ class TensorRtEngine(Closing):
             return  # told when it was lost
         owner.end()
 
-    def _judge(self, batch: NDArray[np.uint8], deadline_s: float) -> Inspection:
+    def _judge(self, batch: NDArray[np.uint8], deadline_s: float) -> Inference:
         """In lanes of as many images as fit; the caller waits for the owner's thread."""
         owner = self._owner
         if owner is None:
@@ -165,7 +165,7 @@ class TensorRtEngine(Closing):
             work = partial(self._run, size, batch[part], score[part], heatmap[part])
             owner.call(work, deadline_s)
             start += size
-        return Inspection(score, heatmap)
+        return Inference(score, heatmap)
 
     def _load(self, trt: ModuleType, plan: bytes, batches: Sequence[int]) -> dict[int, Lane]:
         """In the owner's thread: the plan, and a lane for each of its batch sizes."""

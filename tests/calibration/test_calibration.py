@@ -11,24 +11,24 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from calibration.frames import check_marks
-from calibration.judged import judge_frames
-from calibration.limits import doubled, smallest_area, widened
-from calibration.parts import distinct
-from calibration.threshold import (
+from calibration.threshold.held_out import check_marks
+from calibration.threshold.limits import doubled, smallest_area, widened
+from calibration.threshold.quantiles import (
     Costs,
     balanced_threshold,
     escapes,
     parts_needed,
     score_threshold,
 )
-from edge.camera.parts import Line
-from edge.drafts import lost_part
-from edge.engine import flavours
-from edge.errors import ImageError
-from edge.event import Code
-from edge.files import digest
-from edge.product import load_product
+from calibration.threshold.scored_frames import judge_frames
+from edge.base.errors import ImageError
+from edge.base.files import digest
+from edge.camera.simulated.renderer import PartRenderer
+from edge.engine import runtimes
+from edge.events.event import Code
+from edge.product.product import load_product
+from edge.station.event_headers import lost_part
+from edge.vision.near_duplicates import distinct
 from tests.conftest import Plant, draem, write_parts
 
 
@@ -100,7 +100,7 @@ def test_calibration_is_a_new_version_with_hard_links(plant: Plant, calibrated: 
 def test_images_that_training_saw_are_left_out(plant: Plant, tmp_path: Path) -> None:
     good = tmp_path / "good"
     paths = write_parts(good, 12, seed=2)
-    from edge.product import MANIFEST
+    from edge.product.product import MANIFEST
 
     copied = shutil.copytree(plant.product.path, tmp_path / "products" / "lid" / "1")
     seen = [{"sha256": digest(p), "path": str(p), "split": "train"} for p in paths[:4]]
@@ -208,7 +208,7 @@ def test_escapes_have_the_bound_of_the_tables() -> None:
 
 
 def test_calibration_counts_a_part_once(calibrated: Plant) -> None:
-    line, rng = Line("moulded", 5), np.random.default_rng(0)
+    line, rng = PartRenderer("moulded", 5), np.random.default_rng(0)
     parts = [line.part(i).image for i in range(12)]
     again = [np.clip(p + rng.normal(0, 3, p.shape), 0, 255).astype(np.uint8) for p in parts]
     assert distinct([*parts, *again]).tolist() == [*range(12), *range(12)]
@@ -343,7 +343,7 @@ def test_each_bad_frame_counts_for_itself(calibrated: Plant, tmp_path: Path) -> 
     for path, again in zip(paths, twice[3:], strict=True):
         shutil.copyfile(path, again)
     product = calibrated.product
-    with flavours.load(product) as engine:
+    with runtimes.load(product) as engine:
         judged = [
             judge_frames(engine, product.fit, twice, None, "", window=3, each_a_part=each)
             for each in (True, False)

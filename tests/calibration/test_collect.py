@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.collecting import MOST_REFUSED, Collection, Sieve
-from edge.camera.parts import Line
-from edge.errors import CameraError
-from edge.event import Code
-from edge.files import alone
-from edge.frame import Fit, Frame
+from calibration.collect import MOST_REFUSED, Collection, FrameFilter
+from edge.base.errors import CameraError
+from edge.base.files import alone
+from edge.camera.simulated.renderer import PartRenderer
+from edge.events.event import Code
+from edge.vision.fit import Fit
+from edge.vision.frame import Frame
 from tests.conftest import Plant, draem
 
 LINE = "line://moulded?rate=0&defects=0&seed=9"
@@ -63,16 +64,16 @@ class Small:
 
 def test_camera_whose_frames_never_fit_the_product_ends_the_collection(tmp_path: Path) -> None:
     small: Any = Small()
-    sieve = Sieve(Fit(64, 64, crop=(0, 0, 80, 80)), None, triggered=False)
+    sieve = FrameFilter(Fit(64, 64, crop=(0, 0, 80, 80)), None, triggered=False)
     with pytest.raises(CameraError, match="do not fit: give the camera the size"):
         list(Collection(tmp_path, small, sieve).take())
     assert small.given == MOST_REFUSED
 
 
 def test_calibration_of_triggered_parts_takes_each_for_itself() -> None:
-    image = Line("moulded", 1).part(0).image
+    image = PartRenderer("moulded", 1).part(0).image
     for triggered, why in ((False, "the same part again"), (True, "")):
-        sieve = Sieve(Fit(64, 64), None, triggered=triggered)
+        sieve = FrameFilter(Fit(64, 64), None, triggered=triggered)
         assert sieve.refusal(Frame(image, 1, 0)) == ""
         assert sieve.refusal(Frame(image, 2, 0)) == why
 
@@ -80,8 +81,8 @@ def test_calibration_of_triggered_parts_takes_each_for_itself() -> None:
 def test_what_a_line_would_not_judge_is_not_collected_for_calibration(calibrated: Plant) -> None:
     """The same checks as `run`: what the camera says, the crop, and light and focus."""
     product = calibrated.product
-    sieve = Sieve(product.fit, product.calibration, triggered=False)
-    image = cv2.resize(Line("moulded", 21).part(0).image, (320, 240)).astype(np.uint8)
+    sieve = FrameFilter(product.fit, product.calibration, triggered=False)
+    image = cv2.resize(PartRenderer("moulded", 21).part(0).image, (320, 240)).astype(np.uint8)
     frames = {
         "": image,
         "brightness": (image // 3).astype(np.uint8),
@@ -92,5 +93,5 @@ def test_what_a_line_would_not_judge_is_not_collected_for_calibration(calibrated
         assert sieve.refusal(Frame(picture, 1, 0)) == why
     lost = Frame(np.zeros((0, 0, 3), np.uint8), 1, 0, code=Code.FRAME_UNREADABLE)
     assert sieve.refusal(lost) == "frame_unreadable"
-    crop = Sieve(Fit(64, 64, crop=(0, 0, 9999, 10)), None, triggered=False)
+    crop = FrameFilter(Fit(64, 64, crop=(0, 0, 9999, 10)), None, triggered=False)
     assert crop.refusal(Frame(image, 1, 0)) == "wrong_format"

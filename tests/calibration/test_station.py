@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import draem
-from calibration.board import Board, draw, find, parse_board, print_board
 from calibration.commands.station import parse_roi
-from calibration.station import Views, doubts, measure_lens, measure_plane
-from edge.correction import Correction, project
-from edge.errors import DraemError
-from edge.geometry import Geometry, GeometryError, read_geometry
-from tests.calibration.boards import CHARUCO, CHESS, FRAME, LENS, POSES, view, views
+from calibration.geometry.board import Board, draw, find, parse_board, print_board
+from calibration.geometry.solve import Views, doubts, measure_lens, measure_plane
+from edge.base.errors import DraemError
+from edge.vision.geometry import Geometry, GeometryError, read_geometry
+from edge.vision.lens import Correction, project
+from tests.support.boards import CHARUCO, CHESS, FRAME, LENS, POSES, view, views
 
 TEXT = str(CHARUCO)
 
@@ -212,7 +212,7 @@ def test_views_without_tilt_are_refused() -> None:
 
 
 def _pose(tilt: tuple[float, float, float], at: tuple[float, float]) -> NDArray[np.float64]:
-    from tests.calibration.boards import pose
+    from tests.support.boards import pose
 
     return pose(tilt, at, 380)
 
@@ -326,8 +326,8 @@ def test_training_is_told_the_calibration_of_the_station(tmp_path: Path) -> None
     """The geometry goes into the settings, through a checkpoint's JSON, and into `fit`."""
     import argparse
 
-    from trainer.commands.train import add_arguments, given_settings, make_settings
-    from trainer.settings import TrainSettings
+    from trainer.training.options import add_arguments, given_settings, make_settings
+    from trainer.training.train_settings import TrainSettings
 
     path = tmp_path / "geometry.json"
     geometry = Geometry(frame=FRAME, lens=LENS, mm_per_pixel=0.2)
@@ -343,10 +343,10 @@ def test_training_is_told_the_calibration_of_the_station(tmp_path: Path) -> None
 
 
 def test_the_line_sees_by_the_geometry_of_the_calibration_else_of_the_training() -> None:
+    from edge.base.errors import ProductError
     from edge.engine import Engine
-    from edge.errors import ProductError
-    from edge.inspector import Inspector
-    from tests.edge.simple import PRODUCT, MeanEngine
+    from edge.station.inspector import Inspector
+    from tests.support.minimal_station import PRODUCT, MeanEngine
 
     assert PRODUCT.calibration is not None
     assert PRODUCT.fit.geometry is None
@@ -364,11 +364,11 @@ def test_the_line_sees_by_the_geometry_of_the_calibration_else_of_the_training()
 
 
 def test_an_event_tells_millimetres_and_the_region_of_the_calibration() -> None:
-    from edge.capture import Taken
-    from edge.drafts import judged_part
-    from edge.frame import Frame
-    from edge.inspector import Inspector, Stopwatch
-    from tests.edge.simple import PRODUCT, SIZE, MeanEngine, frame
+    from edge.camera.capture import CapturedFrame
+    from edge.station.event_headers import judged_part
+    from edge.station.inspector import Inspector, Stopwatch
+    from edge.vision.frame import Frame
+    from tests.support.minimal_station import PRODUCT, SIZE, MeanEngine, frame
 
     assert PRODUCT.calibration is not None
     square = ((4, 4), (20, 4), (20, 20), (4, 20))
@@ -376,7 +376,7 @@ def test_an_event_tells_millimetres_and_the_region_of_the_calibration() -> None:
     update = {"geometry": geometry, "roi_thresholds": {"rim": 0.1}}
     product = replace(PRODUCT, calibration=PRODUCT.calibration.model_copy(update=update))
     inspector = Inspector(MeanEngine(), product)
-    taken = Taken(frame(1, 200), 0)
+    taken = CapturedFrame(frame(1, 200), 0)
     told = judged_part(taken, inspector(taken.frame, Stopwatch()), product, {})
     assert (told.verdict, told.roi, told.threshold) == ("NG", "rim", 0.1)
     (region,) = told.regions
@@ -387,7 +387,7 @@ def test_an_event_tells_millimetres_and_the_region_of_the_calibration() -> None:
     assert told.mask.box_mm == (0, 0, SIZE / 2, SIZE / 2)
     assert not told.mask.corrected
     # A frame that the region of interest is not in has no verdict, and the line goes on.
-    small = Taken(Frame(np.zeros((10, 10, 3), np.uint8), 2, 0), 0)
+    small = CapturedFrame(Frame(np.zeros((10, 10, 3), np.uint8), 2, 0), 0)
     refused = judged_part(small, inspector(small.frame, Stopwatch()), product, {})
     assert (refused.verdict, refused.code.name) == ("NO_VERDICT", "wrong_format")
 
@@ -397,7 +397,7 @@ def test_a_lens_that_folds_in_the_corners_is_one_line(
 ) -> None:
     """As views that never reach a corner give: the polynomial runs wild where nothing was seen."""
     from calibration.commands import station as command
-    from edge.correction import Lens
+    from edge.vision.lens import Lens
 
     wild = Lens(camera_matrix=LENS.camera_matrix, distortion=(-3.0, 0, 0, 0, 0))
     measured = measure_lens(seen(CHARUCO, views(CHARUCO)))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.forge import Forge
+from tests.support.forge import Forge
 
 
 @pytest.fixture(scope="session")

@@ -11,16 +11,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import deploy.compile
-from deploy.build import build, build_ahead, prove_ahead
-from edge.engine import flavours, tensorrt
+from deploy.engine import tensorrt_compile
+from deploy.engine.build import build, build_ahead, prove_ahead
+from edge.base.errors import EngineError
+from edge.base.files import write_json
+from edge.engine import runtimes, tensorrt
 from edge.engine.plan import Record, records
-from edge.errors import EngineError
-from edge.files import write_json
-from edge.images import write_png
-from edge.product import Calibration, Product, Range
+from edge.product.product import Product
+from edge.vision.calibration import Calibration, Range
+from edge.vision.image_files import write_png
 from tests.conftest import Plant
-from tests.edge.fake_gpu import FakeGpu, plan
+from tests.support.fake_gpu import FakeGpu, plan
 
 SHAPE = (64, 64)
 WIDE = Range(low=0, high=1e9)
@@ -32,10 +33,10 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> FakeGpu:
     gpu = FakeGpu()
     gpu.install(monkeypatch)
 
-    def compiled(product: Product, order: deploy.compile.Order, progress: object) -> bytes:
+    def compiled(product: Product, order: tensorrt_compile.CompileJob, progress: object) -> bytes:
         return plan(product.shape, list(order.batches))
 
-    monkeypatch.setattr(deploy.compile, "compile_plan", compiled)
+    monkeypatch.setattr(tensorrt_compile, "compile_plan", compiled)
     return gpu
 
 
@@ -74,7 +75,7 @@ def test_a_proven_plan_serves(product: Product, gpu: FakeGpu) -> None:
     assert (key.model, key.shape) == (product.model_digest, "64x64x3")
     assert record.batches == [1, 4]
     assert record.proof["score_max"] < 1e-5
-    with flavours.load(product) as engine, np.load(product.path / "golden.npz") as golden:
+    with runtimes.load(product) as engine, np.load(product.path / "golden.npz") as golden:
         assert isinstance(engine, tensorrt.TensorRtEngine), "the GPU is chosen by itself"
         assert np.allclose(engine.infer(golden["frames"]).score, golden["score"])
 
@@ -95,7 +96,7 @@ def test_another_device_or_library_is_refused_by_name(
     assert callable(change)
     change(gpu)
     with pytest.raises(EngineError, match=rf"another {field} .*run 'draem build --product lid"):
-        flavours.load(product)
+        runtimes.load(product)
 
 
 def test_a_plan_that_misses_stays_out_and_says_by_how_much(product: Product, gpu: FakeGpu) -> None:
@@ -127,11 +128,11 @@ def test_a_card_that_the_flavour_does_not_know_is_named(
 
     known = SimpleNamespace(__members__={"SM86": 1, "CURRENT": 0})
     monkeypatch.setattr(trt, "ComputeCapability", known, raising=False)
-    assert flavours.missing("tensorrt") is None
+    assert runtimes.missing("tensorrt") is None
     gpu.capability = (9, 0)
     with pytest.raises(EngineError, match=r"does not know compute capability 9\.0 \(Paper 3000\)"):
         build(product, "tensorrt")
-    assert flavours.pick(None) == "openvino"
+    assert runtimes.pick(None) == "openvino"
 
 
 def test_a_batch_that_does_not_fit_leaves_what_serves(product: Product, gpu: FakeGpu) -> None:
@@ -141,7 +142,7 @@ def test_a_batch_that_does_not_fit_leaves_what_serves(product: Product, gpu: Fak
         build(product, "tensorrt", [8])
     gpu.fails.clear()
     assert [record.batches for record in records(product)] == [[1]]
-    flavours.load(product).close()
+    runtimes.load(product).close()
 
 
 def test_good_scores_that_moved_towards_the_threshold_are_refused(
@@ -172,12 +173,12 @@ def test_what_was_compiled_ahead_serves_once_it_is_proven(product: Product, gpu:
     ahead = build_ahead(product, "tensorrt", "8.6")
     assert not ahead.proven
     with pytest.raises(EngineError, match=r"not proven on this device: .*--prove'"):
-        flavours.load(product)
+        runtimes.load(product)
     proven = prove_ahead(product)
     assert proven.proven
     assert (proven.key.device, proven.key.sm_count) == ("Paper 3000", 46)
     assert proven.plan == ahead.plan
-    flavours.load(product).close()
+    runtimes.load(product).close()
 
 
 def test_what_was_compiled_ahead_and_misses_is_not_put_in_service(
@@ -202,8 +203,8 @@ def test_a_gpu_that_has_gone_is_not_replaced_in_silence(
 
     gpu.fails["init"] = cuda.Error("cuInit failed: no device")
     with pytest.raises(EngineError, match=r"built for tensorrt, but .*--flavour openvino"):
-        flavours.load(product)
-    with flavours.load(product, "openvino") as engine:
+        runtimes.load(product)
+    with runtimes.load(product, "openvino") as engine:
         assert engine.infer(np.zeros((1, *SHAPE, 3), np.uint8)).score.shape == (1,)
 
 
@@ -213,12 +214,12 @@ def test_a_lost_record_or_plan_never_loads(product: Product, gpu: FakeGpu) -> No
     data = path.read_bytes()
     path.write_bytes(data + b" ")
     with pytest.raises(EngineError, match="is not the plan that its record names"):
-        flavours.load(product)
+        runtimes.load(product)
     path.unlink()
     with pytest.raises(EngineError, match="no engine"):
-        flavours.load(product)
+        runtimes.load(product)
     path.write_bytes(data)
     record = next(product.engines.glob("*.json"))
     write_json(record, Record.model_validate_json(record.read_text()).model_dump() | {"key": 1})
     with pytest.raises(EngineError, match="cannot be read"):
-        flavours.load(product)
+        runtimes.load(product)

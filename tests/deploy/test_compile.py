@@ -17,17 +17,17 @@ import pytest
 import torch
 from onnx import TensorProto, numpy_helper
 
-from deploy.build import build_ahead
-from deploy.compile import check, parse
-from deploy.progress import Progress
-from edge.engine.flavours import missing
+from deploy.engine.build import build_ahead
+from deploy.engine.tensorrt_compile import check, parse
+from deploy.engine.tensorrt_progress import Progress
+from edge.base.errors import EngineError
+from edge.engine.runtimes import missing
 from edge.engine.tensorrt import TensorRtEngine, library, log_of
-from edge.errors import EngineError
-from edge.product import Product, read_version
+from edge.product.product import Product, read_version
 from tests.conftest import Plant, draem
-from tests.edge.fake_gpu import FakeGpu
-from trainer.export import build_onnx
-from trainer.model import Draem
+from tests.support.fake_gpu import FakeGpu
+from trainer.network.model import Draem
+from trainer.network.onnx_export import build_onnx
 
 pytest.importorskip("tensorrt_rtx_bindings", reason="no RTX flavour of TensorRT for this machine")
 
@@ -207,8 +207,8 @@ def test_ctrl_c_ends_a_compilation(product: Product) -> None:
     """Of the widest network, so that there is time to interrupt it."""
     onnx.save_model(build_onnx(Draem(128, 64).eval(), 64, 64), str(product.model_path))
     code = (
-        "import sys, json, pathlib; from deploy.build import build_ahead;"
-        "from edge.product import Product, Manifest;"
+        "import sys, json, pathlib; from deploy.engine.build import build_ahead;"
+        "from edge.product.product import Product, Manifest;"
         "path = pathlib.Path(sys.argv[1]);"
         "m = Manifest.model_validate_json((path / 'manifest.json').read_text());"
         "build_ahead(Product(path, m, None), None, '8.6', [1],"

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from deploy.release import activate, export, import_release, rollback, seal
-from deploy.release_view import difference, rows, table
-from deploy.signing import make_key
-from edge.activations import ACTIVATIONS, activations, intend
-from edge.errors import DraemError, EngineError, ProductError
-from edge.files import write_json
-from edge.product import Product, load_product, read_version, versions
-from edge.versions import changing, current_version, finish_version, new_version, offer
-from tests.deploy.made import MANIFEST, build, make
-from tests.edge.simple import PRODUCT
-from tests.forge import Forge
+from deploy.release.lifecycle import activate, export, import_release, rollback, seal
+from deploy.release.listing import difference, rows, table
+from deploy.release.signing import make_key
+from edge.base.errors import DraemError, EngineError, ProductError
+from edge.base.files import write_json
+from edge.product.activation_log import ACTIVATIONS, activations, intend
+from edge.product.product import Product, load_product, read_version, versions
+from edge.product.versions import changing, current_version, finish_version, new_version, offer
+from tests.support.forge import Forge
+from tests.support.minimal_station import PRODUCT
+from tests.support.release_files import MANIFEST, build, make
 
 
 def released(products: Path, model: bytes) -> Product:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.release import export, import_release, seal
-from deploy.release_file import ReleaseError, extract, read_release
-from deploy.signing import make_key
-from edge.errors import DraemError
-from edge.keys import KeysError
-from edge.product import load_product, versions
-from tests.deploy.made import Files, closed, files_of, make, packed, with_manifest
+from deploy.release.lifecycle import export, import_release, seal
+from deploy.release.release_file import ReleaseError, extract, read_release
+from deploy.release.signing import make_key
+from edge.base.errors import DraemError
+from edge.events.keys import KeysError
+from edge.product.product import load_product, versions
+from tests.support.release_files import Files, closed, files_of, make, packed, with_manifest
 
 
 @pytest.fixture

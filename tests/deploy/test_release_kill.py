@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.activations import activations
-from edge.product import load_product, read_version, versions
-from edge.versions import current_version
-from tests.deploy.made import build, make
-from tests.forge import Forge
+from edge.product.activation_log import activations
+from edge.product.product import load_product, read_version, versions
+from edge.product.versions import current_version
+from tests.support.forge import Forge
+from tests.support.release_files import build, make
 
 MOST_STEPS = 400
 

@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-CONTRACT = "edge.product edge.frame edge.event edge.judge edge.settings edge.subscribe edge.loop"
+CONTRACT = (
+    "edge.product.product edge.vision.fit edge.events.event edge.vision.judge "
+    "edge.station.settings edge.events.subscriber edge.station.loop"
+)
 HEAVY = {"torch", "tensorrt", "pycuda", "openvino", "gi", "onnx", "sklearn"}
 
 

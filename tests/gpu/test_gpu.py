@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy.build import build
+from deploy.engine.build import build
+from edge.base.errors import EngineError
 from edge.engine.cuda import Device, find_gpu
-from edge.engine.flavours import FLAVOURS, load, missing
-from edge.engine.owner import Owner
+from edge.engine.device_thread import DeviceThread
+from edge.engine.runtimes import FLAVOURS, load, missing
 from edge.engine.tensorrt import TensorRtEngine
-from edge.errors import EngineError
 from tests.conftest import Plant
-from tests.edge.fake_gpu import FakeGpu, plan, tensorrt_module
+from tests.support.fake_gpu import FakeGpu, plan, tensorrt_module
 
 FRAMES = 10_000
 GROWTH_MB = 5
@@ -48,13 +48,13 @@ def test_memory_goes_up_and_down_on_one_stream() -> None:
         return True
 
     for _ in range(5):  # each in a thread and a context of its own, all given back
-        owner = Owner("gpu test")
+        owner = DeviceThread("gpu test")
         assert owner.call(there_and_back, 60)
         owner.end()
 
 
 def test_too_little_memory_is_an_error_that_leaves_the_device_usable() -> None:
-    owner = Owner("gpu test")
+    owner = DeviceThread("gpu test")
 
     def ask() -> None:
         with Device() as device:
@@ -116,7 +116,7 @@ def used_mb() -> float:
             free, total = cuda.mem_get_info()
             return int(total - free)
 
-    owner = Owner("memory")
+    owner = DeviceThread("memory")
     device = owner.call(taken, 60)
     owner.end()
     return (host + device) / 2**20

@@ -7,10 +7,15 @@ import torch
 from torch import Generator
 
 from tests.conftest import draem, write_masks, write_parts
-from trainer.ablate import VARIANTS, DiscriminativeAlone, ReconstructiveAlone, rectangle_masks
-from trainer.anomaly import Simulation
-from trainer.model import heatmap_and_score
-from trainer.textures import plain_colours, procedural
+from trainer.network.model import heatmap_and_score
+from trainer.simulation.simulate import Simulation
+from trainer.simulation.textures import plain_colours, procedural
+from trainer.studies.ablation import (
+    VARIANTS,
+    DiscriminativeAlone,
+    ReconstructiveAlone,
+    rectangle_masks,
+)
 
 
 def test_rectangles_are_rectangles() -> None:

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Generator
 
-from edge.errors import ImageError
-from trainer.anomaly import Simulation, draw, mixed
-from trainer.changes import blurred, displaced, shaded, warped
-from trainer.masks import MASKS, perlin_masks
-from trainer.perlin import perlin
-from trainer.textures import PATTERNS, pictures, procedural, turned_grid
+from edge.base.errors import ImageError
+from trainer.simulation.masks import MASKS, perlin_masks
+from trainer.simulation.perlin import perlin
+from trainer.simulation.self_changes import blurred, displaced, shaded, warped
+from trainer.simulation.simulate import Simulation, draw, mixed
+from trainer.simulation.textures import PATTERNS, pictures, procedural, turned_grid
 
 
 def seeded(seed: int) -> Generator:
@@ -104,7 +104,7 @@ def test_every_mask_is_a_part_of_the_image(mask, height, width) -> None:  # type
 def test_lines_are_thin_and_blobs_are_one_piece() -> None:
     from skimage.measure import label
 
-    from trainer.masks import blobs, lines
+    from trainer.simulation.masks import blobs, lines
 
     spots = [
         int(label(one.numpy() > 0.3).max())  # type: ignore[no-untyped-call]
@@ -117,9 +117,9 @@ def test_lines_are_thin_and_blobs_are_one_piece() -> None:
 
 def picture(count: int) -> torch.Tensor:
     """Lids, so that a change of the image is one."""
-    from edge.camera.parts import Line
+    from edge.camera.simulated.renderer import PartRenderer
 
-    line = Line("moulded", 0)
+    line = PartRenderer("moulded", 0)
     parts = [cv2.resize(line.part(i).image, (96, 64)) for i in range(count)]
     return torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2) / 255
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.engine import Inspection
-from edge.errors import ImageError
-from edge.frame import Fit
+from edge.base.errors import ImageError
+from edge.engine import Inference
+from edge.vision.fit import Fit
 from tests.conftest import Plant, draem, write_masks, write_parts
-from trainer.evaluate import Metrics, judge_all, measure
-from trainer.layout import samples
+from trainer.data.layout import samples
+from trainer.evaluation.evaluate import Metrics, judge_all, measure
 
 CROP = (40, 20, 64, 64)
 
@@ -22,15 +22,15 @@ CROP = (40, 20, 64, 64)
 class Seer:
     """Stands in for an engine: bright is hot."""
 
-    def infer(self, batch: NDArray[np.uint8]) -> Inspection:
+    def infer(self, batch: NDArray[np.uint8]) -> Inference:
         heatmap = np.asarray(batch[..., 0] / 255, np.float32)
-        return Inspection(np.asarray(heatmap.max(axis=(1, 2)), np.float32), heatmap)
+        return Inference(np.asarray(heatmap.max(axis=(1, 2)), np.float32), heatmap)
 
 
 class FlatSeer(Seer):
     """Whatever is not black is as hot as can be."""
 
-    def infer(self, batch: NDArray[np.uint8]) -> Inspection:
+    def infer(self, batch: NDArray[np.uint8]) -> Inference:
         return super().infer(np.where(batch > 0, np.uint8(255), np.uint8(0)))
 
 

@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edge.engine import flavours, openvino
-from edge.engine.proof import SCORE_TOLERANCE, compare
-from edge.roi import pooled_maximum
+from edge.engine import openvino, runtimes
+from edge.engine.verify import SCORE_TOLERANCE, compare
+from edge.vision.roi import pooled_maximum
 from tests.conftest import Plant
-from trainer import export
-from trainer.batches import to_tensor
-from trainer.export import INPUT_SCALE, build_onnx, diffused, exact, fold
-from trainer.golden import infer
-from trainer.model import Draem
+from trainer.network import onnx_export
+from trainer.network.model import Draem
+from trainer.network.onnx_export import INPUT_SCALE, build_onnx, diffused, exact, fold
+from trainer.training.batches import to_tensor
+from trainer.training.golden import infer
 
 Factors = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
@@ -27,7 +27,7 @@ Factors = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 def test_a_trained_network_survives_the_export(plant: Plant) -> None:
     with (
         np.load(plant.product.path / "golden.npz") as golden,
-        flavours.load(plant.product) as engine,
+        runtimes.load(plant.product) as engine,
     ):
         score, heatmap = engine.infer(golden["frames"])
         found = compare(score, heatmap, golden["score"], golden["heatmap"])
@@ -127,7 +127,7 @@ def exported(
     import openvino as ov
 
     with monkeypatch.context() as patched:
-        patched.setattr(export, "exact", factors)
+        patched.setattr(onnx_export, "exact", factors)
         onnx.save_model(build_onnx(model, 64, 64), str(path))
     compiled = ov.Core().compile_model(str(path), "CPU", openvino.CONFIG)
     return np.asarray(compiled(smooth_frames())["heatmap"])

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from edge.engine import flavours
-from edge.product import load_product
+from edge.engine import runtimes
+from edge.product.product import load_product
 from tests.conftest import draem
-from trainer.export import build_onnx
-from trainer.import_weights import CheckpointError, load_pair
-from trainer.model import Draem
+from trainer.network.model import Draem
+from trainer.network.onnx_export import build_onnx
+from trainer.network.published_weights import CheckpointError, load_pair
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,9 @@ def authors_score(model: Draem, image: np.ndarray, side: int = 64) -> tuple[floa
 @pytest.fixture(scope="module")
 def anomalous() -> list[np.ndarray]:
     """Coloured blots on lids, some translucent: what these weights were trained to see."""
-    from edge.camera.parts import Line
+    from edge.camera.simulated.renderer import PartRenderer
 
-    line = Line("moulded", 5)
+    line = PartRenderer("moulded", 5)
     images = []
     for i in range(8):
         image = line.part(i).image.copy()
@@ -70,7 +70,7 @@ def test_an_imported_pair_gives_the_authors_scores(
     assert (product.manifest.rec_width, product.manifest.seg_width) == (8, 16)
     assert product.manifest.interpolation == "linear"
     assert product.manifest.score_window == 5, "the authors' 21 at 256"
-    with flavours.load(product) as engine:
+    with runtimes.load(product) as engine:
         for image in anomalous:
             score, heatmap = engine.infer(product.fit(image)[0][None])
             expected_score, expected_map = authors_score(model, image)

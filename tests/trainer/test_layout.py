@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.errors import ImageError
+from edge.base.errors import ImageError
 from tests.conftest import Plant, draem, write_parts
-from trainer.layout import count_samples, good_images, samples
+from trainer.data.layout import count_samples, good_images, samples
 
 
 def dagm(root: Path) -> Path:

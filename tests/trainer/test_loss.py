@@ -6,7 +6,7 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import nn
 
-from trainer.loss import focal, ssim
+from trainer.network.loss import focal, ssim
 
 
 def test_ssim_is_scikit_images() -> None:

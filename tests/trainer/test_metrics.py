@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.metrics import (
+from trainer.evaluation.metrics import (
     aupro,
     best_accuracy,
     rates_at,

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from edge.errors import SettingsError
-from trainer.commands.train import make_settings
-from trainer.model import Draem, authors_window, heatmap_and_score
-from trainer.settings import PRESETS, TrainSettings
+from edge.base.errors import SettingsError
+from trainer.network.model import Draem, authors_window, heatmap_and_score
+from trainer.training.options import make_settings
+from trainer.training.train_settings import PRESETS, TrainSettings
 
 
 def test_the_papers_widths_have_the_papers_parameters() -> None:

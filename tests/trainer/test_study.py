@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.conftest import FIT, write_parts
-from trainer import study, study_book, study_plans, study_report, study_windows
-from trainer.checkpoint import TrainingError
-from trainer.model import Draem
-from trainer.save import Trained, save_product
-from trainer.study_plans import PLANS, SETS, WIDTHS, Run
-from trainer.textures import procedural
+from trainer.network.model import Draem
+from trainer.simulation.textures import procedural
+from trainer.studies import plans, results_file, score_windows, study, tables
+from trainer.studies.plans import PLANS, SETS, WIDTHS, Run
+from trainer.training.checkpoint import TrainingError
+from trainer.training.save_product import Trained, save_product
 
 
 def rows() -> list[dict[str, object]]:
@@ -22,7 +22,7 @@ def rows() -> list[dict[str, object]]:
     made: list[dict[str, object]] = []
     for i, widths in enumerate(WIDTHS):
         made.append({"study": "times", "product": f"times_{widths}", "widths": widths,
-                     "figure": study_report.TIME, "value": 100 / (i + 1)})  # fmt: skip
+                     "figure": tables.TIME, "value": 100 / (i + 1)})  # fmt: skip
         for data in SETS:
             run = Run("widths", data, widths, 15, "paper")
             common = {"study": "widths", "product": run.product, "data": data, "widths": widths}
@@ -39,8 +39,8 @@ def grouped(made: list[dict[str, object]]) -> list[list[dict[str, object]]]:
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "results.json"
-    monkeypatch.setattr(study_book, "RESULTS", path)
-    for room in (study, study_book, study_plans):
+    monkeypatch.setattr(results_file, "RESULTS", path)
+    for room in (study, results_file, plans):
         monkeypatch.setattr(room, "WORK", tmp_path)
     return path
 
@@ -49,12 +49,12 @@ def test_a_run_that_has_figures_is_left_out(book: Path) -> None:
     run = PLANS["widths"][0]
     assert not study.measured(run)
     for run_rows in grouped(rows()):
-        study_book.append(run_rows)
+        results_file.append(run_rows)
     assert study.measured(run)
     assert not study.measured(PLANS["targets"][0])
     assert not study.measured(replace(run, options=("--rotation", "180"))), "that is another run"
-    study_book.append([{"product": "another", "figure": "image AUROC", "value": 1.0}])
-    study_book.append([{"product": "another", "figure": "image AUROC", "value": 0.5}])
+    results_file.append([{"product": "another", "figure": "image AUROC", "value": 1.0}])
+    results_file.append([{"product": "another", "figure": "image AUROC", "value": 0.5}])
     assert len(json.loads(book.read_text())) == len(rows()) + 1, "measured anew, not twice"
 
 
@@ -102,16 +102,16 @@ def test_missing_images_are_said(
 
 
 def test_the_table_has_a_line_for_each_run_and_the_plot_every_width(tmp_path: Path) -> None:
-    table = study_report.table(rows(), "widths").splitlines()
+    table = tables.table(rows(), "widths").splitlines()
     assert len(table) == 2 + len(SETS) * len(WIDTHS)
     assert table[2] == "| mvtec_bottle | 64/32 | 0 | 9 | 0.5000 | 0.2500 | - | - | - |"
-    study_report.plot(rows(), tmp_path / "widths.svg")
+    tables.plot(rows(), tmp_path / "widths.svg")
     text = (tmp_path / "widths.svg").read_text()
     assert text.startswith("<svg")
 
 
 def test_the_books_figures_are_objects_with_command_machine_and_date() -> None:
-    for row in study_book.results():
+    for row in results_file.results():
         assert {"figure", "value", "command", "machine", "date"} <= row.keys()
 
 
@@ -127,8 +127,8 @@ def test_each_window_is_judged_on_images_that_the_training_never_saw(
     origin: dict[str, str | int | float | bool | None] = {"images": str(images), "seed": 0}
     trained = Trained(model, FIT, good_frames[:8], procedural, 0, {"images": []}, origin)
     save_product(trained, tmp_path / "products", "lid", tmp_path / "runs")
-    monkeypatch.setattr(study_windows, "WORK", tmp_path)
-    assert study_windows.main(["lid"]) == 0
+    monkeypatch.setattr(score_windows, "WORK", tmp_path)
+    assert score_windows.main(["lid"]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.endswith(": 1 3 5 7 11 15 21")
     assert [row.split(":")[0] for row in rows] == ["lid, mixture", "lid, textures"]

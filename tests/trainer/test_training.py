@@ -20,25 +20,32 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
-from edge.frame import Fit
-from edge.product import load_product, versions
+from edge.product.product import load_product, versions
+from edge.vision.fit import Fit
 from tests.conftest import Plant, draem, write_parts
-from trainer import checkpoint
-from trainer.anomaly import Simulation
-from trainer.authors import AuthorsDataset
-from trainer.batches import Batches, epoch_order, to_pool
-from trainer.commands.train import add_arguments, chosen, given_settings, make_settings
-from trainer.data import FEWEST_FOR_CALIBRATION, all_sources, assign_splits, load_sources
-from trainer.logs import LOSS_EVERY
-from trainer.session import Order, session
-from trainer.settings import PRESETS, SIZES, TrainSettings
-from trainer.state import fresh, pick_precision
-from trainer.study_book import results
-from trainer.textures import procedural
-from trainer.train import Images, best_of, count_steps, make_batches, simulation_of, take_step
-from trainer.validate import Point, validation_set
-from trainer.variation import Variation
-from trainer.world import World
+from trainer.data.sources import FEWEST_FOR_CALIBRATION, assign_splits, load_sources
+from trainer.simulation.augmentation import Augmentation
+from trainer.simulation.simulate import Simulation
+from trainer.simulation.textures import procedural
+from trainer.studies.reference_loader import AuthorsDataset
+from trainer.studies.results_file import results
+from trainer.training import checkpoint
+from trainer.training.batches import Batches, epoch_order, to_pool
+from trainer.training.distributed import World
+from trainer.training.options import add_arguments, chosen, given_settings, make_settings
+from trainer.training.progress_log import LOSS_EVERY
+from trainer.training.session import TrainingJob, all_sources, session
+from trainer.training.state import fresh, pick_precision
+from trainer.training.train import (
+    Images,
+    best_of,
+    count_steps,
+    make_batches,
+    simulation_of,
+    take_step,
+)
+from trainer.training.train_settings import PRESETS, SIZES, TrainSettings
+from trainer.training.validate import Point, validation_set
 
 CPU = torch.device("cpu")
 ALONE = World(CPU)
@@ -61,7 +68,7 @@ def batches(good: NDArray[np.uint8], **values: object) -> Batches:
 
 def test_a_batch_belongs_to_its_step_alone(good_frames: NDArray[np.uint8]) -> None:
     """Whoever makes it, in whatever order: workers cannot matter, and a resumed run goes on."""
-    varied = Variation(20.0, mirror=True, light=0.2)
+    varied = Augmentation(20.0, mirror=True, light=0.2)
     one, other = (batches(good_frames, variation=varied) for _ in range(2))
     forwards = [one(step) for step in range(8)]
     backwards = [other(step) for step in reversed(range(8))][::-1]
@@ -107,7 +114,7 @@ def test_what_the_command_says_of_variation_reaches_the_batches(
     given = given_settings(parser.parse_args(words))
     told = make_settings(chosen(given) | {"product": "lid", "products": "unused"})
     made = make_batches(told, good_frames, Simulation(procedural), ALONE)
-    assert made.variation == Variation(5, mirror=True, light=0.2)
+    assert made.variation == Augmentation(5, mirror=True, light=0.2)
 
 
 def test_gray_images_get_gray_anomalies(good_frames: NDArray[np.uint8]) -> None:
@@ -148,7 +155,7 @@ def test_epochs_and_minutes_become_steps(good_frames: NDArray[np.uint8]) -> None
 def test_the_named_sizes_are_what_their_help_says() -> None:
     for size in SIZES.values():
         with torch.device("meta"):
-            from trainer.model import Draem
+            from trainer.network.model import Draem
 
             model = Draem(size.rec_width, size.seg_width)
         count = sum(p.numel() for p in model.parameters()) / 1e6
@@ -284,7 +291,7 @@ def test_killed_after_its_product_was_written_it_does_not_write_it_twice(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places = {"products": tmp_path / "products", "runs": tmp_path / "runs"}
-    order = Order("lid", tmp_path / "runs", settings(images=images, steps=2, **places))
+    order = TrainingJob("lid", tmp_path / "runs", settings(images=images, steps=2, **places))
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "discard", lambda folder: None)  # as if it was killed before
         session(order)
@@ -292,7 +299,7 @@ def test_killed_after_its_product_was_written_it_does_not_write_it_twice(
     current = tmp_path / "products/lid/current"
     current.unlink()  # or even a moment earlier
     kept = checkpoint.load(order.folder)
-    again = session(Order("lid", tmp_path / "runs", None))
+    again = session(TrainingJob("lid", tmp_path / "runs", None))
     assert again is not None
     assert again.version == "1"
     assert versions(tmp_path / "products", "lid") == [1]
@@ -300,7 +307,7 @@ def test_killed_after_its_product_was_written_it_does_not_write_it_twice(
     assert not checkpoint.exists(order.folder)
     state = kept.state | {"seconds": kept.state["seconds"] + 1}
     checkpoint.save(order.folder, kept.settings, kept.images, 1, state)
-    another = session(Order("lid", tmp_path / "runs", None))
+    another = session(TrainingJob("lid", tmp_path / "runs", None))
     assert another is not None
     assert another.version == "2", "that is another training"
 
@@ -465,11 +472,11 @@ def test_tensorboard_has_the_curves(images: Path, tmp_path: Path) -> None:
 STEP_OF_TWO = """
 import sys, torch
 from tests.trainer.test_training import settings
-from trainer.state import fresh
-from trainer.anomaly import Simulation
-from trainer.textures import procedural
-from trainer.train import make_batches, take_step
-from trainer.world import join
+from trainer.training.state import fresh
+from trainer.simulation.simulate import Simulation
+from trainer.simulation.textures import procedural
+from trainer.training.train import make_batches, take_step
+from trainer.training.distributed import join
 import numpy as np
 with join(torch.device("cpu")) as world:
     chosen = settings(clip=0)
@@ -546,7 +553,7 @@ from pathlib import Path
 import numpy as np, torch
 from tests.trainer.test_training import settings
 from trainer import train
-from trainer.world import join
+from trainer.training.distributed import join
 good, step = np.load(sys.argv[1]), train.take_step
 with join(torch.device("cpu")) as world:
     def interrupted(state, batch, chosen):
@@ -613,7 +620,7 @@ def test_the_gpu_study_runs_whole_on_what_there_is(tmp_path: Path) -> None:
     write_parts(tmp_path / "test/good", 3, seed=2)
     write_parts(tmp_path / "test/chip", 3, seed=3, defective=True)
     words = (str(tmp_path), "--minutes", "0.01", "--widths", "4/4", "--input", "32", "--batch", "2")
-    command = [sys.executable, "-m", "trainer.gpu_study", *words, "--pairs", "1"]
+    command = [sys.executable, "-m", "trainer.studies.gpu_widths", *words, "--pairs", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     width, step = (json.loads(line) for line in done.stdout.splitlines())

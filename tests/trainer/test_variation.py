@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from trainer.variation import Variation
+from trainer.simulation.augmentation import Augmentation
 
 
-def varied(variation: Variation) -> tuple[Tensor, Tensor]:
+def varied(variation: Augmentation) -> tuple[Tensor, Tensor]:
     """Forty images of a gradient that is no mirror of itself, before and after."""
     rows, columns = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
     images = ((rows * 8 + columns) / 128 + 0.1).expand(40, 3, 8, 8)
@@ -18,19 +18,19 @@ def like(images: Tensor, others: Tensor) -> int:
 
 
 def test_nothing_varies_unless_it_is_asked_for() -> None:
-    before, after = varied(Variation())
+    before, after = varied(Augmentation())
     assert torch.equal(before, after)
 
 
 def test_mirroring_makes_all_four_of_an_image() -> None:
-    before, after = varied(Variation(mirror=True))
+    before, after = varied(Augmentation(mirror=True))
     counts = [like(before.flip(axes) if axes else before, after) for axes in ([], [2], [3], [2, 3])]
     assert sum(counts) == 40
     assert min(counts) >= 3
 
 
 def test_light_is_of_the_whole_image_and_within_its_share() -> None:
-    before, after = varied(Variation(light=0.2))
+    before, after = varied(Augmentation(light=0.2))
     gains = after / before
     assert torch.allclose(gains, gains[:, :1, :1, :1].expand_as(gains), atol=1e-5)
     assert 10 < like(before, after) < 30
@@ -40,8 +40,8 @@ def test_light_is_of_the_whole_image_and_within_its_share() -> None:
 
 
 def test_rotation_turns_about_half_by_up_to_its_degrees() -> None:
-    before, little = varied(Variation(rotation=1))
-    _, far = varied(Variation(rotation=90))
+    before, little = varied(Augmentation(rotation=1))
+    _, far = varied(Augmentation(rotation=90))
     assert 10 < like(before, little) < 30
     assert (little - before).abs().max() < 0.02, "a gradient of 0.07 a pixel, eight pixels wide"
     assert (far - before).abs().max() > 0.2

@@ -10,8 +10,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from edge.errors import SettingsError
-from trainer.commands.train import add_training, chosen, given_settings, make_settings
+from edge.base.errors import SettingsError
+from trainer.training.options import add_training, chosen, given_settings, make_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +31,8 @@ def main(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from trainer.ablate import VARIANTS, ablate
-    from trainer.world import World, pick_device
+    from trainer.studies.ablation import VARIANTS, ablate
+    from trainer.training.distributed import World, pick_device
 
     names = [n.strip() for n in options.only.split(",")] if options.only else list(VARIANTS)
     unknown = [name for name in names if name not in VARIANTS]

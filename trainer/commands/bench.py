@@ -20,7 +20,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from edge.arguments import (
+from edge.base.errors import ProductError
+from edge.commands.arguments import (
     add_settings,
     parse_count,
     parse_size,
@@ -28,12 +29,11 @@ from edge.arguments import (
     product_name,
     settings_of,
 )
-from edge.bench import frames, percentiles, stages
 from edge.commands.doctor import processor
-from edge.engine import Engine, flavours
-from edge.errors import ProductError
-from edge.frame import Frame
-from edge.product import Product, load_product
+from edge.engine import Engine, runtimes
+from edge.product.product import Product, load_product
+from edge.vision.frame import Frame
+from trainer.studies.bench_stages import frames, percentiles, stages
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
         return bench_training(options)
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
-    with flavours.load(product, settings.flavour) as engine:
+    with runtimes.load(product, settings.flavour) as engine:
         pictures = frames(product, settings.source or SOURCE)
         times = stages(engine, product, pictures, options.frames)
         pairs = torch_pairs(engine, product, pictures, options)
@@ -86,9 +86,9 @@ def main(options: argparse.Namespace) -> int:
 
 def bench_training(options: argparse.Namespace) -> int:
     """Figures of a training step, as a table or JSON."""
-    from trainer.bench_train import measure
-    from trainer.commands.train import make_settings
-    from trainer.world import World, pick_device
+    from trainer.studies.bench_training import measure
+    from trainer.training.distributed import World, pick_device
+    from trainer.training.options import make_settings
 
     settings = make_settings({
         "images": Path(), "product": "bench", "products": Path(), "batch": options.batch,
@@ -118,8 +118,8 @@ def torch_pairs(
     """Engine and torch eager on the same frames in turn; None without torch or the weights."""
     if importlib.util.find_spec("torch") is None:
         return None
-    from trainer.bench import pairs
-    from trainer.save import load_weights
+    from trainer.studies.bench_ratio import pairs
+    from trainer.training.save_product import load_weights
 
     try:
         model = load_weights(product, options.runs)

@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.arguments import add_settings, product_name, settings_of
+from edge.commands.arguments import add_settings, product_name, settings_of
 
 if TYPE_CHECKING:
-    from trainer.evaluate import Metrics
+    from trainer.evaluation.evaluate import Metrics
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,18 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from edge.engine import flavours
-    from edge.product import load_product
-    from edge.progress import track
-    from trainer.evaluate import judge_all, measure
-    from trainer.evaluation_report import write_report
-    from trainer.layout import count_samples, samples
+    from edge.base.console import track
+    from edge.engine import runtimes
+    from edge.product.product import load_product
+    from trainer.data.layout import count_samples, samples
+    from trainer.evaluation.evaluate import judge_all, measure
+    from trainer.evaluation.report import write_report
 
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
     threshold = product.calibration.threshold if product.calibration else None
     total = count_samples(options.images)
-    with flavours.load(product, settings.flavour) as engine:
+    with runtimes.load(product, settings.flavour) as engine:
         labelled = samples(options.images, settings.bit_depth)
         judged = judge_all(product.fit, engine, track(labelled, "judging", total=total))
     metrics = measure(judged, threshold)

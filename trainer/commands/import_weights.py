@@ -8,7 +8,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from edge.arguments import add_settings, parse_size, product_name, settings_of
+from edge.commands.arguments import add_settings, parse_size, product_name, settings_of
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     import torch
 
-    from edge.frame import Fit
-    from trainer.import_weights import load_pair
-    from trainer.model import authors_window
-    from trainer.save import Trained, save_product
-    from trainer.textures import procedural
+    from edge.vision.fit import Fit
+    from trainer.network.model import authors_window
+    from trainer.network.published_weights import load_pair
+    from trainer.simulation.textures import procedural
+    from trainer.training.save_product import Trained, save_product
 
     settings = settings_of(options)
     name = product_name(settings)

@@ -1,0 +1,1 @@
+"""Lens, tilt and millimetres of a station, from pictures of a calibration board."""

@@ -1,0 +1,88 @@
+"""Frames as the engine sees and judges them: what every figure of a calibration comes from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.base.console import track
+from edge.base.errors import ImageError
+from edge.engine import Engine
+from edge.vision.fit import Fit, Placement
+from edge.vision.image_files import read_images
+from edge.vision.judge import Conditions, measure
+from edge.vision.near_duplicates import distinct
+from edge.vision.roi import masks_of, only_inside, roi_scores
+
+
+class ScoredFrames(NamedTuple):
+    """N frames of P parts: fitted [N, H, W, 3], heatmaps [N, H, W]; `part` numbers from 0.
+
+    `scores` are the engine's; with regions of interest `roi` has the score of each, and heat
+    outside of all of them is minus infinity.
+    """
+
+    paths: list[Path]
+    fitted: NDArray[np.uint8]
+    scores: NDArray[np.float64]
+    heatmaps: NDArray[np.float32]
+    conditions: list[Conditions]
+    part: NDArray[np.int64]
+    roi: Mapping[str, NDArray[np.float64]]
+
+    def of_parts(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The highest of each part's [P]: it is rejected if any of its frames is."""
+        return np.array([scores[self.part == p].max() for p in range(self.part.max() + 1)])
+
+    @property
+    def first_of_part(self) -> NDArray[np.int64]:
+        """For each part the place of its first frame [P]."""
+        return np.unique(self.part, return_index=True)[1]
+
+
+def judge_frames(
+    engine: Engine,
+    fit: Fit,
+    paths: list[Path],
+    bit_depth: int | None,
+    text: str,
+    *,
+    window: int,
+    each_a_part: bool,
+) -> ScoredFrames:
+    """Frames of one part belong together, unless each is to count for itself.
+
+    Raises ImageError for a frame that does not fit or has no finite score, with its path."""
+    read: list[Path] = []
+    fitted: list[NDArray[np.uint8]] = []
+    placements: list[Placement] = []
+    for path, image in read_images(*paths, bit_depth=bit_depth):
+        try:
+            frame, placement = fit(image)
+        except ValueError as error:
+            raise ImageError(f"{path}: {error}") from error
+        read.append(path)
+        fitted.append(frame)
+        placements.append(placement)
+    found = [engine.infer(frame[None]) for frame in track(fitted, text)]
+    scores = np.array([float(one.score[0]) for one in found])
+    for path, score in zip(read, scores, strict=True):
+        if not np.isfinite(score):
+            raise ImageError(f"{path} has no finite score: build the engine again, or train again")
+    heatmaps = [one.heatmap[0] for one in found]
+    rois: list[dict[str, float]] = []
+    if fit.geometry and fit.geometry.regions_of_interest:
+        masks = [masks_of(fit.geometry, placement) for placement in placements]
+        rois = [roi_scores(h, m, window) for h, m in zip(heatmaps, masks, strict=True)]
+        heatmaps = [only_inside(h, *m.values()) for h, m in zip(heatmaps, masks, strict=True)]
+    return ScoredFrames(
+        paths=read,
+        fitted=np.stack(fitted),
+        scores=scores,
+        heatmaps=np.stack(heatmaps),
+        conditions=[measure(frame) for frame in fitted],
+        part=np.arange(len(fitted)) if each_a_part else distinct(fitted),
+        roi={name: np.array([one[name] for one in rois]) for name in (rois[0] if rois else ())},
+    )

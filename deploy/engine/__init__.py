@@ -1,0 +1,1 @@
+"""Compiles this device's engine from a product's model, and verifies it."""

@@ -1,0 +1,1 @@
+"""Seals, activates, rolls back, exports and imports versions of a product."""

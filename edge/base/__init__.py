@@ -1,0 +1,1 @@
+"""What every other package uses: errors, whole files, console output, HTML pages."""

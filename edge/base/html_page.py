@@ -1,0 +1,72 @@
+"""Self-contained HTML pages: a template that extends page.html, plots as SVG, pictures inside.
+
+Imported by whoever writes a report, never by the line.
+"""
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import jinja2
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from edge.base.files import write_whole
+
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "draem",  # the same figures give the same file
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+}
+
+
+def write_page(path: Path, template: Path, **values: object) -> None:
+    """One file, whole or not at all; values are escaped, and one that is missing is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    write_whole(path, environment.get_template(template.name).render(**values).encode())
+
+
+def svg(draw: Callable[[Axes], None], size: tuple[float, float] = (4.2, 3.2)) -> str:
+    """What `draw` puts on fresh axes, as an <svg> element."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(size, layout="constrained")
+        draw(figure.subplots())
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def histogram(scores: Mapping[str, Sequence[float]], threshold: float | None) -> str:
+    """Scores by kind, on top of each other, with the threshold."""
+
+    def draw(axes: Axes) -> None:
+        kinds = list(scores)
+        top = max(max(values) for values in scores.values())
+        edges = [*np.linspace(0, top * 1.0001, 41)]
+        axes.hist([list(scores[k]) for k in kinds], bins=edges, stacked=True, label=kinds)
+        if threshold is not None:
+            axes.axvline(threshold, color="black", linestyle="--", label="threshold")
+        axes.set(xlabel="score", ylabel="images")
+        axes.legend(fontsize=8)
+
+    return svg(draw, (6.4, 3.2))
+
+
+def data_uri(picture: NDArray[np.uint8]) -> str:
+    """A JPEG as the source of an <img>."""
+    jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()

@@ -1,0 +1,196 @@
+"""Modbus TCP: the gate's signals as registers that a PLC polls (pymodbus).
+
+Input registers and discrete inputs hold what the line says, holding registers and coils what the
+PLC writes. docs/plc.md has the map (edge/bridge/protocols/registers.py). Each answer is made at
+one time: it is encoded for each request, so no value of several registers is torn.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any, cast
+
+from pymodbus.constants import ExcCodes
+from pymodbus.pdu import ExceptionResponse, ModbusPDU
+from pymodbus.server import ModbusTcpServer
+from pymodbus.server.requesthandler import ServerRequestHandler
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from edge.bridge.feed import BridgeError, Feed
+from edge.bridge.plc_commands import PlcCommand
+from edge.bridge.protocols.registers import (
+    COILS,
+    READ,
+    WRITE,
+    WordOrder,
+    bits_of,
+    inputs_of,
+    offset,
+    pack,
+    size,
+    trigger_of,
+    unpack,
+    values_of,
+)
+
+log = logging.getLogger(__name__)
+
+READS, WRITES = (1, 2, 3, 4), (5, 6, 15, 16)
+DISCRETE_INPUTS, INPUT_REGISTERS, BIT_FUNCTIONS = 2, 4, (1, 5, 15)
+ID = offset(READ, "inspection_id")
+COMMAND, TRIGGER = offset(WRITE, "command"), offset(WRITE, "trigger_new")
+ACK_COIL = [bit.name for bit in COILS].index("ack_coil")
+UNSENT_BYTES = 16_384  # a client that never reads its answers is cut off beyond this
+
+reader: ContextVar[str] = ContextVar("reader", default="")
+"""The address of the PLC whose request is answered; empty for all who may only read."""
+
+
+class Registers:
+    """What pymodbus asks for and writes, in the place of its own data store.
+
+    The coils are another way to say what the holding registers say: the acknowledging coil writes
+    `results_ack`, with the id that this PLC has read last.
+    """
+
+    def __init__(self, feed: Feed, command: PlcCommand, order: WordOrder) -> None:
+        self._feed, self._command, self._order = feed, command, order
+        self._heartbeat = 0
+        self._written = [0] * size(WRITE)
+        self._coils = [False] * len(COILS)
+        self._shown: dict[str, int] = {}  # the id that was read last, by the reader's address
+
+    def device_ids(self) -> list[int]:
+        """One device, whatever id it is asked by."""
+        return [0]
+
+    async def async_getValues(
+        self, device_id: int, function: int, address: int, count: int = 1
+    ) -> list[int] | list[bool] | ExcCodes:
+        """A part of a map of this moment."""
+        found: list[int] | list[bool] = self._written
+        if function in (INPUT_REGISTERS, DISCRETE_INPUTS):
+            found = self._look(function, address, count)
+        elif function in BIT_FUNCTIONS:
+            found = self._coils
+        if address + count > len(found):
+            return ExcCodes.ILLEGAL_ADDRESS
+        return found[address : address + count]
+
+    async def async_setValues(
+        self, device_id: int, function: int, address: int, values: list[Any]
+    ) -> ExcCodes | None:
+        """What the PLC writes."""
+        written: list[Any] = self._coils if function in BIT_FUNCTIONS else self._written
+        if address + len(values) > len(written):
+            return ExcCodes.ILLEGAL_ADDRESS
+        before = self._coils[ACK_COIL]
+        written[address : address + len(values)] = values
+        if self._coils[ACK_COIL] and not before:
+            self._take(self._shown.get(reader.get(), 0))
+        said = self._said()
+        self._feed.plc(inputs_of(said, self._coils))
+        if function not in BIT_FUNCTIONS and address <= COMMAND < address + len(values):
+            self._command.say(said["command"], said["product_wanted"])
+        # Half of an id would be another id.
+        if function not in BIT_FUNCTIONS and address <= TRIGGER < address + len(values) - 1:
+            self._command.trigger(*trigger_of(said))
+        return None
+
+    def _said(self) -> dict[str, int]:
+        return unpack(WRITE, self._written, self._order)
+
+    def _take(self, inspection_id: int) -> None:
+        """Acknowledge what was read; a result that nobody has read is never taken."""
+        if inspection_id:
+            said = self._said() | {"results_ack": inspection_id}
+            self._written[:] = pack(WRITE, said, self._order)
+
+    def _look(self, function: int, address: int, count: int) -> list[int] | list[bool]:
+        now, signals = time.monotonic(), self._feed.signals()
+        if function == DISCRETE_INPUTS or address <= ID < address + count:
+            self._shown[reader.get()] = signals.inspection_id
+        if function == DISCRETE_INPUTS:
+            return bits_of(signals, now)
+        self._heartbeat += 1
+        told = self._command.told()
+        return pack(READ, values_of(signals, self._heartbeat, now, self._said(), told), self._order)
+
+
+class Handler(ServerRequestHandler):
+    """One client: only a PLC may write, and one that does not read is cut off."""
+
+    def __init__(self, server: "Server") -> None:
+        super().__init__(server, None, None, None)
+        self._may_write = server.may_write
+
+    def callback_connected(self) -> None:
+        """What a client does not read is kept in little memory, here and in the kernel."""
+        super().callback_connected()
+        if self.transport:
+            connection = self.transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES)
+            cast(asyncio.Transport, self.transport).set_write_buffer_limits(UNSENT_BYTES)
+
+    async def handle_request(self) -> None:
+        """Answer, or refuse: what a stranger writes, and what pymodbus invents answers for."""
+        if self.last_pdu is None:
+            return
+        function, trusted = self.last_pdu.function_code, self._may_write(self._peer())
+        if function in WRITES and not trusted:
+            log.warning("%s tried to write and may not: name it with --plc", self._peer())
+        if function in READS or (function in WRITES and trusted):
+            reader.set(self._peer() if trusted else "")
+            await super().handle_request()
+        else:
+            self._refuse(self.last_pdu)
+
+    def _refuse(self, pdu: ModbusPDU) -> None:
+        refusal = ExceptionResponse(pdu.function_code & 0x7F, ExcCodes.ILLEGAL_FUNCTION)
+        refusal.transaction_id, refusal.dev_id = pdu.transaction_id, pdu.dev_id
+        self.server_send(refusal, self.last_addr)
+
+    def pause_writing(self) -> None:
+        """asyncio says that more is unsent than shall be kept."""
+        log.warning("%s does not read its answers: cut off", self._peer())
+        cast(asyncio.Transport, self.transport).abort()
+
+    def _peer(self) -> str:
+        peer = self.transport.get_extra_info("peername") if self.transport else None
+        return str(peer[0]) if peer else "?"
+
+
+class Server(ModbusTcpServer):
+    """pymodbus's server over our registers. Raises BridgeError where it cannot listen."""
+
+    def __init__(
+        self, address: tuple[str, int], registers: Registers, may_write: Callable[[str], bool]
+    ) -> None:
+        # It insists on a data store of its own; ours takes its place.
+        unused = SimDevice(0, simdata=[SimData(0, values=0, datatype=DataType.REGISTERS)])
+        super().__init__(unused, address=address)
+        self.context = cast(Any, registers)
+        self.may_write = may_write
+
+    def callback_new_connection(self) -> Handler:
+        """pymodbus asks for whoever serves a client."""
+        return Handler(self)
+
+
+async def serve(
+    feed: Feed, command: PlcCommand, host: str, port: int, plcs: Sequence[str], order: WordOrder
+) -> Server:
+    """A server that is listening. Raises BridgeError where it cannot."""
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # says all that we say
+    server = Server((host, port), Registers(feed, command, order), lambda peer: peer in plcs)
+    try:
+        await server.serve_forever(background=True)
+    except (RuntimeError, OSError) as error:
+        raise BridgeError(
+            f"cannot listen on {host}:{port} ({error}): another program has it, or it needs "
+            "root's rights (below 1024): choose another --listen"
+        ) from error
+    return server

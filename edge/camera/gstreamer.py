@@ -1,0 +1,108 @@
+"""A GStreamer pipeline as a camera: gst://v4l2src device=/dev/video0 ! videoconvert.
+
+pip's OpenCV has no GStreamer, so the pipeline ends in an appsink that is read through `gi`. The
+sink keeps one frame and drops older ones: what is judged is never old.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from edge.base.closeable import Closeable
+from edge.base.errors import CameraError
+from edge.camera import FrameTimeout
+from edge.camera.address import without_password
+from edge.events.event import Code
+from edge.vision.frame import Frame
+
+PREFIX = "gst://"
+SINK = (
+    "videoconvert ! video/x-raw,format=BGR ! "
+    "appsink name=draem sync=false max-buffers=1 drop=true emit-signals=false"
+)
+POLL_NS = 100_000_000
+
+
+def load() -> Any:
+    """GStreamer. Raises CameraError where it is not installed."""
+    try:
+        import gi
+
+        gi.require_version("Gst", "1.0")
+        gi.require_version("GstApp", "1.0")
+        from gi.repository import Gst, GstApp  # noqa: F401  GstApp gives the sink its methods
+    except (ImportError, ValueError) as error:
+        raise CameraError(
+            "gst:// needs GStreamer: sudo apt-get install gir1.2-gst-plugins-base-1.0 "
+            "gstreamer1.0-plugins-good libgirepository1.0-dev libcairo2-dev pkg-config gcc "
+            "python3-dev, then ./just setup (or pip install '.[genicam]')"
+        ) from error
+    Gst.init(None)
+    return Gst
+
+
+class GstCamera(Closeable):
+    """Frames of a pipeline given without its sink; read by edge.camera.reconnecting."""
+
+    live = True
+
+    def __init__(self, source: str) -> None:
+        self._gst = gst = load()
+        from gi.repository import GLib
+
+        pipeline = source.removeprefix(PREFIX).strip().removesuffix("!")
+        self._text = text = without_password(pipeline)
+        try:
+            self._pipeline = gst.parse_launch(f"{pipeline} ! {SINK}")
+        except GLib.Error as error:
+            raise CameraError(f"the pipeline '{text}' is wrong: {error.message}") from error
+        self._sink, self._bus = self._pipeline.get_by_name("draem"), self._pipeline.get_bus()
+        self._count = 0
+        if self._pipeline.set_state(gst.State.PLAYING) == gst.StateChangeReturn.FAILURE:
+            why = self._why() or "it does not start"
+            self.close()
+            raise CameraError(f"the pipeline '{text}' fails: {why}")
+
+    def about(self) -> dict[str, str | float]:
+        return {"pipeline": self._text}
+
+    def read(self) -> Frame:
+        """The newest frame. Raises FrameTimeout after 100 ms, CameraError where it ends."""
+        sample = self._sink.try_pull_sample(POLL_NS)
+        captured = time.monotonic_ns()
+        if sample is None:
+            if (why := self._why()) is not None:
+                raise CameraError(f"the pipeline has ended: {why}")
+            raise FrameTimeout("the pipeline gave no frame in 100 ms")
+        self._count += 1
+        return self._frame(sample, captured)
+
+    def _frame(self, sample: Any, captured_ns: int) -> Frame:
+        shape = sample.get_caps().get_structure(0)
+        width, height = shape.get_value("width"), shape.get_value("height")
+        buffer = sample.get_buffer()
+        data = buffer.extract_dup(0, buffer.get_size())
+        stride = -(-width * 3 // 4) * 4  # GStreamer pads rows to four bytes
+        blank = np.zeros((0, 0, 3), np.uint8)
+        if buffer.has_flags(self._gst.BufferFlags.CORRUPTED):
+            # A decoder that missed packets paints over the gap, and says so in this flag alone.
+            return Frame(blank, self._count, captured_ns, code=Code.INCOMPLETE)
+        if len(data) < height * stride:
+            return Frame(blank, self._count, captured_ns, code=Code.FRAME_UNREADABLE)
+        rows = np.frombuffer(data, np.uint8, height * stride).reshape(height, stride)
+        image = rows[:, : width * 3].reshape(height, width, 3)
+        return Frame(image, self._count, captured_ns)
+
+    def _why(self) -> str | None:
+        """What the pipeline says of its end, if it has ended."""
+        ends = self._gst.MessageType.ERROR | self._gst.MessageType.EOS
+        message = self._bus.pop_filtered(ends)
+        if message is None:
+            return None
+        if message.type == self._gst.MessageType.EOS:
+            return "no more frames come"
+        return str(message.parse_error()[0].message)
+
+    def close(self) -> None:
+        self._pipeline.set_state(self._gst.State.NULL)

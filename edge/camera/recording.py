@@ -1,0 +1,181 @@
+"""What a camera gave, kept on disk as a ring, and played back: replay://DIR?speed=1.
+
+Each frame is one file `<number>.npz`, whole or not there: its picture as it came, and a JSON object
+with its ids, its code and its times. What was told of the camera (lost, back) stands between them
+in the same way. Nothing in it is pickled.
+"""
+
+import io
+import json
+import os
+import time
+import zipfile
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.base.errors import CameraError
+from edge.camera import CameraNotice, EndOfStream, FrameTimeout, ReportsOutages
+from edge.camera.address import split
+from edge.camera.frame_ids import FrameIds
+from edge.events.event import Code
+from edge.vision.frame import Frame
+
+SUFFIX = ".npz"
+LONGEST_SLEEP_S = 0.1
+
+
+class Ring:
+    """A folder of the newest frames, within `frames` and `megabytes`; goes on in one that is there.
+
+    Raises CameraError where the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path, frames: int, megabytes: float) -> None:
+        self._folder, self._most, self._bytes_most = folder, frames, megabytes * 1e6
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._sizes = deque((path, path.stat().st_size) for path in _files(folder))
+        except OSError as error:
+            raise CameraError(f"{folder} cannot be written ({error.strerror})") from error
+        self._bytes = sum(size for _, size in self._sizes)
+        self._next = 1 + (int(self._sizes[-1][0].stem) if self._sizes else 0)
+
+    def put(self, what: Frame | CameraNotice) -> None:
+        """Keep one more; the oldest go."""
+        data = _packed(what)
+        while self._sizes and self._is_full(len(data)):
+            path, size = self._sizes.popleft()
+            path.unlink(missing_ok=True)
+            self._bytes -= size
+        path = self._folder / f"{self._next:09d}{SUFFIX}"
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._next += 1
+        self._sizes.append((path, len(data)))
+        self._bytes += len(data)
+
+    def _is_full(self, more: int) -> bool:
+        return len(self._sizes) >= self._most or self._bytes + more > self._bytes_most
+
+
+def _files(folder: Path) -> list[Path]:
+    """The recorded files, oldest first."""
+    named = (path for path in folder.glob(f"*{SUFFIX}") if path.stem.isdecimal())
+    return sorted(named, key=lambda path: int(path.stem))
+
+
+def _packed(what: Frame | CameraNotice) -> bytes:
+    image = np.zeros(0, np.uint8)
+    if isinstance(what, Frame):
+        about = {k: v for k, v in asdict(what).items() if k != "image"}
+        image = np.asarray(what.image, np.uint8)
+    else:
+        about = {"code": what.code, "message": str(what), "captured_ns": what.at_ns}
+    text = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    packed = io.BytesIO()
+    np.savez(packed, about=text, image=image)
+    return packed.getvalue()
+
+
+def _unpacked(path: Path) -> tuple[int, Frame | CameraNotice]:
+    """When it was captured, and what it was. Raises CameraError for a damaged file."""
+    try:
+        with np.load(path, allow_pickle=False) as packed:
+            about: dict[str, Any] = json.loads(packed["about"].tobytes())
+            image = np.asarray(packed["image"], np.uint8)
+        code = Code(about.pop("code"))
+        if "message" in about:
+            return int(about["captured_ns"]), CameraNotice(code, str(about["message"]))
+        return int(about["captured_ns"]), Frame(image, code=code, **about)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise CameraError(f"{path} is no recorded frame ({error}): remove it") from error
+
+
+class ReplaySettings(BaseModel):
+    """`speed` 1 is that of the line, 0 waits until each frame was judged; `loop` begins again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    speed: float = Field(1.0, ge=0, le=100)
+    loop: bool = False
+
+
+class ReplayCamera(ReportsOutages):
+    """A recording as a camera: frames with their ids, their gaps, codes and times between them.
+
+    `captured_ns` is the present; what lay between two frames is kept. In free-running mode trigger
+    ids are left out. Raises CameraError for a folder without a recording.
+    """
+
+    def __init__(self, source: str, *, triggered: bool) -> None:
+        address = split(source)
+        self._folder = Path(address.netloc + address.path)
+        try:
+            self._settings = ReplaySettings.model_validate(dict(parse_qsl(address.query)))
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            raise CameraError(f"'{source}': {name} ({first['msg']}); try ?speed=1") from error
+        self.live = self._settings.speed > 0
+        self._triggered = triggered
+        if not _files(self._folder):
+            raise CameraError(f"{self._folder} holds no recording: make one with 'draem record'")
+        self._began: tuple[int, int] | None = None
+        self._rest = self._all()
+        self._next: tuple[int, Frame | CameraNotice] | None = None
+        self._ids = FrameIds()
+        self.counters: dict[str, int] = {"received": 0, "lost": 0}
+
+    def about(self) -> dict[str, str | float]:
+        return {"recording": str(self._folder)}
+
+    def _all(self) -> Iterator[tuple[int, Frame | CameraNotice]]:
+        while True:
+            self._began = None
+            for path in _files(self._folder):
+                if path.exists():  # a ring that is still written loses its oldest
+                    yield _unpacked(path)
+            if not self._settings.loop:
+                return
+
+    def read(self) -> Frame:
+        if self._next is None:
+            self._next = next(self._rest, None)
+        if self._next is None:
+            raise EndOfStream("the recording has no more frames")
+        self._wait(self._next[0])
+        (_, came), self._next = self._next, None
+        if isinstance(came, CameraNotice):
+            self._ids.restart()
+            raise came
+        self._ids.missing(came.frame_id or None)
+        self.counters |= {"received": self.counters["received"] + 1, "lost": self._ids.lost}
+        now = time.monotonic_ns()
+        values = {**vars(came), "captured_ns": now}
+        if not self._triggered:
+            values["trigger_id"] = None
+        return Frame(**values)
+
+    def _wait(self, captured_ns: int) -> None:
+        """Until it is due. Raises FrameTimeout while that is far off."""
+        if not self.live:
+            return
+        now = time.monotonic_ns()
+        if self._began is None:
+            self._began = (captured_ns, now)
+        due = self._began[1] + (captured_ns - self._began[0]) / self._settings.speed
+        left = (due - now) / 1e9
+        if left > LONGEST_SLEEP_S:
+            time.sleep(LONGEST_SLEEP_S)
+            raise FrameTimeout("the recording pauses")
+        time.sleep(max(0.0, left))

@@ -1,0 +1,1 @@
+"""The simulated line: pictures of parts with known defects, drawn from a seed."""

@@ -1,0 +1,140 @@
+"""Station settings as options of a command line: one description serves both."""
+
+import argparse
+import ipaddress
+import re
+import typing
+from typing import Any
+
+from edge.base.errors import SettingsError
+from edge.events.client import ANSWER_MS, RequestClient, beside
+from edge.events.keys import Credentials, read_pair, read_public
+from edge.station.settings import Station, load_settings
+
+
+def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
+    """An option for each named setting, with the setting's own description as help."""
+    group = parser.add_argument_group("settings of the station")
+    for name in names:
+        field = Station.model_fields[name]
+        default = "" if field.default is None else f" (default {field.default})"
+        kinds = (field.annotation, *typing.get_args(field.annotation))  # of X and of X | None
+        choices = [c for kind in kinds for c in typing.get_args(kind) if isinstance(c, str)]
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=name,
+            metavar=None if choices else name.upper(),
+            choices=choices or None,
+            help=f"{field.description}{default}".replace("%", "%%"),
+        )
+
+
+def settings_of(options: argparse.Namespace) -> Station:
+    """The station's settings, those of the command line on top. Raises SettingsError."""
+    given: dict[str, Any] = {k: v for k, v in vars(options).items() if k in Station.model_fields}
+    return load_settings(given)
+
+
+def credentials(settings: Station) -> Credentials | None:
+    """What a client shows to a station that has keys; None without. Raises DraemError."""
+    if settings.key is None and settings.server_key is None:
+        return None
+    if settings.key is None or settings.server_key is None:
+        raise SettingsError("--key and --server-key belong together: name both, or none")
+    return Credentials(read_pair(settings.key), read_public(settings.server_key))
+
+
+def ask_control(settings: Station, answer_ms: int = ANSWER_MS) -> RequestClient:
+    """Whoever asks the line of these settings. Raises PublishError for an address of no use."""
+    endpoint = settings.control or beside(settings.endpoint, "control")
+    option = "--control" if settings.control else "--endpoint"
+    return RequestClient(endpoint, credentials(settings), option, answer_ms)
+
+
+def product_name(settings: Station) -> str:
+    """The product to work on. Raises SettingsError where none is named."""
+    if settings.product is None:
+        raise SettingsError("no product named: add --product NAME (or set it in station.toml)")
+    return settings.product
+
+
+def parse_box(text: str) -> tuple[int, int, int, int]:
+    """x,y,width,height from a command line."""
+    try:
+        x, y, width, height = (int(v) for v in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError("write x,y,width,height in pixels") from None
+    if min(x, y) < 0 or min(width, height) < 1:
+        raise argparse.ArgumentTypeError("x and y must be 0 or more, width and height 1 or more")
+    return x, y, width, height
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width from 256 or 192x256; both must be multiples of 32."""
+    try:
+        sides = [int(v) for v in text.lower().split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2) or min(sides) < 32 or any(side % 32 for side in sides):
+        raise argparse.ArgumentTypeError("write one side or HEIGHTxWIDTH, multiples of 32")
+    return sides[0], sides[-1]
+
+
+def parse_widths(text: str) -> tuple[int, int]:
+    """Widths of the reconstructive and the discriminative network, from 16/8."""
+    rec, _, seg = text.partition("/")
+    if not (rec.isdecimal() and seg.isdecimal() and int(rec) and int(seg)):
+        raise argparse.ArgumentTypeError("write two widths, as 16/8")
+    return int(rec), int(seg)
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """An address and a port from 192.168.0.5:502."""
+    host, _, port = text.rpartition(":")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "write an address and a port, as 192.168.0.5:502"
+        ) from None
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError("write an address and a port, as 192.168.0.5:502")
+    return host.strip("[]"), int(port)
+
+
+def parse_server(text: str) -> tuple[str, int]:
+    """A name or an address, and a port, from broker.plant:8883."""
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(r"[\w.:\[\]-]+", host) or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError("write a name or an address, and a port, as plant:8883")
+    return host.strip("[]"), int(port)
+
+
+def parse_host(text: str) -> str:
+    """An IP address, in its usual spelling."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError("write an address, as 192.168.0.10") from None
+
+
+def parse_whole(text: str) -> int:
+    """A whole number from 0 on."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("a whole number from 0 on")
+    return int(text)
+
+
+def parse_recipe(text: str) -> tuple[str, str]:
+    """A product's number and its name from 1=lid."""
+    number, equals, name = text.partition("=")
+    if not equals or not number.isdecimal() or not name:
+        raise argparse.ArgumentTypeError("write a number and a product's name, as 1=lid")
+    return number, name
+
+
+def parse_count(text: str) -> int:
+    """A whole number from 1 on."""
+    if parse_whole(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number from 1 on")
+    return int(text)

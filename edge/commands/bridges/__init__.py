@@ -1,0 +1,1 @@
+"""Options of `draem bridge`, one file per protocol."""

@@ -1,0 +1,128 @@
+"""Results, state and the gapless record to an MQTT broker."""
+
+import argparse
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.base.errors import SettingsError
+from edge.base.files import alone
+from edge.bridge.feed import BridgeError, Feed
+from edge.commands.arguments import credentials, parse_server, settings_of
+from edge.commands.bridges.shared import (
+    add_common,
+    add_login,
+    is_here,
+    no_handshake,
+    opened_changes,
+    opened_feed,
+    read_login,
+    stop_on_signal,
+)
+from edge.events.subscriber import Acknowledging, events
+from edge.station.settings import Station
+
+if TYPE_CHECKING:
+    from edge.bridge.protocols.mqtt import Broker, Mqtt
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--broker", type=parse_server, default=("127.0.0.1", 1883), metavar="HOST:PORT",
+        help="a name or an address, and a port (default 127.0.0.1:1883)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ca", type=Path, metavar="FILE",
+        help="the certificate (PEM) that the broker's is signed with: encrypts; needed for a "
+        "broker on another machine",
+    )  # fmt: skip
+    parser.add_argument(
+        "--client-cert", type=Path, metavar="FILE",
+        help="our own certificate (PEM), for a broker that asks for one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--client-key", type=Path, metavar="FILE", help="its private key (PEM, without a password)"
+    )
+    add_login(parser, "whom the broker knows us as")
+    add_common(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    broker = _broker(options)
+    if set("+#/\0") & set(settings.station):
+        raise SettingsError(f"--station {settings.station} cannot be a topic: leave + # / out")
+    from edge.bridge.protocols.mqtt import Mqtt
+
+    rules, address = no_handshake(options), f"{broker.host}-{broker.port}"
+    numbers = {name: number for number, name in settings.recipes.items()}
+    with (
+        _only_one(settings),
+        Mqtt(broker, settings.station, numbers) as mqtt,
+        stop_on_signal() as stop,
+        opened_feed(options, settings, rules, address, mqtt.result) as feed,
+        opened_changes(options, settings, feed) as changes,
+    ):
+        watched = (feed, changes, stop.is_set)
+        watcher = threading.Thread(target=mqtt.watch, args=watched, daemon=True)
+        watcher.start()
+        if changes.numbers:
+            mqtt.take_commands(changes)
+        log.info("MQTT to %s:%d", broker.host, broker.port)
+        try:
+            if options.simulate is None:
+                _record(mqtt, settings, lambda: stop.is_set() or feed.died is not None)
+            else:
+                _wait(feed, stop)  # a line on paper has no record
+        finally:
+            stop.set()
+            watcher.join()
+    return 0
+
+
+def _broker(options: argparse.Namespace) -> "Broker":
+    from edge.bridge.protocols.mqtt import Broker
+
+    host, port = options.broker
+    if options.ca is None and not is_here(host):
+        raise SettingsError(f"{host} is another machine: name its certificate with --ca FILE")
+    if (options.client_cert is None) != (options.client_key is None):
+        raise SettingsError("--client-cert and --client-key belong together: name both, or none")
+    if options.client_cert is not None and options.ca is None:
+        raise SettingsError("--client-cert is for an encrypted broker: add --ca FILE")
+    for name in ("ca", "client_cert", "client_key"):
+        path = getattr(options, name)
+        if path is not None and not path.is_file():
+            raise SettingsError(f"{path} does not exist: correct --{name.replace('_', '-')}")
+    ours = (options.client_cert, options.client_key) if options.client_cert else None
+    return Broker(host, port, options.ca, ours, read_login(options.login))
+
+
+def _only_one(settings: Station) -> AbstractContextManager[None]:
+    """Two would take each other's session at the broker."""
+    refusal = BridgeError(f"{settings.station} has an MQTT bridge already: stop that one")
+    return alone(settings.data / settings.station / "mqtt.lock", refusal)
+
+
+def _record(mqtt: "Mqtt", settings: Station, stopped: Callable[[], bool]) -> None:
+    """Every event from the cursor on; the cursor moves when the broker has acknowledged."""
+    recorded = events(
+        settings.endpoint, settings.data / settings.station / "mqtt.cursor",
+        replay=settings.replay, credentials=credentials(settings),
+        acknowledging=Acknowledging(f"mqtt-{settings.station}", "bridge"), stopped=stopped,
+    )  # fmt: skip
+    for event in recorded:
+        if not mqtt.record(event, stopped):
+            break  # not acknowledged: the cursor stays before it
+
+
+def _wait(feed: Feed, stop: threading.Event) -> None:
+    while not stop.wait(CHECK_S) and feed.died is None:
+        pass

@@ -1,0 +1,52 @@
+"""Writes into a data block of a Siemens PLC, and reads its answers."""
+
+import argparse
+
+from edge.base.errors import SettingsError
+from edge.bridge.protocols.register_docs import scl
+from edge.commands.arguments import parse_address, parse_count, parse_whole, settings_of
+from edge.commands.bridges.shared import (
+    add_common,
+    add_handshake,
+    handshake,
+    opened_command,
+    opened_feed,
+    stop_on_signal,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--s7", type=parse_address, metavar="HOST:PORT", help="the PLC, its port is 102 as a rule"
+    )
+    parser.add_argument("--rack", type=parse_whole, default=0, metavar="N", help="default 0")
+    parser.add_argument("--slot", type=parse_whole, default=1, metavar="N", help="default 1")
+    parser.add_argument(
+        "--block", type=parse_count, default=100, metavar="N", help="DB, default 100"
+    )
+    parser.add_argument(
+        "--scl", action="store_true", help="print the block as an SCL type, and end"
+    )
+    add_handshake(parser)
+    add_common(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    if options.scl:
+        print(scl())
+        return 0
+    if options.s7 is None:
+        raise SettingsError("no PLC named: add --s7 HOST:PORT, as 192.168.0.1:102")
+    from edge.bridge.protocols import s7
+
+    host, port = options.s7
+    plc = s7.Plc(host, port, options.rack, options.slot, options.block)
+    rules, address = handshake(options), f"{host}-db{options.block}"
+    with (
+        stop_on_signal() as stop,
+        opened_feed(options, settings, rules, address) as feed,
+        opened_command(options, settings, feed) as command,
+    ):
+        s7.run(feed, command, plc, lambda: stop.is_set() or feed.died is not None)
+    return 0

@@ -1,0 +1,197 @@
+"""What the bridges of all wires have in common: options, the feed, how they end."""
+
+import argparse
+import asyncio
+import ipaddress
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import get_args
+
+from edge.base.errors import SettingsError
+from edge.bridge.feed import Feed, Source, station
+from edge.bridge.gate import Gate, Mode, Rules
+from edge.bridge.missed_results import MissedFile
+from edge.bridge.plc_commands import PlcCommand
+from edge.bridge.plc_trigger import ANSWER_MS, PlcTrigger
+from edge.bridge.product_change import LineClient, ProductChanges
+from edge.bridge.simulated_line import SimulatedLine, simulated
+from edge.commands.arguments import (
+    add_settings,
+    ask_control,
+    credentials,
+    parse_count,
+    parse_recipe,
+    parse_whole,
+)
+from edge.events.event import Inspection
+from edge.station.settings import Station
+
+log = logging.getLogger(__name__)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Of every wire."""
+    parser.add_argument(
+        "--deadline-ms", type=parse_count, default=1000, metavar="MS",
+        help="a result older than this, counted from its trigger, is not offered (default 1000)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--simulate", type=_rate, metavar="RATE",
+        help="parts a second of a line on paper, for commissioning without a camera: every tenth "
+        "is NG, every 25th has no verdict",
+    )  # fmt: skip
+    parser.add_argument(
+        "--recipe", dest="recipes", action="append", type=parse_recipe, metavar="NUMBER=NAME",
+        help="the number by which the PLC names a product, and may change to it; again for each "
+        "(default: the table [recipes] of station.toml)",
+    )  # fmt: skip
+    add_settings(parser, "station", "data", "endpoint", "replay", "control", "key", "server_key")
+
+
+def add_handshake(parser: argparse.ArgumentParser) -> None:
+    """Of the wires whose PLC acknowledges and has a heartbeat."""
+    parser.add_argument(
+        "--results", choices=get_args(Mode), default="free-running",
+        help="free-running: the newest result; dequeue: each one until it is acknowledged "
+        "(default free-running)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--buffer", type=parse_count, default=8, metavar="N",
+        help="results that may wait for their acknowledgement, with dequeue (default 8)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--plc-silent-ms", type=parse_whole, default=1000, metavar="MS",
+        help="a PLC whose heartbeat stands still so long is down; 0: it has none (default 1000)",
+    )  # fmt: skip
+
+
+def add_login(parser: argparse.ArgumentParser, whose: str) -> None:
+    """A file, so that neither name nor password is on a command line or in a log."""
+    parser.add_argument(
+        "--login", type=Path, metavar="FILE", help=f"a file with user:password: {whose}"
+    )
+
+
+def handshake(options: argparse.Namespace) -> Rules:
+    """What `add_handshake` has read."""
+    silent_s = options.plc_silent_ms / 1000
+    return Rules(options.results, options.deadline_ms / 1000, options.buffer, silent_s)
+
+
+def no_handshake(options: argparse.Namespace) -> Rules:
+    """For who hears of each result once, and is never asked."""
+    return Rules("free-running", options.deadline_ms / 1000, plc_silent_s=0)
+
+
+@contextmanager
+def opened_feed(
+    options: argparse.Namespace,
+    settings: Station,
+    rules: Rules,
+    address: str,
+    in_time: Callable[[Inspection], None] = lambda inspection: None,
+) -> Iterator[Feed]:
+    """A gate that is fed, and the file of what it misses; raises what ended the feed, if anything.
+
+    `address` tells this bridge from the station's others.
+    """
+    paper = "" if options.simulate is None else "-simulated"
+    folder = settings.data / f"{settings.station}{paper}"
+    with (
+        MissedFile(folder / f"missed-{options.wire}-{address}.jsonl") as missed,
+        Feed(Gate(rules), source(options, settings), in_time, missed.add) as feed,
+    ):
+        yield feed
+    feed.raise_if_died()
+
+
+def source(options: argparse.Namespace, settings: Station) -> Source:
+    """The station's events, or a line on paper."""
+    if options.simulate is not None:
+        rate = options.simulate.rate
+        log.warning("simulating %g parts a second: no camera, no station", rate)
+        return simulated(options.simulate)
+    return station(settings.endpoint, settings.replay, credentials(settings))
+
+
+@contextmanager
+def opened_changes(
+    options: argparse.Namespace, settings: Station, feed: Feed
+) -> Iterator[ProductChanges]:
+    """Whoever changes the line's product. Raises DraemError for an address that cannot be used."""
+    line: LineClient = options.simulate or ask_control(settings)
+    with ProductChanges(settings.recipes, line, feed.running) as changes:
+        yield changes
+
+
+@contextmanager
+def opened_triggering(options: argparse.Namespace, settings: Station) -> Iterator[PlcTrigger]:
+    """Whoever gives triggers to the line. Raises DraemError for an address that cannot be used."""
+    line: LineClient = options.simulate or ask_control(settings, ANSWER_MS)
+    with PlcTrigger(line) as triggering:
+        yield triggering
+
+
+@contextmanager
+def opened_command(
+    options: argparse.Namespace, settings: Station, feed: Feed
+) -> Iterator[PlcCommand]:
+    """What a PLC says in registers, to whom it concerns."""
+    with (
+        opened_changes(options, settings, feed) as changes,
+        opened_triggering(options, settings) as triggering,
+    ):
+        yield PlcCommand(changes, triggering)
+
+
+def is_here(host: str) -> bool:
+    """Whether an address, or localhost, is this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[threading.Event]:
+    """Set by Ctrl-C and SIGTERM, until the end of the block."""
+    stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def stop_in_loop() -> asyncio.Event:
+    """Set by Ctrl-C and SIGTERM, in the running loop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def read_login(path: Path | None) -> tuple[str, str] | None:
+    """User and password. Raises SettingsError where the file has none."""
+    if path is None:
+        return None
+    user, colon, password = path.read_text(encoding="utf-8").strip().partition(":")
+    if not colon:
+        raise SettingsError(f"{path} has no login: write user:password into it")
+    return user, password
+
+
+def _rate(text: str) -> SimulatedLine:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError("parts a second, up to 1000")
+    return SimulatedLine(value)

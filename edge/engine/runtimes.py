@@ -1,0 +1,78 @@
+"""Which engine runs: the flavour that was asked for, or the best one that this device has."""
+
+import logging
+from typing import Literal, get_args
+
+from edge.base.errors import EngineError
+from edge.engine import Engine
+from edge.engine.plan import Key, Plan, read_plan, records
+from edge.product.product import Product
+
+log = logging.getLogger(__name__)
+
+Flavour = Literal["tensorrt", "tensorrt_rtx", "openvino"]
+FLAVOURS: tuple[Flavour, ...] = get_args(Flavour)
+"""From the fastest to the one that runs everywhere."""
+
+
+def plan_key(product: Product, flavour: Flavour) -> Key:
+    """The key of this product's plan on this device. Raises EngineError where it cannot run."""
+    if flavour == "openvino":
+        from edge.engine import openvino
+
+        return openvino.plan_key(product)
+    from edge.engine import tensorrt
+
+    return tensorrt.plan_key(product, flavour)
+
+
+def open_plan(plan: Plan, product: Product, threads: int | None = None) -> Engine:
+    """The engine of a plan, whether it is proven or not; `threads` bounds a CPU's."""
+    flavour = plan.record.key.flavour
+    if flavour == "openvino":
+        from edge.engine.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(plan.data, product.shape, threads)
+    from edge.engine.tensorrt import TensorRtEngine
+
+    return TensorRtEngine(plan.data, product.shape, plan.record.batches, flavour)
+
+
+def missing(flavour: Flavour) -> str | None:
+    """What this device lacks to run a flavour, with its mend; None where it has all."""
+    if flavour == "openvino":
+        return None
+    from edge.engine import tensorrt
+
+    return tensorrt.missing(flavour)
+
+
+def pick(asked: Flavour | None) -> Flavour:
+    """The flavour asked for, or else the first that this device can run."""
+    if asked is not None:
+        return asked
+    return next(flavour for flavour in FLAVOURS if missing(flavour) is None)
+
+
+def load(product: Product, asked: Flavour | None = None, threads: int | None = None) -> Engine:
+    """The product's proven engine on this device. Raises EngineError with what mends it."""
+    plan = proven_plan(product, asked)
+    engine = open_plan(plan, product, threads)
+    log.info("engine: %s", plan.record.key.flavour)
+    return engine
+
+
+def proven_plan(product: Product, asked: Flavour | None = None) -> Plan:
+    """The plan that serves the product on this device. Raises EngineError with what mends it.
+
+    Where nothing was asked for, a product that was built for a GPU is not run on a slower engine
+    because the GPU has gone.
+    """
+    flavour = pick(asked)
+    if asked is None:
+        for record in records(product):
+            better = next((f for f in FLAVOURS if f == record.key.flavour), flavour)
+            lack = missing(better) if FLAVOURS.index(better) < FLAVOURS.index(flavour) else None
+            if lack and record.proven:
+                raise EngineError(f"{product.name} was built for {better}, but {lack}")
+    return read_plan(product, plan_key(product, flavour))

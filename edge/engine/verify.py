@@ -1,0 +1,173 @@
+"""Proof before service: a compiled engine against the trained network's float32 outputs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.base.errors import EngineError
+from edge.engine import Engine, Inference
+from edge.product.product import Product
+from edge.vision.calibration import Calibration
+from edge.vision.image_files import read_image
+from edge.vision.roi import pooled_maximum
+
+SCORE_TOLERANCE = 0.01
+MAP_TOLERANCE = 0.02
+"""A float16 body rounds each activation to 11 bits; a softmax turns that into some 1e-3 of heat.
+
+Ten times that is allowed for the 99.9th percentile of the map's error, since single pixels at a
+sharp edge may differ more; the maximum is reported, not judged. An engine of another network, of
+swapped channels or of another window misses by far more, which the negative shows on every build.
+"""
+SHIFT_TOLERANCE = 0.1
+"""How far an engine may move the middle of the good scores, as a share of its way to the threshold.
+
+Two engines of one model differ by rounding, up and down. Scores that all move up are false rejects
+to come, and scores that all move down are defects missed. A tenth of the way is less than what new
+parts differ from old.
+"""
+SMALLEST_SHIFT = 0.001
+"""Two engines of one model differ by some 0.0005, however near the threshold is."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far an engine's outputs lie from a reference's."""
+
+    score_max: float
+    map_p999: float
+    map_max: float
+
+    @property
+    def passes(self) -> bool:
+        """Whether both lie within the tolerances; never for a NaN."""
+        return self.score_max <= SCORE_TOLERANCE and self.map_p999 <= MAP_TOLERANCE
+
+
+def compare(
+    score: NDArray[np.float32],
+    heatmap: NDArray[np.float32],
+    reference_score: NDArray[np.float32],
+    reference_heatmap: NDArray[np.float32],
+) -> Difference:
+    """Largest error of the score; 99.9th percentile and maximum of the map's."""
+    error = np.abs(heatmap - reference_heatmap)
+    return Difference(
+        score_max=float(np.abs(score - reference_score).max()),
+        map_p999=float(np.quantile(error, 0.999)),
+        map_max=float(error.max()),
+    )
+
+
+class _Interrupted:
+    """An engine that gives up before the next batch when it is told to."""
+
+    def __init__(self, engine: Engine, stopped: Callable[[], bool]) -> None:
+        self._engine, self._stopped = engine, stopped
+
+    def infer(self, batch: NDArray[np.uint8]) -> Inference:
+        if self._stopped():
+            raise EngineError("the proof was given up: the line has ended")
+        return self._engine.infer(batch)
+
+
+def prove(
+    engine: Engine,
+    product: Product,
+    batches: Sequence[int] = (1,),
+    most: int | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> dict[str, float]:
+    """Run a product's golden frames, and those of its calibration, through an engine: the figures.
+
+    Golden frames go in batches of every size that the engine has, since each is compiled for
+    itself; the figures are the worst of them. `most` bounds the number of calibration frames; the
+    proof is given up, with EngineError, when `stopped`.
+
+    Raises EngineError where the engine misses the trained network, where the check could not have
+    told it from another one, or where the scores of good frames have moved.
+    """
+    stoppable = _Interrupted(engine, stopped)
+    all_figures = [_prove_golden(stoppable, product, size) for size in batches]
+    figures = {
+        name: (min if name.startswith("negative") else max)(one[name] for one in all_figures)
+        for name in all_figures[0]
+    }
+    if product.calibration is not None:
+        figures |= _prove_calibration(stoppable, product, product.calibration, most)
+    return figures
+
+
+def _check_window(
+    product: Product, score: NDArray[np.float32], heatmap: NDArray[np.float32]
+) -> None:
+    """Regions of interest are scored with the manifest's window, whole maps with the model's."""
+    window = product.manifest.score_window
+    pooled = np.array([pooled_maximum(one, window) for one in heatmap])
+    if not np.abs(pooled - score).max() <= SCORE_TOLERANCE:
+        raise EngineError(
+            f"{product.name} version {product.version} names a score_window of {window}, and its "
+            "model has another: restore its manifest.json from a backup, or train again"
+        )
+
+
+def _prove_golden(engine: _Interrupted, product: Product, size: int) -> dict[str, float]:
+    """The golden frames in batches of `size`, the last one filled up with the first frames."""
+    with np.load(product.path / "golden.npz", allow_pickle=False) as stored:
+        frames = stored["frames"]
+        order = np.arange(-(-len(frames) // size) * size) % len(frames)
+        parts = [engine.infer(frames[order[i : i + size]]) for i in range(0, len(order), size)]
+        score = np.concatenate([part.score for part in parts])[: len(frames)]
+        heatmap = np.concatenate([part.heatmap for part in parts])[: len(frames)]
+        found = compare(score, heatmap, stored["score"], stored["heatmap"])
+        negative = compare(score, heatmap, stored["negative_score"], stored["negative_heatmap"])
+    if not found.passes:
+        raise EngineError(
+            f"the engine misses the trained network in batches of {size}: score by "
+            f"{found.score_max:.4f} (allowed {SCORE_TOLERANCE}), 99.9 % of the map by "
+            f"{found.map_p999:.4f} (allowed {MAP_TOLERANCE}); build it again, and report it if "
+            "that does not help"
+        )
+    if negative.passes:
+        raise EngineError(
+            "the golden frames cannot tell the trained network from an untrained one: train longer"
+        )
+    _check_window(product, score, heatmap)
+    figures = {f"negative_{name}": value for name, value in asdict(negative).items()}
+    return {**asdict(found), **figures}
+
+
+def _prove_calibration(
+    engine: _Interrupted, product: Product, calibration: Calibration, most: int | None
+) -> dict[str, float]:
+    """How far the good frames' scores have moved since the calibration, and what that costs."""
+    if not calibration.frames:
+        raise EngineError(
+            f"the calibration of {product.name} version {product.version} is from an older program "
+            "and does not say its frames' scores: run 'draem build' and 'draem calibrate' with "
+            "--version for the version before it"
+        )
+    folder = product.path / "calibration"
+    kept = list(calibration.frames.items())[:most]
+    before = np.array([score for _, score in kept])
+    frames = (read_image(folder / name)[None] for name, _ in kept)
+    now = np.array([engine.infer(frame).score[0] for frame in frames], np.float64)
+    shift = now - before
+    middle, largest = float(np.median(shift)), float(np.abs(shift).max())
+    # A threshold that was chosen by costs may lie below the middle of the good scores.
+    way = abs(calibration.threshold - float(np.median(before)))
+    allowed = max(SHIFT_TOLERANCE * way, SMALLEST_SHIFT)
+    if not (largest <= SCORE_TOLERANCE and abs(middle) <= allowed):
+        raise EngineError(
+            f"the engine moves the scores of {len(now)} good frames by {middle:+.4f} in the median "
+            f"(allowed {allowed:.4f}), at most by {largest:.4f} (allowed {SCORE_TOLERANCE}): build "
+            "it again, or calibrate through it from the version before the calibration"
+        )
+    return {
+        "shift_median": middle,
+        "shift_max": largest,
+        "rejected_at_calibration": float((before >= calibration.threshold).sum()),
+        "rejected_now": float((now >= calibration.threshold).sum()),
+    }

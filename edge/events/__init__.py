@@ -1,0 +1,3 @@
+"""Events: their schema, the log that holds them, and the sockets that publish and replay them.
+
+Knows no camera and no network weights."""

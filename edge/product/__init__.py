@@ -1,0 +1,1 @@
+"""A product's folder: its manifest, its versions, and the seal of a released one."""

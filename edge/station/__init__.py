@@ -1,0 +1,1 @@
+"""The inspecting process: the loop, and what it needs beside camera, engine and log."""

@@ -1,0 +1,114 @@
+"""Headers before they are numbered and stamped by the stream: what is said of each part."""
+
+import math
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TypedDict
+
+from edge.camera.capture import CapturedFrame
+from edge.events.event import AnyHeader, Code, CodeName, Inspection, MaskPlacement
+from edge.product.product import Product
+from edge.station.inspector import JudgedFrame
+from edge.vision.fit import Placement
+
+MOST_LOST = 10_000
+
+
+class Stamp(TypedDict):
+    """The fields that the stream fills in."""
+
+    stream_id: str
+    seq: int
+    station: str
+    boot_id: str
+    published_ns: int
+    published_at: str
+
+
+UNSTAMPED = Stamp(stream_id="", seq=1, station="", boot_id="", published_ns=0, published_at="")
+
+
+def judged_part(
+    taken: CapturedFrame, judged: JudgedFrame, product: Product, stages_ms: dict[str, float]
+) -> Inspection:
+    """The verdict on one frame."""
+    frame, passed_over = taken
+    verdict, code, score, threshold, regions, _, roi = judged.judgement
+    where = judged.placement
+    return Inspection(
+        **UNSTAMPED,
+        product=product.name,
+        version=product.version,
+        inspection_id=1,
+        frame_id=frame.frame_id,
+        trigger_id=frame.trigger_id,
+        encoder=frame.encoder,
+        part_id=frame.part_id,
+        verdict=verdict,
+        code=CodeName.of(code),
+        captured_ns=frame.captured_ns,
+        captured_at=wall_clock(frame.captured_ns),
+        camera_ns=frame.camera_ns,
+        chunks=dict(frame.chunks),
+        stages_ms=stages_ms,
+        score=score if math.isfinite(score) else None,
+        threshold=threshold,
+        roi=roi,
+        passed_over=passed_over,
+        regions=regions,
+        mask=placed(where) if where else None,
+    )
+
+
+def placed(where: Placement) -> MaskPlacement:
+    """Where a mask lies."""
+    height, width = where.height, where.width
+    return MaskPlacement(
+        crop=where.crop,
+        height=height,
+        width=width,
+        corrected=where.view is not None,
+        box_mm=where.to_mm((0, 0, width, height)),
+    )
+
+
+def lost_part(trigger_id: int, code: Code, product: Product) -> Inspection:
+    """A trigger that no frame came for: no verdict, and `frame_id` 0."""
+    now = time.monotonic_ns()
+    return Inspection(
+        **UNSTAMPED,
+        product=product.name,
+        version=product.version,
+        inspection_id=1,
+        frame_id=0,
+        trigger_id=trigger_id,
+        verdict="NO_VERDICT",
+        code=CodeName.of(code),
+        captured_ns=now,
+        captured_at=wall_clock(now),
+        stages_ms={},
+        score=None,
+        threshold=None,
+        passed_over=0,
+        regions=[],
+    )
+
+
+def without_verdict(draft: AnyHeader) -> AnyHeader:
+    """What may be said of a part whose event could not be committed in time."""
+    if not isinstance(draft, Inspection):
+        return draft
+    code = draft.code if draft.verdict == "NO_VERDICT" else CodeName.of(Code.UNLOGGED)
+    nothing = {"verdict": "NO_VERDICT", "code": code, "score": None, "regions": [], "mask": None}
+    return draft.model_copy(update=nothing)
+
+
+def lost_triggers(last: int | None, now: int | None) -> range:
+    """Ids between two triggers that follow each other in the log; none where a count began anew."""
+    return range(0) if last is None or now is None else range(last + 1, now)
+
+
+def wall_clock(monotonic_ns: int) -> str:
+    """A moment of the monotonic clock as UTC."""
+    age = timedelta(microseconds=(time.monotonic_ns() - monotonic_ns) / 1000)
+    return (datetime.now(UTC) - age).isoformat(timespec="microseconds")

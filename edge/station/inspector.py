@@ -1,0 +1,111 @@
+"""One frame to one judgement: fit, infer, judge; for the line, `draem inspect` and the bench."""
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.base.errors import EngineError, EngineLost, ProductError
+from edge.engine import Engine
+from edge.events.event import Code
+from edge.product.product import Product
+from edge.vision.fit import Placement, prepare
+from edge.vision.frame import Frame
+from edge.vision.judge import Judgement, judge, measure
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedFrame:
+    """A judgement with its heatmap [H, W]; both lie in the frame where `placement` says.
+
+    `fitted` is what the engine saw, `engine_score` what it said. None where no map was made.
+    """
+
+    judgement: Judgement
+    placement: Placement | None
+    heatmap: NDArray[np.float32] | None
+    fitted: NDArray[np.uint8] | None = None
+    engine_score: float = math.nan
+
+
+class Inspector:
+    """Judges frames of one product with one engine."""
+
+    def __init__(self, engine: Engine, product: Product) -> None:
+        # At these sizes OpenCV's threads cost more than they give, and fight with the engine's.
+        cv2.setNumThreads(1)
+        self._engine = engine
+        self._fit = product.fit
+        check_geometry(product)
+        self._calibration = product.calibration
+        self._window = product.manifest.score_window
+        self.lost: EngineLost | None = None
+
+    def __call__(self, frame: Frame, clock: "Stopwatch") -> JudgedFrame:
+        """Never raises for a bad frame or a failing engine: those are NO_VERDICT with a code.
+
+        An engine that will never judge again is in `lost` then.
+        """
+        prepared = prepare(frame, self._fit)
+        if isinstance(prepared, Code):
+            return self._no_verdict(prepared)
+        fitted, placement = prepared
+        clock.lap("fit")
+        try:
+            inspection = self._engine.infer(fitted[None])
+        except EngineError as error:
+            log.error("frame %d: %s", frame.frame_id, error)
+            self.lost = error if isinstance(error, EngineLost) else None
+            return self._no_verdict(Code.ENGINE)
+        clock.lap("infer")
+        heatmap = inspection.heatmap[0]
+        score = float(inspection.score[0])
+        judgement = judge(
+            score, heatmap, measure(fitted), self._calibration, placement, self._window
+        )
+        clock.lap("judge")
+        return JudgedFrame(judgement, placement, heatmap, fitted, score)
+
+    def _no_verdict(self, code: Code) -> JudgedFrame:
+        threshold = self._calibration.threshold if self._calibration else None
+        empty = np.zeros((0, 0), np.uint8)
+        judgement = Judgement("NO_VERDICT", code, float("nan"), threshold, [], empty)
+        return JudgedFrame(judgement, None, None)
+
+
+def check_geometry(product: Product) -> None:
+    """Make what a geometry needs before the first frame: its maps and checks take some time.
+
+    Raises ProductError where it cannot serve this product.
+    """
+    geometry = product.fit.geometry
+    if geometry is None or geometry.frame is None:
+        return
+    width, height = geometry.frame
+    try:
+        product.fit(np.zeros((height, width, 3), np.uint8))
+    except ValueError as error:
+        raise ProductError(
+            f"the geometry of {product.name} version {product.version} does not fit it: {error}: "
+            "correct the geometry and calibrate again"
+        ) from error
+
+
+class Stopwatch:
+    """Milliseconds between laps on the monotonic clock."""
+
+    def __init__(self, start_ns: int | None = None) -> None:
+        self.laps_ms: dict[str, float] = {}
+        self._last = time.monotonic_ns() if start_ns is None else start_ns
+
+    def lap(self, name: str) -> None:
+        """Book the time since the last lap under `name`."""
+        reading = time.monotonic_ns()
+        self.laps_ms[name] = (reading - self._last) / 1e6
+        self._last = reading

@@ -1,0 +1,1 @@
+"""Pictures as arrays: frame, fit, lens, regions of interest, verdict, image files."""

@@ -1,0 +1,75 @@
+"""What a calibration holds: thresholds, and the conditions under which a verdict is valid."""
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+)
+
+from edge.vision.geometry import Geometry
+
+
+class Range(BaseModel):
+    """Lowest and highest value at which a frame can be judged."""
+
+    model_config = ConfigDict(frozen=True)
+    low: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        """Whether `value` lies inside; a NaN never does."""
+        return self.low <= value <= self.high
+
+
+class Drift(BaseModel):
+    """The range that each drift feature had on good parts, and how many parts may leave it.
+
+    Of `window` parts in a row, `limit` outside on one side are a drift. Parts like the good ones
+    reach it with a probability of at most `false_alarm` a part.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    window: int
+    limit: int
+    false_alarm: float
+    low: list[float]
+    high: list[float]
+
+
+class EscapeRate(BaseModel):
+    """Of `bad` known bad parts `missed` lay below the threshold; `bound` is for the true rate."""
+
+    model_config = ConfigDict(frozen=True)
+    missed: int
+    bad: int
+    bound: float
+
+
+class Calibration(BaseModel):
+    """What good frames said: thresholds, and the conditions under which a verdict means something.
+
+    `threshold` is for the score, `pixel_threshold` for the heatmap; `min_area` is in map pixels.
+    `scores` are those of the good parts, sorted; `false_reject_rate` is the share aimed at,
+    `expected_rate` what the next good part has, and `rate_bound` and the `bound` of `escapes` hold
+    for the true rates with `confidence`. `frames` are the scores of the fitted frames kept in
+    calibration/, by file name. With regions of interest in `geometry`, `roi_thresholds` has the
+    threshold of each.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    threshold: float
+    pixel_threshold: float
+    min_area: int
+    brightness: Range
+    contrast: Range
+    sharpness: Range
+    false_reject_rate: float
+    expected_rate: float | None = None
+    rate_bound: float | None = None
+    confidence: float | None = None
+    escapes: EscapeRate | None = None
+    drift: Drift | None = None
+    scores: list[float]
+    frames: dict[str, float] = {}
+    created: str
+    geometry: Geometry | None = None
+    roi_thresholds: dict[str, float] = {}

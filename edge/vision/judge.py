@@ -1,0 +1,166 @@
+"""From score, heatmap and conditions to a verdict: arrays in, values out, no I/O.
+
+Fail-safe by construction: OK is what remains when everything that could be wrong was ruled out.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.events.event import Code, Region, Verdict
+from edge.vision.calibration import Calibration
+from edge.vision.fit import Placement
+from edge.vision.roi import masks_of, only_inside, roi_scores, worst
+
+
+class Conditions(NamedTuple):
+    """Of a fitted frame: mean gray level, its standard deviation, variance of the Laplacian."""
+
+    brightness: float
+    contrast: float
+    sharpness: float
+
+
+class Judgement(NamedTuple):
+    """A verdict with its reasons. `mask` is HW, 0 and 255, at the model's size.
+
+    `score` and `threshold` are those of `roi` where the product has regions of interest.
+    """
+
+    verdict: Verdict
+    code: Code
+    score: float
+    threshold: float | None
+    regions: list[Region]
+    mask: NDArray[np.uint8]
+    roi: str | None = None
+
+
+def measure(fitted: NDArray[np.uint8]) -> Conditions:
+    """The conditions under which a fitted frame (HWC BGR) was taken."""
+    gray = cv2.cvtColor(fitted, cv2.COLOR_BGR2GRAY)
+    mean, deviation = cv2.meanStdDev(gray)
+    laplacian = cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))[1]
+    return Conditions(float(mean[0, 0]), float(deviation[0, 0]), float(laplacian[0, 0]) ** 2)
+
+
+def conditions_code(conditions: Conditions, calibration: Calibration) -> Code:
+    """NONE where all conditions lie in their calibrated ranges, else the first one's code."""
+    if not calibration.brightness.holds(conditions.brightness):
+        return Code.BRIGHTNESS
+    if not calibration.contrast.holds(conditions.contrast):
+        return Code.CONTRAST
+    if not calibration.sharpness.holds(conditions.sharpness):
+        return Code.SHARPNESS
+    return Code.NONE
+
+
+def judge(
+    score: float,
+    heatmap: NDArray[np.float32],
+    conditions: Conditions,
+    calibration: Calibration | None,
+    placement: Placement,
+    window: int,
+) -> Judgement:
+    """The verdict on one frame from its score and heatmap [H, W], and the score's `window`.
+
+    NG if and only if a usable score reaches the threshold; the pixel threshold and the smallest
+    area only shape the regions, and an NG always has at least its largest one. With regions of
+    interest it is the score of the worst of them that counts, and heat outside is not seen.
+    """
+    empty = np.zeros(heatmap.shape, np.uint8)
+    if not (np.isfinite(score) and np.isfinite(heatmap).all()):
+        threshold = calibration.threshold if calibration else None
+        return Judgement("NO_VERDICT", Code.NOT_FINITE, score, threshold, [], empty)
+    if calibration is None:
+        return Judgement("NO_VERDICT", Code.UNCALIBRATED, score, None, [], empty)
+    seen = look(score, heatmap, calibration, placement, window)
+    score, threshold, roi = seen.score, seen.threshold, seen.roi
+    if threshold is None:
+        return Judgement("NO_VERDICT", Code.UNCALIBRATED, score, None, [], empty, roi)
+    mask, regions = find_regions(
+        seen.heatmap, calibration.pixel_threshold, calibration.min_area, placement
+    )
+    code = conditions_code(conditions, calibration)
+    if code is not Code.NONE:
+        return Judgement("NO_VERDICT", code, score, threshold, regions, mask, roi)
+    if score < threshold:
+        return Judgement("OK", code, score, threshold, regions, mask, roi)
+    if not regions:  # low heat everywhere: the largest region at half of its highest
+        half = float(seen.worst.max()) / 2
+        mask, regions = find_regions(seen.worst, half, 1, placement, most=1)
+    return Judgement("NG", code, score, threshold, regions, mask, roi)
+
+
+class DecidingScore(NamedTuple):
+    """What decides: the score and threshold of `roi`, None where the whole map counts.
+
+    `heatmap` is what all regions of interest see, `worst` what `roi` alone does. Where a region has
+    no threshold, `threshold` is None and `roi` names it.
+    """
+
+    score: float
+    threshold: float | None
+    roi: str | None
+    heatmap: NDArray[np.float32]
+    worst: NDArray[np.float32]
+
+
+def look(
+    score: float,
+    heatmap: NDArray[np.float32],
+    calibration: Calibration,
+    placement: Placement,
+    window: int,
+) -> DecidingScore:
+    """The whole map, or the worst region of interest."""
+    if calibration.geometry is None or not calibration.geometry.regions_of_interest:
+        return DecidingScore(score, calibration.threshold, None, heatmap, heatmap)
+    masks = masks_of(calibration.geometry, placement)
+    scores, thresholds = roi_scores(heatmap, masks, window), calibration.roi_thresholds
+    missing = sorted(scores.keys() - thresholds.keys())
+    roi = missing[0] if missing else worst(scores, thresholds)
+    everywhere, there = only_inside(heatmap, *masks.values()), only_inside(heatmap, masks[roi])
+    return DecidingScore(scores[roi], thresholds.get(roi), roi, everywhere, there)
+
+
+def find_regions(
+    heatmap: NDArray[np.float32],
+    level: float,
+    min_area: int,
+    placement: Placement,
+    *,
+    most: int | None = None,
+) -> tuple[NDArray[np.uint8], list[Region]]:
+    """Connected pixels at or above `level`, at least `min_area` of them: mask and regions.
+
+    Regions come largest first, in pixels of the camera frame; `most` bounds how many are kept.
+    """
+    hot = (heatmap >= level).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(hot, connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    kept = [i for i in range(1, count) if areas[i] >= min_area]
+    kept = sorted(kept, key=lambda i: -int(areas[i]))[:most]
+    shown = np.zeros(count, np.uint8)
+    shown[kept] = 255
+    return shown[labels], [_region(heatmap, labels == i, stats[i], placement) for i in kept]
+
+
+def _region(
+    heatmap: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    stats: NDArray[np.int32],
+    placement: Placement,
+) -> Region:
+    x, y, width, height, area = (int(v) for v in stats)
+    box, pixel_mm2 = (x, y, width, height), placement.pixel_mm2()
+    return Region(
+        box=placement.to_frame(box),
+        area=max(1, round(area * placement.covers(box))),
+        score=float(heatmap[inside].max()),
+        box_mm=placement.to_mm(box),
+        area_mm2=None if pixel_mm2 is None else area * pixel_mm2,
+    )

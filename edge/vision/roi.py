@@ -1,0 +1,87 @@
+"""Regions of interest: the masks of their polygons, and each one's own score.
+
+The score is the network's: the maximum of the heatmap averaged over the product's window, with
+nothing but the region's own heat in it.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.vision.fit import Placement
+from edge.vision.geometry import Geometry
+from edge.vision.polygon import Polygon
+from edge.vision.rectify import densified
+
+SUBPIXEL_BITS = 4
+
+Mask = NDArray[np.bool_]
+
+
+def pooled_maximum(heatmap: NDArray[np.float32], window: int) -> float:
+    """The maximum of the average over a square window, stride 1, zeros around the map."""
+    pooled = cv2.boxFilter(heatmap, -1, (window, window), borderType=cv2.BORDER_CONSTANT)
+    return float(pooled.max())
+
+
+def masks_of(geometry: Geometry, placement: Placement) -> Mapping[str, Mask]:
+    """Of each region of interest [H, W] at the model's size; made once, then kept.
+
+    A pixel that the polygon only touches belongs to it.
+    """
+    return _masks(geometry.polygons, placement)
+
+
+@lru_cache(maxsize=8)
+def _masks(polygons: tuple[tuple[str, Polygon], ...], placement: Placement) -> dict[str, Mask]:
+    return {name: _mask(polygon, placement) for name, polygon in polygons}
+
+
+def _mask(polygon: Polygon, placement: Placement) -> Mask:
+    corners = placement.to_model(densified(np.array(polygon, np.float64)))
+    fixed = np.round((corners - 0.5) * 2**SUBPIXEL_BITS).astype(np.int32)
+    mask = np.zeros((placement.height, placement.width), np.uint8)
+    cv2.fillPoly(mask, [fixed], 1, shift=SUBPIXEL_BITS)
+    return mask.astype(np.bool_)
+
+
+def roi_scores(
+    heatmap: NDArray[np.float32], masks: Mapping[str, Mask], window: int
+) -> dict[str, float]:
+    """The score of each region of interest from a heatmap [H, W]."""
+    return {name: _score(heatmap, mask, window) for name, mask in masks.items()}
+
+
+def _score(heatmap: NDArray[np.float32], mask: Mask, window: int) -> float:
+    """Only the mask's surroundings are pooled: farther away no window reaches it."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    half = window // 2
+    rows, columns = (
+        slice(max(0, y - half), y + height + half),
+        slice(max(0, x - half), x + width + half),
+    )
+    return pooled_maximum(
+        np.where(mask[rows, columns], heatmap[rows, columns], np.float32(0)), window
+    )
+
+
+def only_inside(heatmap: NDArray[np.float32], *masks: Mask) -> NDArray[np.float32]:
+    """A heatmap with minus infinity outside of all masks: below every threshold."""
+    inside = np.logical_or.reduce(masks)
+    return np.asarray(np.where(inside, heatmap, np.float32(-np.inf)), np.float32)
+
+
+def worst(scores: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
+    """The region whose score is the largest part of its threshold.
+
+    If any region reaches its threshold, so does this one.
+    """
+
+    def part(name: str) -> float:
+        threshold = thresholds[name]
+        return scores[name] / threshold if threshold > 0 else float("inf")
+
+    return max(scores, key=part)

@@ -1,0 +1,104 @@
+"""What reaches a gate, and what goes straight out, from events that are written by hand."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
+
+import pytest
+
+from edge.bridge.feed import Feed
+from edge.bridge.gate import Gate, Rules
+from edge.bridge.signals import Trouble
+from edge.bridge.simulated_line import _heartbeat
+from edge.events.event import Event, Inspection
+from edge.events.notices import Notice, Notify
+from tests.support.bridge.events import inspection
+
+
+class Script:
+    """A source that does what it is told; `feed` is over it, `sent` is what went straight out."""
+
+    def __init__(self) -> None:
+        self._steps: SimpleQueue[Notice | Inspection | Exception] = SimpleQueue()
+        self.sent: list[int] = []
+        self.done = 0
+        rules = Rules("free-running", 1.0, plc_silent_s=0)
+        self.feed = Feed(Gate(rules), self.source, lambda i: self.sent.append(i.inspection_id))
+
+    def source(self, notify: Notify, stopped: Callable[[], bool]) -> Iterator[Event]:
+        while not stopped():
+            if self._steps.empty():
+                time.sleep(0.001)
+                continue
+            step = self._steps.get()
+            if isinstance(step, Exception):
+                raise step
+            if isinstance(step, Notice):
+                notify(step)
+            else:
+                yield Event(step)
+            self.done += 1
+
+    def say(self, step: Notice | Inspection | Exception) -> None:
+        """And wait until it has been dealt with."""
+        before, end = self.done, time.monotonic() + 5
+        self._steps.put(step)
+        while self.done == before and self.feed.died is None:
+            assert time.monotonic() < end
+            time.sleep(0.001)
+
+    def part(self, number: int) -> None:
+        self.say(inspection(number, captured_ns=time.monotonic_ns()))
+
+
+def beat() -> Notice:
+    return Notice("heartbeat", "", _heartbeat(0))
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    made = Script()
+    yield made
+    made.feed.close()
+
+
+def test_nothing_goes_out_before_the_line_is_heard_or_once_it_is_silent(script: Script) -> None:
+    script.part(1)
+    assert script.sent == []
+    script.say(beat())
+    script.part(2)
+    assert script.sent == [2]
+    time.sleep(1.1)  # two heartbeats have not come
+    script.part(3)
+    assert script.sent == [2]
+    assert script.feed.signals().trouble is Trouble.LINE_SILENT
+
+
+def test_a_log_that_cannot_be_asked_is_a_trouble_until_events_flow(script: Script) -> None:
+    script.say(beat())
+    script.say(Notice("unanswered", "no answer"))
+    signals = script.feed.signals()
+    assert (signals.trouble, signals.ready) == (Trouble.LOG_SILENT, False)
+    script.part(1)
+    script.say(beat())
+    assert script.feed.signals().trouble is Trouble.NONE
+
+
+def test_a_feed_that_dies_offers_nothing_more(script: Script) -> None:
+    script.say(beat())
+    script.part(1)
+    assert script.feed.signals().results_valid
+    script.say(ValueError("bug"))
+    signals = script.feed.signals()
+    assert isinstance(script.feed.died, ValueError)
+    assert (signals.trouble, signals.results_valid) == (Trouble.LINE_SILENT, False)
+
+
+def test_the_age_of_another_machines_part_is_by_the_wall_clock(script: Script) -> None:
+    def at(seconds: float) -> float:
+        captured = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+        return script.feed.age_s(inspection(1, boot_id="another", captured_at=captured))
+
+    assert at(3) == pytest.approx(3, abs=0.5)
+    assert at(-0.5) == float("inf"), "its clock is ahead: no deadline could be kept"

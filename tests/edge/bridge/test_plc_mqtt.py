@@ -1,0 +1,165 @@
+"""`draem bridge mqtt` between a real station and mosquitto, with a subscriber of paho's."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.edge.bridge.conftest import Mistaken
+from tests.measure.chaos import free_ports
+from tests.support.bridge.mqtt import MOSQUITTO, Bridge, Broker, Ear
+from tests.support.running_station import Running
+
+pytestmark = pytest.mark.skipif(
+    MOSQUITTO is None, reason="no mosquitto here: sudo apt-get install mosquitto"
+)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    made = Broker(tmp_path)
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def ear(broker: Broker) -> Iterator[Ear]:
+    made = Ear(broker)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bridge(station: Running, broker: Broker, ear: Ear) -> Iterator[Bridge]:
+    made = Bridge(station, broker)
+    yield made
+    made.close()
+
+
+def numbers(found: list[dict[str, Any]]) -> list[int]:
+    """The numbers of a record without the repeats that QoS 1 allows."""
+    kept: list[int] = []
+    for event in found:
+        if not kept or event["seq"] != kept[-1]:
+            kept.append(event["seq"])
+    return kept
+
+
+def test_results_state_and_record_come_from_the_first(bridge: Bridge, ear: Ear) -> None:
+    ear.until(lambda h: len(h["record"]) > 50 and len(h["result"]) > 30)
+    assert numbers(ear.heard["record"]) == list(range(1, len(numbers(ear.heard["record"])) + 1))
+    assert {event["kind"] for event in ear.heard["record"]} >= {"status", "inspection"}
+    ids = [event["inspection_id"] for event in ear.heard["result"]]
+    assert ids == sorted(set(ids))
+    assert {event["verdict"] for event in ear.heard["result"]} == {"OK", "NG"}
+    for event in ear.heard["result"]:
+        trigger_id = event["trigger_id"]
+        assert (event["encoder"], event["part_id"]) == (-10 * trigger_id, f"lid-{trigger_id}")
+    state = ear.heard["state"][-1]
+    assert (state["bridge"], state["online"], state["trouble"]) == (True, True, "none")
+
+
+def test_plc_record_has_no_gap_whatever_is_killed(
+    bridge: Bridge, broker: Broker, ear: Ear, station: Running
+) -> None:
+    for kill in (bridge.kill, broker.kill, bridge.kill):
+        count = len(ear.heard["record"])
+        ear.until(lambda h, count=count: len(h["record"]) > count + 20)  # type: ignore[misc]
+        kill()
+        time.sleep(0.5)
+        if kill == broker.kill:
+            broker.start()
+        else:
+            bridge.start()
+    count = len(ear.heard["record"])
+    ear.until(lambda h: len(h["record"]) > count + 40)
+    record = numbers(ear.heard["record"])
+    assert record == sorted(set(record))
+    gaps = [(a, b) for a, b in pairwise(record) if b != a + 1]
+    # mosquitto keeps nothing here: what it had acknowledged and not passed on died with it.
+    assert len(gaps) <= 1, gaps
+
+
+def test_a_bridge_that_is_killed_is_told_by_its_will(bridge: Bridge, ear: Ear) -> None:
+    ear.until(lambda h: h["state"] and h["state"][-1]["online"])
+    bridge.kill()
+    ear.until(lambda h: h["state"][-1]["trouble"] == "bridge_gone")
+    assert not ear.heard["state"][-1]["ready"]
+    bridge.start()
+    ear.until(lambda h: h["state"][-1]["online"])
+    assert "Traceback" not in bridge.close()
+    ear.until(lambda h: h["state"][-1]["trouble"] == "bridge_gone")
+    bridge.start()
+
+
+def test_a_silent_line_is_told_and_no_old_result_comes_after_an_outage(
+    bridge: Bridge, broker: Broker, ear: Ear, station: Running
+) -> None:
+    ear.until(lambda h: h["result"])
+    broker.kill()
+    time.sleep(2)
+    broker.start()
+    count = len(ear.heard["result"])
+    ear.until(lambda h: len(h["result"]) > count + 5)
+    now = time.monotonic_ns()
+    oldest = max(now - event["captured_ns"] for event in ear.heard["result"][count:])
+    assert oldest < 1.5e9, "one of the outage was handed over"
+    station.stop.set()
+    ear.until(lambda h: h["state"][-1]["trouble"] == "line_silent")
+
+
+def test_a_login_is_asked_for_and_never_shown(tmp_path: Path, station: Running) -> None:
+    passwords = tmp_path / "passwords"
+    tool = shutil.which("mosquitto_passwd")
+    assert tool is not None
+    subprocess.run([tool, "-b", "-c", str(passwords), "plant", "s3cret-word"], check=True)
+    passwords.chmod(0o644)
+    broker = Broker(tmp_path, f"password_file {passwords}")
+    login = tmp_path / "login"
+    try:
+        for word in ("wrong-word", "s3cret-word"):
+            login.write_text(f"plant:{word}\n")
+            bridge = Bridge(station, broker, "--login", str(login))
+            end = time.monotonic() + 15
+            while word == "s3cret-word" and time.monotonic() < end:
+                if (Path(station.settings.data) / "station-1" / "mqtt.cursor").exists():
+                    break
+                time.sleep(0.05)
+            if word == "wrong-word":
+                bridge.process.wait(20)
+            said = bridge.close()
+            assert word not in said
+            assert ("refuses us" in said) == (word == "wrong-word"), said
+            assert "Traceback" not in said
+    finally:
+        broker.kill()
+
+
+def test_one_bridge_a_station_and_no_other_stations_verdicts(
+    bridge: Bridge, ear: Ear, station: Running, broker: Broker
+) -> None:
+    ear.until(lambda h: h["result"])
+    second = Bridge(station, broker)
+    assert second.process.wait(15) == 2
+    assert "station-1 has an MQTT bridge already: stop that one" in second.close()
+    other = Bridge(station, broker, "--station", "press-4")
+    assert other.process.wait(15) == 2
+    assert "the events of 'station-1', not of 'press-4'" in other.close()
+
+
+def test_mistakes_are_one_line_each(tmp_path: Path, mistaken: Mistaken) -> None:
+    port = free_ports(1)[0]
+    empty = tmp_path / "empty"
+    empty.write_text("nobody\n")
+    for words, says in (
+        (["--broker", f"127.0.0.1:{port}"], "cannot be reached"),
+        (["--broker", "192.0.2.1:8883"], "name its certificate with --ca"),
+        (["--login", str(empty)], "write user:password into it"),
+        (["--broker", f"127.0.0.1:{port}", "--ca", str(tmp_path / "none")], "correct --ca"),
+    ):
+        assert says in mistaken("mqtt", *words), words

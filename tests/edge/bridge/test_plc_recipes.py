@@ -1,0 +1,280 @@
+"""All four wires at a real station that changes its product: whose verdict each one tells."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import paho.mqtt.client as paho
+import pytest
+import torch
+from asyncua.client.client import Client
+from numpy.typing import NDArray
+from paho.mqtt.enums import CallbackAPIVersion
+
+import draem
+from deploy.engine.build import build
+from edge.bridge.product_change import Failure
+from edge.events.event import Inspection
+from edge.events.subscriber import events
+from tests.conftest import FIT, write_parts
+from tests.edge.bridge.test_plc_opcua import Heard, connected
+from tests.edge.bridge.test_plc_s7 import BLOCK
+from tests.edge.bridge.test_plc_s7 import Plc as S7Plc
+from tests.measure.chaos import free_ports
+from tests.measure.switching import Station, line, second_product
+from tests.support.bridge.changing_line import changing_line
+from tests.support.bridge.modbus import Bridge, valid
+from tests.support.bridge.mqtt import MOSQUITTO, Broker
+from tests.support.running_station import Running
+from trainer.network.model import Draem
+from trainer.simulation.textures import procedural
+from trainer.training.save_product import Trained, save_product
+
+pytestmark = pytest.mark.skipif(
+    MOSQUITTO is None, reason="no mosquitto here: sudo apt-get install mosquitto"
+)
+RECIPES = ("--recipe", "1=lid", "--recipe", "2=twin")
+Numbers = dict[int, int]
+"""inspection id -> the product number that a wire told with it."""
+
+
+def until(due: Callable[[], Any], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not due():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+class OverMqtt:
+    """A subscriber that commands too."""
+
+    def __init__(self, port: int) -> None:
+        self.numbers: Numbers = {}
+        self.answers: list[dict[str, Any]] = []
+        self.state: dict[str, Any] = {}
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, "plc")
+        self._client.on_connect = lambda client, *_: client.subscribe("draem/station-1/#", qos=1)
+        self._client.on_message = self._hear
+        self._client.connect("127.0.0.1", port)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.loop_start()
+
+    def _hear(self, client: Any, userdata: Any, message: Any) -> None:
+        if message.topic.endswith("/command"):
+            return
+        told = json.loads(message.payload)
+        if message.topic.endswith("/answer"):
+            self.answers.append(told)
+        elif message.topic.endswith("/state"):
+            self.state = told
+        elif message.topic.endswith("/result"):
+            self.numbers[told["inspection_id"]] = told["product_number"]
+
+    def say(self, payload: str, *, retain: bool = False) -> None:
+        sent = self._client.publish("draem/station-1/command", payload, qos=1, retain=retain)
+        sent.wait_for_publish(10)
+
+    def answered(self, identity: object) -> dict[str, Any]:
+        """The last answer to a command, once there is one that is final."""
+        until(lambda: [a for a in self.answers if a["id"] == identity and a["state"] != "loading"])
+        return [a for a in self.answers if a["id"] == identity][-1]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+class OverOpcua:
+    """A client on a loop of its own thread: hears every result, and prepares recipes."""
+
+    def __init__(self, url: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.heard, self.prepared = Heard(), Heard()
+        self._wait(self._begin(Client(url)))
+
+    def _wait(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    async def _begin(self, client: Client) -> None:
+        self._client = client
+        self._system, self._space = await connected(client)
+        for handler, name in ((self.heard, "ResultReady"), (self.prepared, "RecipePrepared")):
+            path = f"{self._space}:{name}EventType"
+            kind = await client.nodes.base_event_type.get_child(path)
+            subscription = await client.create_subscription(20, handler)
+            await subscription.subscribe_events(self._system, kind)
+
+    @property
+    def numbers(self) -> Numbers:
+        return {int(e.ResultId): int(e.ExternalRecipeId) for e in self.heard.events}
+
+    def prepare(self, external: str, internal: str = "") -> list[Any]:
+        name = f"{self._space}:PrepareRecipe"
+        found: list[Any] = self._wait(self._system.call_method(name, external, internal))
+        return found
+
+    def value(self, name: str) -> Any:
+        async def read() -> Any:
+            return await (await self._system.get_child(f"{self._space}:{name}")).read_value()
+
+        return self._wait(read())
+
+    def close(self) -> None:
+        self._wait(self._client.disconnect())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+
+@pytest.fixture(scope="module")
+def products(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`lid` and `twin`: built and calibrated as ever, of networks that have learnt nothing."""
+    root = tmp_path_factory.mktemp("unlearnt")
+    torch.manual_seed(0)
+    model = Draem(8, 16)
+    last = [part for part in model.modules() if isinstance(part, torch.nn.Conv2d)][-1]
+    assert last.bias is not None
+    torch.nn.init.constant_(last.bias[:1], 2.0)  # so that the proof tells it from an untrained one
+    trained = Trained(model, FIT, good_frames[:8], procedural, 0, {"images": []}, {}, [])
+    build(save_product(trained, root / "products", "lid", root / "runs"), "openvino")
+    write_parts(root / "good", 20, seed=1)
+    where = ("--products", str(root / "products"), "--images", str(root / "good"))
+    assert draem.main(["calibrate", "--product", "lid", *where]) == 0
+    second_product(root / "products", "lid", "twin")
+    return root / "products"
+
+
+@pytest.fixture
+def station(products: Path, tmp_path: Path) -> Iterator[Station]:
+    made = Station(tmp_path, products, "lid", line(10))
+    yield made
+    assert made.stop() == 0
+
+
+def begin(
+    stack: ExitStack, station: Station | Running, data: Path, *words: str
+) -> subprocess.Popen[str]:
+    """A bridge in a process of its own, until the test ends; it never shows a traceback."""
+    common = ("--endpoint", station.endpoint, "--data", str(data), *RECIPES)
+    command = [sys.executable, "-m", "draem", "bridge", *words, *common]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    def end() -> None:
+        process.terminate()
+        assert "Traceback" not in process.communicate(timeout=20)[1]
+
+    stack.callback(end)
+    return process
+
+
+def test_plc_changes_the_product_over_every_wire_and_each_verdict_names_its_own(
+    station: Station, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        broker = Broker(tmp_path)
+        stack.callback(broker.kill)
+        s7, port = S7Plc(), free_ports(1)[0]
+        stack.callback(s7.stop)
+        listen, url = f"127.0.0.1:{port}", f"opc.tcp://127.0.0.1:{port}"
+        mqtt = OverMqtt(broker.port)
+        stack.callback(mqtt.close)
+        begin(stack, station, tmp_path, "opcua", "--listen", listen)
+        begin(stack, station, tmp_path, "mqtt", "--broker", f"127.0.0.1:{broker.port}")
+        words = ("--s7", f"127.0.0.1:{s7.port}", "--block", str(BLOCK))
+        begin(stack, station, tmp_path, "s7", *words)
+        modbus = Bridge(station.endpoint, *RECIPES)
+        stack.callback(modbus.close)
+        opcua = OverOpcua(url)
+        stack.callback(opcua.close)
+        registers: Numbers = {}
+        block: Numbers = {}
+
+        def scan(command: int = 0, product: int = 0) -> dict[str, int]:
+            """Both PLCs' cycle; what they are told of each result."""
+            modbus.plc.write(command, product)
+            found, there = modbus.plc.read(), s7.read()
+            s7.write()
+            for told, into in ((found, registers), (there, block)):
+                if valid(told):
+                    into[told["inspection_id"]] = told["product"]
+            time.sleep(0.005)
+            return found
+
+        def scan_until(due: Callable[[dict[str, int]], Any], *command: int) -> None:
+            until(lambda: due(scan(*command)))
+
+        wires = (registers, block)
+        scan_until(lambda v: all(wires) and mqtt.numbers and opcua.numbers)
+        scan_until(lambda v: v["command_ack"] == 3, 3, 2)
+        scan_until(lambda v: v["product"] == v["product_running"] == 2)
+        s7.command, s7.product = 3, 1
+        scan_until(lambda v: s7.read()["command_ack"] == 3)
+        assert s7.read()["product_running"] == 1
+        scan_until(lambda v: v["product"] == 1)
+        mqtt.say('{"product": 2, "id": "a7"}')
+        scan_until(lambda v: v["product"] == 2)
+        answer = mqtt.answered("a7")
+        assert (answer["state"], answer["product"], answer["failure"]) == ("done", "twin", 0)
+        until(lambda: mqtt.state["product_number"] == 2)
+        assert opcua.prepare("1")[0] == "lid"
+        scan_until(lambda v: v["product"] == 1 and opcua.prepared.events)
+        (prepared,) = opcua.prepared.events
+        assert (prepared.ExternalId, prepared.InternalId) == ("1", "lid")
+        until(lambda: opcua.value("RecipeState") == "Prepared")
+        assert opcua.value("ExternalRecipeId") == "1"
+        assert opcua.prepare("", "lid") == ["lid", True, 0], "it runs already"
+        assert opcua.prepare("9")[1:] == [False, -Failure.UNKNOWN]
+        told_by = (registers, block, mqtt.numbers, opcua.numbers)
+
+    due: Numbers = {}
+    for event in events(station.endpoint, tmp_path / "cursor.json"):
+        if isinstance(event.header, Inspection):
+            due[event.header.inspection_id] = {"lid": 1, "twin": 2}[event.header.product]
+            if event.header.inspection_id >= max(map(max, told_by)):
+                break
+    for numbers in told_by:
+        assert set(numbers.values()) == {1, 2}
+        assert numbers.items() <= due.items(), "each result names the product that judged it"
+
+
+def test_plc_command_that_a_broker_kept_is_never_carried_out(
+    tmp_path: Path,
+) -> None:
+    """Retained, or sent with QoS 1 to a bridge that was away; nor is rubbish."""
+    with ExitStack() as stack:
+        station, loader = stack.enter_context(changing_line(tmp_path))
+        broker = Broker(tmp_path)
+        stack.callback(broker.kill)
+        mqtt = OverMqtt(broker.port)
+        stack.callback(mqtt.close)
+        words = ("mqtt", "--broker", f"127.0.0.1:{broker.port}")
+        first = begin(stack, station, tmp_path, *words)
+        until(lambda: mqtt.numbers)
+        mqtt.say('{"product": 1, "id": 1}')
+        assert mqtt.answered(1)["state"] == "done"
+        first.kill()
+        first.wait()
+        mqtt.say('{"product": 2, "id": "queued"}')
+        mqtt.say('{"product": 2, "id": "kept"}', retain=True)
+        begin(stack, station, tmp_path, *words)
+        assert mqtt.answered("kept")["failure"] == Failure.STALE
+        for payload in ("rubbish", '{"product": true}', '{"product": 2, "and": 1}', "x" * 9999):
+            count = len(mqtt.answers)
+            mqtt.say(payload)
+            until(lambda count=count: len(mqtt.answers) > count)  # type: ignore[misc]
+            assert mqtt.answers[-1]["failure"] == Failure.NO_COMMAND
+        mqtt.say('{"product": 7, "id": "none"}')
+        assert mqtt.answered("none")["failure"] == Failure.UNKNOWN
+        assert not [a for a in mqtt.answers if a["id"] == "queued" and a["state"] != "failed"]
+        until(lambda: mqtt.state["product"] == "lid")
+        assert loader.asked == [], "the line was never asked to change"

@@ -1,0 +1,83 @@
+"""Several stations on one device: started together, stopped together, apart in all else."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.events.event import Inspection, decode
+from edge.events.journal import JournalError
+from edge.events.journal_reader import JournalReader
+from tests.conftest import Plant, draem
+from tests.measure.chaos import free_ports
+from tests.support.cameras import wait_for
+
+
+def judged(folder: Path) -> int:
+    """How many inspections a station's log has."""
+    try:
+        with JournalReader(folder) as reader:
+            headers = [decode(message).header for message in reader.page(0, 10**6)]
+    except JournalError:
+        return 0
+    return sum(isinstance(header, Inspection) for header in headers)
+
+
+def write(root: Path, name: str, plant: Plant, seed: int) -> None:
+    (root / "stations").mkdir(exist_ok=True)
+    port = free_ports(4)[0]
+    (root / "stations" / f"{name}.toml").write_text(
+        f'station = "{name}"\nproduct = "lid"\nproducts = "{plant.products}"\n'
+        f'source = "line://moulded?rate=10&seed={seed}"\nendpoint = "tcp://127.0.0.1:{port}"\n'
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_camera_stations_run_and_end_together(
+    calibrated: Plant, tmp_path: Path, number: signal.Signals
+) -> None:
+    for seed, name in enumerate(("top", "side")):
+        write(tmp_path, name, calibrated, seed)
+    command = [sys.executable, "-m", "draem", "run", "--all"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    try:
+        for name in ("top", "side"):
+            wait_for(lambda n=name: judged(tmp_path / "data" / n) > 3, 60)  # type: ignore[misc]
+    finally:
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert "station top has ended with 0" in said
+    assert "station side has ended with 0" in said
+
+
+def test_camera_station_that_ends_does_not_end_the_others(
+    calibrated: Plant, tmp_path: Path
+) -> None:
+    write(tmp_path, "top", calibrated, 1)
+    (tmp_path / "stations" / "broken.toml").write_text('station = "broken"\n')
+    command = [sys.executable, "-m", "draem", "run", "--all"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: judged(tmp_path / "data" / "top") > 3, 60)
+        assert process.poll() is None
+    finally:
+        os.kill(process.pid, signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "no product named" in said
+
+
+def test_camera_stations_without_any(tmp_path: Path) -> None:
+    done = draem("run", "--all", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "write one stations/NAME.toml each" in done.stderr
+
+
+def test_camera_stations_take_no_options_of_one(tmp_path: Path) -> None:
+    done = draem("run", "--all", "--product", "lid", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--product is of one station: write it into its file in stations" in done.stderr

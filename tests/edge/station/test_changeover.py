@@ -1,0 +1,334 @@
+"""Changing the product of a running line: real engines, a real process, its events."""
+
+import json
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.base.errors import EngineError, ProductError
+from edge.base.files import digest
+from edge.engine import runtimes
+from edge.engine.verify import prove
+from edge.events.event import Code
+from edge.product.product import MANIFEST
+from edge.product.versions import set_current
+from edge.station.changeover import Changeover, ChangeoverError, Running, Stopped, load_proven
+from edge.station.control import Controls
+from edge.station.last_product import STATE, load_remembered, remember
+from edge.vision.frame import Frame
+from tests.conftest import Plant, draem
+from tests.measure.switching import Station, line, reading, second_product
+from tests.support.minimal_station import PRODUCT, MeanEngine
+
+
+@pytest.fixture
+def products(calibrated: Plant, tmp_path: Path) -> Path:
+    """Two products, `lid` and `twin`, calibrated and built."""
+    copied = shutil.copytree(calibrated.products, tmp_path / "products", symlinks=True)
+    second_product(copied, "lid", "twin")
+    other_threshold(copied / "twin" / "1")
+    return copied
+
+
+def other_threshold(version: Path) -> None:
+    """So that a line which judges with the wrong product is found out."""
+    change_calibration(version, threshold=0.9)
+
+
+def test_changeover_of_a_running_line_loses_no_trigger(products: Path, tmp_path: Path) -> None:
+    triggered = ("--mode", "triggered", "--backlog", "10")
+    station = Station(tmp_path, products, "lid", line(20), *triggered)
+    told = reading(station, tmp_path)
+    for name in ("twin", "lid", "twin"):
+        station.switch(name)
+    assert station.stop() == 0
+    heard = told.result(20)
+    assert heard.products == ["lid", "twin", "lid", "twin"]
+    assert heard.triggers == list(range(1, len(heard.triggers) + 1)), "an event for each trigger"
+    stopped = 1  # the picture that still waited when the line was stopped
+    assert heard.verdicts["NO_VERDICT"] <= 2 + stopped
+
+
+def test_changeover_accounts_for_every_frame(products: Path, tmp_path: Path) -> None:
+    station = Station(tmp_path, products, "lid", line(30))
+    told = reading(station, tmp_path)
+    for name in ("twin", "lid"):
+        station.switch(name)
+    assert station.stop() == 0
+    heard = told.result(20)
+    assert heard.products == ["lid", "twin", "lid"]
+    assert heard.accounted == heard.frames
+    assert {name: len(seen) for name, seen in heard.thresholds.items()} == {"lid": 1, "twin": 1}
+    assert heard.thresholds["twin"] == {0.9}
+
+
+def test_changeover_that_fails_leaves_the_old_product(products: Path, tmp_path: Path) -> None:
+    """Unknown, uncalibrated, without an engine, altered on the disk, and an engine that lies."""
+    for name in ("bare", "altered", "lying"):
+        second_product(products, "lid", name)
+    shutil.rmtree(products / "bare" / "1" / "engines")
+    with (products / "altered" / "1" / "model.onnx").open("ab") as file:
+        file.write(b"!")
+    moved_scores(products / "lying" / "1")
+    station = Station(tmp_path, products, "lid", line(10))
+
+    def refused(*words: str) -> str:
+        done = draem("switch", *words, "--endpoint", station.endpoint, cwd=tmp_path)
+        assert done.returncode == 2, done.stdout
+        assert "Traceback" not in done.stderr
+        assert "still judges lid" in done.stderr
+        return done.stderr
+
+    told = reading(station, tmp_path)
+    assert "does not exist" in refused("--product", "none")
+    assert "has no threshold" in refused("--product", "lid", "--version", "1")
+    assert "draem build --product bare" in refused("--product", "bare")
+    assert "SHA-256 differs" in refused("--product", "altered")
+    assert "moves the scores" in refused("--product", "lying")
+    assert station.stop() == 0
+    assert told.result(20).products == ["lid"]
+    assert "Traceback" not in (tmp_path / "station.log").read_text()
+
+
+def test_changeover_to_the_product_of_another_camera_is_refused(
+    products: Path, tmp_path: Path
+) -> None:
+    """Its crop lies outside of what this camera gives, or its geometry holds for another size."""
+    for name in ("cropped", "measured"):
+        second_product(products, "lid", name)
+    change_manifest(products / "cropped" / "1", crop=[600, 0, 64, 64])
+    change_calibration(products / "measured" / "1", geometry={"frame": [320, 240]})
+    station = Station(tmp_path, products, "lid", line(20))
+    told = reading(station, tmp_path)
+    for name, why in (
+        ("cropped", "the frame is 640x480, but the product's crop 600,0,64,64 reaches beyond it"),
+        ("measured", "the frame is 640x480, but the station's geometry holds for 320x240"),
+    ):
+        done = draem(
+            "switch", "--product", name, "--endpoint", station.endpoint, cwd=tmp_path
+        )  # fmt: skip
+        assert done.returncode == 2, done.stdout
+        assert f"still judges lid version 2: {name} version 1 does not fit" in done.stderr
+        assert why in done.stderr
+        assert "train and calibrate it on this camera's frames" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert station.stop() == 0
+    heard = told.result(20)
+    assert heard.products == ["lid"]
+    assert heard.verdicts["OK"] + heard.verdicts["NG"] > 0
+    with load_proven(products, "cropped", None, "openvino", lambda: False).engine:
+        pass  # nobody has seen a frame of the camera yet
+
+
+def test_camera_frame_size_is_that_of_its_last_picture() -> None:
+    controls = Controls(PRODUCT)
+    assert controls.frame is None
+    controls.see(Frame(np.zeros((480, 640), np.uint8), 1, 0))
+    controls.see(Frame(np.zeros((0, 0, 3), np.uint8), 2, 0, code=Code.INCOMPLETE))
+    controls.see(Frame(np.zeros((48, 64), np.uint8), 3, 0, code=Code.WRONG_FORMAT))
+    assert controls.frame == (640, 480)
+
+
+def moved_scores(version: Path) -> None:
+    """As if the engine had given other scores when it was calibrated."""
+    frames = json.loads((version / "calibration.json").read_text())["frames"]
+    change_calibration(version, frames={k: v + 0.05 for k, v in frames.items()})
+
+
+def change_calibration(version: Path, **values: object) -> None:
+    calibration = json.loads((version / "calibration.json").read_text()) | values
+    (version / "calibration.json").unlink()  # a hard link to another product's
+    (version / "calibration.json").write_text(json.dumps(calibration))
+    files = json.loads((version / MANIFEST).read_text())["files"]
+    change_manifest(
+        version, files=files | {"calibration.json": digest(version / "calibration.json")}
+    )
+
+
+def change_manifest(version: Path, **values: object) -> None:
+    manifest = json.loads((version / MANIFEST).read_text()) | values
+    (version / MANIFEST).write_text(json.dumps(manifest))
+
+
+def test_a_station_that_is_killed_runs_what_it_was_switched_to(
+    products: Path, tmp_path: Path
+) -> None:
+    station = Station(tmp_path, products, "lid", line(10))
+    station.switch("twin")
+    station.kill()
+    again = Station(tmp_path, products, "lid", line(10))
+    told = reading(again, tmp_path)
+    time.sleep(0.5)
+    again.stop()
+    assert told.result(20).products[-1] == "twin"
+
+
+def test_what_a_changeover_left_holds_until_the_settings_change(
+    products: Path, tmp_path: Path
+) -> None:
+    lid, twin = ("lid", None), ("twin", None)
+    assert load_remembered(tmp_path, products, lid).name == "lid"
+    remember(tmp_path, lid, ("twin", "1"))
+    assert load_remembered(tmp_path, products, lid).name == "twin"
+    assert load_remembered(tmp_path, products, twin).name == "twin"
+    assert load_remembered(tmp_path, products, lid).name == "lid", "an old one never comes back"
+
+
+def test_what_was_activated_after_a_changeover_runs(products: Path, tmp_path: Path) -> None:
+    """`lid 1` is not calibrated, `lid 2` is current."""
+    remember(tmp_path, ("twin", None), ("lid", "1"))
+    assert load_remembered(tmp_path, products, ("twin", None)).version == "1"
+    set_current(products / "lid" / "2")
+    os.utime(tmp_path / STATE, (1, 1))
+    assert load_remembered(tmp_path, products, ("twin", None)).version == "2"
+
+
+def test_a_changeover_that_cannot_be_read_or_loaded_says_where_it_stands(
+    products: Path, tmp_path: Path
+) -> None:
+    remember(tmp_path, ("lid", None), ("gone", None))
+    with pytest.raises(ProductError, match=f"remove {tmp_path / STATE}"):
+        load_remembered(tmp_path, products, ("lid", None))
+    for rubbish in (b"{}", b"\xff\xfe", b""):
+        (tmp_path / STATE).write_bytes(rubbish)
+        with pytest.raises(ProductError, match="remove it"):
+            load_remembered(tmp_path, products, ("lid", None))
+
+
+class Closed(MeanEngine):
+    """Remembers that it was closed."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_one_changeover_at_a_time_and_engines_are_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """The one that was replaced, and the one that was made ready but never taken."""
+    caplog.set_level("INFO")
+    made: list[Closed] = []
+    gate = threading.Event()
+
+    def load(name: str, version: str | None, stopped: object) -> Running:
+        gate.wait(5)
+        if name == "bad":
+            raise EngineError("no such engine")
+        made.append(Closed())
+        return Running.of(PRODUCT, made[-1])
+
+    first = Closed()
+    changeover = Changeover(first, load, lambda *_: None)
+    with changeover:
+        changeover.begin("cap", None)
+        with pytest.raises(Exception, match="still being made ready"):
+            changeover.begin("box", None)
+        gate.set()
+        assert taken(changeover).engine is made[0]
+        wait_for(lambda: changeover.change.state == "done")
+        assert first.closed
+        assert "the line has changed to cap version 1" in caplog.text
+        assert not made[0].closed
+        changeover.begin("bad", None)
+        wait_for(lambda: changeover.change.state == "failed")
+        assert changeover.take() is None
+        changeover.begin("box", None)
+        wait_for(lambda: len(made) == 2)
+    assert made[0].closed
+    assert made[1].closed
+
+
+def test_a_line_that_ends_gives_up_a_changeover_and_its_proof(calibrated: Plant) -> None:
+    """Nothing native may still run when the program ends."""
+    began = threading.Event()
+
+    def load(name: str, version: str | None, stopped: Stopped) -> Running:
+        began.set()
+        while True:
+            load_proven(calibrated.products, "lid", None, "openvino", stopped)
+
+    with Changeover(MeanEngine(), load, lambda *_: None) as changeover:
+        changeover.begin("lid", None)
+        assert began.wait(5)
+    assert changeover.change.state == "failed"
+    assert "the line has ended" in changeover.change.message
+    assert not [t for t in threading.enumerate() if t.name in ("proof", "changeover")]
+
+
+def test_changeover_on_a_machine_without_time_for_its_proof_fails(
+    calibrated: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instead of holding up every other change for hours."""
+    monkeypatch.setattr("edge.station.changeover.LONGEST_PROOF_S", 0.01)
+    with pytest.raises(ChangeoverError, match="leave no time for it"):
+        load_proven(calibrated.products, "lid", None, "openvino", lambda: False)
+    assert not [t for t in threading.enumerate() if t.name == "proof"]
+
+
+def test_an_old_engine_that_cannot_be_closed_does_not_undo_a_change() -> None:
+    class Stuck(MeanEngine):
+        def close(self) -> None:
+            raise EngineError("it does not let go")
+
+    told: list[str] = []
+    load = lambda *_: Running.of(PRODUCT, MeanEngine())  # noqa: E731
+    changeover = Changeover(Stuck(), load, lambda name, _: told.append(name))
+    with changeover:
+        changeover.begin("cap", None)
+        taken(changeover)
+        wait_for(lambda: changeover.change.state == "done")
+    assert told == ["cap"]
+
+
+def taken(changeover: Changeover) -> Running:
+    end = time.monotonic() + 5
+    while (ready := changeover.take()) is None:
+        assert time.monotonic() < end
+    return ready
+
+
+def wait_for(condition: object, timeout_s: float = 5) -> None:
+    assert callable(condition)
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_no_thread_that_serves_has_the_priority_of_the_proof(
+    calibrated: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread inherits its maker's priority, and cannot get it back."""
+    proved: list[int] = []
+
+    def observed(*words: Any, **more: Any) -> None:
+        proved.append(os.sched_getscheduler(0))
+        prove(*words, **more)
+
+    monkeypatch.setattr("edge.station.changeover.prove", observed)
+    image = np.zeros((1, *calibrated.product.shape, 3), np.uint8)
+    with runtimes.load(calibrated.product, "openvino") as first:
+        first.infer(image)
+        running = load_proven(calibrated.products, "lid", None, "openvino", lambda: False)
+    with running.engine as engine:
+        before = threads()
+        for _ in range(200):
+            engine.infer(image)
+        after = threads()
+    busy = {tid for tid, (_, ticks) in after.items() if ticks > before.get(tid, (0, 0))[1]}
+    assert busy
+    assert proved == [os.SCHED_IDLE], "the line's engine goes first"
+    assert {after[tid][0] for tid in busy} == {os.SCHED_OTHER}
+
+
+def threads() -> dict[str, tuple[int, int]]:
+    """Of each thread of this process how it is scheduled, and the clock ticks that it has run."""
+    tasks = Path("/proc/self/task").iterdir()
+    stats = {t.name: (t / "stat").read_text().rsplit(")", 1)[1].split() for t in tasks}
+    return {tid: (int(f[38]), int(f[11]) + int(f[12])) for tid, f in stats.items()}

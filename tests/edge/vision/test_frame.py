@@ -1,0 +1,52 @@
+"""Fitting a frame and finding the way back into it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.vision.fit import Fit, Placement
+
+SIDES = st.integers(32, 300)
+
+
+@given(SIDES, SIDES, st.booleans())
+def test_any_size_and_gray_fit(height: int, width: int, gray: bool) -> None:
+    shape = (height, width) if gray else (height, width, 3)
+    fitted, placement = Fit(64, 96)(np.full(shape, 77, np.uint8))
+    assert fitted.shape == (64, 96, 3)
+    assert (fitted == 77).all()
+    assert placement.crop == (0, 0, width, height)
+
+
+def test_the_crop_is_what_is_seen() -> None:
+    image = np.zeros((100, 200, 3), np.uint8)
+    image[20:52, 40:104] = 255
+    fitted, placement = Fit(32, 64, crop=(40, 20, 64, 32))(image)
+    assert (fitted == 255).all()
+    assert placement.to_frame((0, 0, 64, 32)) == (40, 20, 64, 32)
+    assert placement.to_frame((32, 16, 1, 1)) == (72, 36, 1, 1)
+
+
+def test_a_crop_beyond_the_frame_is_an_error() -> None:
+    with pytest.raises(ValueError, match="reaches beyond"):
+        Fit(32, 32, crop=(10, 10, 40, 40))(np.zeros((40, 60, 3), np.uint8))
+
+
+@given(st.integers(0, 63), st.integers(0, 63), st.integers(1, 64), st.integers(1, 64))
+def test_boxes_stay_inside_the_crop(x: int, y: int, width: int, height: int) -> None:
+    placement = Placement((17, 5, 333, 41), 64, 64)
+    box = (x, y, min(width, 64 - x), min(height, 64 - y))
+    left, top, wide, high = placement.to_frame(box)
+    assert left >= 17
+    assert top >= 5
+    assert 1 <= wide <= 17 + 333 - left + 1
+    assert 1 <= high <= 5 + 41 - top + 1
+
+
+def test_linear_is_the_authors_plain_resize() -> None:
+    import cv2
+
+    image = np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)
+    fitted, _ = Fit(64, 64, "linear")(image)
+    assert (fitted == cv2.resize(image, (64, 64))).all()

@@ -1,0 +1,1 @@
+"""Measuring programs and long runs, started by just; pytest collects none of them."""

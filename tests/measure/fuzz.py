@@ -1,0 +1,183 @@
+"""Rubbish at every socket of a running station: it must not notice.
+
+`python -m tests.measure.fuzz --messages 100000` sends that many random or mutated messages to each
+socket, and bytes that are no ZeroMQ at all, while parts pass; and prints what it cost the station.
+"""
+
+import argparse
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from edge.events.client import beside
+from edge.events.event import Inspection, decode
+from edge.events.journal_reader import JournalReader
+from tests.measure.chaos import free_ports
+from tests.measure.soak import resident_mb
+
+SEEDS = [
+    b'{"request":"page","after":0,"limit":10}',
+    b'{"request":"acknowledge","cursor":"a","stream_id":"x","seq":1}',
+    b'{"request":"cursors"}',
+    b'{"request":"health"}',
+    b'{"request":"counters"}',
+    b"\x01inspection",
+    b"\x00inspection",
+]
+
+
+def mutated(chance: random.Random) -> bytes:
+    """A valid message with some of it changed, or noise."""
+    message = bytearray(chance.choice(SEEDS))
+    kind = chance.randrange(7)
+    if kind == 0:
+        return chance.randbytes(chance.randrange(200))
+    if kind == 1:
+        return b"[" * chance.randrange(1, 3000)
+    if kind == 2:
+        return bytes(message[: chance.randrange(len(message))])
+    if kind == 3:
+        return bytes(message).replace(b"1", str(10 ** chance.randrange(1, 400)).encode())
+    if kind == 4:
+        return bytes(message) + chance.randbytes(chance.randrange(5000))
+    for _ in range(chance.randrange(1, 6)):
+        message[chance.randrange(len(message))] = chance.randrange(256)
+    return bytes(message)
+
+
+def throw(endpoint: str, kind: int, count: int, seed: int) -> None:
+    """`count` messages, some of several parts, at one socket; answers are read and thrown away."""
+    chance = random.Random(seed)
+    with zmq.Context() as context, context.socket(kind) as out:
+        out.set(zmq.LINGER, 0)
+        out.set(zmq.SNDTIMEO, 5000)
+        out.connect(endpoint)
+        for _ in range(count):
+            parts = [mutated(chance) for _ in range(chance.choice([1, 1, 1, 2, 5]))]
+            try:
+                out.send_multipart(parts)
+            except zmq.Again:
+                time.sleep(0.1)  # it takes its time with us, which is its right
+            while out.poll(0):
+                out.recv_multipart()
+        print("thrown", flush=True)
+
+
+def throw_apart(endpoint: str, kind: int, count: int, seed: int) -> None:
+    """`throw` in a process of its own, which may abort once all is thrown.
+
+    libzmq does where a socket is closed in the middle of a message just as its peer hangs up (its
+    issue 3442), and the station hangs up on whatever is too long.
+    """
+    words = ["throw", endpoint, str(kind), str(count), str(seed)]
+    command = [sys.executable, "-m", "tests.measure.fuzz", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.stdout == "thrown\n", done.stderr
+    assert done.returncode in (0, -signal.SIGABRT), done.stderr
+
+
+def throw_bytes(endpoint: str, count: int, seed: int) -> None:
+    """Connections that do not speak ZeroMQ."""
+    chance = random.Random(seed)
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    for _ in range(count):
+        with socket.create_connection((host, int(port)), timeout=5) as out, suppress(OSError):
+            out.sendall(chance.randbytes(chance.randrange(500)))
+
+
+def station(folder: str, endpoint: str) -> None:
+    """The victim: a whole station in a process of its own."""
+    from tests.support.running_station import Running
+
+    running = Running(Path(folder), endpoint=endpoint)
+    print("ready", flush=True)
+    sys.stdin.read()
+    running.close()
+
+
+def fuzz(messages: int) -> dict[str, float]:
+    """What it cost: milliseconds between two events before and meanwhile, and memory.
+
+    They come in two halves: what is bought once is no growth, so it is the second one that
+    counts. Raises AssertionError where an event is missing or the station has gone.
+    """
+    endpoint = f"tcp://127.0.0.1:{free_ports(4)[0]}"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tests.measure.fuzz", "station", folder, endpoint]
+        victim = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert victim.stdout is not None
+        try:
+            assert victim.stdout.readline() == b"ready\n"
+            time.sleep(3)
+            marks, memory = [time.monotonic_ns()], [resident_mb(victim.pid)]
+            for seed in (0, 10):
+                throw_all(endpoint, messages // 2, seed)
+                time.sleep(1)
+                memory.append(resident_mb(victim.pid))
+            marks.append(time.monotonic_ns())
+            assert victim.poll() is None, "the station has gone"
+        finally:
+            victim.communicate(timeout=20)
+        assert victim.returncode == 0, "the station has not ended as it should"
+        told = stamps(Path(folder) / "station-1")
+    quiet = np.diff([ns for ns in told if ns < marks[0]]) / 1e6
+    noisy = np.diff([ns for ns in told if marks[0] < ns < marks[1]]) / 1e6
+    found = {
+        "quiet_gap_p99_ms": round(float(np.percentile(quiet, 99)), 1),
+        "noisy_gap_p99_ms": round(float(np.percentile(noisy, 99)), 1),
+        "noisy_gap_longest_ms": round(float(noisy.max()), 1),
+        "before_mb": round(memory[0], 1),
+        "halfway_mb": round(memory[1], 1),
+        "after_mb": round(memory[2], 1),
+    }
+    assert found["noisy_gap_p99_ms"] < found["quiet_gap_p99_ms"] + 50, found
+    assert found["noisy_gap_longest_ms"] < 1000, found
+    assert found["after_mb"] < found["halfway_mb"] + 8, found
+    return found
+
+
+def stamps(folder: Path) -> list[int]:
+    """When each inspection was published; every trigger must have one verdict from the judge."""
+    with JournalReader(folder) as reader:
+        headers = [decode(message).header for message in reader.page(0, 10_000_000)]
+    parts = [header for header in headers if isinstance(header, Inspection)]
+    assert [part.trigger_id for part in parts] == list(range(1, len(parts) + 1))
+    assert {part.verdict for part in parts[:-20]} == {"OK", "NG"}, "a message has paused the line"
+    return [part.published_ns for part in parts]
+
+
+def throw_all(endpoint: str, messages: int, first_seed: int) -> None:
+    services = [(endpoint, zmq.XSUB), (beside(endpoint, "replay"), zmq.DEALER)]
+    services += [(beside(endpoint, "control"), zmq.DEALER), (beside(endpoint, "live"), zmq.XSUB)]
+    for seed, (at, kind) in enumerate(services, start=first_seed):
+        throw_apart(at, kind, messages, seed)
+        throw_bytes(at, messages // 100, seed)
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["station"]:
+        station(*sys.argv[2:])
+        return
+    if sys.argv[1:2] == ["throw"]:
+        endpoint, *numbers = sys.argv[2:]
+        throw(endpoint, *map(int, numbers))
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=100_000)
+    print(json.dumps(fuzz(parser.parse_args().messages), indent=2))
+
+
+if __name__ == "__main__":
+    main()

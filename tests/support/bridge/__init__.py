@@ -1,0 +1,1 @@
+"""Clients, brokers and lines for the tests of the PLC bridges."""

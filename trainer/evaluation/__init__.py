@@ -1,0 +1,1 @@
+"""How well a product does on labelled images."""

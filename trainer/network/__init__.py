@@ -1,0 +1,1 @@
+"""DRAEM's two networks, their loss, and their export to ONNX."""

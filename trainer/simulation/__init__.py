@@ -1,0 +1,1 @@
+"""Simulated anomalies, drawn on images of good parts."""

@@ -1,0 +1,1 @@
+"""Measurements of networks and options on images with known defects."""

@@ -1,0 +1,66 @@
+"""The processes that train together: one, or as many as torchrun has started."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed
+
+from trainer.training.checkpoint import TrainingError
+
+
+@dataclass(frozen=True)
+class World:
+    """This process is `rank` of `size`, and computes on `device`; rank 0 alone writes and tells."""
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    def agree(self, value: int) -> int:
+        """Rank 0's value, in every process."""
+        if self.size == 1:
+            return value
+        held = torch.tensor(value, device=self.device)
+        distributed.broadcast(held, 0)
+        return int(held.item())
+
+    def any(self, here: bool) -> bool:
+        """Whether it is so in any process."""
+        if self.size == 1:
+            return here
+        held = torch.tensor(int(here), device=self.device)
+        distributed.all_reduce(held, distributed.ReduceOp.MAX)
+        return bool(held.item())
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one; under torchrun each local process has its own GPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("there is no CUDA device here: leave out --device")
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    return torch.device(name)
+
+
+@contextmanager
+def join(device: torch.device) -> Iterator[World]:
+    """The world that torchrun has made (it sets RANK and WORLD_SIZE), or one process alone."""
+    if "RANK" not in os.environ:
+        yield World(device)
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield World(device, distributed.get_rank(), distributed.get_world_size())
+    finally:
+        distributed.destroy_process_group()

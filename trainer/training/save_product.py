@@ -1,0 +1,114 @@
+"""From trained networks to a product's version, with the weights kept beside the runs."""
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edge.base.errors import ProductError
+from edge.base.files import digest, write_json, write_whole
+from edge.product.product import Manifest, Product, load_product, now
+from edge.product.versions import finish_version, first_current, new_version
+from edge.vision.fit import Fit
+from trainer.network.model import Draem
+from trainer.network.onnx_export import export
+from trainer.simulation.textures import TextureSource
+from trainer.training.golden import write_golden
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Networks, what they were trained for and from what.
+
+    `good` are fitted frames uint8 [N, H, W, 3] for the golden check, with anomalies of `textures`;
+    `curve` are the validations that the weights were chosen by.
+    """
+
+    model: Draem
+    fit: Fit
+    good: NDArray[np.uint8]
+    textures: TextureSource
+    seed: int
+    sources: dict[str, object]
+    origin: dict[str, str | int | float | bool | None]
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Product:
+    """Write model.onnx, golden.npz, sources.json, training.json and the manifest: a new version."""
+    model, fit = trained.model, trained.fit
+    with new_version(products, name) as draft:
+        export(model, fit.height, fit.width, draft / "model.onnx")
+        golden = draft / "golden.npz"
+        write_golden(model, trained.good, trained.textures, trained.seed, golden)
+        write_json(draft / "sources.json", trained.sources)
+        write_json(draft / "training.json", {"curve": trained.curve})
+        save_weights(model, weights_path(runs, name, digest(draft / "model.onnx")))
+        manifest = Manifest(
+            name=name,
+            version="0",  # finish_version gives the number
+            created=now(),
+            height=fit.height,
+            width=fit.width,
+            interpolation=fit.interpolation,
+            crop=fit.crop,
+            rec_width=model.widths[0],
+            seg_width=model.widths[1],
+            score_window=model.window,
+            origin=trained.origin,
+            files={},
+            geometry=fit.geometry,
+        )
+        return finish_version(draft, manifest)
+
+
+def saved_before(trained: Trained, products: Path, name: str) -> Product | None:
+    """The version that this very training wrote already, if it was stopped right after that."""
+    try:
+        newest = load_product(products, name, "newest")
+    except ProductError:
+        return None
+    sources, training = (
+        json.loads((newest.path / part).read_text(encoding="utf-8"))
+        for part in ("sources.json", "training.json")
+    )
+    made = newest.manifest.origin, newest.fit, sources, training
+    if made != (trained.origin, trained.fit, trained.sources, {"curve": trained.curve}):
+        return None
+    first_current(newest.path)
+    return newest
+
+
+def weights_path(runs: Path, name: str, model_digest: str) -> Path:
+    """Where the float32 weights behind a model.onnx are kept."""
+    return runs / name / f"{model_digest[:12]}.pt"
+
+
+def save_weights(model: Draem, path: Path) -> None:
+    """The state dict, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # By way of memory: torch hides a full disk behind an error of its own.
+    buffer = io.BytesIO()
+    torch.save(model.state_dict(), buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def load_weights(product: Product, runs: Path) -> Draem:
+    """The trained networks behind a product. Raises ProductError where they are not at hand."""
+    path = weights_path(runs, product.name, product.model_digest)
+    if not path.is_file():
+        raise ProductError(
+            f"the weights of {product.name} version {product.version} are not at {path}: "
+            "name the folder of its training with --runs"
+        )
+    made = product.manifest
+    model = Draem(made.rec_width, made.seg_width, made.score_window)
+    try:
+        model.load_state_dict(torch.load(path, weights_only=True))
+    except Exception as error:
+        raise ProductError(f"{path} is damaged: restore it from a backup or train again") from error
+    return model.eval()

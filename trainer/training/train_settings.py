@@ -1,0 +1,141 @@
+"""What a training run is told: frozen, flat, kept with the weights it led to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from edge.vision.fit import Box, Fit, Interpolation
+from edge.vision.geometry import Geometry
+
+Schedule = Literal["one-cycle", "steps"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+class TrainSettings(BaseModel):
+    """One training run. Sizes in pixels (multiples of 32), angles in degrees.
+
+    `steps` counts, unless `epochs` or `minutes` says how many are made of them at the start.
+    `average` is the decay of the weights' moving average and `clip` the largest gradient norm;
+    0 turns either off. `learning_rate` is the highest of its schedule. `score_window` is odd, or
+    'authors': 21 at 256x256 and in proportion.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    images: Path
+    also: tuple[Path, ...] = ()
+    product: str
+    products: Path
+    runs: Path = Path("runs")
+    height: int = Field(128, ge=32, multiple_of=32)
+    width: int = Field(128, ge=32, multiple_of=32)
+    crop: Box | None = None
+    geometry: Geometry | None = None
+    interpolation: Interpolation = "area"
+    bit_depth: int | None = Field(None, ge=8, le=16)
+    rec_width: int = Field(16, ge=1)
+    seg_width: int = Field(8, ge=1)
+    score_window: Literal["authors"] | Annotated[int, Field(ge=1)] | None = None
+    steps: int = Field(4000, ge=1)
+    epochs: int | None = Field(None, ge=1)
+    minutes: float | None = Field(None, gt=0)
+    batch: int = Field(4, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    schedule: Schedule = "one-cycle"
+    init: Literal["torch", "paper"] = "torch"
+    average: float = Field(0.99, ge=0, lt=1)
+    clip: float = Field(1, ge=0)
+    good_share: float = Field(0.5, ge=0, lt=1)
+    rotation: float = Field(0, ge=0, le=180)
+    mirror: bool = False
+    light: float = Field(0, ge=0, lt=1)
+    simulation: Literal["mixed", "paper"] = "mixed"
+    textures: Path | None = None
+    validate_every: int = Field(250, ge=1)
+    precision: Precision = "auto"
+    compile: bool = False
+    sync_batchnorm: bool = False
+    seed: int = Field(0, ge=0, lt=2**63)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @field_validator("batch")
+    @classmethod
+    def _enough_for_batchnorm(cls, batch: int, info: ValidationInfo) -> int:
+        """The deepest maps are 1/32 of the input: one value has no variance."""
+        if batch * info.data.get("height", 32) * info.data.get("width", 32) <= 32 * 32:
+            raise ValueError("one image of 32x32 has no statistics, take two")
+        return batch
+
+    @field_validator("score_window")
+    @classmethod
+    def _has_a_middle(cls, window: int | str | None, info: ValidationInfo) -> int | str | None:
+        side = min(info.data.get("height", 32), info.data.get("width", 32))
+        if isinstance(window, int) and (window % 2 == 0 or window > side):
+            raise ValueError(f"take an odd number, up to the {side} pixels of the picture")
+        return window
+
+    @property
+    def window(self) -> int:
+        """The score's window; unless it is set 3 at 128x128, and in proportion elsewhere."""
+        if self.score_window == "authors":
+            from trainer.network.model import authors_window
+
+            return authors_window(self.height, self.width)
+        return self.score_window or 2 * (min(self.height, self.width) // 100) + 1
+
+    @property
+    def fit(self) -> Fit:
+        return Fit(self.height, self.width, self.interpolation, self.crop, self.geometry)
+
+
+PRESETS: dict[str, dict[str, object]] = {
+    "default": {},
+    "paper": {
+        "height": 256,
+        "width": 256,
+        "rec_width": 128,
+        "seg_width": 64,
+        "score_window": "authors",
+        "epochs": 700,
+        "batch": 8,
+        "learning_rate": 1e-4,
+        "schedule": "steps",
+        "init": "paper",
+        "average": 0,
+        "clip": 0,
+        "rotation": 45,
+        "simulation": "paper",
+    },
+}
+"""What a preset sets; whatever else is given goes before it."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Widths of the two networks, what they are for, parameters, GMAC at 256x256.
+
+    `milliseconds` are of one 128x128 image through the OpenVINO engine on two CPU cores, measured
+    (docs/results.md).
+    """
+
+    rec_width: int
+    seg_width: int
+    purpose: str
+    parameters: str
+    gmac: float
+    milliseconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.rec_width}/{self.seg_width}, {self.purpose}: {self.parameters} parameters, "
+            f"{self.gmac} GMAC, {self.milliseconds:.0f} ms"
+        )
+
+
+SIZES = {
+    "paper": Size(128, 64, "the published networks, for a GPU", "97.4 M", 197.9, 685),
+    "standard": Size(32, 16, "a small GPU or patience", "6.1 M", 12.5, 46),
+    "small": Size(16, 8, "two CPU cores", "1.5 M", 3.2, 15),
+    "tiny": Size(8, 4, "the weakest device", "0.4 M", 0.8, 8),
+}
