@@ -154,7 +154,7 @@ def test_the_documented_map_is_the_one_that_is_served() -> None:
     failures = text[text.index("Why a command failed") :]
     for failure in set(Failure) - {Failure.NONE}:
         assert f"| {int(failure)} | {failure.name.lower().replace('_', ' ')} |" in failures
-    assert f"the addresses are right when it is {MAP_VERSION} and they count" in text
+    assert f"addresses are right when `map` is {MAP_VERSION} and `heartbeat` counts" in text
 
 
 def test_plc_is_commissioned_without_a_camera() -> None:
