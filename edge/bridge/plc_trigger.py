@@ -26,7 +26,7 @@ from edge.bridge.product_change import (
 from edge.bridge.stall import StallDetector
 from edge.events.client import NoAnswer
 from edge.events.clock import MonotonicTime
-from edge.station.control_messages import ClockReply, Request, TriggerReply, TriggerRequest
+from edge.events.control_messages import ClockReply, Request, TriggerReply, TriggerRequest
 
 log = logging.getLogger(__name__)
 

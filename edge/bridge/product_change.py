@@ -19,8 +19,8 @@ from pydantic import BaseModel, ValidationError
 from edge.base.closeable import Closeable
 from edge.base.errors import DraemError
 from edge.events.client import NoAnswer
+from edge.events.control_messages import ProductReply, Request, Switch
 from edge.events.server import Refusal
-from edge.station.control_messages import ProductReply, Request, Switch
 
 log = logging.getLogger(__name__)
 Reply = TypeVar("Reply", bound=BaseModel)

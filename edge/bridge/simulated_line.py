@@ -9,9 +9,7 @@ from pydantic import BaseModel
 
 from edge.camera.trigger_matching import Trigger
 from edge.events.clock import MonotonicTime, boot_id
-from edge.events.event import Code, CodeName, Event, Heartbeat, Inspection, Region, Verdict
-from edge.events.notices import Notice, Notify
-from edge.station.control_messages import (
+from edge.events.control_messages import (
     ChangeStatus,
     ClockReply,
     ProductReply,
@@ -20,6 +18,8 @@ from edge.station.control_messages import (
     TriggerReply,
     TriggerRequest,
 )
+from edge.events.event import Code, CodeName, Event, Heartbeat, Inspection, Region, Verdict
+from edge.events.notices import Notice, Notify
 
 NG_EVERY, NO_VERDICT_EVERY = 10, 25
 ENCODER_COUNTS = 1000  # from part to part

@@ -8,7 +8,7 @@ import argparse
 from edge.base.errors import PublishError
 from edge.commands.arguments import add_settings, ask_control, settings_of
 from edge.events.client import NoAnswer
-from edge.station.control_messages import Request
+from edge.events.control_messages import Request
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

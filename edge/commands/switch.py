@@ -15,9 +15,9 @@ from edge.base.console import console
 from edge.base.errors import PublishError
 from edge.commands.arguments import add_settings, ask_control, product_name, settings_of
 from edge.events.client import NoAnswer, RequestClient
+from edge.events.control_messages import ProductReply, Request, Switch
 from edge.events.server import Refusal
 from edge.station.changeover import ChangeoverError
-from edge.station.control_messages import ProductReply, Request, Switch
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from edge.base.errors import DraemError, ProductError
 from edge.engine import Engine, runtimes
 from edge.engine.runtimes import Flavour
 from edge.engine.verify import prove
+from edge.events.control_messages import ChangeStatus
 from edge.product.product import Product, load_product
-from edge.station.control_messages import ChangeStatus
 from edge.station.drift_watch import DriftWatch
 from edge.station.inspector import Inspector
 from edge.vision.frame import Size

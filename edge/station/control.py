@@ -14,12 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.camera.trigger_matching import Trigger
 from edge.events.clock import MonotonicTime
-from edge.events.event import Code, Inspection
-from edge.events.server import Answers, Peer, Router, allow
-from edge.events.sockets import Sockets
-from edge.product.product import Product
-from edge.station.changeover import Changeover, ChangeoverError, Running
-from edge.station.control_messages import (
+from edge.events.control_messages import (
     ChangeStatus,
     ClockReply,
     CountersReply,
@@ -31,6 +26,11 @@ from edge.station.control_messages import (
     TriggerReply,
     TriggerRequest,
 )
+from edge.events.event import Code, Inspection
+from edge.events.server import Answers, Peer, Router, allow
+from edge.events.sockets import Sockets
+from edge.product.product import Product
+from edge.station.changeover import Changeover, ChangeoverError, Running
 from edge.vision.frame import Frame, Size
 
 HUNG_S = 2.0

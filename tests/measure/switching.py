@@ -22,10 +22,10 @@ from edge.camera.recording import Ring
 from edge.camera.simulated.renderer import PartRenderer
 from edge.commands.switch import switch
 from edge.events.client import NoAnswer, RequestClient, beside
+from edge.events.control_messages import Request, Switch
 from edge.events.event import Inspection, Status
 from edge.events.subscriber import events
 from edge.product.product import MANIFEST, load_product
-from edge.station.control_messages import Request, Switch
 from edge.vision.frame import Frame
 from tests.measure.chaos import free_ports
 

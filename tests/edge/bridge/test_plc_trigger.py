@@ -24,10 +24,10 @@ from edge.bridge.protocols.s7 import exchange
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.events.client import RequestClient
 from edge.events.clock import MonotonicTime
+from edge.events.control_messages import ClockReply, TriggerReply, TriggerRequest
 from edge.events.event import Inspection
 from edge.events.sockets import Sockets
 from edge.station.control import Controls, control
-from edge.station.control_messages import ClockReply, TriggerReply, TriggerRequest
 from tests.edge.bridge.test_plc_opcua import Bridge as OpcuaBridge
 from tests.edge.bridge.test_plc_opcua import connected
 from tests.edge.bridge.test_plc_recipes import begin

@@ -17,8 +17,8 @@ from edge.camera.open import open_camera
 from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.trigger_matching import LATEST_S, Trigger
 from edge.events.client import RequestClient, beside
+from edge.events.control_messages import Health, Request, TriggerRequest
 from edge.events.event import Code, Inspection
-from edge.station.control_messages import Health, Request, TriggerRequest
 from edge.vision.calibration import Range
 from edge.vision.frame import Frame
 from tests.conftest import draem

@@ -14,6 +14,7 @@ import zmq
 
 from edge.base.errors import PublishError
 from edge.events.client import NoAnswer, RequestClient, beside, connect
+from edge.events.control_messages import Request
 from edge.events.cursors import Role
 from edge.events.event import Heartbeat
 from edge.events.keys import (
@@ -32,7 +33,6 @@ from edge.events.publisher import LIVE_OPTIONS, Publisher
 from edge.events.replay_server import Acknowledge, ListCursors, Page
 from edge.events.sockets import Sockets, is_local
 from edge.events.subscriber import events, live
-from edge.station.control_messages import Request
 from tests.conftest import draem
 from tests.support.running_station import Running
 
