@@ -25,9 +25,9 @@ from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.trigger_matching import Trigger
 from edge.events.event import Inspection
 from edge.vision.fit import Fit
-from tests.measure.chaos import free_ports
 from tests.measure.soak import resident_mb
 from tests.support.cameras import CameraStation, FakeGige, mjpeg, wait_for
+from tests.support.ports import free_ports
 
 KILLS, STOPS, SPACING_S = 50, 10, 0.2
 TRIGGERS = 12 * KILLS

@@ -37,6 +37,7 @@ from edge.station.event_writer import EventWriter
 from edge.station.loop import Pace, run
 from edge.vision.frame import Frame
 from tests.support.minimal_station import PRODUCT, FakeCamera, MeanEngine, frame
+from tests.support.ports import free_ports
 from tests.support.proxy import Proxy
 
 SETTLE_S = 60.0
@@ -157,22 +158,6 @@ class Part:
     def end(self) -> None:
         self._process.terminate()
         self._process.wait(20)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports in a row that nobody has now."""
-    while True:
-        first = random.randrange(20_000, 32_000)
-        sockets = [socket.socket() for _ in range(count)]
-        try:
-            for port, one in enumerate(sockets, start=first):
-                one.bind(("127.0.0.1", port))
-            return list(range(first, first + count))
-        except OSError:
-            continue
-        finally:
-            for one in sockets:
-                one.close()
 
 
 def strike(chance: random.Random, parts: dict[str, Part], proxies: list[Proxy]) -> str:

@@ -33,9 +33,9 @@ from edge.events.sockets import Sockets
 from edge.events.subscriber import events
 from edge.station.event_writer import EventWriter
 from edge.station.inspector import Inspector, Stopwatch
-from tests.measure.chaos import free_ports
 from tests.measure.soak import resident_mb
 from tests.support.minimal_station import PRODUCT, MeanEngine, frame
+from tests.support.ports import free_ports
 
 MASK = 256
 Figures = dict[str, float]

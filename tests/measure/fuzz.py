@@ -22,8 +22,8 @@ import zmq
 from edge.events.client import beside
 from edge.events.event import Inspection, decode
 from edge.events.journal_reader import JournalReader
-from tests.measure.chaos import free_ports
 from tests.measure.soak import resident_mb
+from tests.support.ports import free_ports
 
 SEEDS = [
     b'{"request":"page","after":0,"limit":10}',

@@ -20,7 +20,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 from edge.bridge.protocols.registers import READ, size, unpack
 from edge.events.event import Inspection, decode
 from edge.events.journal_reader import JournalReader
-from tests.measure.chaos import free_ports
+from tests.support.ports import free_ports
 from tests.support.running_station import Running
 from trainer.studies.bench_stages import percentiles
 

@@ -26,7 +26,8 @@ from pymodbus.client import ModbusTcpClient
 from edge.bridge.protocols.modbus import ACK_COIL
 from edge.bridge.protocols.registers import READ, WRITE, offset, size, unpack
 from edge.bridge.signals import Trouble
-from tests.measure.chaos import Part, free_ports
+from tests.measure.chaos import Part
+from tests.support.ports import free_ports
 
 SIGNALS = ("Trigger", "PLC heartbeat", "Results Valid", "Results Ack", "Busy", "Fault")
 BITS = {"Busy": 2, "Fault": 3, "Results Valid": 4}

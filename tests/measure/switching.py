@@ -27,7 +27,7 @@ from edge.events.event import Inspection, Status
 from edge.events.subscriber import events
 from edge.product.product import MANIFEST, load_product
 from edge.vision.frame import Frame
-from tests.measure.chaos import free_ports
+from tests.support.ports import free_ports
 
 RATE, RECORDED = 30, 150
 

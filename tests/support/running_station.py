@@ -13,8 +13,8 @@ from edge.station.control import Controls
 from edge.station.loop import Pace, run
 from edge.station.settings import Station
 from edge.vision.frame import Frame
-from tests.measure.chaos import free_ports
 from tests.support.minimal_station import PRODUCT, FakeCamera, MeanEngine, frame
+from tests.support.ports import free_ports
 
 
 class Steady(FakeCamera):

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.edge.bridge.conftest import Mistaken
-from tests.measure.chaos import free_ports
 from tests.support.bridge.mqtt import MOSQUITTO, Bridge, Broker, Ear
+from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
 pytestmark = pytest.mark.skipif(

@@ -21,7 +21,7 @@ from edge.bridge.protocols.opcua import FIELDS, STATES
 from edge.bridge.protocols.opcua_security import NAMESPACE
 from edge.bridge.signals import OF_LINE, Trouble
 from tests.edge.bridge.conftest import Mistaken
-from tests.measure.chaos import free_ports
+from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
 

@@ -28,11 +28,11 @@ from tests.conftest import FIT, write_parts
 from tests.edge.bridge.test_plc_opcua import Heard, connected
 from tests.edge.bridge.test_plc_s7 import BLOCK
 from tests.edge.bridge.test_plc_s7 import Plc as S7Plc
-from tests.measure.chaos import free_ports
 from tests.measure.switching import Station, line, second_product
 from tests.support.bridge.changing_line import changing_line
 from tests.support.bridge.modbus import Bridge, valid
 from tests.support.bridge.mqtt import MOSQUITTO, Broker
+from tests.support.ports import free_ports
 from tests.support.running_station import Running
 from trainer.network.model import Draem
 from trainer.simulation.textures import procedural

@@ -16,7 +16,7 @@ from edge.bridge.protocols.registers import READ, WRITE, nothing_said, pack, siz
 from edge.bridge.signals import Trouble
 from tests.conftest import draem
 from tests.edge.bridge.conftest import Mistaken
-from tests.measure.chaos import free_ports
+from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
 BLOCK = 100

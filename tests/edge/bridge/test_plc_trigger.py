@@ -33,12 +33,12 @@ from tests.edge.bridge.test_plc_opcua import connected
 from tests.edge.bridge.test_plc_recipes import begin
 from tests.edge.bridge.test_plc_s7 import BLOCK
 from tests.edge.bridge.test_plc_s7 import Plc as S7Plc
-from tests.measure.chaos import free_ports
 from tests.support.bridge.changing_line import RECIPES, changing_line
 from tests.support.bridge.modbus import Bridge, triggering, valid
 from tests.support.bridge.triggered_line import Told, TriggeredLine, wait
 from tests.support.cameras import CameraStation, FakeGige, needs_genicam, wait_for
 from tests.support.minimal_station import PRODUCT
+from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
 NOWHERE = "tcp://127.0.0.1:9"

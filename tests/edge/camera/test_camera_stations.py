@@ -12,8 +12,8 @@ from edge.events.event import Inspection, decode
 from edge.events.journal import JournalError
 from edge.events.journal_reader import JournalReader
 from tests.conftest import Plant, draem
-from tests.measure.chaos import free_ports
 from tests.support.cameras import wait_for
+from tests.support.ports import free_ports
 
 
 def judged(folder: Path) -> int:

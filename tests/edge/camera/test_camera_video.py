@@ -12,7 +12,6 @@ from edge.camera.gstreamer import GstCamera
 from edge.camera.open import open_camera
 from edge.camera.opencv import OpenCvCamera
 from edge.events.event import Code
-from tests.measure.chaos import free_ports
 from tests.support.cameras import (
     CameraStation,
     Server,
@@ -22,6 +21,7 @@ from tests.support.cameras import (
     rtsp,
     wait_for,
 )
+from tests.support.ports import free_ports
 
 BALL = (
     "gst://videotestsrc is-live=true pattern=ball ! video/x-raw,width=322,height=200,framerate=25/1"

@@ -21,7 +21,7 @@ from edge.bridge.protocols.registers import (
     size,
     unpack,
 )
-from tests.measure.chaos import free_ports
+from tests.support.ports import free_ports
 
 
 def triggering(trigger_id: int, encoder: int, part: bytes) -> dict[str, int]:
