@@ -71,14 +71,14 @@ import sys
 from pathlib import Path
 from edge.events.event import Code
 from edge.events.journal import Journal
-from edge.station.event_writer import Stream
+from edge.station.event_writer import EventWriter
 
 class Told:
     def send(self, parts):
         print(parts[1].decode(), flush=True)
 
 with Journal(Path(sys.argv[1]), sys.argv[2]) as journal:
-    stream = Stream("s", journal, Told())
+    stream = EventWriter("s", journal, Told())
     while True:
         stream.fault(Code.CAMERA, "cut")
 """
