@@ -15,7 +15,7 @@ from rich.progress import Progress
 from calibration.collect import Collection, FrameFilter, collected, contact_sheet
 from edge.base.console import console
 from edge.base.errors import CameraError
-from edge.base.files import alone, write_whole
+from edge.base.files import exclusive_lock, write_atomic
 from edge.camera.open import open_camera
 from edge.commands.arguments import add_settings, parse_count, settings_of
 from edge.product.product import load_product
@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
     refusal = CameraError(f"another collection into {options.to} is under way: wait for its end")
     options.to.mkdir(parents=True, exist_ok=True)
     with (
-        alone(options.to, refusal),
+        exclusive_lock(options.to, refusal),
         open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera,
     ):
         collection = Collection(options.to, camera, sieve)
@@ -80,5 +80,5 @@ def _look_through(folder: Path) -> None:
     sheet = folder.resolve().with_name(f"{folder.resolve().name}-sheet.jpg")
     if paths := collected(folder):
         jpeg = cv2.imencode(".jpg", contact_sheet(paths), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-        write_whole(sheet, jpeg.tobytes())
+        write_atomic(sheet, jpeg.tobytes())
         log.info("look through %s before you train", sheet)

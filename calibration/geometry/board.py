@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.base.files import write_whole
+from edge.base.files import write_atomic
 from edge.vision.geometry import GeometryError
 
 DOTS_PER_MM = 12
@@ -173,7 +173,7 @@ def print_board(board: Board, path: Path) -> tuple[int, int]:
     ok, data = cv2.imencode(".png", page)
     if not ok:
         raise GeometryError(f"{path} cannot be encoded as PNG: choose a smaller board")
-    write_whole(path, _with_scale(data.tobytes(), DOTS_PER_MM * 1000))
+    write_atomic(path, _with_scale(data.tobytes(), DOTS_PER_MM * 1000))
     height, width = page.shape
     return round(width / DOTS_PER_MM), round(height / DOTS_PER_MM)
 

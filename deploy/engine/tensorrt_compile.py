@@ -15,7 +15,7 @@ from typing import Any
 
 from deploy.engine.tensorrt_progress import Progress, monitor_of
 from edge.base.errors import EngineError
-from edge.base.files import write_whole
+from edge.base.files import write_atomic
 from edge.engine.tensorrt import PRECISION, library, log_of, started
 from edge.product.product import Product
 
@@ -86,7 +86,7 @@ def _keep(timing: Path, data: bytes) -> None:
     """A plan is worth more than the time of the next one."""
     try:
         timing.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(timing, data)
+        write_atomic(timing, data)
     except OSError as error:
         log.warning("the timing cache %s is not kept: %s", timing, error.strerror)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.release.release_file import Release, extract, read_release, write_release
 from edge.base.errors import ProductError
-from edge.base.files import sync, whole_file, write_json
+from edge.base.files import atomic_file, fsync, write_json
 from edge.engine.runtimes import Flavour, proven_plan
 from edge.product.activation_log import before
 from edge.product.product import Product, content_of, find_version, now, read_version, versions
@@ -35,7 +35,7 @@ def seal(path: Path, key: Path | None = None) -> Seal:
             for left in path.glob(f".{SEAL}.*"):  # of a process that was killed
                 left.unlink(missing_ok=True)
             write_json(path / SEAL, made.model_dump())
-            sync(path)
+            fsync(path)
         (path / SEAL).chmod(0o444)
     return made
 
@@ -120,11 +120,11 @@ def export(product: Product, target: Path) -> None:
         raise ProductError(f"{target.parent} is no folder: make it, or choose another with --to")
     if target.exists():
         raise ProductError(f"{target} exists: remove it, or choose another name with --to")
-    with whole_file(target) as file:
+    with atomic_file(target) as file:
         write_release(product, file)
         file.flush()
         read_release(file, target)
-    sync(target.parent)
+    fsync(target.parent)
 
 
 def import_release(path: Path, products: Path, trust: Path | None = None) -> tuple[Product, bool]:

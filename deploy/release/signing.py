@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from edge.base.files import sync, write_whole
-from edge.events.keys import NAMES, KeysError
+from edge.base.files import fsync, write_atomic
+from edge.events.keys import KEY_NAME, KeysError
 from edge.product.seal import Seal
 
 
@@ -24,7 +24,7 @@ def make_key(folder: Path, name: str) -> tuple[Path, Path]:
 
     Raises KeysError where there is one: what it signed could never be checked again.
     """
-    if not NAMES.fullmatch(name):
+    if not KEY_NAME.fullmatch(name):
         raise KeysError(f"'{name}' cannot be a key's name: use letters, digits, - and _")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path, public = folder / f"{name}.release.key", folder / f"{name}.release.pub"
@@ -40,8 +40,8 @@ def make_key(folder: Path, name: str) -> tuple[Path, Path]:
         file.flush()
         os.fsync(file.fileno())
     pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    write_whole(public, pem)
-    sync(folder)
+    write_atomic(public, pem)
+    fsync(folder)
     return path, public
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 
 @contextmanager
-def alone(lock: Path, refusal: Exception) -> Iterator[None]:
+def exclusive_lock(lock: Path, refusal: Exception) -> Iterator[None]:
     """Hold a file, or a folder that is there, for this process; a killed one gives it back.
 
     Raises `refusal` while another process has it.
@@ -29,7 +29,7 @@ def alone(lock: Path, refusal: Exception) -> Iterator[None]:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write (and read back) that gets its name when the block has ended well.
 
     Where it fails, neither the name nor a temporary one is left half done.
@@ -45,15 +45,15 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes) -> None:
     """Write by way of a temporary name; where that fails, neither of the two is left half done."""
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(data)
 
 
 def write_json(path: Path, value: object) -> None:
     """JSON that a person can read."""
-    write_whole(path, (json.dumps(value, indent=2) + "\n").encode())
+    write_atomic(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def digest(path: Path) -> str:
@@ -62,7 +62,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sync(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Have the disk hold a file's bytes, or a folder's names, before anything builds on them."""
     opened = os.open(path, os.O_RDONLY)
     try:
@@ -71,9 +71,9 @@ def sync(path: Path) -> None:
         os.close(opened)
 
 
-def sync_tree(folder: Path) -> None:
+def fsync_tree(folder: Path) -> None:
     """`sync` for everything in a folder, and for itself."""
     for path in folder.rglob("*"):
         if not path.is_symlink():
-            sync(path)
-    sync(folder)
+            fsync(path)
+    fsync(folder)

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ValidationError
 from edge.base.closeable import Closeable
 from edge.base.errors import DraemError
 from edge.events.client import NoAnswer
-from edge.events.control_messages import ProductReply, Request, Switch
-from edge.events.server import Refusal
+from edge.events.control_messages import ProductReply, Request, SwitchRequest
+from edge.events.server import ErrorReply
 
 log = logging.getLogger(__name__)
 Reply = TypeVar("Reply", bound=BaseModel)
@@ -184,7 +184,7 @@ class ProductChanges(Closeable):
         if not change.fresh:
             text = f"the command for {change.product} may be of before the bridge: take it back"
             raise Failed(Failure.STALE, f"{text}, and give it again")
-        return understood(ProductReply, self._line.ask(Switch(product=change.product)))
+        return understood(ProductReply, self._line.ask(SwitchRequest(product=change.product)))
 
     def _product(self) -> ProductReply:
         """A change goes on while the line is busy, or cut off for a moment. Raises NoAnswer."""
@@ -215,7 +215,7 @@ def understood(kind: type[Reply], message: list[bytes]) -> Reply:
     except ValidationError:
         pass
     try:
-        raise Failed(Failure.REFUSED, Refusal.model_validate_json(message[0]).message)
+        raise Failed(Failure.REFUSED, ErrorReply.model_validate_json(message[0]).message)
     except ValidationError:
         raise NoAnswer("what answers is no line: correct --control") from None
 

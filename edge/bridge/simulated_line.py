@@ -14,7 +14,7 @@ from edge.events.control_messages import (
     ClockReply,
     ProductReply,
     Request,
-    Switch,
+    SwitchRequest,
     TriggerReply,
     TriggerRequest,
 )
@@ -53,7 +53,7 @@ class SimulatedLine:
             return TriggerReply(trigger_id=question.trigger_id)
         if isinstance(question, Request) and question.request == "clock":
             return ClockReply(now=MonotonicTime.now())
-        if isinstance(question, Switch):
+        if isinstance(question, SwitchRequest):
             self._change = ChangeStatus(state="loading", product=question.product)
             self._due = now + PREPARE_S
         elif self._change.state == "loading" and now >= self._due:

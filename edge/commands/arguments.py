@@ -7,7 +7,7 @@ import typing
 from typing import Any
 
 from edge.base.errors import SettingsError
-from edge.events.client import ANSWER_MS, RequestClient, beside
+from edge.events.client import ANSWER_MS, RequestClient, service_endpoint
 from edge.events.keys import Credentials, read_pair, read_public
 from edge.station.settings import Station, load_settings
 
@@ -46,7 +46,7 @@ def credentials(settings: Station) -> Credentials | None:
 
 def ask_control(settings: Station, answer_ms: int = ANSWER_MS) -> RequestClient:
     """Whoever asks the line of these settings. Raises PublishError for an address of no use."""
-    endpoint = settings.control or beside(settings.endpoint, "control")
+    endpoint = settings.control or service_endpoint(settings.endpoint, "control")
     option = "--control" if settings.control else "--endpoint"
     return RequestClient(endpoint, credentials(settings), option, answer_ms)
 

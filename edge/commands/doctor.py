@@ -23,7 +23,7 @@ from edge.base.errors import EngineError
 from edge.commands.arguments import add_settings, settings_of
 from edge.engine.cuda import find_gpu
 from edge.engine.runtimes import FLAVOURS, missing
-from edge.events.client import beside
+from edge.events.client import service_endpoint
 
 PACKAGES = {
     "numpy": "pip install .",
@@ -160,9 +160,9 @@ def _ports(options: argparse.Namespace) -> Iterator[CheckRow]:
     at = settings.endpoint
     endpoints = {
         "events": at,
-        "replay": settings.replay or beside(at, "replay"),
-        "control": settings.control or beside(at, "control"),
-        "live": settings.live or beside(at, "live"),
+        "replay": settings.replay or service_endpoint(at, "replay"),
+        "control": settings.control or service_endpoint(at, "control"),
+        "live": settings.live or service_endpoint(at, "live"),
     }
     with zmq.Context() as context:
         for name, endpoint in endpoints.items():

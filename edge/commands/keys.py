@@ -15,9 +15,9 @@ from typing import get_args
 
 from edge.events.cursors import Role
 from edge.events.keys import (
-    NAMES,
-    SERVER,
-    Client,
+    KEY_NAME,
+    STATION_KEY,
+    AllowedClient,
     KeysError,
     make_pair,
     read_allowed,
@@ -55,11 +55,11 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def allowed(folder: Path, options: argparse.Namespace) -> Client:
+def allowed(folder: Path, options: argparse.Namespace) -> AllowedClient:
     """The new entry. Raises KeysError."""
-    if options.name == SERVER:
+    if options.name == STATION_KEY:
         raise KeysError("the station's own key needs no entry: name a client")
-    if not NAMES.fullmatch(options.name):
+    if not KEY_NAME.fullmatch(options.name):
         raise KeysError(f"'{options.name}' cannot be a key's name: use letters, digits, - and _")
     key = read_public(options.public or folder / f"{options.name}.pub")
-    return Client(role=options.role, key=key)
+    return AllowedClient(role=options.role, key=key)

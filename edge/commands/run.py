@@ -22,14 +22,14 @@ from edge.camera.software_trigger import SoftwareTriggers
 from edge.commands.arguments import add_settings, product_name, settings_of
 from edge.commands.run_all import run_all
 from edge.engine import runtimes
-from edge.events.client import beside
+from edge.events.client import service_endpoint
 from edge.events.cursors import Cursors
 from edge.events.event import Inspection
 from edge.events.journal import BUSY_S, Journal, JournalError
-from edge.events.keys import Guard
+from edge.events.keys import AccessList
 from edge.events.publisher import LIVE_OPTIONS, Publisher
 from edge.events.replay_server import replay
-from edge.events.retention import Limits, Retention
+from edge.events.retention import Retention, RetentionLimits
 from edge.events.sockets import Sockets
 from edge.station.changeover import Changeover, load_proven
 from edge.station.control import Controls, control
@@ -133,15 +133,17 @@ def open_station(
     folder: Path = settings.data / settings.station
     enter = opened.enter_context
     journal = enter(Journal(folder, settings.durability))
-    limits = Limits(settings.keep_days, settings.keep_mb, settings.cursor_days)
+    limits = RetentionLimits(settings.keep_days, settings.keep_mb, settings.cursor_days)
     retention = Retention(journal, enter(Cursors(folder, BUSY_S)), limits)
-    sockets = enter(Sockets(Guard(settings.keys) if settings.keys else None))
+    sockets = enter(Sockets(AccessList(settings.keys) if settings.keys else None))
     publisher = enter(Publisher(sockets, settings.endpoint))
     at = settings.endpoint
-    answering = enter(replay(sockets, settings.replay or beside(at, "replay"), folder))
-    enter(control(sockets, settings.control or beside(at, "control"), controls))
+    answering = enter(replay(sockets, settings.replay or service_endpoint(at, "replay"), folder))
+    enter(control(sockets, settings.control or service_endpoint(at, "control"), controls))
     log.info("publishing on %s, answering on %s", publisher.endpoint, answering.endpoint)
-    lossy = enter(Publisher(sockets, settings.live or beside(at, "live"), "--live", LIVE_OPTIONS))
+    lossy = enter(
+        Publisher(sockets, settings.live or service_endpoint(at, "live"), "--live", LIVE_OPTIONS)
+    )
     live = enter(Live(lossy, settings.live_rate))
     keep = KeepRules(settings.pictures_mb, settings.ok_one_in, settings.ring)
     pictures = enter(ImageStore(folder, keep))

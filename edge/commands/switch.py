@@ -15,8 +15,8 @@ from edge.base.console import console
 from edge.base.errors import PublishError
 from edge.commands.arguments import add_settings, ask_control, product_name, settings_of
 from edge.events.client import NoAnswer, RequestClient
-from edge.events.control_messages import ProductReply, Request, Switch
-from edge.events.server import Refusal
+from edge.events.control_messages import ProductReply, Request, SwitchRequest
+from edge.events.server import ErrorReply
 from edge.station.changeover import ChangeoverError
 
 log = logging.getLogger(__name__)
@@ -35,13 +35,13 @@ def main(options: argparse.Namespace) -> int:
     name = product_name(settings)
     with ask_control(settings) as asking:
         try:
-            switch(asking, Switch(product=name, version=options.version))
+            switch(asking, SwitchRequest(product=name, version=options.version))
         except NoAnswer as error:
             raise PublishError(f"{error}: is the line running, and is this key listed?") from error
     return 0
 
 
-def switch(asking: RequestClient, wanted: Switch, patience_s: float = PATIENCE_S) -> None:
+def switch(asking: RequestClient, wanted: SwitchRequest, patience_s: float = PATIENCE_S) -> None:
     """Ask for a change and wait until it is done. Raises ChangeoverError, NoAnswer."""
     reply = _reply(asking.ask(wanted)[0])
     number, end = reply.change.number, time.monotonic() + patience_s
@@ -79,4 +79,4 @@ def _reply(message: bytes) -> ProductReply:
     try:
         return ProductReply.model_validate_json(message)
     except ValidationError:
-        raise ChangeoverError(Refusal.model_validate_json(message).message) from None
+        raise ChangeoverError(ErrorReply.model_validate_json(message).message) from None

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.base.errors import EngineError
-from edge.base.files import write_json, write_whole
+from edge.base.files import write_atomic, write_json
 from edge.product.product import Product
 
 ANY_DEVICE = "any"
@@ -68,7 +68,7 @@ def store_plan(product: Product, plan: Plan) -> Path:
     product.engines.mkdir(exist_ok=True)
     key = plan.record.key.name
     path = product.engines / f"{key}-{plan.record.plan[:8]}.plan"
-    write_whole(path, plan.data)
+    write_atomic(path, plan.data)
     write_json(product.engines / f"{key}.json", plan.record.model_dump())
     for old in set(product.engines.glob(f"{key}-*.plan")) - {path}:
         old.unlink(missing_ok=True)

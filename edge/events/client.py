@@ -127,7 +127,7 @@ Service = Literal["replay", "control", "live"]
 SERVICES: tuple[Service, ...] = ("replay", "control", "live")
 
 
-def beside(endpoint: str, service: Service = "replay") -> str:
+def service_endpoint(endpoint: str, service: Service = "replay") -> str:
     """Where a service is unless told otherwise: one to three ports above the publisher's."""
     head, _, port = endpoint.rpartition(":")
     if endpoint.startswith("tcp://") and port.isdecimal():

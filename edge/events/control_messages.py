@@ -26,7 +26,7 @@ class Request(BaseModel):
     request: Literal["health", "product", "counters", "clock", "pause", "resume"]
 
 
-class Switch(BaseModel):
+class SwitchRequest(BaseModel):
     """Which product to judge from now on; without a version its current one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -66,7 +66,7 @@ class ClockReply(BaseModel):
     now: MonotonicTime
 
 
-class NoTrigger(DraemError):
+class TriggerRefused(DraemError):
     """The line's camera is not triggered by the program, or the trigger came too late."""
 
 

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 Durability = Literal["full", "process"]
 
-NAME = "events.db"
+DATABASE_NAME = "events.db"
 RESERVE = "reserve"
 RESERVE_BYTES = 16 << 20
 CHUNK = 50  # events that one deletion takes away
@@ -78,7 +78,7 @@ class Journal(Closeable):
         self._reserve = None if folder is None else folder / RESERVE
         self._reserve_bytes = reserve_bytes
         self._closed = False
-        path = ":memory:" if folder is None else str(folder / NAME)
+        path = ":memory:" if folder is None else str(folder / DATABASE_NAME)
         try:
             self._database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")

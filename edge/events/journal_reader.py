@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from edge.base.closeable import Closeable
-from edge.events.journal import NAME, JournalError, Message
+from edge.events.journal import DATABASE_NAME, JournalError, Message
 
 
 class JournalReader(Closeable):
@@ -14,7 +14,7 @@ class JournalReader(Closeable):
     """
 
     def __init__(self, folder: Path) -> None:
-        path = folder / NAME
+        path = folder / DATABASE_NAME
         if not path.is_file():
             raise JournalError(f"there is no log in {folder}: name the station with --station")
         try:

@@ -18,15 +18,15 @@ import zmq
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from edge.base.errors import DraemError
-from edge.base.files import write_whole
+from edge.base.files import write_atomic
 from edge.events.cursors import Role
 
 log = logging.getLogger(__name__)
 
-SERVER = "server"
+STATION_KEY = "server"
 ALLOWED = "allowed.toml"
 MOST_REFUSED = 1000
-NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 KEY = r"^[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}$"
 
 
@@ -34,7 +34,7 @@ class KeysError(DraemError):
     """A key or the list of keys is missing, malformed or open to others."""
 
 
-class Pair(BaseModel):
+class KeyPair(BaseModel):
     """A CURVE key pair in Z85; the secret shows in no printed form."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,7 +42,7 @@ class Pair(BaseModel):
     secret: str = Field(pattern=KEY, repr=False)
 
 
-class Client(BaseModel):
+class AllowedClient(BaseModel):
     """Somebody who may connect, and what for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,14 +50,14 @@ class Client(BaseModel):
     key: str = Field(pattern=KEY)
 
 
-_CLIENTS = TypeAdapter(dict[str, Client])
+_CLIENTS = TypeAdapter(dict[str, AllowedClient])
 
 
 @dataclass(frozen=True)
 class Credentials:
     """What a client needs: its own pair, and the public key by which it knows the station."""
 
-    pair: Pair
+    pair: KeyPair
     server: str
 
     def apply(self, socket: "zmq.Socket[bytes]") -> None:
@@ -69,7 +69,7 @@ class Credentials:
 
 def make_pair(folder: Path, name: str) -> Path:
     """A new pair in `folder`, readable by its owner alone. Raises KeysError where there is one."""
-    if not NAMES.fullmatch(name):
+    if not KEY_NAME.fullmatch(name):
         raise KeysError(f"'{name}' cannot be a key's name: use letters, digits, - and _")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{name}.key"
@@ -82,18 +82,18 @@ def make_pair(folder: Path, name: str) -> Path:
         ) from None
     with os.fdopen(opened, "w") as file:
         file.write(f'public = "{public}"\nsecret = "{secret}"\n')
-    write_whole(path.with_suffix(".pub"), f"{public}\n".encode())
+    write_atomic(path.with_suffix(".pub"), f"{public}\n".encode())
     return path
 
 
-def read_pair(path: Path) -> Pair:
+def read_pair(path: Path) -> KeyPair:
     """A pair from its file. Raises KeysError, also where others may read it."""
     try:
         if path.stat().st_mode & 0o077:
             raise KeysError(f"{path} may be read by others: run 'chmod 600 {path}'")
-        return Pair.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return KeyPair.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        name = path.stem or SERVER
+        name = path.stem or STATION_KEY
         raise KeysError(f"{path} does not exist: run 'draem keys make {name}'") from None
     except (ValueError, ValidationError):
         raise KeysError(f"{path} is no key pair: remove it and run 'draem keys make'") from None
@@ -110,7 +110,7 @@ def read_public(path: Path) -> str:
     return text
 
 
-def read_allowed(folder: Path) -> dict[str, Client]:
+def read_allowed(folder: Path) -> dict[str, AllowedClient]:
     """The clients that are let in, by name; none where there is no list. Raises KeysError."""
     path = folder / ALLOWED
     try:
@@ -124,17 +124,17 @@ def read_allowed(folder: Path) -> dict[str, Client]:
         ) from error
 
 
-def write_allowed(folder: Path, clients: dict[str, Client]) -> None:
+def write_allowed(folder: Path, clients: dict[str, AllowedClient]) -> None:
     """By rename: a running station sees the old list or the new one."""
     tables = (f'[{name}]\nrole = "{c.role}"\nkey = "{c.key}"\n' for name, c in clients.items())
-    write_whole(folder / ALLOWED, "\n".join(tables).encode())
+    write_atomic(folder / ALLOWED, "\n".join(tables).encode())
 
 
-class Guard:
+class AccessList:
     """The station's side: its own pair, and who is let in; safe to ask from any thread."""
 
     def __init__(self, folder: Path) -> None:
-        self.pair = read_pair(folder / f"{SERVER}.key")
+        self.pair = read_pair(folder / f"{STATION_KEY}.key")
         if folder.stat().st_mode & 0o022:
             raise KeysError(f"{folder} may be written by others: run 'chmod 700 {folder}'")
         self._folder, self._lock = folder, Lock()

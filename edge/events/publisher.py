@@ -5,7 +5,7 @@ from threading import Event as StopEvent
 import zmq
 
 from edge.base.closeable import Closeable
-from edge.events.sockets import Sockets, bound
+from edge.events.sockets import Sockets, bound_address
 
 OPTIONS: dict[int, int] = {
     zmq.SNDHWM: 10_000,
@@ -34,7 +34,7 @@ class Publisher(Closeable):
         options: dict[int, int] | None = None,
     ) -> None:
         self._socket = sockets.serve(zmq.XPUB, endpoint, option, OPTIONS | (options or {}))
-        self.endpoint = bound(self._socket)
+        self.endpoint = bound_address(self._socket)
         self.subscribers = 0
 
     def send(self, parts: list[bytes]) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from edge.events.cursors import Acknowledged, Cursors, Role
 from edge.events.journal import Message
 from edge.events.journal_reader import JournalReader
-from edge.events.server import Answers, NotAllowed, Peer, Router, allow
+from edge.events.server import NotAllowed, Peer, RequestHandler, RequestServer, require_role
 from edge.events.sockets import Sockets
 
 LARGEST_PAGE = 1000
@@ -76,13 +76,13 @@ class CursorsReply(BaseModel):
     cursors: list[Acknowledged]
 
 
-def replay(sockets: Sockets, endpoint: str, folder: Path) -> Router:
+def replay(sockets: Sockets, endpoint: str, folder: Path) -> RequestServer:
     """Answer from the log in `folder`. Raises PublishError for an address that cannot be used."""
-    return Router(sockets, endpoint, "--replay", lambda: _answers(folder))
+    return RequestServer(sockets, endpoint, "--replay", lambda: _answers(folder))
 
 
 @contextmanager
-def _answers(folder: Path) -> Iterator[Answers]:
+def _answers(folder: Path) -> Iterator[RequestHandler]:
     with JournalReader(folder) as reader, Cursors(folder) as cursors:
         yield lambda request, peer: answer(request, peer, reader, cursors)
 
@@ -109,7 +109,7 @@ def _acknowledge(asked: Acknowledge, peer: Peer, cursors: Cursors) -> None:
     """Under the name of the key where there is one: nobody moves another's cursor."""
     role = asked.role
     if peer.name:
-        allow(peer, "bridge", "watch")
+        require_role(peer, "bridge", "watch")
         role = peer.role
         if asked.cursor != peer.name:
             raise NotAllowed(f"this key may move the cursor '{peer.name}' alone")

@@ -16,7 +16,7 @@ LOOK_S = 5.0
 
 
 @dataclass(frozen=True)
-class Limits:
+class RetentionLimits:
     """Events are kept for `days` within `mb` megabytes, a silent bridge's for `cursor_days`.
 
     For `grace_s` after a start nothing is too old: clocks may be wrong, bridges not there yet.
@@ -31,7 +31,7 @@ class Limits:
 class Retention:
     """Trims a log a little at a time; owned by the thread that owns the journal."""
 
-    def __init__(self, journal: Journal, cursors: Cursors, limits: Limits) -> None:
+    def __init__(self, journal: Journal, cursors: Cursors, limits: RetentionLimits) -> None:
         self._journal, self._cursors, self._limits = journal, cursors, limits
         self._started = time.monotonic()
         self._seen: dict[str, tuple[str, float]] = {}

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from edge.base.closeable import Closeable
 from edge.base.errors import DraemError
 from edge.events.cursors import Role
-from edge.events.sockets import Sockets, bound
+from edge.events.sockets import Sockets, bound_address
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +38,11 @@ class Peer:
     role: Role = "operator"
 
 
-Answers = Callable[[bytes, Peer], list[bytes]]
+RequestHandler = Callable[[bytes, Peer], list[bytes]]
 """(request, peer) -> the parts of the answer; raises ValidationError or DraemError."""
 
 
-class Refusal(BaseModel):
+class ErrorReply(BaseModel):
     """Why a request has no answer, and what to do."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -54,7 +54,7 @@ class NotAllowed(DraemError):
     """The peer's role may not ask this."""
 
 
-class Router(Closeable):
+class RequestServer(Closeable):
     """Answers at `endpoint` until it is closed; `open_answers` is entered on its own thread.
 
     Raises PublishError for an address that cannot be used.
@@ -65,11 +65,11 @@ class Router(Closeable):
         sockets: Sockets,
         endpoint: str,
         option: str,
-        open_answers: Callable[[], AbstractContextManager[Answers]],
+        open_answers: Callable[[], AbstractContextManager[RequestHandler]],
     ) -> None:
         self._guard, self._open, self._stop = sockets.guard, open_answers, StopEvent()
         self._socket = sockets.serve(zmq.ROUTER, endpoint, option, OPTIONS)
-        self.endpoint = bound(self._socket)
+        self.endpoint = bound_address(self._socket)
         self._thread = Thread(target=self._answer_all, name=option.strip("-"), daemon=True)
         self._thread.start()
 
@@ -81,7 +81,7 @@ class Router(Closeable):
                     *route, request = (frame.bytes for frame in frames)
                     self._send([*route, *self._answer(answers, request, frames[-1])])
 
-    def _answer(self, answers: Answers, request: bytes, frame: zmq.Frame) -> list[bytes]:
+    def _answer(self, answers: RequestHandler, request: bytes, frame: zmq.Frame) -> list[bytes]:
         try:
             return answers(request, self._peer(frame))
         except ValidationError as error:
@@ -91,7 +91,7 @@ class Router(Closeable):
         except Exception as error:  # one bad question must not silence the answers to all others
             log.exception("a request could not be answered")
             text = f"the program failed ({type(error).__name__}): see its log"
-        return [Refusal(message=text).model_dump_json().encode()]
+        return [ErrorReply(message=text).model_dump_json().encode()]
 
     def _peer(self, frame: zmq.Frame) -> Peer:
         """Whose key the connection has, asked anew each time: who was struck off is refused."""
@@ -114,7 +114,7 @@ class Router(Closeable):
         self._thread.join()
 
 
-def allow(peer: Peer, *roles: Role) -> None:
+def require_role(peer: Peer, *roles: Role) -> None:
     """Raise NotAllowed for any other role."""
     if peer.role not in roles:
         raise NotAllowed(f"the role {peer.role} may not ask this: it takes {' or '.join(roles)}")

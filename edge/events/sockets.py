@@ -8,7 +8,7 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from edge.base.closeable import Closeable
 from edge.base.errors import PublishError
-from edge.events.keys import Guard
+from edge.events.keys import AccessList
 
 LINGER_MS = 1000
 HEARTBEAT_MS = 1000
@@ -21,7 +21,7 @@ class Sockets(Closeable):
     Without one only this machine may connect.
     """
 
-    def __init__(self, guard: Guard | None = None) -> None:
+    def __init__(self, guard: AccessList | None = None) -> None:
         self.guard = guard
         self._context = zmq.Context()
         self._authenticator: ThreadAuthenticator | None = None
@@ -83,6 +83,6 @@ def is_local(endpoint: str) -> bool:
         return False  # a name, an interface or *: who knows
 
 
-def bound(socket: "zmq.Socket[Any]") -> str:
+def bound_address(socket: "zmq.Socket[Any]") -> str:
     """The address of a served socket, its port filled in."""
     return socket.get_string(zmq.LAST_ENDPOINT)

@@ -15,7 +15,7 @@ from pathlib import Path
 import zmq
 
 from edge.base.errors import PublishError
-from edge.events.client import Cursor, NoAnswer, RequestClient, beside, connect
+from edge.events.client import Cursor, NoAnswer, RequestClient, connect, service_endpoint
 from edge.events.cursors import Role
 from edge.events.event import Event, EventError, Heartbeat, decode_live
 from edge.events.keys import Credentials
@@ -107,7 +107,7 @@ def events(
     place = read_cursor(cursor_file)
     watch = _Watch(notify)
     option = "--replay" if replay else "--endpoint"
-    with RequestClient(replay or beside(endpoint), credentials, option) as asking:
+    with RequestClient(replay or service_endpoint(endpoint), credentials, option) as asking:
         acknowledge = _every_second(acknowledging, asking)
         for message in live(endpoint, stopped, credentials):
             watch.see(message)

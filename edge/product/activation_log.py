@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.base.files import sync
+from edge.base.files import fsync
 from edge.product.product import now
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def intend(folder: Path, kind: Kind, before: str | None, to: str) -> None:
         file.write(line.encode())
         file.flush()
         os.fsync(file.fileno())
-    sync(folder)
+    fsync(folder)
 
 
 def before(folder: Path, current: str) -> str | None:

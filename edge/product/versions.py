@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from edge.base.errors import ProductError
-from edge.base.files import digest, sync, sync_tree, write_json
+from edge.base.files import digest, fsync, fsync_tree, write_json
 from edge.product.activation_log import Kind, intend
 from edge.product.product import MANIFEST, Manifest, Product, check_name, read_version, versions
 from edge.product.seal import SEAL
@@ -82,7 +82,7 @@ def settle(draft: Path, manifest: Mapping[str, object], number: int) -> Path:
     folder = draft.parent
     while True:
         write_json(draft / MANIFEST, {**manifest, "version": str(number)})
-        sync_tree(draft)
+        fsync_tree(draft)
         target = folder / str(number)
         try:
             draft.rename(target)
@@ -92,7 +92,7 @@ def settle(draft: Path, manifest: Mapping[str, object], number: int) -> Path:
                 raise
             number = max(versions(folder.parent, folder.name)) + 1
         else:
-            sync(folder)
+            fsync(folder)
             return target
 
 
@@ -102,7 +102,7 @@ def set_current(version: Path) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(version.name)
     link.replace(version.parent / "current")
-    sync(version.parent)
+    fsync(version.parent)
 
 
 def current_version(folder: Path) -> str | None:

@@ -19,15 +19,15 @@ from edge.events.control_messages import (
     ClockReply,
     CountersReply,
     Health,
-    NoTrigger,
     ProductReply,
     Request,
-    Switch,
+    SwitchRequest,
+    TriggerRefused,
     TriggerReply,
     TriggerRequest,
 )
 from edge.events.event import Code, Inspection
-from edge.events.server import Answers, Peer, Router, allow
+from edge.events.server import Peer, RequestHandler, RequestServer, require_role
 from edge.events.sockets import Sockets
 from edge.product.product import Product
 from edge.station.changeover import Changeover, ChangeoverError, Running
@@ -76,18 +76,18 @@ class Controls:
         return taken
 
 
-_Question: TypeAdapter[Request | Switch | TriggerRequest] = TypeAdapter(
-    Annotated[Request | Switch | TriggerRequest, Field(discriminator="request")]
+_Question: TypeAdapter[Request | SwitchRequest | TriggerRequest] = TypeAdapter(
+    Annotated[Request | SwitchRequest | TriggerRequest, Field(discriminator="request")]
 )
 
 
-def control(sockets: Sockets, endpoint: str, controls: Controls) -> Router:
+def control(sockets: Sockets, endpoint: str, controls: Controls) -> RequestServer:
     """Answer for the line. Raises PublishError for an address that cannot be used."""
-    return Router(sockets, endpoint, "--control", lambda: _answers(controls))
+    return RequestServer(sockets, endpoint, "--control", lambda: _answers(controls))
 
 
 @contextmanager
-def _answers(controls: Controls) -> Iterator[Answers]:
+def _answers(controls: Controls) -> Iterator[RequestHandler]:
     yield lambda request, peer: [answer(request, peer, controls).model_dump_json().encode()]
 
 
@@ -97,15 +97,15 @@ def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
     Raises what a Router tells.
     """
     question = _Question.validate_json(request)
-    if isinstance(question, Switch):
-        allow(peer, "operator", "bridge")
+    if isinstance(question, SwitchRequest):
+        require_role(peer, "operator", "bridge")
         return _switch(question, controls)
     if isinstance(question, TriggerRequest):
-        allow(peer, "operator", "bridge")
+        require_role(peer, "operator", "bridge")
         return _trigger(question, controls)
     asked = question.request
     if asked in ("pause", "resume"):
-        allow(peer, "operator")
+        require_role(peer, "operator")
         controls.paused = asked == "pause"
     if asked == "clock":
         return ClockReply(now=MonotonicTime.now())
@@ -121,7 +121,7 @@ def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
     return _health(controls)
 
 
-def _switch(asked: Switch, controls: Controls) -> ProductReply:
+def _switch(asked: SwitchRequest, controls: Controls) -> ProductReply:
     """Begin a change; what becomes of it stands in each later answer on the product."""
     if controls.changeover is None:
         raise ChangeoverError("this line cannot change its product: start it anew for another one")
@@ -131,14 +131,14 @@ def _switch(asked: Switch, controls: Controls) -> ProductReply:
 
 def _trigger(asked: TriggerRequest, controls: Controls) -> TriggerReply:
     if controls.triggers is None:
-        raise NoTrigger(
+        raise TriggerRefused(
             "this line's camera is not triggered by the program: run it with --mode triggered and "
             "a source such as genicam://ID?trigger=software"
         )
     trigger = Trigger(asked.trigger_id, asked.encoder, asked.part_id)
     if asked.not_after is not None and asked.not_after.has_passed():
         controls.triggers.too_late(trigger)
-        raise NoTrigger(
+        raise TriggerRefused(
             f"trigger {asked.trigger_id} came too late, its part has passed: the line or its "
             "network stood still"
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import ImageError
-from edge.base.files import write_whole
+from edge.base.files import write_atomic
 
 log = logging.getLogger(__name__)
 
@@ -147,4 +147,4 @@ def write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None
     ok, data = cv2.imencode(".png", image)
     if not ok:
         raise ImageError(f"{path} cannot be encoded as PNG")
-    write_whole(path, data.tobytes())
+    write_atomic(path, data.tobytes())

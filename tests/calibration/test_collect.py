@@ -10,7 +10,7 @@ import pytest
 
 from calibration.collect import MOST_REFUSED, Collection, FrameFilter
 from edge.base.errors import CameraError
-from edge.base.files import alone
+from edge.base.files import exclusive_lock
 from edge.camera.simulated.renderer import PartRenderer
 from edge.events.event import Code
 from edge.vision.fit import Fit
@@ -42,7 +42,7 @@ def test_calibration_frames_are_collected_once_a_part(tmp_path: Path) -> None:
 def test_two_collections_for_one_calibration_do_not_mix(tmp_path: Path) -> None:
     refusal = CameraError("another")
     (tmp_path / "good").mkdir()
-    with alone(tmp_path / "good", refusal):
+    with exclusive_lock(tmp_path / "good", refusal):
         done = draem("collect", "--source", LINE, "--to", "good", "--frames", "1", cwd=tmp_path)
     assert done.returncode == 2
     assert "another collection into good is under way: wait for its end" in done.stderr

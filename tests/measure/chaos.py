@@ -29,7 +29,7 @@ from edge.events.event import Heartbeat, Inspection
 from edge.events.journal import Journal
 from edge.events.publisher import Publisher
 from edge.events.replay_server import replay
-from edge.events.retention import Limits, Retention
+from edge.events.retention import Retention, RetentionLimits
 from edge.events.sockets import Sockets
 from edge.events.subscriber import Acknowledging, events, live
 from edge.station.control import Controls
@@ -91,7 +91,7 @@ def inspect_triggers(folder: Path, port: int, endpoint: str, replay_at: str) -> 
         replay(sockets, replay_at, folder),
         TriggerCamera(port) as camera,
     ):
-        retention = Retention(journal, cursors, Limits(days=10 / 86400))
+        retention = Retention(journal, cursors, RetentionLimits(days=10 / 86400))
         stream = EventWriter("chaos", journal, publisher, retention)
         pace = Pace(triggered=True, deadline_ms=1000, backlog=200)
         run(camera, MeanEngine(), PRODUCT, stream, stop, pace, Controls(PRODUCT))

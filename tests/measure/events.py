@@ -25,7 +25,7 @@ import numpy as np
 from edge.base.console import track
 from edge.camera.capture import CapturedFrame
 from edge.events.event import Inspection, encode_mask
-from edge.events.journal import NAME, Durability, Journal
+from edge.events.journal import DATABASE_NAME, Durability, Journal
 from edge.events.journal_reader import JournalReader
 from edge.events.publisher import Publisher
 from edge.events.replay_server import replay
@@ -168,7 +168,7 @@ def stopped(folder: Path, seconds: int) -> Figures:
 def million(folder: Path, count: int) -> Figures:
     with station(folder, "process") as (stream, _):
         tell(stream, 1e9, 1000, 1, "first events")
-    path = folder / "log" / NAME
+    path = folder / "log" / DATABASE_NAME
     with sqlite3.connect(path) as log:
         log.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1001 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "

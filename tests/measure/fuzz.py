@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import zmq
 
-from edge.events.client import beside
+from edge.events.client import service_endpoint
 from edge.events.event import Inspection, decode
 from edge.events.journal_reader import JournalReader
 from tests.measure.soak import resident_mb
@@ -159,8 +159,11 @@ def stamps(folder: Path) -> list[int]:
 
 
 def throw_all(endpoint: str, messages: int, first_seed: int) -> None:
-    services = [(endpoint, zmq.XSUB), (beside(endpoint, "replay"), zmq.DEALER)]
-    services += [(beside(endpoint, "control"), zmq.DEALER), (beside(endpoint, "live"), zmq.XSUB)]
+    services = [(endpoint, zmq.XSUB), (service_endpoint(endpoint, "replay"), zmq.DEALER)]
+    services += [
+        (service_endpoint(endpoint, "control"), zmq.DEALER),
+        (service_endpoint(endpoint, "live"), zmq.XSUB),
+    ]
     for seed, (at, kind) in enumerate(services, start=first_seed):
         throw_apart(at, kind, messages, seed)
         throw_bytes(at, messages // 100, seed)

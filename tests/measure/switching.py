@@ -21,8 +21,8 @@ from edge.base.console import track
 from edge.camera.recording import Ring
 from edge.camera.simulated.renderer import PartRenderer
 from edge.commands.switch import switch
-from edge.events.client import NoAnswer, RequestClient, beside
-from edge.events.control_messages import Request, Switch
+from edge.events.client import NoAnswer, RequestClient, service_endpoint
+from edge.events.control_messages import Request, SwitchRequest
 from edge.events.event import Inspection, Status
 from edge.events.subscriber import events
 from edge.product.product import MANIFEST, load_product
@@ -104,7 +104,7 @@ class Station:
         command = [sys.executable, "-m", "draem", *words, "--source", source, *quiet, *more]
         with (root / "station.log").open("a") as log:
             self.process = subprocess.Popen(command, cwd=root, stderr=log)
-        self.control = RequestClient(beside(self.endpoint, "control"), None, "--control")
+        self.control = RequestClient(service_endpoint(self.endpoint, "control"), None, "--control")
         self._await_answer()
 
     def _await_answer(self) -> None:
@@ -119,7 +119,7 @@ class Station:
     def switch(self, name: str) -> float:
         """Change the product; how long it took in seconds."""
         start = time.monotonic()
-        switch(self.control, Switch(product=name))
+        switch(self.control, SwitchRequest(product=name))
         return time.monotonic() - start
 
     def resident_mb(self) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from edge.base.files import write_whole
+from edge.base.files import write_atomic
 from edge.base.html_page import svg
 from trainer.studies.plans import SETS, WIDTHS
 from trainer.studies.results_file import ROOT, results
@@ -68,7 +68,7 @@ def plot(rows: list[Row], path: Path) -> None:
         axes.set(xlabel="milliseconds an image at 128x128 (engine, 2 cores)", ylabel="image AUROC")
         axes.legend()
 
-    write_whole(path, svg(draw, (6.4, 4)).encode())
+    write_atomic(path, svg(draw, (6.4, 4)).encode())
 
 
 TIME = "engine, milliseconds, median of 100"

@@ -11,7 +11,7 @@ import torch
 
 from edge.base import files
 from edge.base.errors import DraemError
-from edge.base.files import write_whole
+from edge.base.files import write_atomic
 from trainer.training.train_settings import TrainSettings
 
 NAME = "checkpoint.pt"
@@ -28,7 +28,7 @@ def alone(folder: Path) -> Iterator[None]:
         f"another training is at work in {folder}: wait for it, or choose another --product or "
         "--runs"
     )
-    with files.alone(folder / ".lock", refusal):
+    with files.exclusive_lock(folder / ".lock", refusal):
         for torn in folder.glob(f".{NAME}.*"):
             torn.unlink()  # of a process that was killed while it wrote
         yield
@@ -57,7 +57,7 @@ def save(
         "state": state,
     }
     torch.save(whole, buffer)
-    write_whole(folder / NAME, buffer.getvalue())
+    write_atomic(folder / NAME, buffer.getvalue())
 
 
 def exists(folder: Path) -> bool:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from edge.base.errors import ProductError
-from edge.base.files import digest, write_json, write_whole
+from edge.base.files import digest, write_atomic, write_json
 from edge.product.product import Manifest, Product, load_product, now
 from edge.product.versions import finish_version, first_current, new_version
 from edge.vision.fit import Fit
@@ -94,7 +94,7 @@ def save_weights(model: Draem, path: Path) -> None:
     # By way of memory: torch hides a full disk behind an error of its own.
     buffer = io.BytesIO()
     torch.save(model.state_dict(), buffer)
-    write_whole(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue())
 
 
 def load_weights(product: Product, runs: Path) -> Draem:

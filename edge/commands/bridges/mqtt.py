@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.base.errors import SettingsError
-from edge.base.files import alone
+from edge.base.files import exclusive_lock
 from edge.bridge.feed import BridgeError, Feed
 from edge.commands.arguments import credentials, parse_server, settings_of
 from edge.commands.bridges.shared import (
@@ -108,7 +108,7 @@ def _broker(options: argparse.Namespace) -> "Broker":
 def _only_one(settings: Station) -> AbstractContextManager[None]:
     """Two would take each other's session at the broker."""
     refusal = BridgeError(f"{settings.station} has an MQTT bridge already: stop that one")
-    return alone(settings.data / settings.station / "mqtt.lock", refusal)
+    return exclusive_lock(settings.data / settings.station / "mqtt.lock", refusal)
 
 
 def _record(mqtt: "Mqtt", settings: Station, stopped: Callable[[], bool]) -> None:

@@ -20,7 +20,7 @@ from edge.bridge.protocols.registers import nothing_said, values_of
 from edge.bridge.signals import COUNTED, Signals, Trouble
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.events.cursors import Role
-from edge.events.keys import Client, make_pair, read_public, write_allowed
+from edge.events.keys import AllowedClient, make_pair, read_public, write_allowed
 from edge.station.settings import load_settings
 from tests.edge.bridge.conftest import Mistaken
 from tests.support.bridge.changing_line import RECIPES, Loader, changing_line
@@ -281,7 +281,9 @@ def test_plc_changes_the_product_with_a_bridges_key_and_not_with_a_watchers(
     roles: dict[str, Role] = {"screen": "watch", "plc": "bridge"}
     for name in ("server", *roles):
         make_pair(keys, name)
-    listed = {n: Client(role=r, key=read_public(keys / f"{n}.pub")) for n, r in roles.items()}
+    listed = {
+        n: AllowedClient(role=r, key=read_public(keys / f"{n}.pub")) for n, r in roles.items()
+    }
     write_allowed(keys, listed)
     with changing_line(tmp_path, keys=keys) as (station, loader):
         loader.go.set()

@@ -16,7 +16,7 @@ from edge.camera.genicam.pixel_formats import FORMATS
 from edge.camera.open import open_camera
 from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.trigger_matching import LATEST_S, Trigger
-from edge.events.client import RequestClient, beside
+from edge.events.client import RequestClient, service_endpoint
 from edge.events.control_messages import Health, Request, TriggerRequest
 from edge.events.event import Code, Inspection
 from edge.vision.calibration import Range
@@ -48,7 +48,7 @@ def opened(source: str) -> GenicamCamera:
 
 
 def health(station: CameraStation) -> Health:
-    with RequestClient(beside(station.endpoint, "control"), None, "--control") as asking:
+    with RequestClient(service_endpoint(station.endpoint, "control"), None, "--control") as asking:
         return Health.model_validate_json(asking.ask(Request(request="health"))[0])
 
 
@@ -445,7 +445,9 @@ def test_genicam_triggers_come_over_the_control_socket(gige: FakeGige, tmp_path:
         return {i.trigger_id: i for i in station.inspections()}
 
     try:
-        with RequestClient(beside(station.endpoint, "control"), None, "--control") as asking:
+        with RequestClient(
+            service_endpoint(station.endpoint, "control"), None, "--control"
+        ) as asking:
             time.sleep(1.2)  # the camera has just been started
             for number in (1, 2, 3):
                 asked = TriggerRequest(trigger_id=number, encoder=-number, part_id=f"part {number}")
@@ -475,7 +477,9 @@ def test_genicam_triggers_come_over_the_control_socket(gige: FakeGige, tmp_path:
 def test_camera_that_triggers_itself_takes_no_triggers(tmp_path: Path) -> None:
     station = Running(tmp_path)
     try:
-        with RequestClient(beside(station.endpoint, "control"), None, "--control") as asking:
+        with RequestClient(
+            service_endpoint(station.endpoint, "control"), None, "--control"
+        ) as asking:
             refused = asking.ask(TriggerRequest(trigger_id=1))[0]
         assert b"not triggered by the program" in refused
     finally:

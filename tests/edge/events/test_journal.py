@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.events.event import Code, decode
-from edge.events.journal import NAME, Journal, JournalError
+from edge.events.journal import DATABASE_NAME, Journal, JournalError
 from edge.events.journal_reader import JournalReader
 from edge.station.event_writer import EventWriter
 
@@ -26,7 +26,7 @@ class Kept:
 
 
 def logged(folder: Path) -> list[int]:
-    with sqlite3.connect(folder / NAME) as database:
+    with sqlite3.connect(folder / DATABASE_NAME) as database:
         return [row[0] for row in database.execute("SELECT seq FROM events ORDER BY seq")]
 
 
@@ -56,10 +56,10 @@ def test_journal_has_one_writer(tmp_path: Path) -> None:
 
 
 def test_journal_refuses_what_is_no_log(tmp_path: Path) -> None:
-    (tmp_path / NAME).write_bytes(b"not a database, but long enough to be looked at" * 100)
+    (tmp_path / DATABASE_NAME).write_bytes(b"not a database, but long enough to be looked at" * 100)
     with pytest.raises(JournalError, match="move it away"):
         Journal(tmp_path)
-    (tmp_path / NAME).unlink()
+    (tmp_path / DATABASE_NAME).unlink()
     with Journal(tmp_path) as journal:
         journal._database.execute("UPDATE about SET value = '9' WHERE name = 'schema'")
     with pytest.raises(JournalError, match="schema 9"):

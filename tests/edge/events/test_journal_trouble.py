@@ -22,9 +22,9 @@ from edge.events.event import (
     decode,
     decode_live,
 )
-from edge.events.journal import NAME, RESERVE, Durability, Journal
+from edge.events.journal import DATABASE_NAME, RESERVE, Durability, Journal
 from edge.events.journal_reader import JournalReader
-from edge.events.retention import Limits, Retention
+from edge.events.retention import Retention, RetentionLimits
 from edge.station.control import Controls
 from edge.station.event_writer import EventWriter
 from tests.support.minimal_station import PRODUCT, inspect
@@ -209,7 +209,7 @@ def test_journal_keeps_what_a_bridge_has_not_acknowledged(tmp_path: Path) -> Non
     """By age; a watcher's cursor holds nothing, a bridge's holds what follows it."""
     told = Told()
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
-        limits = Limits(days=1e-9, grace_s=0)
+        limits = RetentionLimits(days=1e-9, grace_s=0)
         stream = EventWriter("s", journal, told, Retention(journal, cursors, limits))
         for trigger in range(1, 301):
             inspect(stream, trigger)
@@ -232,7 +232,11 @@ def test_journal_keeps_what_a_bridge_has_not_acknowledged(tmp_path: Path) -> Non
 @pytest.mark.parametrize("why", ["age", "size"])
 def test_journal_drops_the_cursor_of_a_bridge_that_is_gone(tmp_path: Path, why: str) -> None:
     told = Told()
-    limits = Limits(days=1e-9, cursor_days=1e-9, grace_s=0) if why == "age" else Limits(mb=0.1)
+    limits = (
+        RetentionLimits(days=1e-9, cursor_days=1e-9, grace_s=0)
+        if why == "age"
+        else RetentionLimits(mb=0.1)
+    )
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
         stream = EventWriter("s", journal, told, Retention(journal, cursors, limits))
         for trigger in range(1, 601):
@@ -251,7 +255,7 @@ def test_journal_drops_the_cursor_of_a_bridge_that_is_gone(tmp_path: Path, why: 
 
 def test_journal_trims_without_holding_up_the_loop(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
-        retention = Retention(journal, cursors, Limits(days=1e-9, grace_s=0))
+        retention = Retention(journal, cursors, RetentionLimits(days=1e-9, grace_s=0))
         stream = EventWriter("s", journal, Told(), retention)
         for trigger in range(1, 3001):
             inspect(stream, trigger)
@@ -288,7 +292,7 @@ def test_journal_never_has_a_hole_when_clocks_change(
 ) -> None:
     """By size the oldest numbers go, whatever their times; by age none behind a younger one."""
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
-        limits = Limits(days=1, mb=0.08, grace_s=0)
+        limits = RetentionLimits(days=1, mb=0.08, grace_s=0)
         stream = EventWriter("s", journal, Told(), Retention(journal, cursors, limits))
         stamped(monkeypatch, first)
         for trigger in range(1, 51):
@@ -308,7 +312,7 @@ def test_journal_drops_no_bridge_because_a_clock_was_set(tmp_path: Path) -> None
     """A bridge that is there, or that had no time yet to come back, is not 40 days silent."""
     told = Told()
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
-        stream = EventWriter("s", journal, told, Retention(journal, cursors, Limits()))
+        stream = EventWriter("s", journal, told, Retention(journal, cursors, RetentionLimits()))
         for trigger in range(1, 301):
             inspect(stream, trigger)
         cursors.acknowledge("plc", "bridge", journal.stream_id, 100)
@@ -323,7 +327,7 @@ def test_journal_drops_no_bridge_because_a_clock_was_set(tmp_path: Path) -> None
 def test_journal_drops_a_silent_bridge_also_when_nothing_is_to_be_trimmed(tmp_path: Path) -> None:
     told = Told()
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
-        retention = Retention(journal, cursors, Limits(grace_s=0))
+        retention = Retention(journal, cursors, RetentionLimits(grace_s=0))
         stream = EventWriter("s", journal, told, retention)
         inspect(stream, 1)
         cursors.acknowledge("plc", "bridge", journal.stream_id, 1)
@@ -363,7 +367,7 @@ def test_journal_gives_no_number_twice_after_a_loss_of_power(
     with Journal(tmp_path, durability) as journal:
         assert journal.head == 1, "the same boot: nothing was lost"
         journal._set(closed="no", boot_id="the boot before")
-    (database := sqlite3.connect(tmp_path / NAME)).execute(
+    (database := sqlite3.connect(tmp_path / DATABASE_NAME)).execute(
         "UPDATE about SET value = 'no' WHERE name = 'closed'"
     )
     database.commit()
@@ -380,7 +384,7 @@ def test_journal_locked_by_somebody_else_does_not_hold_up_the_loop(tmp_path: Pat
     with Journal(tmp_path) as journal:
         stream = EventWriter("s", journal, told)
         journal.free_reserve()
-        other = sqlite3.connect(tmp_path / NAME, isolation_level=None)
+        other = sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         start = time.monotonic()
         assert inspect(stream, 1).verdict == "NO_VERDICT"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.events.client import beside
+from edge.events.client import service_endpoint
 from edge.events.event import Inspection, decode
 from edge.events.journal_reader import JournalReader
 from tests.support.running_station import Running
@@ -23,7 +23,12 @@ def test_replay_makes_a_subscriber_in_cpp_gapless(tmp_path: Path) -> None:
         pytest.skip("apt install g++ libzmq3-dev nlohmann-json3-dev")
     subprocess.run([compiler, "-std=c++17", str(SOURCE), "-lzmq", "-o", str(binary)], check=True)
     station = Running(tmp_path / "data")
-    words = [str(binary), str(tmp_path / "cursor.json"), station.endpoint, beside(station.endpoint)]
+    words = [
+        str(binary),
+        str(tmp_path / "cursor.json"),
+        station.endpoint,
+        service_endpoint(station.endpoint),
+    ]
     printed = tmp_path / "printed"
     try:
         for _ in range(3):

@@ -13,9 +13,9 @@ from threading import Thread
 import pytest
 import zmq
 
-from edge.events.client import Cursor, beside
+from edge.events.client import Cursor, service_endpoint
 from edge.events.event import Code, Event
-from edge.events.journal import NAME, Journal
+from edge.events.journal import DATABASE_NAME, Journal
 from edge.events.journal_reader import JournalReader
 from edge.events.notices import Notice, Notify
 from edge.events.publisher import Publisher
@@ -175,7 +175,7 @@ def test_replay_of_a_new_log_begins_with_its_first(
         near.tell(30)
         with Far(addresses, tmp_path / "cursor") as far:
             far.reaches(30)
-    for file in (tmp_path / "log").glob(f"{NAME}*"):
+    for file in (tmp_path / "log").glob(f"{DATABASE_NAME}*"):
         file.unlink()
     with line(tmp_path / "log", addresses) as near, Far(addresses, tmp_path / "cursor") as far:
         near.tell(4)
@@ -244,10 +244,10 @@ def test_a_cursor_is_kept_whole(tmp_path: Path) -> None:
 
 
 def test_the_log_answers_beside_the_publisher() -> None:
-    assert beside("tcp://127.0.0.1:5570") == "tcp://127.0.0.1:5571"
-    assert beside("tcp://127.0.0.1:5570", "control") == "tcp://127.0.0.1:5572"
-    assert beside("tcp://127.0.0.1:5570", "live") == "tcp://127.0.0.1:5573"
-    assert beside("ipc:///run/draem") == "ipc:///run/draem.replay"
+    assert service_endpoint("tcp://127.0.0.1:5570") == "tcp://127.0.0.1:5571"
+    assert service_endpoint("tcp://127.0.0.1:5570", "control") == "tcp://127.0.0.1:5572"
+    assert service_endpoint("tcp://127.0.0.1:5570", "live") == "tcp://127.0.0.1:5573"
+    assert service_endpoint("ipc:///run/draem") == "ipc:///run/draem.replay"
 
 
 def test_without_a_cursor_it_begins_with_the_present(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_replay_tells_silence_return_repeats_and_a_new_log_apart(tmp_path: Path)
             StopEvent().wait(STALE_S + 0.5)
             near.beat()
             StopEvent().wait(0.5)
-    for file in (tmp_path / "log").glob(f"{NAME}*"):
+    for file in (tmp_path / "log").glob(f"{DATABASE_NAME}*"):
         file.unlink()
     with (
         line(tmp_path / "log", addresses) as near,
@@ -319,14 +319,14 @@ def test_replay_of_a_restored_log_loses_nothing_in_silence(tmp_path: Path) -> No
     with line(tmp_path / "log") as near:
         addresses = near.addresses
         near.tell(5)
-    shutil.copy(tmp_path / "log" / NAME, tmp_path / "backup")
+    shutil.copy(tmp_path / "log" / DATABASE_NAME, tmp_path / "backup")
     with line(tmp_path / "log", addresses) as near:
         near.tell(20)
         with Far(addresses, tmp_path / "cursor", found.append) as far:
             far.reaches(25)
-    for file in (tmp_path / "log").glob(f"{NAME}*"):
+    for file in (tmp_path / "log").glob(f"{DATABASE_NAME}*"):
         file.unlink()
-    shutil.copy(tmp_path / "backup", tmp_path / "log" / NAME)
+    shutil.copy(tmp_path / "backup", tmp_path / "log" / DATABASE_NAME)
     far = Far(addresses, tmp_path / "cursor", found.append)
     with line(tmp_path / "log", addresses) as near, far:
         near.publisher.wait_for_subscribers(1, StopEvent())

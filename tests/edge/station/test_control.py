@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zmq
 
-from edge.events.client import beside
+from edge.events.client import service_endpoint
 from edge.events.event import Heartbeat, Inspection, Status
 from edge.events.subscriber import events, live
 from edge.station.control import Controls
@@ -111,7 +111,7 @@ def test_live_pictures_are_made_for_whoever_looks_and_name_their_event(
     assert made == [], "nothing is encoded for nobody"
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.set(zmq.LINGER, 0)
-        socket.connect(beside(station.endpoint, "live"))
+        socket.connect(service_endpoint(station.endpoint, "live"))
         socket.subscribe(b"picture")
         start = time.monotonic()
         found: list[list[bytes]] = []
@@ -141,7 +141,7 @@ def test_control_answers_what_is_no_request_with_an_error(
 ) -> None:
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.set(zmq.LINGER, 0)
-        socket.connect(beside(station.endpoint, "control"))
+        socket.connect(service_endpoint(station.endpoint, "control"))
         socket.send(request_)
         assert socket.poll(5000)
         assert json.loads(socket.recv())["reply"] == "error"

@@ -13,15 +13,15 @@ import pytest
 import zmq
 
 from edge.base.errors import PublishError
-from edge.events.client import NoAnswer, RequestClient, beside, connect
+from edge.events.client import NoAnswer, RequestClient, connect, service_endpoint
 from edge.events.control_messages import Request
 from edge.events.cursors import Role
 from edge.events.event import Heartbeat
 from edge.events.keys import (
     ALLOWED,
-    Client,
+    AccessList,
+    AllowedClient,
     Credentials,
-    Guard,
     KeysError,
     make_pair,
     read_allowed,
@@ -46,7 +46,9 @@ def keys(tmp_path: Path) -> Path:
     for name in ("server", "screen", "plc", "boss", "stranger"):
         make_pair(folder, name)
     roles: dict[str, Role] = {"screen": "watch", "plc": "bridge", "boss": "operator"}
-    clients = {n: Client(role=r, key=read_public(folder / f"{n}.pub")) for n, r in roles.items()}
+    clients = {
+        n: AllowedClient(role=r, key=read_public(folder / f"{n}.pub")) for n, r in roles.items()
+    }
     write_allowed(folder, clients)
     return folder
 
@@ -83,7 +85,9 @@ def ask(station: Running, keys: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
     def asked(name: str, question: object) -> str:
         shown = None if name == "nobody" else credentials(keys, name)
-        service = beside(station.endpoint, "control" if isinstance(question, Request) else "replay")
+        service = service_endpoint(
+            station.endpoint, "control" if isinstance(question, Request) else "replay"
+        )
         with RequestClient(service, shown, "--endpoint") as asking:
             try:
                 reply = asking.ask(question)[0]  # type: ignore[arg-type]
@@ -96,7 +100,9 @@ def ask(station: Running, keys: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
 @pytest.mark.parametrize("service", ["events", "live"])
 def test_security_strangers_hear_nothing(station: Running, keys: Path, service: str) -> None:
-    endpoint = station.endpoint if service == "events" else beside(station.endpoint, "live")
+    endpoint = (
+        station.endpoint if service == "events" else service_endpoint(station.endpoint, "live")
+    )
     assert hears(endpoint, credentials(keys, "screen"))
     assert not hears(endpoint, credentials(keys, "stranger"))
     assert not hears(endpoint, None)
@@ -137,7 +143,7 @@ def test_security_the_list_is_read_again(ask: Ask, station: Running, keys: Path)
     assert draem("keys", "allow", "stranger", cwd=root).returncode == 0
     assert ask("stranger", page) == "page"
     with RequestClient(
-        beside(station.endpoint), credentials(keys, "stranger"), "--endpoint"
+        service_endpoint(station.endpoint), credentials(keys, "stranger"), "--endpoint"
     ) as connected:
         assert json.loads(connected.ask(page)[0])["reply"] == "page"
         assert draem("keys", "strike", "stranger", cwd=root).returncode == 0
@@ -177,7 +183,7 @@ def test_security_a_wide_address_with_keys_is_served(keys: Path) -> None:
     assert is_local("tcp://[::1]:1")
     assert is_local("ipc:///run/x")
     with (
-        Sockets(Guard(keys)) as sockets,
+        Sockets(AccessList(keys)) as sockets,
         Publisher(sockets, "tcp://*:*", options=LIVE_OPTIONS) as p,
     ):
         assert "0.0.0.0" in p.endpoint
@@ -227,7 +233,7 @@ def test_security_a_malformed_key_is_one_line(tmp_path: Path, text: str) -> None
     with pytest.raises(KeysError, match="nobody is let in"):
         read_allowed(tmp_path)
     with pytest.raises(KeysError, match="draem keys make server"):
-        Guard(tmp_path / "none")
+        AccessList(tmp_path / "none")
     assert make_pair(tmp_path / "new", "server").exists()
 
 
@@ -248,7 +254,7 @@ def test_security_who_was_refused_comes_in_once_listed(
     time.sleep(2.5)
     assert found == []
     key = read_public(keys / "stranger.pub")
-    write_allowed(keys, clients | {"stranger": Client(role="watch", key=key)})
+    write_allowed(keys, clients | {"stranger": AllowedClient(role="watch", key=key)})
     for _ in range(150):
         time.sleep(0.1)
         if len(found) > 100 and "heartbeat" in kinds:
@@ -262,7 +268,7 @@ def test_security_who_was_refused_comes_in_once_listed(
 
 
 def test_security_a_list_that_could_not_be_read_once_is_read_again(keys: Path) -> None:
-    guard, key = Guard(keys), read_public(keys / "plc.pub")
+    guard, key = AccessList(keys), read_public(keys / "plc.pub")
     assert guard.client(key) == ("plc", "bridge")
     text = (keys / ALLOWED).read_text()
     (keys / ALLOWED).unlink()
@@ -273,7 +279,7 @@ def test_security_a_list_that_could_not_be_read_once_is_read_again(keys: Path) -
     assert guard.client(key) == ("plc", "bridge")
     keys.chmod(0o777)
     with pytest.raises(KeysError, match="chmod 700"):
-        Guard(keys)
+        AccessList(keys)
 
 
 def test_security_a_name_cannot_break_the_list(keys: Path) -> None:
