@@ -1,14 +1,14 @@
-"""draem: find surface defects on a production line, from pictures of good parts alone.
+"""draem: find surface defects on a production line, trained on pictures of good parts alone.
 
 The workflow, in order:
 
   draem collect   --source S --frames N --to DIR    save frames of good parts
   draem train     DIR --product P                   train on them (or: draem import)
-  draem build     --product P                       compile the engine of this device, and prove it
+  draem build     --product P                       compile the engine of this device, and verify it
   draem calibrate --product P                       set the threshold from good frames
-  draem release   seal / activate / rollback        on a line that must not change by itself
+  draem release   seal / activate / rollback        for a line that changes only on purpose
   draem run       --product P --source S            judge frames and publish events over ZeroMQ
-  draem watch                                       see the events, in another terminal
+  draem watch                                       show the events, in another terminal
 
 Settings come from the command line, then DRAEM_* variables, then station.toml.
 """
@@ -31,37 +31,40 @@ COMMANDS = {
         "measure lens, millimetres and regions of interest",
     ),
     "train": ("trainer.commands.train", "train on images of good parts"),
-    "import": ("trainer.commands.import_weights", "take over a published checkpoint pair"),
-    "build": ("deploy.commands.build", "compile and prove this device's engine"),
+    "import": ("trainer.commands.import_weights", "import a published pair of checkpoints"),
+    "build": ("deploy.commands.build", "compile and verify the engine of this device"),
     "calibrate": ("calibration.commands.calibrate", "set the threshold from held-out good frames"),
-    "release": ("deploy.commands.release", "seal, activate, roll back, carry to another station"),
+    "release": ("deploy.commands.release", "seal, activate, roll back, export and import versions"),
     "run": ("edge.commands.run", "judge frames of a camera and publish events"),
-    "cameras": ("edge.commands.cameras", "list the cameras on the network, and their state"),
-    "record": ("edge.commands.record", "keep a camera's newest frames on disk, to play them again"),
+    "cameras": ("edge.commands.cameras", "list the cameras on the network and their state"),
+    "record": ("edge.commands.record", "record the newest frames of a camera, for replay"),
     "watch": ("edge.commands.watch", "show the events of a running line"),
-    "bridge": ("edge.commands.bridge", "carry the verdicts into a PLC"),
-    "control": ("edge.commands.control", "ask a running line how it is, pause and resume it"),
-    "switch": ("edge.commands.switch", "change what a running line judges"),
-    "keys": ("edge.commands.keys", "key pairs, and the list of who may connect"),
-    "log": ("edge.commands.log", "look into a station's log of events"),
+    "bridge": ("edge.commands.bridge", "send verdicts to a PLC"),
+    "control": ("edge.commands.control", "state of a running line; pause and resume"),
+    "switch": ("edge.commands.switch", "change the product of a running line"),
+    "keys": ("edge.commands.keys", "key pairs, and the clients that may connect"),
+    "log": ("edge.commands.log", "show the event log of a station"),
     "inspect": ("edge.commands.inspect", "judge image files without a camera"),
     "evaluate": (
         "trainer.commands.evaluate",
-        "how well it does on labelled images, and why",
+        "accuracy on labelled images",
     ),
     "ablate": ("trainer.commands.ablate", "the paper's ablation on your images"),
-    "bench": ("trainer.commands.bench", "milliseconds of each stage, and of torch eager beside it"),
-    "doctor": ("edge.commands.doctor", "what this machine has"),
+    "bench": (
+        "trainer.commands.bench",
+        "milliseconds of each stage, and of torch eager in the same run",
+    ),
+    "doctor": ("edge.commands.doctor", "what this machine has and lacks"),
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
 BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
-ROOMS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
-EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | ROOMS
+OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
+EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | OTHERS
 INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; 0 is success, 2 a mistake that the printed line tells how to mend."""
+    """Run one subcommand; 0 is success, 2 an error whose printed line says how to fix it."""
     words = list(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
@@ -74,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return fail(f"{error.name} is missing: run './just setup', or pip install '.[{extra}]'")
     except BrokenPipeError:
-        # The reader of our output has gone (head, less): nobody is left to tell.
+        # The program that reads our output (head, less) has ended.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
@@ -85,24 +88,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is one line like every other."""
+    """argparse with errors of one line, as everywhere else."""
 
     def error(self, message: str) -> NoReturn:
         raise SettingsError(f"{message}; see '{self.prog} --help'")
 
 
 def run_command(words: list[str]) -> int:
-    """Import the subcommand's module, and only that, and hand it its arguments."""
+    """Import the module of the subcommand, and of no other, and call it with the arguments."""
     listing = "\n".join(f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items())
-    front = Parser(
+    root = Parser(
         prog="draem",
         description=__doc__,
-        epilog=f"commands:\n{listing}\n\n'draem COMMAND --help' tells more.",
+        epilog=f"commands:\n{listing}\n\n'draem COMMAND --help' shows its options.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="draem COMMAND [options]",
     )
-    front.add_argument("command", metavar="COMMAND", choices=COMMANDS, help=argparse.SUPPRESS)
-    command = front.parse_args(words[:1] or ["--help"]).command
+    root.add_argument("command", metavar="COMMAND", choices=COMMANDS, help=argparse.SUPPRESS)
+    command = root.parse_args(words[:1] or ["--help"]).command
     module = importlib.import_module(COMMANDS[command][0])
     parser = Parser(
         prog=f"draem {command}",
@@ -116,28 +119,18 @@ def run_command(words: list[str]) -> int:
 
 
 def fail(message: str) -> int:
-    """One line for the person at the terminal."""
+    """Print an error as one line; the exit code."""
     print(f"draem: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
 
 def os_error(error: OSError) -> str:
-    """What to do about the system's refusals."""
-    mends = {
-        errno.ENOSPC: "the disk is full: free some space or choose a folder on another disk",
-        errno.EACCES: "no permission: choose a folder that you may write, or change its owner",
-        errno.EPERM: "no permission: choose a folder that you may write, or change its owner",
-        errno.EROFS: "the disk is read-only: choose a folder on another disk",
-        errno.ENOTDIR: "a part of the path is a file, not a folder: choose another path",
-        errno.EISDIR: "this is a folder, a file is needed: choose another path",
-        errno.EEXIST: "this exists already as something else: choose another path",
-        errno.EFBIG: "the file would be too large for this disk or limit: choose another folder",
-        errno.EBADF: "this file system keeps no locks: choose a folder on a local disk",
-        errno.ENOLCK: "this file system keeps no locks: choose a folder on a local disk",
-        errno.ENOENT: "this does not exist: correct the path",
-    }
-    mend = mends.get(error.errno or 0, f"{error.strerror or error}: correct it and try again")
-    return f"{error.filename}: {mend}" if error.filename else mend
+    """An error of the operating system as one line, and how to fix it."""
+    no_locks = "choose a folder on a local disk, since this file system has no locks"
+    fixes = {errno.ENOSPC: "free space on the disk", errno.EBADF: no_locks, errno.ENOLCK: no_locks}
+    where = f"{error.filename}: " if error.filename else ""
+    fix = fixes.get(error.errno or 0, "choose another path, or change its permissions")
+    return f"{where}{error.strerror or error}: {fix}"
 
 
 if __name__ == "__main__":

@@ -4,15 +4,15 @@ set -eu
 cd "$(dirname "$0")/.."
 
 extras=trainer,calibration,modbus,opcua,mqtt,s7,release,dev
-# NVIDIA publishes TensorRT for RTX only for x86-64; it compiles engines without a GPU.
+# NVIDIA ships the RTX flavour of TensorRT for x86-64 alone; it compiles without a GPU.
 [ "$(uname -m)" = x86_64 ] && extras=$extras,tensorrt-rtx
-# pycuda is built from source: it needs the CUDA toolkit, and is only used with a GPU.
+# pycuda is built from source: it needs the CUDA toolkit, and a GPU to be of use.
 if command -v nvcc >/dev/null && command -v nvidia-smi >/dev/null; then
     extras=$extras,pycuda
     # On a Jetson tensorrt comes with JetPack.
     [ "$(uname -m)" = x86_64 ] && extras=$extras,tensorrt
 fi
-# PyGObject (for GenICam cameras) is built from source too: it needs a compiler and headers.
+# PyGObject is built from source too; without compiler and headers there are no GenICam cameras.
 has_python_headers() {
     .venv/bin/python -c 'import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'

@@ -1,4 +1,4 @@
-"""Releases of a product: what runs changes only on command, and can be rolled back.
+"""Releases of a product: what runs changes only when somebody says so, and can go back.
 
   draem release seal                      the newest version: read-only from here on
   draem release activate 3                runs from the line's next start on; build it first
@@ -8,11 +8,12 @@
   draem release list, show 3, diff 2 3    what there is
   draem release key plant-1               a key pair, to sign seals with
 
-docs/release.md describes a complete changeover.
+docs/release.md tells the story of a changeover.
 """
 
 import argparse
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from deploy.release import lifecycle, listing
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     seal = action("seal", "make a version read-only, and name its content", *SETTINGS[:2])
     seal.add_argument("version", nargs="?", default="newest", help="(default: the newest one)")
     seal.add_argument(
-        "--key", dest="private", type=Path, metavar="FILE", help="sign it with NAME.release.key"
+        "--key", dest="private", type=Path, metavar="FILE", help="sign it: a NAME.release.key"
     )
     act = action("activate", "make a version the one that runs", *SETTINGS)
     act.add_argument("version", help="its number, or newest")
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = action("export", "write a sealed version as one file", *SETTINGS[:2])
     export.add_argument("version", help="its number, or newest")
     export.add_argument("--to", type=Path, metavar="FILE", help="(default: PRODUCT-VERSION.draem)")
-    take = action("import", "add a release, checked before it is written", "products", "trust")
+    take = action("import", "take a release in, checked before it is written", "products", "trust")
     take.add_argument("file", type=Path)
     key = action("key", "make a key pair to sign with")
     key.add_argument("name")
@@ -61,15 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     if options.action == "key":
-        make_key(options)
-    else:
-        ACTIONS[options.action](settings_of(options), options)
+        return make_key(options)
+    action: Callable[[Station, argparse.Namespace], None] = ACTIONS[options.action]
+    action(settings_of(options), options)
     return 0
 
 
 def show_list(settings: Station, options: argparse.Namespace) -> None:
     folder = find_version(settings.products, product_name(settings), "newest").parent
-    print("\n".join(listing.table(folder, settings.flavour)))
+    print(listing.table(list(listing.rows(folder, settings.flavour))))
 
 
 def show(settings: Station, options: argparse.Namespace) -> None:
@@ -84,7 +85,7 @@ def diff(settings: Station, options: argparse.Namespace) -> None:
         load_product(settings.products, name, v) for v in (options.version, options.other)
     )
     lines = list(listing.difference(one, other))
-    print("\n".join(lines) or f"versions {one.version} and {other.version} are equal")
+    print("\n".join(lines) or f"versions {one.version} and {other.version} hold the same")
 
 
 def seal(settings: Station, options: argparse.Namespace) -> None:
@@ -98,7 +99,7 @@ def seal(settings: Station, options: argparse.Namespace) -> None:
 def activate(settings: Station, options: argparse.Namespace) -> None:
     path = find_version(settings.products, product_name(settings), options.version)
     done = lifecycle.activate(path, settings.flavour)
-    what = "is current: a line runs it from its next start on" if done else "is already current"
+    what = "is current: a line runs it from its next start on" if done else "is current already"
     log.info("%s version %s %s", path.parent.name, path.name, what)
 
 
@@ -117,15 +118,15 @@ def export(settings: Station, options: argparse.Namespace) -> None:
     if target.is_dir():
         target /= name
     lifecycle.export(product, target)
-    log.info("%s: %.1f MB, read back and checked", target, target.stat().st_size / 1e6)
+    log.info("%s: %.1f MB, read back and whole", target, target.stat().st_size / 1e6)
 
 
-def import_file(settings: Station, options: argparse.Namespace) -> None:
+def take_in(settings: Station, options: argparse.Namespace) -> None:
     product, new = lifecycle.import_release(options.file, settings.products, settings.trust)
     if not new:
         log.info("%s is already here as version %s", product.name, product.version)
         return
-    log.info("%s version %s is imported and sealed", product.name, product.version)
+    log.info("%s version %s is here, whole and sealed", product.name, product.version)
     at = f"--product {product.name} --version {product.version}"
     if product.calibration is None:
         log.info("next: 'draem build %s', then 'draem calibrate %s --images DIR'", at, at)
@@ -134,14 +135,15 @@ def import_file(settings: Station, options: argparse.Namespace) -> None:
         log.info("next: 'draem build %s', then '%s'", at, command)
 
 
-def make_key(options: argparse.Namespace) -> None:
+def make_key(options: argparse.Namespace) -> int:
     from deploy.release.signing import make_key as make
 
     private, public = make(options.folder, options.name)
-    log.info("keep %s where releases are sealed; copy %s to the stations", private, public)
+    log.info("%s is for whoever seals, alone; give stations %s", private, public)
+    return 0
 
 
-ACTIONS = {
+ACTIONS: dict[str, Callable[[Station, argparse.Namespace], None]] = {
     "list": show_list,
     "show": show,
     "diff": diff,
@@ -149,5 +151,5 @@ ACTIONS = {
     "activate": activate,
     "rollback": rollback,
     "export": export,
-    "import": import_file,
+    "import": take_in,
 }

@@ -1,50 +1,76 @@
-"""What people see of a product's releases: a table, one version, the difference of two."""
+"""What there is to see of a product's releases: a table, one version, the difference of two."""
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.base.errors import EngineError, ProductError
 from edge.engine.runtimes import Flavour, proven_plan
 from edge.product.product import MANIFEST, Product, content_of, read_manifest, versions
+from edge.product.seal import Seal
 from edge.product.versions import current_version
 
-MAX_VALUE = 60
-COLUMNS = "{} {:<8}{:<27}{:<12}{:<27}{:<18}{}"
+LONG = 60
 
 
-def table(folder: Path, flavour: Flavour | None) -> Iterator[str]:
-    """All versions, oldest first, by their manifests and seals; a star marks the current one."""
+class ListingRow(NamedTuple):
+    """One version in the list; `trouble` says why the rest is not known."""
+
+    version: str
+    current: bool
+    created: str = ""
+    calibrated: bool = False
+    seal: Seal | None = None
+    engine: bool = False
+    trouble: str = ""
+
+
+def rows(folder: Path, flavour: Flavour | None) -> Iterator[ListingRow]:
+    """All versions, oldest first, by their manifests and seals; files are not read."""
     current = current_version(folder)
-    yield COLUMNS.format(" ", "version", "created", "calibrated", "sealed", "signed", "engine")
     for version in map(str, versions(folder.parent, folder.name)):
-        mark = "*" if version == current else " "
+        path = folder / version
         try:
-            manifest, seal = read_manifest(folder / version)
+            manifest, seal = read_manifest(path)
         except ProductError as error:
-            yield f"{mark} {version:<8}{error}"
+            yield ListingRow(version, version == current, trouble=str(error))
             continue
-        product = Product(folder / version, manifest, None, seal)
-        yield COLUMNS.format(
-            *(mark, version, printable(manifest.created)),
-            _yes("calibration.json" in manifest.files),
-            *((seal.sealed, (seal.key or "-")[:16]) if seal else ("-", "-")),
-            _yes(has_engine(product, flavour)),
-        )
+        engine = has_engine(Product(path, manifest, None, seal), flavour)
+        calibrated = "calibration.json" in manifest.files
+        created = printable(manifest.created)
+        yield ListingRow(version, version == current, created, calibrated, seal, engine)
 
 
 def printable(text: str) -> str:
-    """A text that came with a release, without control characters for the terminal."""
+    """A text that came with a release, without power over the terminal."""
     return text if text.isprintable() else ascii(text)
 
 
 def has_engine(product: Product, flavour: Flavour | None) -> bool:
-    """Whether this device has a verified engine of the product."""
+    """Whether a proven engine of this device is here."""
     try:
         proven_plan(product, flavour)
     except EngineError:
         return False
     return True
+
+
+def table(found: list[ListingRow]) -> str:
+    """The list as text; a star marks what runs."""
+    lines = [f"  {'version':<8}{'created':<27}{'calibrated':<12}{'sealed':<27}{'signed':<18}engine"]
+    for row in found:
+        start = f"{'*' if row.current else ' '} {row.version:<8}"
+        if row.trouble:
+            lines.append(f"{start}{row.trouble}")
+            continue
+        sealed = row.seal.sealed if row.seal else "-"
+        signed = (row.seal.key or "-")[:16] if row.seal else "-"
+        lines.append(
+            f"{start}{row.created:<27}{_yes(row.calibrated):<12}{sealed:<27}{signed:<18}"
+            f"{_yes(row.engine)}"
+        )
+    return "\n".join(lines)
 
 
 def _yes(value: bool) -> str:
@@ -67,33 +93,33 @@ def described(product: Product, flavour: Flavour | None) -> Iterator[tuple[str, 
     if calibration is None:
         yield "calibrated", "-"
     else:
-        count = len(calibration.scores)
-        yield "calibrated", f"{printable(calibration.created)}, {count} good frames"
+        yield (
+            "calibrated",
+            f"{printable(calibration.created)}, {len(calibration.scores)} good frames",
+        )
         yield "threshold", f"{calibration.threshold:.4f}"
     yield "engine", _yes(has_engine(product, flavour))
 
 
 def difference(one: Product, other: Product) -> Iterator[str]:
-    """What differs: fields of manifest and calibration, then files; nothing if they are equal."""
+    """What differs: fields of manifest and calibration, then files; nothing for the same."""
     for name, (before, after) in _changed(_fields(one), _fields(other)):
         yield f"{name}: {_short(before)} -> {_short(after)}"
-    groups: dict[tuple[str, str], list[str]] = {}
+    kept: dict[tuple[str, str], list[str]] = {}
     for name, (before, after) in _changed(one.manifest.files, other.manifest.files):
-        change = "added" if before is None else "removed" if after is None else "changed"
-        groups.setdefault((name.rpartition("/")[0] or name, change), []).append(name)
-    for (folder, change), names in groups.items():
-        single = len(names) == 1
-        yield f"{names[0]}: {change}" if single else f"{folder}/: {len(names)} files {change}"
+        what = "added" if before is None else "removed" if after is None else "changed"
+        kept.setdefault((name.rpartition("/")[0] or name, what), []).append(name)
+    for (folder, what), names in kept.items():
+        yield f"{names[0]}: {what}" if len(names) == 1 else f"{folder}/: {len(names)} files {what}"
 
 
 def _fields(product: Product) -> dict[str, object]:
-    fields = json.loads((product.path / MANIFEST).read_text(encoding="utf-8"))
-    del fields["files"], fields["version"]
-    fields["calibration"] = None
+    manifest = json.loads((product.path / MANIFEST).read_text(encoding="utf-8"))
+    del manifest["files"], manifest["version"]
+    calibration: object = None
     if product.calibration is not None:
-        text = (product.path / "calibration.json").read_text(encoding="utf-8")
-        fields["calibration"] = json.loads(text)
-    return dict(_flat(fields, ""))
+        calibration = json.loads((product.path / "calibration.json").read_text(encoding="utf-8"))
+    return dict(_flat(manifest, "")) | dict(_flat(calibration, "calibration"))
 
 
 def _flat(value: object, name: str) -> Iterator[tuple[str, object]]:
@@ -117,6 +143,6 @@ def _short(value: object) -> str:
     if value is None:
         return "-"
     text = json.dumps(value)
-    if isinstance(value, list | dict) and len(text) > MAX_VALUE:
+    if isinstance(value, list | dict) and len(text) > LONG:
         return f"{len(value)} values"
-    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}..."
+    return text if len(text) <= LONG else f"{text[:LONG]}..."

@@ -1,26 +1,23 @@
 """A release as one file: a plain tar of the portable part, then the SHA-256 of all before it.
 
-The tar's bytes follow from its content: manifest.json, seal.json, the manifest's files by name,
-every header without dates and owners. Reading refuses everything else: a link, a path out of the
-folder, a name twice, a file that the manifest does not list. 'tar -tf' lists a release, and
-'head -c -65 FILE | sha256sum' gives its last line.
+The tar's bytes follow from its content: manifest.json, seal.json, the manifest's files in order,
+every header without dates and owners. Reading demands exactly that, so there is one way to read a
+file: no link, no path out of the folder, nothing twice and nothing beside what the manifest names.
+'tar -tf' lists it, and 'head -c -65 FILE | sha256sum' gives its last line.
 """
 
 import hashlib
 import json
 import re
+import shutil
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import islice, zip_longest
 from pathlib import Path, PurePosixPath
-from tarfile import ReadError, TarFile, TarInfo
-from typing import BinaryIO, NamedTuple, Self, TypeVar
+from typing import BinaryIO, NamedTuple, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from edge.base.errors import DraemError
-from edge.base.files import digest
 from edge.product.product import MANIFEST, Manifest, Product, check_manifest, check_name, first_line
 from edge.product.seal import SEAL, Seal, content_digest
 from edge.vision.calibration import Calibration
@@ -28,12 +25,12 @@ from edge.vision.calibration import Calibration
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)
 TRAILER = 65
-"""64 hexadecimal digits and a newline."""
+"""64 hexadecimal digits and a line's end."""
 CHUNK = 1 << 20
-MAX_BYTES = 4 << 30
-MAX_FILES = 2000
-MAX_JSON_BYTES = 16 << 20
-"""Of one JSON file, since it is read into memory."""
+MOST_BYTES = 4 << 30
+MOST_FILES = 2000
+MOST_RECORD = 16 << 20
+"""Of a JSON file that is read into memory."""
 PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 MEMBER = re.compile(rf"{PART}(/{PART})*")
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
@@ -42,172 +39,188 @@ Record = TypeVar("Record", bound=BaseModel)
 
 
 class ReleaseError(DraemError):
-    """A release file is damaged, altered, or not a release."""
+    """A file of a release is damaged, altered, or none."""
 
 
-class ReleaseMember(TarInfo):
-    """A tar header that is, byte for byte, the one that `write_release` writes.
+class Member(NamedTuple):
+    """Where a file's bytes lie."""
 
-    So links, devices and extended headers are refused before tarfile acts on them.
-    """
-
-    @classmethod
-    def of(cls, name: str, size: int) -> Self:
-        info = cls(name)
-        info.size, info.mode = size, 0o444
-        return info
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        info = super().frombuf(buf, encoding, errors)
-        if buf != cls.of(info.name, info.size).tobuf(tarfile.USTAR_FORMAT, encoding, errors):
-            raise ReadError(f"the header of {info.name!a} is not as 'export' writes it")
-        return info
+    offset: int
+    size: int
 
 
 class Release(NamedTuple):
-    """What a checked file holds; `raw` is the manifest's JSON as it was written."""
+    """What a checked file holds; `raw` is the manifest as it was written."""
 
     path: Path
     manifest: Manifest
     raw: dict[str, object]
     seal: Seal
-    tar: TarFile
+    members: dict[str, Member]
 
 
 def write_release(product: Product, out: BinaryIO) -> None:
-    """Write the portable part of a sealed version to an empty file. Raises ReleaseError."""
+    """The portable part of a sealed version, from its folder. Raises ReleaseError."""
     names = sorted(product.manifest.files)
-    if problem := _invalid_names(names):
+    if problem := _bad_names(names):
         raise ReleaseError(f"{product.path} cannot be exported, {problem}: train it again")
-    tar = TarFile(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT)
+    hashed = _Hashed(out)
     for name in (MANIFEST, SEAL, *names):
         path = product.path / name
+        size = path.stat().st_size
+        hashed.write(_header(name, size))
         with path.open("rb") as file:
-            tar.addfile(ReleaseMember.of(name, path.stat().st_size), file)
-    out.write(END)  # tar.close() would add more, up to a multiple of 10 KiB
-    size = out.tell()
-    out.seek(0)
-    out.write(_trailer(out, size))
+            shutil.copyfileobj(file, hashed, CHUNK)
+        hashed.write(bytes(-size % BLOCK))
+    hashed.write(END)
+    out.write(f"{hashed.sha256.hexdigest()}\n".encode())
 
 
 def read_release(file: BinaryIO, path: Path) -> Release:
-    """Check a release file and return what it holds. Raises ReleaseError; nothing is written.
+    """Check a file from its last byte to its first. Raises ReleaseError; nothing is written.
 
-    In order: its size and its own digest, each header, the manifest against the seal, each file
-    against the manifest. Whose signature the seal has is left to the caller.
+    In order: its own digest, each header, the manifest against the seal, each file against the
+    manifest. Whose signature the seal has is the caller's question.
     """
-    with _refusing(path):
-        size = file.seek(0, 2) - TRAILER
-        if not 4 * BLOCK < size <= MAX_BYTES:
-            raise ReadError(
-                f"{size + TRAILER} bytes are too {'few' if size < MAX_BYTES else 'many'}"
-            )
-        file.seek(0)
-        if _trailer(file, size) != file.read():
-            raise ReadError("it is damaged or not a release (its last line is not its SHA-256)")
-        file.seek(0)
-        tar = TarFile(fileobj=file, tarinfo=ReleaseMember)
-        members = list(islice(tar, MAX_FILES + 3))
-        _check_names(members[:2], [MANIFEST, SEAL])
-        manifest, data = _record(file, members[0], Manifest)
-        raw = json.loads(data)
-        _check_importable(manifest, path)
-        seal, _ = _record(file, members[1], Seal)
-        if content_digest(raw) != seal.content:
-            raise ReadError("its manifest is not the one that was sealed")
-        _check_names(members, [MANIFEST, SEAL, *sorted(manifest.files)])
-        for member in members:
-            if member.name == "calibration.json":
-                _record(file, member, Calibration)
-            _check_content(file, member, manifest.files.get(member.name))
-        if size - file.tell() != len(END) or file.read(len(END)) != END:
-            raise ReadError("it holds more than its manifest names")
-    return Release(path, manifest, raw, seal, tar)
+    end = file.seek(0, 2) - TRAILER
+    if not 4 * BLOCK < end <= MOST_BYTES:
+        _refuse(path, "is no release: it is too short" if end < MOST_BYTES else "is too large")
+    _check_trailer(file, path, end)
+    file.seek(0)
+    members: dict[str, Member] = {}
+
+    def take(name: str) -> Member:
+        members[name] = _member(file, path, name, end)
+        return members[name]
+
+    manifest, raw = _manifest(file, path, take(MANIFEST))
+    seal = _record(file, path, take(SEAL), Seal)
+    if content_digest(raw) != seal.content:
+        _refuse(path, "holds another manifest than the one that was sealed")
+    for name in sorted(manifest.files):
+        if _digest(file, take(name)) != manifest.files[name]:
+            _refuse(path, f"holds another {name} than the one that was sealed")
+    if file.read(end - file.tell()) != END:
+        _refuse(path, "holds more than its manifest names")
+    if "calibration.json" in members:
+        _record(file, path, members["calibration.json"], Calibration)
+    return Release(path, manifest, raw, seal, members)
 
 
-def unpack(release: Release, folder: Path) -> None:
-    """Write the files of a checked release, and check each once more as it is on the disk."""
-    # Python 3.11.0 to 3.11.3 have no filters; names and headers were checked in any case.
-    release.tar.extraction_filter = getattr(tarfile, "data_filter", None)
-    with _refusing(release.path):
-        for name, expected in release.manifest.files.items():
-            release.tar.extract(name, folder, set_attrs=False)
-            if digest(folder / name) != expected:
-                raise ReadError(f"it has changed while it was read ({name})")
+def extract(file: BinaryIO, release: Release, name: str, target: Path) -> None:
+    """Write one file of a checked release, held to its digest again while it is written."""
+    with target.open("xb") as opened:
+        hashed = _Hashed(opened)
+        for chunk in _chunks(file, release.members[name]):
+            hashed.write(chunk)
+    if release.manifest.files[name] != hashed.sha256.hexdigest():
+        _refuse(release.path, f"has changed while it was read ({name})")
 
 
-@contextmanager
-def _refusing(path: Path) -> Iterator[None]:
-    """Turn whatever is wrong with a file into one line that names it."""
+class _Hashed:
+    """Writes through to a file and remembers the SHA-256 of it all."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self.out, self.sha256 = out, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return self.out.write(data)
+
+
+def _header(name: str, size: int) -> bytes:
+    """The one header that a file of this name and size has. Raises ValueError beyond its limits."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, 0o444
+    return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
+
+
+def _member(file: BinaryIO, path: Path, name: str, end: int) -> Member:
+    """The member that has to come next; afterwards the file stands behind it."""
+    block = file.read(BLOCK)
+    found = "nothing"
     try:
-        yield
-    except (tarfile.TarError, ValueError) as error:
-        reason = str(error)
-        raise ReleaseError(
-            f"{path} cannot be imported, {reason if reason.isprintable() else ascii(reason)}: "
-            "nothing was written, copy it again from where it was made"
-        ) from error
+        info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
+        found = ascii(info.name)
+        as_written = block == _header(name, info.size)
+    except (tarfile.HeaderError, ValueError):
+        as_written = False
+    if not as_written:
+        _refuse(path, f"holds {found} where {name} belongs, or not as 'export' writes it")
+    member = Member(file.tell(), info.size)
+    padded = member.offset + info.size + -info.size % BLOCK
+    if padded > end:
+        _refuse(path, f"ends within {name}")
+    file.seek(member.offset + info.size)
+    if any(file.read(-info.size % BLOCK)):
+        _refuse(path, f"holds bytes behind {name} that belong to nothing")
+    return member
 
 
-def _check_names(members: list[TarInfo], expected: list[str]) -> None:
-    for name, wanted in zip_longest((member.name for member in members), expected):
-        if name is None:
-            raise ReadError(f"{wanted} is missing")
-        if name != wanted:
-            raise ReadError(f"it holds {name!a} where {wanted or 'nothing'} belongs")
-
-
-def _record(file: BinaryIO, member: TarInfo, kind: type[Record]) -> tuple[Record, bytes]:
-    """A JSON file as a model, and its bytes."""
-    if member.size > MAX_JSON_BYTES:
-        raise ReadError(f"its {member.name} has {member.size} bytes")
-    file.seek(member.offset_data)
-    data = file.read(member.size)
-    try:
-        return kind.model_validate_json(data), data
-    except ValidationError as error:
-        raise ReadError(f"its {member.name} cannot be read ({first_line(error)})") from error
-
-
-def _check_importable(manifest: Manifest, path: Path) -> None:
+def _manifest(file: BinaryIO, path: Path, member: Member) -> tuple[Manifest, dict[str, object]]:
+    manifest = _record(file, path, member, Manifest)
+    raw: dict[str, object] = json.loads(_bytes(file, member))
     check_name(manifest.name)
     check_manifest(manifest, path)
     if not NUMBER.fullmatch(manifest.version):
-        raise ReadError(f"its version {manifest.version[:40]!a} is not a number")
-    if problem := _invalid_names(sorted(manifest.files)):
-        raise ReadError(problem)
+        _refuse(path, f"has the version {ascii(manifest.version)[:40]}, which is no number")
+    if problem := _bad_names(sorted(manifest.files)):
+        _refuse(path, problem)
+    return manifest, raw
 
 
-def _invalid_names(names: list[str]) -> str | None:
+def _bad_names(names: list[str]) -> str | None:
     """Why these cannot be the files of a version; None where they can."""
-    if len(names) > MAX_FILES:
-        return f"it has more than {MAX_FILES} files"
-    reserved = {MANIFEST, SEAL, *(str(p) for name in names for p in PurePosixPath(name).parents)}
+    if len(names) > MOST_FILES:
+        return f"it has more than {MOST_FILES} files"
     for name in names:
-        of_device = name.partition("/")[0] == "engines"
-        if not MEMBER.fullmatch(name) or len(name) > 99 or name in reserved or of_device:
-            return f"the name {name[:99]!a} is not one that a version's file may have"
+        top = name.partition("/")[0]
+        if not MEMBER.fullmatch(name) or len(name) > 99 or name in (MANIFEST, SEAL):
+            return f"the name {ascii(name)[:120]} is not one that a version's file may have"
+        if top == "engines":
+            return f"the name {name!a} is of an engine, which belongs to its device"
+    folders = {str(folder) for name in names for folder in PurePosixPath(name).parents}
+    if both := folders & set(names):
+        return f"the name {both.pop()!a} is a file's and a folder's"
     return None
 
 
-def _check_content(file: BinaryIO, member: TarInfo, expected: str | None) -> None:
-    """Check a file's digest, where one is expected, and that it is padded with zeros."""
-    file.seek(member.offset_data)
-    if _sha256(file, member.size) != expected and expected is not None:
-        raise ReadError(f"its {member.name} is not the one that was sealed")
-    if any(file.read(-member.size % BLOCK)):
-        raise ReadError(f"it holds bytes after {member.name} that belong to no file")
+def _record(file: BinaryIO, path: Path, member: Member, kind: type[Record]) -> Record:
+    """A JSON file as what it has to be; afterwards `file` stands where it stood."""
+    if member.size > MOST_RECORD:
+        _refuse(path, f"has a {kind.__name__.lower()} of {member.size} bytes")
+    try:
+        return kind.model_validate_json(_bytes(file, member))
+    except ValidationError as error:
+        _refuse(path, f"has a {kind.__name__.lower()} that cannot be read ({first_line(error)})")
 
 
-def _trailer(file: BinaryIO, size: int) -> bytes:
-    return f"{_sha256(file, size)}\n".encode()
+def _bytes(file: BinaryIO, member: Member) -> bytes:
+    return b"".join(_chunks(file, member))
 
 
-def _sha256(file: BinaryIO, size: int) -> str:
-    """Of the next `size` bytes."""
+def _digest(file: BinaryIO, member: Member) -> str:
     sha256 = hashlib.sha256()
-    while size and (chunk := file.read(min(size, CHUNK))):
+    for chunk in _chunks(file, member):
         sha256.update(chunk)
-        size -= len(chunk)
     return sha256.hexdigest()
+
+
+def _chunks(file: BinaryIO, member: Member) -> Iterator[bytes]:
+    """A member's bytes, some at a time; afterwards `file` stands where it stood."""
+    stood = file.tell()
+    file.seek(member.offset)
+    left = member.size
+    while left and (chunk := file.read(min(left, CHUNK))):
+        left -= len(chunk)
+        yield chunk
+    file.seek(stood)
+
+
+def _check_trailer(file: BinaryIO, path: Path, end: int) -> None:
+    if f"{_digest(file, Member(0, end))}\n".encode() != _bytes(file, Member(end, TRAILER)):
+        _refuse(path, "is no release, or was damaged on its way (its last line is not its SHA-256)")
+
+
+def _refuse(path: Path, what: str) -> NoReturn:
+    raise ReleaseError(f"{path} {what}: nothing was written, copy it again from where it was made")

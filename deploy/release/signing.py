@@ -1,4 +1,4 @@
-"""Ed25519 signatures on seals: who guarantees for a release, checked where it is imported."""
+"""Ed25519 signatures on seals: who vouches for a release, checked where it is imported."""
 
 import os
 from pathlib import Path
@@ -20,9 +20,9 @@ from edge.product.seal import Seal
 
 
 def make_key(folder: Path, name: str) -> tuple[Path, Path]:
-    """Make a key pair: the private file, readable by its owner alone, and the public one.
+    """A new pair: the private file for its owner alone, and the public one.
 
-    Raises KeysError where one exists: a lost key's signatures could never be made again.
+    Raises KeysError where there is one: what it signed could never be checked again.
     """
     if not KEY_NAME.fullmatch(name):
         raise KeysError(f"'{name}' cannot be a key's name: use letters, digits, - and _")
@@ -46,7 +46,7 @@ def make_key(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def sign(seal: Seal, path: Path) -> Seal:
-    """The same seal, signed with the private key in a file. Raises KeysError."""
+    """The same seal with the signature of the private key in a file. Raises KeysError."""
     key = _read_private(path)
     public = key.public_key().public_bytes_raw().hex()
     signature = key.sign(_message(seal)).hex()
@@ -54,7 +54,7 @@ def sign(seal: Seal, path: Path) -> Seal:
 
 
 def check_signature(seal: Seal, path: Path) -> None:
-    """Raise KeysError unless this seal is signed with the public key in a file."""
+    """Raise KeysError unless the public key in a file has signed this seal."""
     key = _read_public(path)
     if seal.key is None or seal.signature is None:
         raise KeysError(
@@ -64,29 +64,29 @@ def check_signature(seal: Seal, path: Path) -> None:
     if seal.key != key.public_bytes_raw().hex():
         raise KeysError(
             f"this release is signed with another key ({seal.key[:16]}...) than {path}: "
-            "ask who made it, or trust the signer's public key"
+            "ask who made it, or trust the public key of who did"
         )
     try:
         key.verify(bytes.fromhex(seal.signature), _message(seal))
     except InvalidSignature:
         raise KeysError(
-            f"the signature of this release is not made with {path}: do not use it, ask who made it"
+            f"the signature of this release is not {path}'s: do not use it, ask who made it"
         ) from None
 
 
 def _message(seal: Seal) -> bytes:
-    """What is signed; its first word keeps the signature from being valid for anything else."""
+    """What is signed; its first word keeps the signature from meaning anything elsewhere."""
     return f"draem-release-{seal.seal_schema} {seal.content} {seal.sealed}".encode()
 
 
 def _read_private(path: Path) -> Ed25519PrivateKey:
     try:
         if path.stat().st_mode & 0o077:
-            raise KeysError(f"{path} can be read by others: run 'chmod 600 {path}'")
+            raise KeysError(f"{path} may be read by others: run 'chmod 600 {path}'")
         key = load_pem_private_key(path.read_bytes(), None)
     except FileNotFoundError:
         raise KeysError(f"{path} does not exist: run 'draem release key NAME'") from None
-    except (ValueError, TypeError):  # not PEM; or encrypted with a password
+    except (ValueError, TypeError):  # no PEM; or one with a password
         key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise KeysError(f"{path} is no private key of 'draem release key': name NAME.release.key")

@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
         inspector = Inspector(engine, product)
         for number, path in enumerate(paths, start=1):
             image = read_image(path, settings.bit_depth)
-            judged = inspector(Frame(image, number, 0), Stopwatch())
+            judged = inspector.inspect(Frame(image, number, 0), Stopwatch())
             print(_json(path, judged) if options.json else _line(path, judged), flush=True)
             if options.maps and judged.heatmap is not None:
                 write_maps(options.maps / f"{number:04d}_{path.stem}", image, judged)

@@ -1,7 +1,4 @@
-"""What others may ask of a running line, and tell it: health, counters, pause, change of product.
-
-The answering thread and the loop share one `Controls`: single values, each written by one of them.
-"""
+"""The control socket of a running line: health, counters, pause, change of product, trigger."""
 
 import time
 from collections import Counter
@@ -30,24 +27,25 @@ from edge.events.event import Code, Inspection
 from edge.events.server import Peer, RequestHandler, RequestServer, require_role
 from edge.events.sockets import Sockets
 from edge.product.product import Product
-from edge.station.changeover import Changeover, ChangeoverError, Running
+from edge.station.active_product import ActiveProduct, ChangeoverError
+from edge.station.changeover import Changeover
 from edge.vision.frame import Frame, Size
 
 HUNG_S = 2.0
 
 
 class Controls:
-    """The mailbox between the loop and the thread that answers.
+    """State shared by the loop and the control thread; each value is written by one of them.
 
-    A line without a `changeover` judges the same product until its end; one without `triggers` has
-    a camera that is not triggered by the program.
+    Without a `changeover` the product cannot change; without `triggers` the program does not
+    trigger the camera.
     """
 
     def __init__(self, product: Product, changeover: Changeover | None = None) -> None:
         self.product, self.version = product.name, product.version
         self.changeover = changeover
         self.triggers: SoftwareTriggers | None = None
-        self.paused = False  # written by the answering thread, all else by the loop
+        self.paused = False  # written by the control thread, all else by the loop
         self.started = self.turned = time.monotonic()
         self.verdicts: Counter[str] = Counter()
         self.passed_over = self.pictures_dropped = 0
@@ -56,33 +54,33 @@ class Controls:
         self.frame: Size | None = None  # of the camera's last picture
         self.camera: Mapping[str, int] = {}  # counted by the capture thread
 
-    def count(self, told: Inspection) -> None:
-        """One more verdict."""
-        self.verdicts[told.verdict] += 1
-        self.passed_over += told.passed_over
+    def count(self, header: Inspection) -> None:
+        """Count the verdict of one inspection."""
+        self.verdicts[header.verdict] += 1
+        self.passed_over += header.passed_over
 
-    def see(self, frame: Frame) -> None:
-        """What the camera gives now."""
+    def note_frame_size(self, frame: Frame) -> None:
+        """Keep the size of the camera's last usable picture."""
         if frame.image.size and frame.code is Code.NONE:
             rows, columns = frame.image.shape[:2]
             self.frame = columns, rows
 
-    def take(self) -> Running | None:
-        """The product and the engine to judge with from now on, where they have changed."""
-        taken = self.changeover.take() if self.changeover else None
-        if taken is not None:
-            self.product, self.version = taken.product.name, taken.product.version
+    def take(self) -> ActiveProduct | None:
+        """The product to inspect with from now on, where it has changed."""
+        active = self.changeover.take() if self.changeover else None
+        if active is not None:
+            self.product, self.version = active.product.name, active.product.version
             self.drift = ""
-        return taken
+        return active
 
 
-_Question: TypeAdapter[Request | SwitchRequest | TriggerRequest] = TypeAdapter(
+_Message: TypeAdapter[Request | SwitchRequest | TriggerRequest] = TypeAdapter(
     Annotated[Request | SwitchRequest | TriggerRequest, Field(discriminator="request")]
 )
 
 
 def control(sockets: Sockets, endpoint: str, controls: Controls) -> RequestServer:
-    """Answer for the line. Raises PublishError for an address that cannot be used."""
+    """Serve the control socket. Raises PublishError for an address that cannot be used."""
     return RequestServer(sockets, endpoint, "--control", lambda: _answers(controls))
 
 
@@ -92,26 +90,27 @@ def _answers(controls: Controls) -> Iterator[RequestHandler]:
 
 
 def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
-    """Any listed key may ask; an operator may pause; a bridge may trigger and change the product.
+    """The reply to one request.
 
-    Raises what a Router tells.
+    Any listed key may read; `operator` may pause, trigger and switch; `bridge` may trigger and
+    switch. Raises ValidationError, NotAllowed or another DraemError, which become error replies.
     """
-    question = _Question.validate_json(request)
-    if isinstance(question, SwitchRequest):
+    message = _Message.validate_json(request)
+    if isinstance(message, SwitchRequest):
         require_role(peer, "operator", "bridge")
-        return _switch(question, controls)
-    if isinstance(question, TriggerRequest):
+        return _switch(message, controls)
+    if isinstance(message, TriggerRequest):
         require_role(peer, "operator", "bridge")
-        return _trigger(question, controls)
-    asked = question.request
-    if asked in ("pause", "resume"):
+        return _trigger(message, controls)
+    request_name = message.request
+    if request_name in ("pause", "resume"):
         require_role(peer, "operator")
-        controls.paused = asked == "pause"
-    if asked == "clock":
+        controls.paused = request_name == "pause"
+    if request_name == "clock":
         return ClockReply(now=MonotonicTime.now())
-    if asked == "product":
+    if request_name == "product":
         return _product(controls)
-    if asked == "counters":
+    if request_name == "counters":
         return CountersReply(
             verdicts=dict(controls.verdicts),
             passed_over=controls.passed_over,
@@ -121,29 +120,31 @@ def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
     return _health(controls)
 
 
-def _switch(asked: SwitchRequest, controls: Controls) -> ProductReply:
-    """Begin a change; what becomes of it stands in each later answer on the product."""
+def _switch(request: SwitchRequest, controls: Controls) -> ProductReply:
+    """Begin a change; later replies to `product` carry its status."""
     if controls.changeover is None:
-        raise ChangeoverError("this line cannot change its product: start it anew for another one")
-    controls.changeover.begin(asked.product, asked.version)
+        raise ChangeoverError(
+            "this line cannot change its product: stop it and start it with the other one"
+        )
+    controls.changeover.begin(request.product, request.version)
     return _product(controls)
 
 
-def _trigger(asked: TriggerRequest, controls: Controls) -> TriggerReply:
+def _trigger(request: TriggerRequest, controls: Controls) -> TriggerReply:
     if controls.triggers is None:
         raise TriggerRefused(
             "this line's camera is not triggered by the program: run it with --mode triggered and "
             "a source such as genicam://ID?trigger=software"
         )
-    trigger = Trigger(asked.trigger_id, asked.encoder, asked.part_id)
-    if asked.not_after is not None and asked.not_after.has_passed():
+    trigger = Trigger(request.trigger_id, request.encoder, request.part_id)
+    if request.not_after is not None and request.not_after.has_passed():
         controls.triggers.too_late(trigger)
         raise TriggerRefused(
-            f"trigger {asked.trigger_id} came too late, its part has passed: the line or its "
+            f"trigger {request.trigger_id} came too late, its part has passed: the line or its "
             "network stood still"
         )
     controls.triggers.ask(trigger)
-    return TriggerReply(trigger_id=asked.trigger_id)
+    return TriggerReply(trigger_id=request.trigger_id)
 
 
 def _product(controls: Controls) -> ProductReply:

@@ -1,10 +1,10 @@
-"""Has the camera moved, the light aged, the lens become dirty? The last parts and the good ones.
+"""The drift watch: finds a moved camera, changed light, a dirty lens or shifted scores.
 
-Of each part some features are taken: brightness, sharpness, score, its place, and how bright each
-block of the picture is. The calibration keeps the range that each had on good parts. The statistic
-is a count: how many of the last hundred parts lie outside of that range, on the same side. A limit
-on it that parts like the good ones would not reach holds for any distribution (a binomial bound);
-what it cannot know is a slow swing of the line's own that the good frames did not show.
+It measures features of each part: position, brightness, sharpness, brightness of each block of the
+picture, score. The calibration holds the range of each feature on good parts. A drift is reported
+when too many of the last hundred parts lie outside one range on the same side. The limit is a
+binomial bound, valid for any distribution. A slow variation of the line itself that the good frames
+did not show is reported too.
 """
 
 import logging
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Cause:
-    """What a group of features points at, with the words for a person."""
+    """The cause that a group of features indicates, with its code and message."""
 
     code: Code
     features: slice
@@ -39,13 +39,13 @@ CAUSES = (
     Cause(Code.LENS_DIRTY, slice(3, -1), "parts look different: clean and focus the lens"),
     Cause(Code.SCORES_SHIFTED, slice(-1, None), "scores have moved: check part and process"),
 )  # fmt: skip
-"""From the first in the chain on: what moves the picture changes everything after it as well."""
+"""In the order of effect: a moved picture changes all later features as well."""
 
 
 class DriftWatch:
-    """Counts how many of the last parts lie outside of the ranges of the good ones.
+    """Counts how many of the last parts lie outside the ranges of good parts.
 
-    Without ranges in the product's calibration it sees nothing.
+    Does nothing where the product's calibration has no ranges.
     """
 
     def __init__(self, product: Product) -> None:
@@ -59,15 +59,15 @@ class DriftWatch:
             self._last: NDArray[np.float32] | None = None
         elif product.calibration:
             log.warning(
-                "%s version %s has no drift watch: 'draem calibrate' with more parts makes one",
+                "%s version %s has no drift watch: run 'draem calibrate' with more parts",
                 *(product.name, product.version),
             )
 
-    def see(self, judged: JudgedFrame, triggered: bool) -> bool:
-        """One more part; whether what is wrong, in `now`, has changed with it.
+    def add(self, judged: JudgedFrame, triggered: bool) -> bool:
+        """Add one part; whether the cause in `now` has changed.
 
-        Only what could be judged counts, or could not for its brightness alone; and without
-        triggers only what is not the part of the frame before, so that a line may stand still.
+        Counts parts that were judged or had the code BRIGHTNESS. Without triggers, a part still in
+        view from the frame before is not counted again, so that a line may stand still.
         """
         if self._ranges is None or judged.fitted is None:
             return False
@@ -87,9 +87,9 @@ class DriftWatch:
         return last is None or not same_part(self._last, last)
 
     def _cause(self, ranges: Drift) -> Cause | None:
-        """Where anything has reached the limit, the first in the chain that is half way there.
+        """Once a feature reaches the limit: the first cause in order that is half way there.
 
-        What has begun ends only at half of the limit, so that it does not come and go at its edge.
+        A drift ends only below half of the limit, so that it does not toggle at the limit.
         """
         counts = self._outside.sum(axis=0).max(axis=0)
         half_way = [c for c in CAUSES if counts[c.features].max() >= ranges.limit / 2]

@@ -1,4 +1,4 @@
-"""Headers before they are numbered and stamped by the stream: what is said of each part."""
+"""Event headers of parts, before `EventWriter` numbers and stamps them."""
 
 import math
 import time
@@ -11,11 +11,11 @@ from edge.product.product import Product
 from edge.station.inspector import JudgedFrame
 from edge.vision.fit import Placement
 
-MOST_LOST = 10_000
+MAX_LOST = 10_000
 
 
 class Stamp(TypedDict):
-    """The fields that the stream fills in."""
+    """The fields that `EventWriter` fills in."""
 
     stream_id: str
     seq: int
@@ -29,10 +29,10 @@ UNSTAMPED = Stamp(stream_id="", seq=1, station="", boot_id="", published_ns=0, p
 
 
 def judged_part(
-    taken: CapturedFrame, judged: JudgedFrame, product: Product, stages_ms: dict[str, float]
+    captured: CapturedFrame, judged: JudgedFrame, product: Product, stages_ms: dict[str, float]
 ) -> Inspection:
     """The verdict on one frame."""
-    frame, passed_over = taken
+    frame, passed_over = captured
     verdict, code, score, threshold, regions, _, roi = judged.judgement
     where = judged.placement
     return Inspection(
@@ -61,7 +61,7 @@ def judged_part(
 
 
 def placed(where: Placement) -> MaskPlacement:
-    """Where a mask lies."""
+    """Where a mask lies in the camera's frame."""
     height, width = where.height, where.width
     return MaskPlacement(
         crop=where.crop,
@@ -73,7 +73,7 @@ def placed(where: Placement) -> MaskPlacement:
 
 
 def lost_part(trigger_id: int, code: Code, product: Product) -> Inspection:
-    """A trigger that no frame came for: no verdict, and `frame_id` 0."""
+    """A trigger without a frame: NO_VERDICT, and `frame_id` 0."""
     now = time.monotonic_ns()
     return Inspection(
         **UNSTAMPED,
@@ -94,21 +94,21 @@ def lost_part(trigger_id: int, code: Code, product: Product) -> Inspection:
     )
 
 
-def without_verdict(draft: AnyHeader) -> AnyHeader:
-    """What may be said of a part whose event could not be committed in time."""
-    if not isinstance(draft, Inspection):
-        return draft
-    code = draft.code if draft.verdict == "NO_VERDICT" else CodeName.of(Code.UNLOGGED)
+def without_verdict(header: AnyHeader) -> AnyHeader:
+    """The header of a part whose event could not be committed in time: NO_VERDICT."""
+    if not isinstance(header, Inspection):
+        return header
+    code = header.code if header.verdict == "NO_VERDICT" else CodeName.of(Code.UNLOGGED)
     nothing = {"verdict": "NO_VERDICT", "code": code, "score": None, "regions": [], "mask": None}
-    return draft.model_copy(update=nothing)
+    return header.model_copy(update=nothing)
 
 
 def lost_triggers(last: int | None, now: int | None) -> range:
-    """Ids between two triggers that follow each other in the log; none where a count began anew."""
+    """Ids between two successive triggers of the log; none where the counter has restarted."""
     return range(0) if last is None or now is None else range(last + 1, now)
 
 
 def wall_clock(monotonic_ns: int) -> str:
-    """A moment of the monotonic clock as UTC."""
+    """A time of the monotonic clock (ns) as UTC in ISO 8601."""
     age = timedelta(microseconds=(time.monotonic_ns() - monotonic_ns) / 1000)
     return (datetime.now(UTC) - age).isoformat(timespec="microseconds")

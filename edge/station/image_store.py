@@ -1,8 +1,9 @@
-"""Frames kept as PNG files for people to look at: every reject, some of the rest.
+"""Keeps frames as PNG files: every reject, some of the rest.
 
-A thread of its own writes them. What it cannot keep up with is dropped and counted: no verdict
-waits for a picture. `pictures/<log>/<inspection id>.png`, the oldest of them go first; `ring/` has
-the last few frames whatever their verdict; `marked/` what a person has pinned.
+A thread of its own writes them, so no verdict waits for a picture; frames that it cannot keep up
+with are dropped and counted. Below the station's folder: `pictures/<log>/<inspection id>.png` up to
+a number of megabytes, `ring/` with the last frames of any verdict, `marked/` with frames that a
+person has marked. The oldest pictures are deleted first.
 """
 
 import logging
@@ -13,7 +14,6 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event as StopEvent
 from threading import Thread
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,8 +26,8 @@ from edge.vision.image_files import write_png
 
 log = logging.getLogger(__name__)
 
-WAITING = 8
-COMPLAIN_S = 60.0
+QUEUE_SIZE = 8
+LOG_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,96 +39,90 @@ class KeepRules:
     ring: int = 50
 
 
-class _Picture(NamedTuple):
-    path: Path
-    image: NDArray[np.uint8]
+class BoundedFolder:
+    """A folder of PNG files with a maximum number or size; the oldest files are deleted."""
 
-
-class Shelf:
-    """PNG files in one folder, with a bound on their number or on their bytes; the oldest go."""
-
-    def __init__(self, folder: Path, most: int | None = None, most_bytes: float | None = None):
-        self._most, self._most_bytes = most, most_bytes
+    def __init__(self, folder: Path, max_files: int | None = None, max_bytes: float | None = None):
+        self._max_files, self._max_bytes = max_files, max_bytes
         found = [(path, path.stat()) for path in folder.rglob("*.png")] if folder.exists() else []
         found.sort(key=lambda entry: entry[1].st_mtime_ns)
-        self._files = deque((path, about.st_size) for path, about in found)
+        self._files = deque((path, stat.st_size) for path, stat in found)
         self._bytes = sum(size for _, size in self._files)
 
     def add(self, path: Path, image: NDArray[np.uint8]) -> None:
-        """Write one by way of a temporary name, then make room."""
+        """Write a file whole, then delete the oldest ones above the maximum."""
         path.parent.mkdir(parents=True, exist_ok=True)
         write_png(path, image)
         size = path.stat().st_size
         self._files.append((path, size))
         self._bytes += size
-        while self._too_many():
+        while self._is_too_large():
             oldest, size = self._files.popleft()
             oldest.unlink(missing_ok=True)
             self._bytes -= size
 
-    def _too_many(self) -> bool:
-        most = self._most is not None and len(self._files) > self._most
-        return most or (self._most_bytes is not None and self._bytes > self._most_bytes)
+    def _is_too_large(self) -> bool:
+        too_many = self._max_files is not None and len(self._files) > self._max_files
+        return too_many or (self._max_bytes is not None and self._bytes > self._max_bytes)
 
 
 class ImageStore(Closeable):
-    """Keeps frames below `folder`; offered by the loop, written by a thread."""
+    """Keeps frames below `folder`: the loop offers them, a thread writes them."""
 
-    def __init__(self, folder: Path, keep: KeepRules) -> None:
-        self._folder, self._keep = folder, keep
-        self._ok = 0
+    def __init__(self, folder: Path, rules: KeepRules) -> None:
+        self._folder, self._rules = folder, rules
+        self._ok_count = 0
         self.dropped = 0
-        self._shelves = {
-            "pictures": Shelf(folder / "pictures", most_bytes=keep.mb * 1e6),
-            "ring": Shelf(folder / "ring", most=keep.ring),
+        self._folders = {
+            "pictures": BoundedFolder(folder / "pictures", max_bytes=rules.mb * 1e6),
+            "ring": BoundedFolder(folder / "ring", max_files=rules.ring),
         }
-        self._queue: Queue[tuple[str, _Picture]] = Queue(WAITING)
+        self._queue: Queue[tuple[str, str, NDArray[np.uint8]]] = Queue(QUEUE_SIZE)
         self._stop = StopEvent()
-        self._complain_at = 0.0
+        self._next_log = 0.0
         self._thread = Thread(target=self._write_all, name="pictures", daemon=True)
         self._thread.start()
 
     def offer(self, header: Inspection, image: NDArray[np.uint8]) -> None:
-        """Keep the frame of an inspection if it is one of those to keep; never waits."""
+        """Keep the frame of an inspection if the rules say so; never waits."""
         if image.size == 0:
             return
-        shelf = "pictures" if self._chosen(header) else "ring"
-        if shelf == "ring" and (not self._keep.ring or self._queue.qsize() > WAITING // 2):
-            self.dropped += bool(self._keep.ring)  # the others need the room more
+        place = "pictures" if self._is_kept(header) else "ring"
+        if place == "ring" and (not self._rules.ring or self._queue.qsize() > QUEUE_SIZE // 2):
+            self.dropped += bool(self._rules.ring)  # rejects need the space in the queue more
             return
         name = f"{header.stream_id[:8]}/{header.inspection_id}.png"
         try:
-            self._queue.put_nowait((shelf, _Picture(self._folder / shelf / name, image)))
+            self._queue.put_nowait((place, name, image))
         except Full:
             self.dropped += 1
 
-    def _chosen(self, header: Inspection) -> bool:
+    def _is_kept(self, header: Inspection) -> bool:
         if header.verdict != "OK":
             return True
-        self._ok += 1
-        return self._keep.ok_one_in > 0 and self._ok % self._keep.ok_one_in == 0
+        self._ok_count += 1
+        return self._rules.ok_one_in > 0 and self._ok_count % self._rules.ok_one_in == 0
 
     def _write_all(self) -> None:
         while not (self._stop.is_set() and self._queue.empty()):
             try:
-                shelf, picture = self._queue.get(timeout=0.1)
+                place, name, image = self._queue.get(timeout=0.1)
             except Empty:
                 continue
             try:
-                self._shelves[shelf].add(*picture)
-                if shelf == "pictures" and self._keep.ring:
-                    name = picture.path.relative_to(self._folder / shelf)
-                    self._shelves["ring"].add(self._folder / "ring" / name, picture.image)
+                self._folders[place].add(self._folder / place / name, image)
+                if place == "pictures" and self._rules.ring:
+                    self._folders["ring"].add(self._folder / "ring" / name, image)
             except (OSError, ImageError, cv2.error) as error:
                 self.dropped += 1
-                self._complain(error)
+                self._log_error(error)
 
-    def _complain(self, error: Exception) -> None:
-        if time.monotonic() >= self._complain_at:
-            self._complain_at = time.monotonic() + COMPLAIN_S
+    def _log_error(self, error: Exception) -> None:
+        if time.monotonic() >= self._next_log:
+            self._next_log = time.monotonic() + LOG_EVERY_S
             log.error("pictures cannot be kept (%s): free space on the disk", error)
 
     def close(self) -> None:
-        """Write what waits, then end."""
+        """Write what still waits, then end."""
         self._stop.set()
         self._thread.join()

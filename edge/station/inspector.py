@@ -1,4 +1,4 @@
-"""One frame to one judgement: fit, infer, judge; for the line, `draem inspect` and the bench."""
+"""From a frame to its judgement: fit, infer, judge."""
 
 import logging
 import math
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class JudgedFrame:
-    """A judgement with its heatmap [H, W]; both lie in the frame where `placement` says.
+    """A judgement with its heatmap [H, W]; `placement` says where both lie in the frame.
 
-    `fitted` is what the engine saw, `engine_score` what it said. None where no map was made.
+    `fitted` is the engine's input and `engine_score` its score. None (NaN) where it did not run.
     """
 
     judgement: Judgement
@@ -35,10 +35,10 @@ class JudgedFrame:
 
 
 class Inspector:
-    """Judges frames of one product with one engine."""
+    """Judges frames of one product with one engine. `lost` is set once the engine is lost."""
 
     def __init__(self, engine: Engine, product: Product) -> None:
-        # At these sizes OpenCV's threads cost more than they give, and fight with the engine's.
+        # At these sizes OpenCV's threads cost more than they gain, and compete with the engine's.
         cv2.setNumThreads(1)
         self._engine = engine
         self._fit = product.fit
@@ -47,25 +47,22 @@ class Inspector:
         self._window = product.manifest.score_window
         self.lost: EngineLost | None = None
 
-    def __call__(self, frame: Frame, clock: "Stopwatch") -> JudgedFrame:
-        """Never raises for a bad frame or a failing engine: those are NO_VERDICT with a code.
-
-        An engine that will never judge again is in `lost` then.
-        """
+    def inspect(self, frame: Frame, clock: "Stopwatch") -> JudgedFrame:
+        """Judge a frame; a bad frame or a failing engine is NO_VERDICT, not an exception."""
         prepared = prepare(frame, self._fit)
         if isinstance(prepared, Code):
             return self._no_verdict(prepared)
         fitted, placement = prepared
         clock.lap("fit")
         try:
-            inspection = self._engine.infer(fitted[None])
+            inference = self._engine.infer(fitted[None])
         except EngineError as error:
             log.error("frame %d: %s", frame.frame_id, error)
             self.lost = error if isinstance(error, EngineLost) else None
             return self._no_verdict(Code.ENGINE)
         clock.lap("infer")
-        heatmap = inspection.heatmap[0]
-        score = float(inspection.score[0])
+        heatmap = inference.heatmap[0]
+        score = float(inference.score[0])
         judgement = judge(
             score, heatmap, measure(fitted), self._calibration, placement, self._window
         )
@@ -80,9 +77,9 @@ class Inspector:
 
 
 def check_geometry(product: Product) -> None:
-    """Make what a geometry needs before the first frame: its maps and checks take some time.
+    """Compute the maps of a geometry before the first frame, since that takes some time.
 
-    Raises ProductError where it cannot serve this product.
+    Raises ProductError where the geometry does not fit the product.
     """
     geometry = product.fit.geometry
     if geometry is None or geometry.frame is None:
@@ -105,7 +102,7 @@ class Stopwatch:
         self._last = time.monotonic_ns() if start_ns is None else start_ns
 
     def lap(self, name: str) -> None:
-        """Book the time since the last lap under `name`."""
+        """Record the time since the last lap under `name`."""
         reading = time.monotonic_ns()
         self.laps_ms[name] = (reading - self._last) / 1e6
         self._last = reading

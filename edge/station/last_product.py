@@ -1,6 +1,7 @@
-"""product.json: what a station runs since a changeover, for whoever starts it again.
+"""product.json: the product that a station has been switched to, for its next start.
 
-It holds for the settings that the station was started with, until a version is activated after it.
+It is used while the station's settings name the product of the last start, and until another
+version of the product is activated.
 """
 
 import logging
@@ -27,27 +28,27 @@ class _State(BaseModel):
 
 
 def remember(folder: Path, started_with: Wanted, runs: Wanted) -> None:
-    """So that a line that is started again by its supervisor runs what it ran before."""
+    """Write it, so that a restarted line runs the product that it was switched to."""
     write_json(folder / STATE, {"started_with": started_with, "runs": runs})
 
 
 def load_remembered(folder: Path, products: Path, started_with: Wanted) -> Product:
-    """The product of the last changeover, or that of the settings where these have changed.
+    """The product of the last changeover, or the one of the settings where these have changed.
 
     Raises ProductError.
     """
     path = folder / STATE
     state = _read(path, started_with)
     if state is not None and state.started_with != started_with:
-        path.unlink()  # an old changeover must not come back with old settings
+        path.unlink()  # or it would be used again once the old settings return
         state = None
     if state is None:
         return load_product(products, *started_with)
     name, version = state.runs
     current = products / name / "current"
     if version and current.is_symlink() and current.lstat().st_mtime > path.stat().st_mtime:
-        version = None  # somebody has activated another one since
-    log.warning("%s runs here since a changeover: remove %s to run %s", name, path, started_with[0])
+        version = None  # another version was activated since
+    log.warning("this station was switched to %s: remove %s to run %s", name, path, started_with[0])
     try:
         return load_product(products, name, version)
     except ProductError as error:
@@ -64,6 +65,6 @@ def _read(path: Path, started_with: Wanted) -> _State | None:
         return None
     except (OSError, ValueError) as error:
         raise ProductError(
-            f"{path} cannot be read, so that it is not known which product runs: remove it to run "
+            f"{path} cannot be read, so the product to run is not known: remove it to run "
             f"{started_with[0]}"
         ) from error

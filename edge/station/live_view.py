@@ -1,7 +1,7 @@
-"""Live pictures for whoever looks: lossy, at a bounded rate, on a socket of their own.
+"""Live pictures for viewers: JPEG, at a bounded rate, on a socket of their own.
 
 A message has four parts: topic `picture`, JSON that names the event, the frame and the heatmap as
-JPEG (the heatmap empty where there is none). Nothing is encoded unless somebody subscribes.
+JPEG (the heatmap empty where there is none). Nothing is encoded without a subscriber.
 """
 
 import json
@@ -23,18 +23,18 @@ QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
 POLL_S = 0.1
 
 
-class _Shown(NamedTuple):
+class _Picture(NamedTuple):
     header: Inspection
     image: NDArray[np.uint8]
     heatmap: NDArray[np.float32] | None
 
 
-class Live(Closeable):
-    """Publishes at most `rate` pictures a second; `publisher` belongs to its thread from now on."""
+class LiveView(Closeable):
+    """Publishes at most `rate` pictures a second; its thread takes over `publisher`."""
 
     def __init__(self, publisher: Publisher, rate: float) -> None:
         self._publisher, self._interval = publisher, 1 / rate
-        self._slot: _Shown | None = None
+        self._slot: _Picture | None = None
         self._wanted, self._closed, self._due = False, False, 0.0
         self._changed = Condition()
         self._thread = Thread(target=self._send_all, name="live", daemon=True)
@@ -43,13 +43,13 @@ class Live(Closeable):
     def offer(
         self, header: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
     ) -> None:
-        """Show this one if somebody looks and the last one is long enough ago; never waits."""
+        """Show this picture if there is a viewer and the rate allows it; never waits."""
         now = time.monotonic()
         if not self._wanted or now < self._due or image.size == 0:
             return
         self._due = now + self._interval
         with self._changed:
-            self._slot = _Shown(header, image, heatmap)
+            self._slot = _Picture(header, image, heatmap)
             self._changed.notify()
 
     def _send_all(self) -> None:
@@ -71,7 +71,7 @@ class Live(Closeable):
 def encode_picture(
     header: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
 ) -> list[bytes]:
-    """The four parts; long frames are made smaller, heat 0..1 becomes gray 0..255."""
+    """The four parts of a message; large frames are reduced, heat 0..1 becomes gray 0..255."""
     scale = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image

@@ -1,4 +1,4 @@
-"""The line: frames in, verdicts out. This is the page to read first."""
+"""The inspection loop: frames in, events out. This is the file to read first."""
 
 import math
 import time
@@ -16,8 +16,7 @@ from edge.camera import Camera, CameraNotice, ReportsOutages
 from edge.camera.capture import CapturedFrame, CaptureEnded, FrameQueue, capturing
 from edge.engine import Engine
 from edge.events.event import Code, Inspection, encode_mask
-from edge.product.product import Product
-from edge.station.changeover import Running
+from edge.station.active_product import ActiveProduct
 from edge.station.control import Controls
 from edge.station.event_writer import EventWriter
 from edge.station.inspector import Stopwatch
@@ -33,10 +32,10 @@ Show = Callable[[Inspection, NDArray[np.uint8], NDArray[np.float32] | None], Non
 
 @dataclass(frozen=True)
 class Pace:
-    """Who decides when a picture is taken, how long a silence may last, how many frames may wait.
+    """How frames come: triggered or free-running, the read deadline, how many frames may wait.
 
-    `deadline_ms` holds for a free-running camera; between triggers silence is normal. `backlog`
-    holds for a triggered one; a free-running one never waits for an old frame.
+    `deadline_ms` is for a free-running camera, since between triggers silence is normal. `backlog`
+    is for a triggered one, since a free-running one never waits for an old frame.
     """
 
     triggered: bool
@@ -47,98 +46,108 @@ class Pace:
 def run(
     camera: Camera,
     engine: Engine,
-    product: Product,
-    stream: EventWriter,
+    writer: EventWriter,
     stop: StopEvent,
     pace: Pace,
     controls: Controls | None = None,
     show: Show | None = None,
 ) -> Counter[str]:
-    """Judge every frame and tell its event, until `stop` or the camera's end.
+    """Inspect every frame and write its event, until `stop` or the end of the camera's frames.
 
-    Returns how often each verdict was given. `controls` pause it, give it another product between
-    two frames, and learn how it is; `show` gets each frame that was told. An error that ends the
-    camera ends the line, and so does an engine that is lost: a fault event tells it, then it is
-    raised. The last event is always the status `stopped`.
+    Returns the number of each verdict. The product is that of `writer`. `controls` can pause the
+    loop and change the product between two frames; `show` gets each frame after its event. Every
+    error becomes a fault event before it is raised, a lost engine included. The last event is
+    always the status `stopped`.
     """
-    controls = controls or Controls(product)
-    _, _, inspect, drift = Running.of(product, engine)
+    controls = controls or Controls(writer.product)
     controls.camera = camera.counters if isinstance(camera, ReportsOutages) else {}
-    stream.status("running", product)
+    active = ActiveProduct.of(writer.product, engine)
+    writer.status("running")
     try:
-        with capturing(camera, stop, pace.backlog if pace.triggered else 0) as slot:
+        with capturing(camera, stop, pace.backlog if pace.triggered else 0) as queue:
             silence_ms = _longest_silence_ms(camera, pace)
-            for turn in _turns(slot, stop, silence_ms):
-                stream.tick(product, controls)
-                if change := controls.take():
-                    product, _, inspect, drift = change
-                    stream.status("running", product)
-                if turn == "silent":
+            for item in _items(queue, stop, silence_ms):
+                writer.tick(controls)
+                if changed := controls.take():
+                    active = changed
+                    writer.change_product(active.product)
+                if isinstance(item, CapturedFrame):
+                    _inspect(item, active, writer, controls, show)
+                elif isinstance(item, CameraNotice):
+                    writer.camera(item)
+                elif item == "silent":
                     text = f"no frame for {silence_ms} ms: check the camera and its cable"
-                    stream.fault(Code.FRAME_TIMEOUT, text)
-                if isinstance(turn, CameraNotice):
-                    stream.camera(turn)
-                if isinstance(turn, str | CameraNotice):
-                    continue
-                controls.see(turn.frame)
-                taken = _refused(turn, Code.PAUSED) if controls.paused else turn
-                clock = Stopwatch(taken.frame.captured_ns)
-                clock.lap("wait")
-                judged = inspect(taken.frame, clock)
-                mask = encode_mask(judged.judgement.mask) if judged.placement else b""
-                clock.lap("encode")
-                told = stream.inspection(taken, judged, product, clock.laps_ms, mask)
-                controls.count(told)
-                if show is not None:
-                    show(told, taken.frame.image, judged.heatmap)
-                if drift.see(judged, taken.frame.trigger_id is not None):
-                    stream.drift(drift.now, product)
-                    controls.drift = drift.now.code.name.lower() if drift.now else ""
-                if inspect.lost:
-                    raise inspect.lost
+                    writer.fault(Code.FRAME_TIMEOUT, text)
     except Exception as error:
         code = next((c for kind, c in CODES.items() if isinstance(error, kind)), Code.INTERNAL)
-        text = f"the line has ended: {error or type(error).__name__}"
-        stream.fault(code, text)
+        writer.fault(code, f"the line has ended: {error or type(error).__name__}")
         raise
     finally:
-        stream.status("stopped", product)
+        writer.status("stopped")
     return controls.verdicts
 
 
+def _inspect(
+    captured: CapturedFrame,
+    active: ActiveProduct,
+    writer: EventWriter,
+    controls: Controls,
+    show: Show | None,
+) -> None:
+    """One frame: judge it, write its event, show it. Raises EngineLost."""
+    controls.note_frame_size(captured.frame)
+    if controls.paused:
+        captured = _without_picture(captured, Code.PAUSED)
+    clock = Stopwatch(captured.frame.captured_ns)
+    clock.lap("wait")
+    judged = active.inspector.inspect(captured.frame, clock)
+    mask = encode_mask(judged.judgement.mask) if judged.placement else b""
+    clock.lap("encode")
+    header = writer.inspection(captured, judged, clock.laps_ms, mask)
+    controls.count(header)
+    if show is not None:
+        show(header, captured.frame.image, judged.heatmap)
+    if active.drift.add(judged, captured.frame.trigger_id is not None):
+        writer.drift(active.drift.now)
+        controls.drift = active.drift.now.code.name.lower() if active.drift.now else ""
+    if active.inspector.lost:
+        raise active.inspector.lost
+
+
 def _longest_silence_ms(camera: Camera, pace: Pace) -> float:
-    """After which a fault is told here; most cameras tell it themselves, and files are slow."""
+    """Silence that the loop reports as a fault; most live cameras report their own outages."""
     if isinstance(camera, ReportsOutages) or (camera.live and pace.triggered):
         return math.inf
     return pace.deadline_ms if camera.live else max(pace.deadline_ms, FILE_MS)
 
 
-def _turns(
-    slot: FrameQueue, stop: StopEvent, deadline_ms: float
+def _items(
+    queue: FrameQueue, stop: StopEvent, deadline_ms: float
 ) -> Iterator[CapturedFrame | CameraNotice | Literal["waiting", "silent"]]:
-    """What the camera took, in order; `waiting` at least every 50 ms, `silent` past the deadline.
+    """Frames and camera notices in order; `waiting` every 50 ms, `silent` after the deadline.
 
-    What still waits or comes in after `stop` is given without its picture: each trigger ends in an
-    event, and stopping takes no longer for a long backlog.
+    After `stop`, frames that still wait or arrive come without a picture: each trigger ends in an
+    event, and a long backlog does not delay the stop.
     """
     last = time.monotonic()
     try:
         while not stop.is_set():
-            if trouble := slot.trouble():
-                yield trouble
-            taken = slot.take(POLL_MS)
-            silent = taken is None and (time.monotonic() - last) * 1000 > deadline_ms
-            yield taken or ("silent" if silent else "waiting")
-            if taken or silent:
+            if notice := queue.trouble():
+                yield notice
+            captured = queue.take(POLL_MS)
+            silent = captured is None and (time.monotonic() - last) * 1000 > deadline_ms
+            yield captured or ("silent" if silent else "waiting")
+            if captured or silent:
                 last = time.monotonic()
         end = time.monotonic() + DRAIN_S
         while time.monotonic() < end:
-            if taken := slot.take(POLL_MS):
-                yield _refused(taken, Code.STOPPED)
+            if captured := queue.take(POLL_MS):
+                yield _without_picture(captured, Code.STOPPED)
     except CaptureEnded:
         return
 
 
-def _refused(taken: CapturedFrame, code: Code) -> CapturedFrame:
-    """Without its picture being judged; what had no picture before keeps its own reason."""
-    return CapturedFrame(replace(taken.frame, code=taken.frame.code or code), taken.passed_over)
+def _without_picture(captured: CapturedFrame, code: Code) -> CapturedFrame:
+    """The frame with a code that keeps it from being judged; an earlier code stays."""
+    frame = replace(captured.frame, code=captured.frame.code or code)
+    return CapturedFrame(frame, captured.passed_over)

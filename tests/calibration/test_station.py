@@ -377,7 +377,7 @@ def test_an_event_tells_millimetres_and_the_region_of_the_calibration() -> None:
     product = replace(PRODUCT, calibration=PRODUCT.calibration.model_copy(update=update))
     inspector = Inspector(MeanEngine(), product)
     taken = CapturedFrame(frame(1, 200), 0)
-    told = judged_part(taken, inspector(taken.frame, Stopwatch()), product, {})
+    told = judged_part(taken, inspector.inspect(taken.frame, Stopwatch()), product, {})
     assert (told.verdict, told.roi, told.threshold) == ("NG", "rim", 0.1)
     (region,) = told.regions
     x, y, width, height = region.box
@@ -388,7 +388,7 @@ def test_an_event_tells_millimetres_and_the_region_of_the_calibration() -> None:
     assert not told.mask.corrected
     # A frame that the region of interest is not in has no verdict, and the line goes on.
     small = CapturedFrame(Frame(np.zeros((10, 10, 3), np.uint8), 2, 0), 0)
-    refused = judged_part(small, inspector(small.frame, Stopwatch()), product, {})
+    refused = judged_part(small, inspector.inspect(small.frame, Stopwatch()), product, {})
     assert (refused.verdict, refused.code.name) == ("NO_VERDICT", "wrong_format")
 
 

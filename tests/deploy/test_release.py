@@ -1,18 +1,32 @@
-"""Releases: sealed versions do not change, only ready ones run, rollback finds what ran before."""
+"""Releases: sealed versions stay as they are, only ready ones run, and there is a way back."""
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from deploy.release.lifecycle import activate, rollback, seal
+from deploy.release.lifecycle import activate, export, import_release, rollback, seal
+from deploy.release.listing import difference, rows, table
 from deploy.release.signing import make_key
-from edge.base.errors import EngineError, ProductError
+from edge.base.errors import DraemError, EngineError, ProductError
+from edge.base.files import write_json
 from edge.product.activation_log import ACTIVATIONS, activations, intend
-from edge.product.product import load_product, read_version, versions
-from edge.product.versions import changing, current_version, new_version, offer
-from tests.support.release_files import build, make, released
+from edge.product.product import Product, load_product, read_version, versions
+from edge.product.versions import changing, current_version, finish_version, new_version, offer
+from tests.support.forge import Forge
+from tests.support.minimal_station import PRODUCT
+from tests.support.release_files import MANIFEST, build, make
+
+
+def released(products: Path, model: bytes) -> Product:
+    """Sealed and built."""
+    product = make(products, model)
+    seal(product.path)
+    build(product)
+    return read_version(product.path)
 
 
 def test_a_sealed_release_is_read_only_and_can_still_be_built(tmp_path: Path) -> None:
@@ -41,7 +55,7 @@ def test_a_release_whose_manifest_is_altered_is_refused(tmp_path: Path) -> None:
     assert load_product(tmp_path, "lid").seal
 
 
-def test_a_release_with_an_invalid_seal_is_refused(tmp_path: Path) -> None:
+def test_a_release_whose_seal_is_rubbish_is_refused(tmp_path: Path) -> None:
     path = make(tmp_path).path
     for text in ("", "{}", '{"content": "x", "sealed": "2026"}'):
         (path / "seal.json").write_text(text)
@@ -59,7 +73,7 @@ def test_sealing_a_release_again_changes_nothing_but_adds_a_signature(tmp_path: 
     assert signed.signature
     assert seal(path, key) == seal(path) == signed
     other, _ = make_key(tmp_path, "other")
-    with pytest.raises(ProductError, match="already signed with another key"):
+    with pytest.raises(ProductError, match="signed already, with another key"):
         seal(path, other)
     assert read_version(path).seal == signed
 
@@ -86,7 +100,7 @@ def test_only_a_calibrated_sealed_and_built_release_is_activated(tmp_path: Path)
     assert current_version(tmp_path / "lid") == "1"
     assert activate(product.path)
     assert current_version(tmp_path / "lid") == "3"
-    assert not activate(product.path), "it is already current"
+    assert not activate(product.path), "it is current already"
     assert len(activations(tmp_path / "lid")) == 1
 
 
@@ -111,7 +125,6 @@ def four(tmp_path: Path) -> Path:
 
 
 def back(folder: Path) -> str:
-    """Roll back; the version that is current then."""
     left, product = rollback(folder.parent, "lid")
     assert left != product.version == current_version(folder)
     return product.version
@@ -125,8 +138,8 @@ def test_a_release_rolls_back_step_by_step(four: Path) -> None:
     assert back(four) == "1"
 
 
-def test_a_release_that_never_became_current_is_not_rolled_back_to(four: Path) -> None:
-    """Killed between the line in the history and the symlink."""
+def test_a_release_that_was_meant_but_never_made_current_is_no_way_back(four: Path) -> None:
+    """Killed between the line and the symlink."""
     intend(four, "activate", "3", "4")
     assert back(four) == "2"
     intend(four, "rollback", "2", "1")
@@ -135,7 +148,7 @@ def test_a_release_that_never_became_current_is_not_rolled_back_to(four: Path) -
     assert back(four) == "1"
 
 
-def test_an_activation_that_was_not_carried_out_does_not_make_rollback_a_circle(four: Path) -> None:
+def test_a_release_that_was_meant_again_does_not_lead_in_a_circle(four: Path) -> None:
     released(four.parent, b"5")
     activate(four / "5")
     intend(four, "activate", "5", "3")
@@ -143,7 +156,7 @@ def test_an_activation_that_was_not_carried_out_does_not_make_rollback_a_circle(
     assert back(four) == "2", "not to 5, from where 3 was never activated"
 
 
-def test_a_torn_line_in_the_history_of_releases_is_ignored(
+def test_a_torn_line_of_the_releases_is_left_out(
     four: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = four / ACTIVATIONS
@@ -160,7 +173,7 @@ def test_a_torn_line_in_the_history_of_releases_is_ignored(
     assert "line 1 cannot be read" in caplog.text
 
 
-def test_a_release_that_cannot_run_is_not_rolled_back_to(four: Path) -> None:
+def test_a_release_is_not_rolled_back_to_what_could_not_run(four: Path) -> None:
     shutil.rmtree(four / "2" / "engines")
     with pytest.raises(EngineError, match="'draem build --product lid --version 2"):
         rollback(four.parent, "lid")
@@ -185,8 +198,114 @@ def test_calibration_does_not_change_what_a_released_line_runs(
     assert "'draem release seal 3 --product lid', then 'draem release activate" in caplog.text
 
 
-def test_a_draft_of_a_running_process_is_kept(tmp_path: Path) -> None:
-    """And those of processes that have ended are removed, whatever their number was."""
+def test_a_release_lists_what_is_here(four: Path) -> None:
+    make(four.parent, b"5", calibrated=False)
+    (four / "1" / "manifest.json").write_text("{")
+    found = list(rows(four, None))
+    assert [row.version for row in found if row.current] == ["3"]
+    assert [row.engine for row in found] == [False, True, True, True, False]
+    assert [row.calibrated for row in found] == [False, True, True, True, False]
+    assert [row.seal is not None for row in found] == [False, True, True, True, False]
+    assert "cannot be read" in table(found).splitlines()[1]
+
+
+def test_two_releases_differ_in_what_was_changed(tmp_path: Path) -> None:
+    one, other = make(tmp_path), make(tmp_path, b"other")
+    bare = make(tmp_path, calibrated=False)
+    assert list(difference(one, one)) == []
+    assert list(difference(one, other)) == ["model.onnx: changed"]
+    lines = list(difference(one, bare))
+    assert "calibration.threshold: 0.5 -> -" in lines
+    assert "calibration/000.png: removed" in lines
+    assert "calibration/000.png: added" in list(difference(bare, one))
+
+
+def test_many_frames_differ_in_one_line(tmp_path: Path) -> None:
+    """Two hundred scores, one a line, would hide the threshold among them."""
+
+    def calibrated(count: int) -> Product:
+        with new_version(tmp_path, "lid") as draft:
+            for name in ("model.onnx", "golden.npz", "sources.json"):
+                (draft / name).write_bytes(b"{}")
+            frames = {f"{i:03d}.png": i / count for i in range(count)}
+            made = PRODUCT.calibration.model_dump() | {"frames": frames}  # type: ignore[union-attr]
+            write_json(draft / "calibration.json", made)
+            (draft / "calibration").mkdir()
+            for name in frames:
+                (draft / "calibration" / name).write_bytes(bytes([count]))
+            return finish_version(draft, MANIFEST)
+
+    assert list(difference(calibrated(20), calibrated(25))) == [
+        "calibration.frames: 20 values -> 25 values",
+        "calibration.json: changed",
+        "calibration/: 20 files changed",
+        "calibration/: 5 files added",
+    ]
+
+
+def test_an_imported_release_keeps_its_number_where_it_can(tmp_path: Path) -> None:
+    office, station = tmp_path / "office", tmp_path / "station"
+    make(office)
+    product = released(office, b"2")
+    export(product, tmp_path / "two.draem")
+    first, new = import_release(tmp_path / "two.draem", station)
+    assert new
+    assert first.version == "2"
+    assert first.seal == product.seal
+    assert not first.engines.exists()
+    again, new = import_release(tmp_path / "two.draem", station)
+    assert (again.version, new) == ("2", False)
+    other = tmp_path / "other"
+    for model in (b"a", b"b", b"c"):
+        make(other, model)
+    third, _ = import_release(tmp_path / "two.draem", other)
+    assert third.version == "4"
+    assert third.seal == product.seal, "the content is the same under another number"
+    assert current_version(other / "lid") == "1", "an import changes nothing that runs"
+    for path in third.path.rglob("*"):
+        assert not path.stat().st_mode & 0o222, path
+
+
+def test_an_imported_release_is_not_current_by_itself(tmp_path: Path) -> None:
+    """Nor is what is calibrated from it: a station with releases runs what people activate."""
+    export(released(tmp_path / "office", b"1"), tmp_path / "one.draem")
+    station = tmp_path / "station"
+    product, _ = import_release(tmp_path / "one.draem", station)
+    with pytest.raises(ProductError, match="'draem release activate 1 --product lid'"):
+        load_product(station, "lid")
+    make(station, b"2")
+    assert current_version(station / "lid") is None
+    build(product)
+    activate(product.path)
+    assert load_product(station, "lid").version == "1"
+    with pytest.raises(ProductError, match="nothing is known to have run before"):
+        rollback(station, "lid")
+
+
+def test_a_damaged_version_is_replaced_by_its_release(tmp_path: Path) -> None:
+    product = released(tmp_path, b"1")
+    export(product, tmp_path / "one.draem")
+    product.model_path.chmod(0o644)
+    product.model_path.write_bytes(b"x")
+    made, new = import_release(tmp_path / "one.draem", tmp_path)
+    assert (made.version, new) == ("2", True)
+
+
+def test_an_unsealed_version_is_no_release_to_carry_away(tmp_path: Path) -> None:
+    product = make(tmp_path)
+    with pytest.raises(ProductError, match="'draem release seal 1 --product lid'"):
+        export(product, tmp_path / "one.draem")
+    seal(product.path)
+    (tmp_path / "one.draem").write_text("something")
+    with pytest.raises(ProductError, match="exists"):
+        export(read_version(product.path), tmp_path / "one.draem")
+    assert (tmp_path / "one.draem").read_text() == "something"
+    with pytest.raises(ProductError, match="nowhere is no folder"):
+        export(read_version(product.path), tmp_path / "nowhere" / "one.draem")
+
+
+def test_a_draft_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
+    """And those of the dead go, whatever their number was."""
     dead = tmp_path / "lid" / ".draft.1"
     (dead / "calibration").mkdir(parents=True)
     with new_version(tmp_path, "lid") as draft:
@@ -198,9 +317,48 @@ def test_a_draft_of_a_running_process_is_kept(tmp_path: Path) -> None:
     assert not list((tmp_path / "lid").glob(".draft.*"))
 
 
-def test_a_release_does_not_wait_for_another(tmp_path: Path) -> None:
+def test_a_release_waits_for_nobody_but_calibration_does(tmp_path: Path) -> None:
     product = make(tmp_path)
     with changing(tmp_path / "lid"):
-        with pytest.raises(ProductError, match=r"somebody else .* \(process \d+\)"):
+        with pytest.raises(DraemError, match=r"somebody else .* \(process \d+\)"):
             seal(product.path)
         assert read_version(product.path).seal is None
+
+
+def test_the_release_command_tells_each_step(forge: Forge, tmp_path: Path) -> None:
+    (tmp_path / "station.toml").write_text('product = "lid"\n')
+    make(tmp_path / "products")
+    build(make(tmp_path / "products", b"2"))
+    for words, says in (
+        (("list",), "\n* 1"),
+        (("diff", "1", "2"), "model.onnx: changed"),
+        (("key", "plant"), "give stations keys/plant.release.pub"),
+        (("seal", "--key", "keys/plant.release.key"), "lid version 2 is sealed, signed with"),
+        (("activate", "2"), "is current: a line runs it from its next start on"),
+        (("activate", "2"), "is current already"),
+        (("export", "2", "--to", "."), "lid-2.draem: 0.0 MB, read back and whole"),
+        (("import", "lid-2.draem"), "lid is already here as version 2"),
+    ):
+        done = forge.run(tmp_path, "release", *words)
+        assert done.code == 0, done.text
+        assert says in done.text
+    (tmp_path / "station.toml").write_text('products = "new"\ntrust = "keys/plant.release.pub"\n')
+    done = forge.run(tmp_path, "release", "import", "lid-2.draem")
+    assert "'draem build --product lid --version 2'" in done.text
+    assert "signed with" in forge.run(tmp_path, "release", "show", "2", "--product", "lid").text
+
+
+def test_without_the_library_a_release_can_do_all_but_sign(tmp_path: Path) -> None:
+    product = make(tmp_path / "products")
+    code = "import sys; sys.modules['cryptography'] = None; import draem; sys.exit(draem.main())"
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code, "release", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    refused = run("key", "plant")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("draem: cryptography")
+    assert "pip install '.[release]'" in refused.stderr
+    assert run("seal", "--product", "lid").returncode == 0
+    assert read_version(product.path).seal

@@ -92,9 +92,9 @@ def inspect_triggers(folder: Path, port: int, endpoint: str, replay_at: str) -> 
         TriggerCamera(port) as camera,
     ):
         retention = Retention(journal, cursors, RetentionLimits(days=10 / 86400))
-        stream = EventWriter("chaos", journal, publisher, retention)
+        stream = EventWriter("chaos", PRODUCT, journal, publisher, retention)
         pace = Pace(triggered=True, deadline_ms=1000, backlog=200)
-        run(camera, MeanEngine(), PRODUCT, stream, stop, pace, Controls(PRODUCT))
+        run(camera, MeanEngine(), stream, stop, pace, Controls(PRODUCT))
 
 
 def apply_events(name: str, folder: Path, endpoint: str, replay_at: str) -> None:

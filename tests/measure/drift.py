@@ -55,9 +55,9 @@ def told(
     product: Product, engine: Engine, watch: DriftWatch, images: Iterator[Image]
 ) -> tuple[int, str] | None:
     """At which of the images the watch spoke first, and what it said."""
-    inspect = Inspector(engine, product)
+    inspector = Inspector(engine, product)
     for number, image in enumerate(images, start=1):
-        if watch.see(inspect(Frame(image, number, 0), Stopwatch()), triggered=False):
+        if watch.add(inspector.inspect(Frame(image, number, 0), Stopwatch()), triggered=False):
             return number, watch.now.code.name if watch.now else "well again"
     return None
 

@@ -81,20 +81,20 @@ def station(folder: Path, durability: Durability) -> Iterator[tuple[EventWriter,
         Publisher(sockets, f"tcp://127.0.0.1:{port}") as publisher,
         replay(sockets, f"tcp://127.0.0.1:{port + 1}", folder / "log"),
     ):
-        yield EventWriter("bench", journal, publisher), publisher
+        yield EventWriter("bench", PRODUCT, journal, publisher), publisher
 
 
 def tell(stream: EventWriter, rate: float, count: int, first: int, text: str) -> list[float]:
     """Events of an NG with a mask at a rate; returns the milliseconds that each took the loop."""
     taken = CapturedFrame(frame(1, 200), 0)
-    judged = Inspector(MeanEngine(), PRODUCT)(taken.frame, Stopwatch())
+    judged = Inspector(MeanEngine(), PRODUCT).inspect(taken.frame, Stopwatch())
     drawn = np.zeros((MASK, MASK), np.uint8)
     drawn[80:120, 60:140] = 255
     mask, cost, due = encode_mask(drawn), [], time.monotonic()
     for i in track(range(count), text):
         one = CapturedFrame(frame(first + i, 200), 0)
         start = time.monotonic()
-        stream.inspection(one, judged, PRODUCT, {}, mask)
+        stream.inspection(one, judged, {}, mask)
         cost.append((time.monotonic() - start) * 1e3)
         due += 1 / rate
         time.sleep(max(0.0, due - time.monotonic()))

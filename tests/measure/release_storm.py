@@ -1,10 +1,10 @@
 """kill -9 at random during seal, activate, roll back, import and calibrate: old or new, and whole.
 
 Run by './just release-storm'. A small product is trained, built and calibrated, and a station with
-six versions made of it. Each kill works on a copy: a real `draem` process is killed at a random
+six versions made of it. Each strike works on a copy: a real `draem` process is killed at a random
 moment; then every version must be whole, the current one the old or the new, its engine load and
-give its scores, and the same command succeed whatever was left behind. Then every command that
-works on releases is killed once before each of its steps.
+judge, and the same command do its work over whatever was left behind. Then every step of every
+command that works on releases is struck once.
 """
 
 import argparse
@@ -25,8 +25,7 @@ from edge.engine import runtimes
 from edge.product.product import load_product, read_version, versions
 from edge.product.versions import current_version
 from tests.conftest import draem, write_parts
-from tests.support.fork_server import ForkServer
-from tests.support.release_kills import KILLED, kill_at_each_step, make_station
+from tests.support.forge import Forge
 
 GOOD = 8
 
@@ -50,26 +49,34 @@ ACTIONS = {
 }
 
 
-def prepare(server: ForkServer, trained: Path, folder: Path) -> None:
+def run(forge: Forge, root: Path, *words: str) -> float:
+    """To its end; the seconds it took."""
+    start = time.monotonic()
+    ended = forge.run(root, *words)
+    assert ended.code == 0, (words, ended.text)
+    return time.monotonic() - start
+
+
+def prepare(forge: Forge, trained: Path, folder: Path) -> None:
     """`new`: 2 is calibrated and current. `released`: 2 was active, then 3; 4 is not sealed."""
     new, old = folder / "new", folder / "released"
     shutil.copytree(trained, new / "products", symlinks=True)
     (new / "station.toml").write_text('product = "lid"\nflavour = "openvino"\n')
     write_parts(new / "good", GOOD, seed=1)
-    server.succeed(new, "calibrate", "--images", "good")
+    run(forge, new, "calibrate", "--images", "good")
     shutil.copytree(new, old, symlinks=True)
-    server.succeed(old, "release", "seal", "2")
+    run(forge, old, "release", "seal", "2")
     for number in "345":
-        server.succeed(old, "calibrate", "--images", "good", "--version", "1")
+        run(forge, old, "calibrate", "--images", "good", "--version", "1")
         if number != "4":
-            server.succeed(old, "release", "seal", number)
-    server.succeed(old, "release", "activate", "3")
-    server.succeed(old, "release", "export", "5", "--to", "five.draem")
+            run(forge, old, "release", "seal", number)
+    run(forge, old, "release", "activate", "3")
+    run(forge, old, "release", "export", "5", "--to", "five.draem")
     shutil.rmtree(old / "products" / "lid" / "5")
 
 
 def check(root: Path, allowed: set[str]) -> None:
-    """Every version is whole, and the engine of the current one gives its scores."""
+    """Every version is whole, and the current one judges."""
     folder = root / "products" / "lid"
     assert current_version(folder) in allowed
     for number in versions(root / "products", "lid"):
@@ -84,56 +91,58 @@ def check(root: Path, allowed: set[str]) -> None:
         assert np.allclose(score, golden["score"], atol=0.01)
 
 
-def kill(server: ForkServer, action: Action, stations: Path, root: Path, delay_s: float) -> str:
-    """One kill in a copy of a station at `root`; how far the command was."""
+def strike(forge: Forge, action: Action, stations: Path, root: Path, delay_s: float) -> str:
+    """One kill in a copy of a station at `root`: what it met."""
     shutil.copytree(stations / action.station, root, symlinks=True)
     folder = root / "products" / "lid"
     before = versions(root / "products", "lid")
-    pid = server.start(root, *action.words)
+    pid = forge.start(root, *action.words)
     time.sleep(delay_s)
     os.kill(pid, signal.SIGKILL)
-    killed = server.wait(pid).code == -signal.SIGKILL
+    killed = forge.wait(pid).code == -signal.SIGKILL
     check(root, {action.before, action.after})
     moved = current_version(folder) != action.before
     made = versions(root / "products", "lid") != before or (folder / "4" / "seal.json").exists()
     left = bool(list(folder.glob(".draft.*")) + list(folder.glob(".current.*")))
     if not (action.words[-1] == "rollback" and moved):
-        server.succeed(root, *action.words)
+        run(forge, root, *action.words)
         check(root, {action.after, "4"} if action.station == "new" else {action.after})
         assert not list(folder.glob(".current.*"))
         if action.words[-1] == "good" or not made:
             assert not list(folder.glob(".draft.*"))
     shutil.rmtree(root)
     if not killed:
-        return "already ended"
-    return "work done" if moved or made else "drafts left" if left else "nothing done yet"
+        return "too late"
+    return "done already" if moved or made else "drafts left" if left else "nothing done yet"
 
 
-def storm(trained: Path, folder: Path, kills: int, seed: int = 0) -> dict[str, dict[str, int]]:
-    """So many kills, of each command in turn; how far each command was."""
+def storm(trained: Path, folder: Path, strikes: int, seed: int = 0) -> dict[str, dict[str, int]]:
+    """So many strikes, in turn at each command; what each met."""
     chance = random.Random(seed)
-    found: dict[str, Counter[str]] = {name: Counter() for name in ACTIONS}
-    with ForkServer() as server:
-        prepare(server, trained, folder)
-        durations: dict[str, float] = {}
+    met: dict[str, Counter[str]] = {name: Counter() for name in ACTIONS}
+    with Forge() as forge:
+        prepare(forge, trained, folder)
+        takes: dict[str, float] = {}
         for name, action in ACTIONS.items():
             scratch = shutil.copytree(folder / action.station, folder / "scratch", symlinks=True)
-            start = time.monotonic()
-            server.succeed(scratch, *action.words)
-            durations[name] = time.monotonic() - start
+            takes[name] = run(forge, scratch, *action.words)
             shutil.rmtree(scratch)
-        for i in range(kills):
+        for i in range(strikes):
             name = list(ACTIONS)[i % len(ACTIONS)]
-            delay_s = chance.uniform(0, durations[name])
-            found[name][kill(server, ACTIONS[name], folder, folder / f"kill-{i}", delay_s)] += 1
-    return {name: dict(counter) for name, counter in found.items()}
+            delay_s = chance.uniform(0, takes[name])
+            root = folder / f"strike-{i}"
+            met[name][strike(forge, ACTIONS[name], folder, root, delay_s)] += 1
+    return {name: dict(counter) for name, counter in met.items()}
 
 
 def every_step(folder: Path) -> dict[str, int]:
-    """Each release command killed before each of its steps; how many steps it has."""
-    with ForkServer() as server:
-        station = make_station(server, folder / "station")
-        return {action: kill_at_each_step(server, station, folder, action) for action in KILLED}
+    """Each release command struck before each of its steps: how many there were."""
+    from tests.deploy import test_release_kill as steps
+
+    with Forge() as forge:
+        station = steps.make_station(forge, folder / "station")
+        every = range(1, steps.MOST_STEPS)
+        return {a: steps.strike(forge, station, folder, a, every) for a in steps.STRUCK}
 
 
 def trained_product(root: Path) -> Path:
@@ -151,14 +160,14 @@ def trained_product(root: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--strikes", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
         root = Path(folder)
         trained = trained_product(root / "trained")
         found = {
-            "kills": storm(trained, root / "storm", options.kills, options.seed),
+            "strikes": storm(trained, root / "storm", options.strikes, options.seed),
             "steps": every_step(root / "steps"),
         }
     print(json.dumps(found, indent=2))

@@ -22,12 +22,12 @@ from edge.camera import Camera
 from edge.camera.open import open_camera
 from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.software_trigger import SoftwareTriggers
-from edge.commands.run import open_station
 from edge.events.event import AnyHeader, Fault, Inspection, decode
 from edge.events.journal import JournalError
 from edge.events.journal_reader import JournalReader
 from edge.product.product import Product
 from edge.station.loop import Pace, run
+from edge.station.open import open_station
 from tests.support.minimal_station import PRODUCT, MeanEngine
 from tests.support.running_station import Running
 
@@ -205,7 +205,7 @@ class CameraStation(Running):
 
     def _work(self) -> None:
         with ExitStack() as opened:
-            stream, _, show = open_station(self.settings, self.controls, opened)
+            writer, _, show = open_station(self.settings, self.product, self.controls, opened)
             self._ready.set()
             deadline = self.settings.read_deadline_ms
             try:
@@ -216,8 +216,7 @@ class CameraStation(Running):
                 if isinstance(camera, ReconnectingCamera) and camera.takes_triggers:
                     self.controls.triggers = opened.enter_context(SoftwareTriggers(camera))
                 pace = Pace(self.triggered, deadline, 10)
-                engine, product = MeanEngine(), self.product
-                run(camera, engine, product, stream, self.stop, pace, self.controls, show)
+                run(camera, MeanEngine(), writer, self.stop, pace, self.controls, show)
             except BaseException as error:  # noqa: BLE001  the test raises it
                 self.error = error
 

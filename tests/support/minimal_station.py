@@ -61,6 +61,6 @@ def frame(trigger_id: int, gray: int = 0) -> Frame:
 def inspect(stream: EventWriter, trigger_id: int, gray: int = 0) -> Inspection:
     """One part through inspector and stream, as the loop does it."""
     taken, clock = CapturedFrame(frame(trigger_id, gray), 0), Stopwatch()
-    judged = Inspector(MeanEngine(), PRODUCT)(taken.frame, clock)
+    judged = Inspector(MeanEngine(), PRODUCT).inspect(taken.frame, clock)
     mask = encode_mask(judged.judgement.mask)
-    return stream.inspection(taken, judged, PRODUCT, clock.laps_ms, mask)
+    return stream.inspection(taken, judged, clock.laps_ms, mask)

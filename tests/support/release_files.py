@@ -1,4 +1,4 @@
-"""Small versions that can be released, made without training; and forged release files."""
+"""Small versions with all that a release asks for, made without training; and forged files."""
 
 import hashlib
 import io
@@ -7,14 +7,10 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from deploy.release.lifecycle import import_release, seal
-from edge.base.errors import DraemError
 from edge.base.files import write_json
 from edge.engine import runtimes
 from edge.engine.plan import Plan, Record, store_plan
-from edge.product.product import Manifest, Product, read_version
+from edge.product.product import Manifest, Product
 from edge.product.seal import content_digest
 from edge.product.versions import finish_version, new_version
 from tests.support.minimal_station import PRODUCT
@@ -26,7 +22,7 @@ MANIFEST = Manifest(
 
 
 def make(products: Path, model: bytes = b"model", *, calibrated: bool = True) -> Product:
-    """A version whose networks are only bytes."""
+    """A version; its networks are none."""
     with new_version(products, "lid") as draft:
         (draft / "model.onnx").write_bytes(model)
         (draft / "golden.npz").write_bytes(b"golden")
@@ -40,7 +36,7 @@ def make(products: Path, model: bytes = b"model", *, calibrated: bool = True) ->
 
 
 def build(product: Product) -> None:
-    """A plan that is recorded as proven here; it is found, not run."""
+    """A plan that says it was proven here; it is looked at, not run."""
     key = runtimes.plan_key(product, "openvino")
     data = b"plan"
     record = Record(
@@ -50,25 +46,17 @@ def build(product: Product) -> None:
     store_plan(product, Plan(record, data))
 
 
-def released(products: Path, model: bytes) -> Product:
-    """A version that is sealed and built."""
-    product = make(products, model)
-    seal(product.path)
-    build(product)
-    return read_version(product.path)
-
-
 Files = dict[str, bytes]
 
 
 def files_of(path: Path) -> Files:
-    """The members of a release file, in order."""
+    """The members of a release's file, in order."""
     with tarfile.open(path) as tar:
         return {m.name: opened.read() for m in tar if (opened := tar.extractfile(m))}
 
 
 def packed(files: Files, **fields: Any) -> bytes:
-    """A forged file whose last line is right; `fields` are by member, those of its header."""
+    """A file as a forger makes it: the trailing digest is right. `fields` are every header's."""
     tar = io.BytesIO()
     for name, data in files.items():
         info = tarfile.TarInfo(name)
@@ -81,7 +69,7 @@ def packed(files: Files, **fields: Any) -> bytes:
 
 
 def closed(tar: bytes) -> bytes:
-    """With its digest as last line."""
+    """With its digest behind it."""
     return tar + f"{hashlib.sha256(tar).hexdigest()}\n".encode()
 
 
@@ -93,14 +81,3 @@ def with_manifest(given: Files, **fields: object) -> Files:
         "manifest.json": json.dumps(manifest).encode(),
         "seal.json": json.dumps(seal).encode(),
     }
-
-
-def refused(tmp_path: Path, data: bytes, why: str, trust: Path | None = None) -> None:
-    """An import gives the reason in one line, and writes nothing."""
-    path = tmp_path / "forged.draem"
-    path.write_bytes(data)
-    with pytest.raises(DraemError, match=why) as caught:
-        import_release(path, tmp_path / "station", trust)
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).isprintable()
-    assert not (tmp_path / "station").exists()

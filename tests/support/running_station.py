@@ -7,10 +7,10 @@ from pathlib import Path
 from threading import Event as StopEvent
 from threading import Thread
 
-from edge.commands.run import open_station
 from edge.station.changeover import Changeover
 from edge.station.control import Controls
 from edge.station.loop import Pace, run
+from edge.station.open import open_station
 from edge.station.settings import Station
 from edge.vision.frame import Frame
 from tests.support.minimal_station import PRODUCT, FakeCamera, MeanEngine, frame
@@ -53,10 +53,10 @@ class Running:
     def _work(self) -> None:
         """The loop's thread owns the log, so it opens it."""
         with ExitStack() as opened:
-            stream, _, show = open_station(self.settings, self.controls, opened)
+            writer, _, show = open_station(self.settings, PRODUCT, self.controls, opened)
             self._ready.set()
             pace = Pace(True, 1000, 10)
-            run(Steady(), MeanEngine(), PRODUCT, stream, self.stop, pace, self.controls, show)
+            run(Steady(), MeanEngine(), writer, self.stop, pace, self.controls, show)
 
     def close(self) -> None:
         self.stop.set()

@@ -101,7 +101,7 @@ def _row(
     """One part: what the camera saw, what the network made of it, where it looks wrong."""
     image = line.part(event.frame_id - 1, defective=defect is not None).image
     fitted, placement = product.fit(image)
-    judged = inspector(Frame(image, event.frame_id, 0), Stopwatch())
+    judged = inspector.inspect(Frame(image, event.frame_id, 0), Stopwatch())
     with torch.inference_mode():
         painted = model(to_tensor(fitted[None], torch.device("cpu"))).reconstruction[0]
     rebuilt = (painted.clamp(0, 1) * 255).byte().permute(1, 2, 0).contiguous().numpy()

@@ -63,15 +63,15 @@ def stages(
         Publisher(sockets, "tcp://127.0.0.1:*") as publisher,
         Receiver(publisher.endpoint) as receiver,
     ):
-        stream = EventWriter("bench", journal, publisher)
+        stream = EventWriter("bench", product, journal, publisher)
         publisher.wait_for_subscribers(1, StopEvent())
         for i in range(count + WARM_UP):
             frame = pictures[i % len(pictures)]
             clock = Stopwatch()
-            judged = inspector(frame, clock)
+            judged = inspector.inspect(frame, clock)
             mask = encode_mask(judged.judgement.mask) if judged.placement else b""
             clock.lap("encode")
-            stream.inspection(CapturedFrame(frame, 0), judged, product, clock.laps_ms, mask)
+            stream.inspection(CapturedFrame(frame, 0), judged, clock.laps_ms, mask)
             clock.lap("send")
             # The next frame waits for this event, as on a line that is not at its limit.
             laps = {**clock.laps_ms, "receive": receiver.age_ms()}

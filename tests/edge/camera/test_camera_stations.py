@@ -80,4 +80,4 @@ def test_camera_stations_without_any(tmp_path: Path) -> None:
 def test_camera_stations_take_no_options_of_one(tmp_path: Path) -> None:
     done = draem("run", "--all", "--product", "lid", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--product is of one station: write it into its file in stations" in done.stderr
+    assert "--product cannot be given with --all" in done.stderr

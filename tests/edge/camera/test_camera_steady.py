@@ -365,8 +365,7 @@ def test_camera_triggers_that_are_under_way_at_the_end_have_their_events(
         run(
             camera,
             MeanEngine(),
-            PRODUCT,
-            EventWriter("s", journal, Nobody()),
+            EventWriter("s", PRODUCT, journal, Nobody()),
             stop,
             Pace(True, 300),
         )
@@ -573,9 +572,9 @@ def judged(folder: Path, camera: Camera, product: Product) -> list[tuple[str, st
     """Verdict and code of each frame, and the faults between them, until `camera` ends it."""
     stop = StopEvent()
     with Journal(folder, "process") as journal:
-        stream = EventWriter("s", journal, Nobody())
+        stream = EventWriter("s", product, journal, Nobody())
         with pytest.raises(ZeroDivisionError):
-            run(camera, MeanEngine(), product, stream, stop, Pace(True, 300, 50))
+            run(camera, MeanEngine(), stream, stop, Pace(True, 300, 50))
     with LogReader(folder) as log:
         told = [decode(message).header for message in log.page(0, 100)]
     return [
@@ -629,12 +628,12 @@ def test_camera_file_whose_read_hangs_is_told(
         live = False
 
     with Journal(tmp_path, "process") as journal:
-        stop, stream = StopEvent(), EventWriter("s", journal, Nobody())
+        stop, stream = StopEvent(), EventWriter("s", PRODUCT, journal, Nobody())
         script = File(lambda: picture(1), hangs(until))
         timer = threading.Timer(1.0, stop.set)
         timer.start()
         start = time.monotonic()
-        run(script, MeanEngine(), PRODUCT, stream, stop, Pace(True, 100))
+        run(script, MeanEngine(), stream, stop, Pace(True, 100))
         assert time.monotonic() - start < 4
     until.set()
     timer.join()

@@ -13,6 +13,7 @@ from edge.events.event import Code, decode
 from edge.events.journal import DATABASE_NAME, Journal, JournalError
 from edge.events.journal_reader import JournalReader
 from edge.station.event_writer import EventWriter
+from tests.support.minimal_station import PRODUCT
 
 
 class Kept:
@@ -35,7 +36,7 @@ def test_journal_goes_on_after_a_restart(tmp_path: Path) -> None:
     for _ in range(3):
         with Journal(tmp_path) as journal:
             streams.add(journal.stream_id)
-            stream = EventWriter("s", journal, outlet)
+            stream = EventWriter("s", PRODUCT, journal, outlet)
             for _ in range(5):
                 stream.fault(Code.CAMERA, "cut")
     assert outlet.seqs == logged(tmp_path) == list(range(1, 16))
@@ -71,14 +72,15 @@ import sys
 from pathlib import Path
 from edge.events.event import Code
 from edge.events.journal import Journal
-from edge.station.event_writer import EventWriter
+from tests.support.minimal_station import PRODUCT
+from edge.station.event_writer import Stream
 
 class Told:
     def send(self, parts):
         print(parts[1].decode(), flush=True)
 
 with Journal(Path(sys.argv[1]), sys.argv[2]) as journal:
-    stream = EventWriter("s", journal, Told())
+    stream = Stream("s", journal, Told())
     while True:
         stream.fault(Code.CAMERA, "cut")
 """
@@ -118,7 +120,7 @@ def test_journal_is_read_while_it_is_written(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="--station"):
         JournalReader(tmp_path)
     with Journal(tmp_path) as journal:
-        stream = EventWriter("s", journal, Kept())
+        stream = EventWriter("s", PRODUCT, journal, Kept())
         with JournalReader(tmp_path) as reader:
             assert (reader.head(), reader.page(0, 10)) == (0, [])
             for i in range(25):

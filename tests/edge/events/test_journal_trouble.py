@@ -57,8 +57,8 @@ class Told:
 
 def beat(stream: EventWriter) -> None:
     """A turn of the loop for which everything is due."""
-    stream._next_beat = stream._next_trim = 0.0
-    stream.tick(PRODUCT, Controls(PRODUCT))
+    stream._next_heartbeat = stream._next_trim = 0.0
+    stream.tick(Controls(PRODUCT))
 
 
 def logged(folder: Path) -> list[AnyHeader]:
@@ -98,10 +98,10 @@ def test_camera_that_is_away_is_told_by_every_heartbeat_until_it_is_back(
     """A bridge that comes in the middle, and missed the fault, tells its PLC nothing else."""
     told, controls = Told(), Controls(PRODUCT)
     with Journal(tmp_path) as journal:
-        stream = EventWriter("s", journal, told)
+        stream = EventWriter("s", PRODUCT, journal, told)
         for code, state in ((Code.CAMERA_LOST, "fault"), (Code.CAMERA_BACK, "running")):
             stream.camera(CameraNotice(code, "its cable"))
-            stream.tick(PRODUCT, controls)
+            stream.tick(controls)
             away = code.name.lower() if state == "fault" else ""
             assert (told.faults[-1].code.name, controls.outage) == (code.name.lower(), away)
             beat = told.heartbeats[-1]
@@ -111,7 +111,7 @@ def test_camera_that_is_away_is_told_by_every_heartbeat_until_it_is_back(
         assert caplog.text.count("its cable") == 1, "the line's own log tells it too"
         stream.camera(CameraNotice(Code.CAMERA_LOST, "its cable"))
         inspect(stream, 1)
-        stream.tick(PRODUCT, controls)
+        stream.tick(controls)
         assert (told.heartbeats[-1].state, controls.outage) == ("running", ""), "it gives frames"
 
 
@@ -121,7 +121,7 @@ def test_journal_on_a_full_disk_tells_it_then_gives_no_verdict_then_recovers(
     """The real thing: a file system without a block left, and later with room again."""
     told = Told()
     with Journal(small_disk, reserve_bytes=256 * KB) as journal:
-        stream = EventWriter("s", journal, told)
+        stream = EventWriter("s", PRODUCT, journal, told)
         assert inspect(stream, 1).verdict == "OK"
         filler = fill_up(small_disk)
         trigger = 1
@@ -161,10 +161,10 @@ def test_journal_on_a_full_disk_tells_it_then_gives_no_verdict_then_recovers(
 def test_journal_that_cannot_be_written_keeps_a_bounded_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.station.event_writer.MOST_UNLOGGED", 500)
+    monkeypatch.setattr("edge.station.unlogged_queue.MAX_WAITING", 500)
     told = Told()
     with Journal(tmp_path, reserve_bytes=KB) as journal:
-        stream = EventWriter("s", journal, told)
+        stream = EventWriter("s", PRODUCT, journal, told)
         inspect(stream, 1)
         journal.free_reserve()
         journal._database.execute("PRAGMA max_page_count = 1")
@@ -185,12 +185,12 @@ def test_journal_that_cannot_be_written_keeps_a_bounded_number(
 def test_journal_accounts_for_triggers_while_the_program_was_down(tmp_path: Path) -> None:
     told = Told()
     with Journal(tmp_path) as journal:
-        stream = EventWriter("s", journal, told)
+        stream = EventWriter("s", PRODUCT, journal, told)
         inspect(stream, 100)  # the first of a new log: what was before is unknown
         inspect(stream, 101)
         inspect(stream, 104)
     with Journal(tmp_path) as journal:
-        stream = EventWriter("s", journal, told)
+        stream = EventWriter("s", PRODUCT, journal, told)
         inspect(stream, 110)
         inspect(stream, 111)
         inspect(stream, 112 + 10_001)
@@ -210,7 +210,7 @@ def test_journal_keeps_what_a_bridge_has_not_acknowledged(tmp_path: Path) -> Non
     told = Told()
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
         limits = RetentionLimits(days=1e-9, grace_s=0)
-        stream = EventWriter("s", journal, told, Retention(journal, cursors, limits))
+        stream = EventWriter("s", PRODUCT, journal, told, Retention(journal, cursors, limits))
         for trigger in range(1, 301):
             inspect(stream, trigger)
         cursors.acknowledge("screen", "watch", journal.stream_id, 5)
@@ -238,7 +238,7 @@ def test_journal_drops_the_cursor_of_a_bridge_that_is_gone(tmp_path: Path, why: 
         else RetentionLimits(mb=0.1)
     )
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
-        stream = EventWriter("s", journal, told, Retention(journal, cursors, limits))
+        stream = EventWriter("s", PRODUCT, journal, told, Retention(journal, cursors, limits))
         for trigger in range(1, 601):
             inspect(stream, trigger)
         cursors.acknowledge("plc", "bridge", journal.stream_id, 10)
@@ -256,7 +256,7 @@ def test_journal_drops_the_cursor_of_a_bridge_that_is_gone(tmp_path: Path, why: 
 def test_journal_trims_without_holding_up_the_loop(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
         retention = Retention(journal, cursors, RetentionLimits(days=1e-9, grace_s=0))
-        stream = EventWriter("s", journal, Told(), retention)
+        stream = EventWriter("s", PRODUCT, journal, Told(), retention)
         for trigger in range(1, 3001):
             inspect(stream, trigger)
         longest, ticks = 0.0, 0
@@ -293,7 +293,7 @@ def test_journal_never_has_a_hole_when_clocks_change(
     """By size the oldest numbers go, whatever their times; by age none behind a younger one."""
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
         limits = RetentionLimits(days=1, mb=0.08, grace_s=0)
-        stream = EventWriter("s", journal, Told(), Retention(journal, cursors, limits))
+        stream = EventWriter("s", PRODUCT, journal, Told(), Retention(journal, cursors, limits))
         stamped(monkeypatch, first)
         for trigger in range(1, 51):
             inspect(stream, trigger)
@@ -312,7 +312,9 @@ def test_journal_drops_no_bridge_because_a_clock_was_set(tmp_path: Path) -> None
     """A bridge that is there, or that had no time yet to come back, is not 40 days silent."""
     told = Told()
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
-        stream = EventWriter("s", journal, told, Retention(journal, cursors, RetentionLimits()))
+        stream = EventWriter(
+            "s", PRODUCT, journal, told, Retention(journal, cursors, RetentionLimits())
+        )
         for trigger in range(1, 301):
             inspect(stream, trigger)
         cursors.acknowledge("plc", "bridge", journal.stream_id, 100)
@@ -328,7 +330,7 @@ def test_journal_drops_a_silent_bridge_also_when_nothing_is_to_be_trimmed(tmp_pa
     told = Told()
     with Journal(tmp_path) as journal, Cursors(tmp_path) as cursors:
         retention = Retention(journal, cursors, RetentionLimits(grace_s=0))
-        stream = EventWriter("s", journal, told, retention)
+        stream = EventWriter("s", PRODUCT, journal, told, retention)
         inspect(stream, 1)
         cursors.acknowledge("plc", "bridge", journal.stream_id, 1)
         cursors._do("UPDATE cursors SET seen_at = '2020-01-01T00:00:00+00:00'")
@@ -338,16 +340,16 @@ def test_journal_drops_a_silent_bridge_also_when_nothing_is_to_be_trimmed(tmp_pa
 
 def test_journal_counters_outlive_their_events(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
-        stream = EventWriter("s", journal, Told())
+        stream = EventWriter("s", PRODUCT, journal, Told())
         for trigger in range(1, 101):
             inspect(stream, trigger)
-        stream.status("stopped", PRODUCT)
+        stream.status("stopped")
         while journal.trim(1000, None):
             pass
         assert (journal.oldest() or (0,))[0] == 101
     told = Told()
     with Journal(tmp_path) as journal:
-        stream = EventWriter("s", journal, told)
+        stream = EventWriter("s", PRODUCT, journal, told)
         inspect(stream, 105)
     assert [(h.trigger_id, h.inspection_id) for h in told.inspections] == [
         (101, 101), (102, 102), (103, 103), (104, 104), (105, 105),
@@ -360,7 +362,7 @@ def test_journal_gives_no_number_twice_after_a_loss_of_power(
 ) -> None:
     """What was committed last may be gone with the power: others must not get its numbers."""
     first = Journal(tmp_path, durability)
-    inspect(EventWriter("s", first, Told()), 1)
+    inspect(EventWriter("s", PRODUCT, first, Told()), 1)
     first._database.close()  # without the mark of a clean end, as a cut leaves it
     assert first._lock is not None
     first._lock.close()
@@ -374,7 +376,7 @@ def test_journal_gives_no_number_twice_after_a_loss_of_power(
     database.close()
     told = Told()
     with Journal(tmp_path, durability) as journal:
-        inspect(EventWriter("s", journal, told), 2)
+        inspect(EventWriter("s", PRODUCT, journal, told), 2)
     expected = 1_000_002 if leaps else 2
     assert (told.inspections[0].seq, told.inspections[0].inspection_id) == (expected, expected)
 
@@ -382,7 +384,7 @@ def test_journal_gives_no_number_twice_after_a_loss_of_power(
 def test_journal_locked_by_somebody_else_does_not_hold_up_the_loop(tmp_path: Path) -> None:
     told = Told()
     with Journal(tmp_path) as journal:
-        stream = EventWriter("s", journal, told)
+        stream = EventWriter("s", PRODUCT, journal, told)
         journal.free_reserve()
         other = sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

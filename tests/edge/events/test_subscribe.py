@@ -48,7 +48,7 @@ class Line:
         self.publisher = Publisher(self._sockets, endpoint)
         self.replay = replay_of(self._sockets, replay or "tcp://127.0.0.1:*", folder)
         self.outlet = Lossy(self.publisher)
-        self.stream = EventWriter("s", self.journal, self.outlet)
+        self.stream = EventWriter("s", PRODUCT, self.journal, self.outlet)
 
     @property
     def addresses(self) -> tuple[str, str]:
@@ -61,8 +61,8 @@ class Line:
         self.outlet.losing = False
 
     def beat(self) -> None:
-        self.stream._next_beat = 0.0
-        self.stream.tick(PRODUCT, Controls(PRODUCT))
+        self.stream._next_heartbeat = 0.0
+        self.stream.tick(Controls(PRODUCT))
 
     def close(self) -> None:
         self.replay.close()

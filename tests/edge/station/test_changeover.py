@@ -18,7 +18,8 @@ from edge.engine.verify import prove
 from edge.events.event import Code
 from edge.product.product import MANIFEST
 from edge.product.versions import set_current
-from edge.station.changeover import Changeover, ChangeoverError, Running, Stopped, load_proven
+from edge.station.active_product import ActiveProduct, ChangeoverError, Stopped, load_verified
+from edge.station.changeover import Changeover
 from edge.station.control import Controls
 from edge.station.last_product import STATE, load_remembered, remember
 from edge.vision.frame import Frame
@@ -122,16 +123,16 @@ def test_changeover_to_the_product_of_another_camera_is_refused(
     heard = told.result(20)
     assert heard.products == ["lid"]
     assert heard.verdicts["OK"] + heard.verdicts["NG"] > 0
-    with load_proven(products, "cropped", None, "openvino", lambda: False).engine:
+    with load_verified(products, "cropped", None, "openvino", lambda: False).engine:
         pass  # nobody has seen a frame of the camera yet
 
 
 def test_camera_frame_size_is_that_of_its_last_picture() -> None:
     controls = Controls(PRODUCT)
     assert controls.frame is None
-    controls.see(Frame(np.zeros((480, 640), np.uint8), 1, 0))
-    controls.see(Frame(np.zeros((0, 0, 3), np.uint8), 2, 0, code=Code.INCOMPLETE))
-    controls.see(Frame(np.zeros((48, 64), np.uint8), 3, 0, code=Code.WRONG_FORMAT))
+    controls.note_frame_size(Frame(np.zeros((480, 640), np.uint8), 1, 0))
+    controls.note_frame_size(Frame(np.zeros((0, 0, 3), np.uint8), 2, 0, code=Code.INCOMPLETE))
+    controls.note_frame_size(Frame(np.zeros((48, 64), np.uint8), 3, 0, code=Code.WRONG_FORMAT))
     assert controls.frame == (640, 480)
 
 
@@ -216,18 +217,18 @@ def test_one_changeover_at_a_time_and_engines_are_closed(caplog: pytest.LogCaptu
     made: list[Closed] = []
     gate = threading.Event()
 
-    def load(name: str, version: str | None, stopped: object) -> Running:
+    def load(name: str, version: str | None, stopped: object) -> ActiveProduct:
         gate.wait(5)
         if name == "bad":
             raise EngineError("no such engine")
         made.append(Closed())
-        return Running.of(PRODUCT, made[-1])
+        return ActiveProduct.of(PRODUCT, made[-1])
 
     first = Closed()
     changeover = Changeover(first, load, lambda *_: None)
     with changeover:
         changeover.begin("cap", None)
-        with pytest.raises(Exception, match="still being made ready"):
+        with pytest.raises(Exception, match="still being prepared"):
             changeover.begin("box", None)
         gate.set()
         assert taken(changeover).engine is made[0]
@@ -248,10 +249,10 @@ def test_a_line_that_ends_gives_up_a_changeover_and_its_proof(calibrated: Plant)
     """Nothing native may still run when the program ends."""
     began = threading.Event()
 
-    def load(name: str, version: str | None, stopped: Stopped) -> Running:
+    def load(name: str, version: str | None, stopped: Stopped) -> ActiveProduct:
         began.set()
         while True:
-            load_proven(calibrated.products, "lid", None, "openvino", stopped)
+            load_verified(calibrated.products, "lid", None, "openvino", stopped)
 
     with Changeover(MeanEngine(), load, lambda *_: None) as changeover:
         changeover.begin("lid", None)
@@ -265,9 +266,9 @@ def test_changeover_on_a_machine_without_time_for_its_proof_fails(
     calibrated: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Instead of holding up every other change for hours."""
-    monkeypatch.setattr("edge.station.changeover.LONGEST_PROOF_S", 0.01)
-    with pytest.raises(ChangeoverError, match="leave no time for it"):
-        load_proven(calibrated.products, "lid", None, "openvino", lambda: False)
+    monkeypatch.setattr("edge.station.active_product.PROOF_TIMEOUT_S", 0.01)
+    with pytest.raises(ChangeoverError, match="use all processor time"):
+        load_verified(calibrated.products, "lid", None, "openvino", lambda: False)
     assert not [t for t in threading.enumerate() if t.name == "proof"]
 
 
@@ -277,7 +278,7 @@ def test_an_old_engine_that_cannot_be_closed_does_not_undo_a_change() -> None:
             raise EngineError("it does not let go")
 
     told: list[str] = []
-    load = lambda *_: Running.of(PRODUCT, MeanEngine())  # noqa: E731
+    load = lambda *_: ActiveProduct.of(PRODUCT, MeanEngine())  # noqa: E731
     changeover = Changeover(Stuck(), load, lambda name, _: told.append(name))
     with changeover:
         changeover.begin("cap", None)
@@ -286,7 +287,7 @@ def test_an_old_engine_that_cannot_be_closed_does_not_undo_a_change() -> None:
     assert told == ["cap"]
 
 
-def taken(changeover: Changeover) -> Running:
+def taken(changeover: Changeover) -> ActiveProduct:
     end = time.monotonic() + 5
     while (ready := changeover.take()) is None:
         assert time.monotonic() < end
@@ -311,11 +312,11 @@ def test_no_thread_that_serves_has_the_priority_of_the_proof(
         proved.append(os.sched_getscheduler(0))
         prove(*words, **more)
 
-    monkeypatch.setattr("edge.station.changeover.prove", observed)
+    monkeypatch.setattr("edge.station.active_product.prove", observed)
     image = np.zeros((1, *calibrated.product.shape, 3), np.uint8)
     with runtimes.load(calibrated.product, "openvino") as first:
         first.infer(image)
-        running = load_proven(calibrated.products, "lid", None, "openvino", lambda: False)
+        running = load_verified(calibrated.products, "lid", None, "openvino", lambda: False)
     with running.engine as engine:
         before = threads()
         for _ in range(200):

@@ -21,7 +21,7 @@ from edge.vision.drift_features import FEATURES
 from edge.vision.image_files import Image, read_image, write_png
 from tests.conftest import Plant, draem, write_parts
 from tests.measure.drift import CHANGES, darker, told
-from tests.test_line import Kept, Shown
+from tests.support.recorded_events import ImageCamera, RecordedEvents
 
 
 def half(count: int, first: int = 0, step: int = 1, seed: int = 31) -> list[Image]:
@@ -69,13 +69,13 @@ def test_calibration_drift_of_a_line_is_a_fault_and_ends_with_a_status(watched: 
     good = half(220)
     images = [*good[:20], *map(darker, good[20:120]), *good[120:]]
     seen = []
-    with runtimes.load(product) as engine, Kept() as kept:
-        camera, pace = Shown(images), Pace(triggered=False, deadline_ms=5000)
+    with runtimes.load(product) as engine, RecordedEvents() as recorded:
+        camera, pace = ImageCamera(images), Pace(triggered=False, deadline_ms=5000)
         run(
-            camera, engine, product, kept.stream, StopEvent(), pace, controls,
+            camera, engine, recorded.writer(product), StopEvent(), pace, controls,
             show=lambda *_: seen.append(controls.drift),
         )  # fmt: skip
-        headers = kept.headers
+        headers = recorded.headers
     (fault,) = [h for h in headers if isinstance(h, Fault)]
     assert fault.code.name == "light_changed"
     assert "lamp" in fault.message

@@ -195,5 +195,5 @@ def test_a_line_scores_regions_with_the_window_of_its_product() -> None:
     manifest = PRODUCT.manifest.model_copy(update={"score_window": 5})
     product = replace(PRODUCT, manifest=manifest, calibration=calibration(geometry, all=0.5))
     frame = Frame(np.full((32, 32, 3), 9, np.uint8), 1, 0)
-    told = Inspector(Spot(), product)(frame, Stopwatch(0))
+    told = Inspector(Spot(), product).inspect(frame, Stopwatch(0))
     assert told.judgement.score == pytest.approx(1 / 25)

@@ -8,8 +8,8 @@ from threading import Event as StopEvent
 
 from edge.base.errors import EngineError
 from edge.product.product import Product
-from edge.station.changeover import Changeover, Stopped
-from edge.station.changeover import Running as Judging
+from edge.station.active_product import ActiveProduct, Stopped
+from edge.station.changeover import Changeover
 from tests.support.minimal_station import PRODUCT, MeanEngine
 from tests.support.running_station import Running
 
@@ -26,12 +26,12 @@ class Loader:
     def __init__(self) -> None:
         self.go, self.asked = StopEvent(), list[str]()
 
-    def __call__(self, name: str, version: str | None, stopped: Stopped) -> Judging:
+    def __call__(self, name: str, version: str | None, stopped: Stopped) -> ActiveProduct:
         self.asked.append(name)
         assert self.go.wait(30)
         if name == "bad":
             raise EngineError("no such engine: run 'draem build --product bad'")
-        return Judging.of(named(name), MeanEngine())
+        return ActiveProduct.of(named(name), MeanEngine())
 
 
 @contextmanager

@@ -1,12 +1,11 @@
-"""`draem` commands in processes of their own that are killed, or stopped, at a chosen step.
+"""`draem` commands in processes of their own that die, or stop, at a chosen step.
 
 Run as a program it has everything imported and forks for each command: a real process and a real
-kill -9, without the seconds that an interpreter takes to start. A step is a call that changes
-something below the command's folder, as Python's audit hooks report it; a file's bytes are part of
-the step that opened it.
+kill -9, without the seconds of an interpreter that starts. A step is a call that changes what
+is below the command's folder, as Python's audit hooks tell it; a file's bytes are part of the step
+that opened it.
 """
 
-import importlib
 import json
 import logging
 import os
@@ -22,13 +21,6 @@ from typing import NamedTuple, Self
 CHANGES = ("rename", "mkdir", "rmdir", "remove", "link", "symlink", "chmod")
 EVENTS = {"open", *(f"os.{name}" for name in CHANGES)}
 WRITES = os.O_WRONLY | os.O_RDWR
-IMPORTED = (
-    "calibration.commands.calibrate",
-    "deploy.commands.release",
-    "deploy.release.signing",
-    "edge.engine.openvino",
-)
-"""Once, so that no fork has to."""
 
 
 class Ended(NamedTuple):
@@ -38,11 +30,11 @@ class Ended(NamedTuple):
     text: str
 
 
-class ForkServer:
-    """Starts commands; `run` waits for one, others may run meanwhile."""
+class Forge:
+    """Starts commands; one at a time waits in `run`, others may be under way."""
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.support.fork_server"]
+        command = [sys.executable, "-m", "tests.support.forge"]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
         assert self._answer() == "ready"
@@ -57,32 +49,23 @@ class ForkServer:
         self._process.communicate()
 
     def start(
-        self, folder: Path, *words: str, step: int = 0, stop: bool = False, max_bytes: int = 0
+        self, folder: Path, *words: str, step: int = 0, stop: bool = False, most_bytes: int = 0
     ) -> int:
-        """Fork; the process id. It kills (or stops) itself before its `step`-th step.
-
-        No file may grow beyond `max_bytes`, where that is given.
-        """
+        """Fork; the process id. It kills (or stops) itself before its `step`-th step."""
         job = {
-            "folder": str(folder), "words": words, "step": step, "stop": stop, "max": max_bytes
+            "folder": str(folder), "words": words, "step": step, "stop": stop, "most": most_bytes
         }  # fmt: skip
         self._ask(json.dumps(job))
         return int(self._answer())
 
     def wait(self, pid: int) -> Ended:
-        """Until it has ended, or is stopped: then the code is -SIGSTOP."""
+        """Until it has ended, or stopped: then the code is -SIGSTOP."""
         self._ask(str(pid))
         code, text = json.loads(self._answer())
         return Ended(code, text)
 
-    def run(self, folder: Path, *words: str, step: int = 0, max_bytes: int = 0) -> Ended:
-        return self.wait(self.start(folder, *words, step=step, max_bytes=max_bytes))
-
-    def succeed(self, folder: Path, *words: str) -> str:
-        """Run a command that must succeed; what it printed."""
-        ended = self.run(folder, *words)
-        assert ended.code == 0, (words, ended.text)
-        return ended.text
+    def run(self, folder: Path, *words: str, step: int = 0, most_bytes: int = 0) -> Ended:
+        return self.wait(self.start(folder, *words, step=step, most_bytes=most_bytes))
 
     def _ask(self, text: str) -> None:
         assert self._process.stdin is not None
@@ -94,8 +77,8 @@ class ForkServer:
 
 
 def main() -> None:
-    for name in IMPORTED:
-        importlib.import_module(name)
+    import edge.engine.openvino  # noqa: F401
+
     print("ready", flush=True)
     outputs: dict[int, int] = {}
     for line in sys.stdin:
@@ -120,7 +103,7 @@ def _wait(pid: int, output: int) -> Ended:
 
 
 def _work(job: dict[str, object], output: int) -> None:
-    """In the fork: run the command, and end without the exit handlers of the server."""
+    """In the fork: run the command, and end without what the forge would do at its end."""
     import draem
 
     code = 70
@@ -130,9 +113,9 @@ def _work(job: dict[str, object], output: int) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
         os.chdir(str(job["folder"]))
-        _signal_at(int(str(job["step"])), signal.SIGSTOP if job["stop"] else signal.SIGKILL)
-        if job["max"]:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (int(str(job["max"])),) * 2)
+        _strike(int(str(job["step"])), signal.SIGSTOP if job["stop"] else signal.SIGKILL)
+        if job["most"]:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (int(str(job["most"])),) * 2)
         words = job["words"]
         assert isinstance(words, list)
         code = draem.main(words)
@@ -140,13 +123,13 @@ def _work(job: dict[str, object], output: int) -> None:
     os._exit(code)
 
 
-def _signal_at(step: int, number: signal.Signals) -> None:
+def _strike(step: int, number: signal.Signals) -> None:
     """Send this process a signal before its `step`-th step, counted from 1; 0 is never."""
     left = step
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal left
-        if left and event in EVENTS and _is_ours(arguments) and _changes(event, arguments):
+        if left and event in EVENTS and _ours(arguments) and _changes(event, arguments):
             left -= 1
             if not left:
                 os.kill(os.getpid(), number)
@@ -156,12 +139,12 @@ def _signal_at(step: int, number: signal.Signals) -> None:
 
 
 def _changes(event: str, arguments: tuple[object, ...]) -> bool:
-    """Opening a file to read it changes nothing."""
+    """Reading leaves nothing behind."""
     return event != "open" or bool(int(str(arguments[2])) & WRITES)
 
 
-def _is_ours(arguments: tuple[object, ...]) -> bool:
-    """Relative paths and open files: everything elsewhere has an absolute path."""
+def _ours(arguments: tuple[object, ...]) -> bool:
+    """Relative paths and open files: what lies elsewhere is named from the root."""
     first = arguments[0] if arguments else None
     text = os.fspath(first) if isinstance(first, str | os.PathLike) else None
     return not isinstance(text, str) or not text.startswith("/") or text.startswith(os.getcwd())

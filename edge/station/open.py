@@ -1,0 +1,139 @@
+"""Opens what a station needs, runs the loop, and closes everything again."""
+
+import logging
+import threading
+from collections import Counter
+from contextlib import ExitStack
+from threading import Event as StopEvent
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.camera import Camera
+from edge.camera.open import open_camera
+from edge.camera.reconnecting import ReconnectingCamera
+from edge.camera.software_trigger import SoftwareTriggers
+from edge.engine import Engine, runtimes
+from edge.events.client import service_endpoint
+from edge.events.cursors import Cursors
+from edge.events.event import Inspection
+from edge.events.journal import BUSY_S, Journal, JournalError
+from edge.events.keys import AccessList
+from edge.events.publisher import LIVE_OPTIONS, Publisher
+from edge.events.replay_server import replay
+from edge.events.retention import Retention, RetentionLimits
+from edge.events.sockets import Sockets
+from edge.product.product import Product
+from edge.station.active_product import load_verified
+from edge.station.changeover import Changeover
+from edge.station.control import Controls, control
+from edge.station.event_writer import EventWriter
+from edge.station.image_store import ImageStore, KeepRules
+from edge.station.last_product import Wanted, load_remembered, remember
+from edge.station.live_view import LiveView
+from edge.station.loop import Pace, Show, run
+from edge.station.settings import Station
+
+log = logging.getLogger(__name__)
+
+
+def run_station(settings: Station, started_with: Wanted, stop: StopEvent) -> Counter[str]:
+    """Inspect until `stop` or the last frame; the number of each verdict.
+
+    `started_with` is the product of the settings; the one of the last changeover goes before it.
+    Raises DraemError, and the error of any thread that dies.
+    """
+    product = load_remembered(settings.data / settings.station, settings.products, started_with)
+    died = stop_when_a_thread_dies(stop)
+    triggered = settings.mode == "triggered"
+    with ExitStack() as opened:
+        controls = Controls(product)
+        engine = runtimes.load(product, settings.flavour)
+        controls.changeover = _changeover(settings, started_with, controls, engine)
+        opened.enter_context(controls.changeover)
+        camera = opened.enter_context(_camera(settings))
+        if isinstance(camera, ReconnectingCamera) and camera.takes_triggers:
+            controls.triggers = opened.enter_context(SoftwareTriggers(camera))
+        log.info("%s version %s", product.name, product.version)
+        writer, publisher, show = open_station(settings, product, controls, opened)
+        if product.calibration is None:
+            fix = f"draem calibrate --product {product.name} --version {product.version}"
+            log.warning("no threshold yet, so every frame is NO_VERDICT: run '%s'", fix)
+        publisher.wait_for_subscribers(settings.subscribers, stop)
+        pace = Pace(triggered, settings.read_deadline_ms, settings.backlog)
+        verdicts = run(camera, engine, writer, stop, pace, controls, show)
+        if writer.unlogged:
+            raise JournalError(
+                f"{writer.unlogged} events are not in the log: free space on the disk"
+            )
+    if died:
+        raise died[0]
+    return verdicts
+
+
+def _camera(settings: Station) -> Camera:
+    return open_camera(
+        settings.source,
+        triggered=settings.mode == "triggered",
+        bit_depth=settings.bit_depth,
+        deadline_ms=settings.read_deadline_ms,
+    )
+
+
+def _changeover(
+    settings: Station, started_with: Wanted, controls: Controls, engine: Engine
+) -> Changeover:
+    folder = settings.data / settings.station
+    return Changeover(
+        engine,
+        lambda name, version, stopped: load_verified(
+            settings.products, name, version, settings.flavour, stopped, controls.frame
+        ),
+        lambda name, version: remember(folder, started_with, (name, version)),
+    )
+
+
+def open_station(
+    settings: Station, product: Product, controls: Controls, opened: ExitStack
+) -> tuple[EventWriter, Publisher, Show]:
+    """Open the log, the sockets and the picture stores of a station; `opened` closes them."""
+    folder, enter = settings.data / settings.station, opened.enter_context
+    journal = enter(Journal(folder, settings.durability))
+    limits = RetentionLimits(settings.keep_days, settings.keep_mb, settings.cursor_days)
+    retention = Retention(journal, enter(Cursors(folder, BUSY_S)), limits)
+    sockets = enter(Sockets(AccessList(settings.keys) if settings.keys else None))
+    at = settings.endpoint
+    publisher = enter(Publisher(sockets, at))
+    replaying = enter(replay(sockets, settings.replay or service_endpoint(at, "replay"), folder))
+    enter(control(sockets, settings.control or service_endpoint(at, "control"), controls))
+    log.info("publishing on %s, answering on %s", publisher.endpoint, replaying.endpoint)
+    lossy = enter(
+        Publisher(sockets, settings.live or service_endpoint(at, "live"), "--live", LIVE_OPTIONS)
+    )
+    live = enter(LiveView(lossy, settings.live_rate))
+    rules = KeepRules(settings.pictures_mb, settings.ok_one_in, settings.ring)
+    images = enter(ImageStore(folder, rules))
+
+    def show(
+        header: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
+    ) -> None:
+        images.offer(header, image)
+        live.offer(header, image, heatmap)
+        controls.pictures_dropped = images.dropped
+
+    writer = EventWriter(settings.station, product, journal, publisher, retention)
+    return writer, publisher, show
+
+
+def stop_when_a_thread_dies(stop: StopEvent) -> list[BaseException]:
+    """Stop the line when any thread dies, so that its supervisor restarts it; the errors."""
+    died: list[BaseException] = []
+
+    def ended(about: threading.ExceptHookArgs) -> None:
+        name = about.thread.name if about.thread else "a thread"
+        log.critical("the thread %s has died: the line ends", name, exc_info=about.exc_value)
+        died.append(about.exc_value or RuntimeError(f"{name} died"))
+        stop.set()
+
+    threading.excepthook = ended
+    return died
