@@ -1,4 +1,4 @@
-"""Station settings as options of a command line: one description serves both."""
+"""Settings of a station as options of a command line, and the types of other options."""
 
 import argparse
 import ipaddress
@@ -30,22 +30,22 @@ def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
 
 
 def settings_of(options: argparse.Namespace) -> Station:
-    """The station's settings, those of the command line on top. Raises SettingsError."""
+    """The settings of the station; the command line goes first. Raises SettingsError."""
     given: dict[str, Any] = {k: v for k, v in vars(options).items() if k in Station.model_fields}
     return load_settings(given)
 
 
 def credentials(settings: Station) -> Credentials | None:
-    """What a client shows to a station that has keys; None without. Raises DraemError."""
+    """The keys of this client; None without keys. Raises DraemError."""
     if settings.key is None and settings.server_key is None:
         return None
     if settings.key is None or settings.server_key is None:
-        raise SettingsError("--key and --server-key belong together: name both, or none")
+        raise SettingsError("--key and --server-key belong together: give both, or none")
     return Credentials(read_pair(settings.key), read_public(settings.server_key))
 
 
 def ask_control(settings: Station, answer_ms: int = ANSWER_MS) -> RequestClient:
-    """Whoever asks the line of these settings. Raises PublishError for an address of no use."""
+    """A client of the control socket. Raises PublishError for an unusable address."""
     endpoint = settings.control or service_endpoint(settings.endpoint, "control")
     option = "--control" if settings.control else "--endpoint"
     return RequestClient(endpoint, credentials(settings), option, answer_ms)

@@ -1,6 +1,6 @@
-"""Ask a running line how it is, or pause and resume it.
+"""Show the state of a running line, or pause and resume it.
 
-While a line is paused every part ends as NO_VERDICT, code paused.
+While a line is paused every part is NO_VERDICT with the code `paused`.
 """
 
 import argparse
@@ -22,6 +22,8 @@ def main(options: argparse.Namespace) -> int:
         try:
             reply = asking.ask(Request(request=options.request))[0].decode()
         except NoAnswer as error:
-            raise PublishError(f"{error}: is the line running, and is this key listed?") from error
+            raise PublishError(
+                f"{error}: start the line, and check that this key is allowed"
+            ) from error
     print(reply)
     return 2 if '"reply":"error"' in reply else 0

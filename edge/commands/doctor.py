@@ -1,6 +1,6 @@
-"""Show what this machine has and lacks; for each lack the command that mends it.
+"""Show what this machine has and lacks, with the command that fixes each lack.
 
-It looks and changes nothing. Whatever it finds, the exit code is 0.
+It changes nothing. The exit code is always 0.
 """
 
 import argparse
@@ -37,15 +37,15 @@ PACKAGES = {
     "tensorrt-rtx-cu13-bindings": "pip install '.[tensorrt-rtx]' on a PC with an RTX card",
     "pycuda": "pip install '.[pycuda]' where the CUDA toolkit is",
 }
-ASK_S = 10
+TIMEOUT_S = 10
 
 
 class CheckRow(NamedTuple):
-    """One line of the table; `mend` is empty where nothing is amiss."""
+    """One row of the table; `fix` is empty where nothing is wrong."""
 
     what: str
     here: str
-    mend: str = ""
+    fix: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,24 +53,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    table = Table("what", "here", "mend", title="draem doctor")
-    for look in (
+    table = Table("what", "here", "fix", title="draem doctor")
+    for check in (
         *(_python, _disk, _clock, _gpu, _toolkit, _engines, _packages, _cameras),
         lambda: _ports(options),
     ):
-        for row in _rows(look):
+        for row in _rows(check):
             table.add_row(*map(escape, row))
     Console().print(table)
     return 0
 
 
-def _rows(look: Callable[[], Iterator[CheckRow]]) -> list[CheckRow]:
-    """The rows of one look; a look that fails is a row too."""
+def _rows(check: Callable[[], Iterator[CheckRow]]) -> list[CheckRow]:
+    """The rows of one check; a check that fails is a row too."""
     try:
-        return list(look())
-    except Exception as error:  # noqa: BLE001 - the doctor never dies of what it examines
-        name = getattr(look, "__name__", "?").strip("_")
-        return [CheckRow(name, "?", f"cannot be told ({type(error).__name__}: {error})")]
+        return list(check())
+    except Exception as error:  # noqa: BLE001 - one failed check must not hide the others
+        name = getattr(check, "__name__", "?").strip("_")
+        return [CheckRow(name, "?", f"the check failed ({type(error).__name__}: {error})")]
 
 
 def _python() -> Iterator[CheckRow]:
@@ -80,7 +80,7 @@ def _python() -> Iterator[CheckRow]:
 
 
 def processor() -> str:
-    """The processor's name as Linux tells it."""
+    """The name of the processor, from /proc/cpuinfo."""
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -91,44 +91,44 @@ def processor() -> str:
 
 def _disk() -> Iterator[CheckRow]:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    mend = "" if free > 2 else "free some space: training and logs need 2 GiB"
-    yield CheckRow("free disk here", f"{free:.1f} GiB", mend)
+    fix = "" if free > 2 else "free some space: training and logs need 2 GiB"
+    yield CheckRow("free disk here", f"{free:.1f} GiB", fix)
 
 
 def _clock() -> Iterator[CheckRow]:
-    said = _ask("timedatectl", "show", "--property=NTPSynchronized", "--value")
-    mend = "sudo timedatectl set-ntp true: events carry this machine's time"
-    if said is None:
-        yield CheckRow("clock", "cannot be asked", "install systemd-timesyncd or chrony")
+    output = _output("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    fix = "sudo timedatectl set-ntp true: events carry this machine's time"
+    if output is None:
+        yield CheckRow("clock", "unknown", "install systemd-timesyncd or chrony")
     else:
         yield CheckRow(
-            "clock", "synchronised" if said == "yes" else "free", "" if said == "yes" else mend
+            "clock", "synchronised" if output == "yes" else "free", "" if output == "yes" else fix
         )
 
 
 def _gpu() -> Iterator[CheckRow]:
-    """Through pycuda, which engines run on; through nvidia-smi where that is not there."""
+    """From pycuda, which the engines use; without it from nvidia-smi."""
     try:
         gpu = find_gpu()
     except EngineError as error:
-        name = _ask("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+        name = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
         yield CheckRow("GPU", name or "none that engines could use", str(error))
     else:
         detail = f"compute capability {gpu.capability}, {gpu.sm_count} multiprocessors"
         yield CheckRow("GPU", f"{gpu.name}, {detail}, {gpu.memory_mb} MiB, for {gpu.driver}")
     jetson = Path("/etc/nv_tegra_release")
-    driver = _ask("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+    driver = _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     if jetson.is_file():
         driver = f"Jetson Linux {jetson.read_text().split(',')[0].lstrip('# ')}"
-    mend = "" if driver else "install NVIDIA's driver to use a GPU: see docs/jetson.md"
-    yield CheckRow("NVIDIA driver", driver or "-", mend)
+    fix = "" if driver else "install NVIDIA's driver to use a GPU: see docs/jetson.md"
+    yield CheckRow("NVIDIA driver", driver or "-", fix)
 
 
 def _toolkit() -> Iterator[CheckRow]:
-    said = _ask("nvcc", "--version") or _ask("/usr/local/cuda/bin/nvcc", "--version")
-    release = said.split("release ")[-1].split(",")[0] if said else None
-    mend = "" if release else "install the CUDA toolkit to build pycuda, and set CUDA_ROOT to it"
-    yield CheckRow("CUDA toolkit", release or "-", mend)
+    output = _output("nvcc", "--version") or _output("/usr/local/cuda/bin/nvcc", "--version")
+    release = output.split("release ")[-1].split(",")[0] if output else None
+    fix = "" if release else "install the CUDA toolkit to build pycuda, and set CUDA_ROOT to it"
+    yield CheckRow("CUDA toolkit", release or "-", fix)
 
 
 def _engines() -> Iterator[CheckRow]:
@@ -138,20 +138,22 @@ def _engines() -> Iterator[CheckRow]:
 
 
 def _packages() -> Iterator[CheckRow]:
-    for name, mend in PACKAGES.items():
+    for name, fix in PACKAGES.items():
         try:
             yield CheckRow(name, metadata.version(name))
         except metadata.PackageNotFoundError:
-            yield CheckRow(name, "-", mend)
+            yield CheckRow(name, "-", fix)
 
 
 def _cameras() -> Iterator[CheckRow]:
     found = sorted(Path("/dev").glob("video*"))
     closed = [path.name for path in found if not os.access(path, os.R_OK | os.W_OK)]
-    mend = "plug one in, or use a folder, a video or line:// as --source" if not found else ""
+    fix = "plug one in, or use a folder, a video or line:// as --source" if not found else ""
     if closed:
-        mend = f"sudo usermod -aG video $USER, then log in again: {', '.join(closed)} is closed"
-    yield CheckRow("cameras", ", ".join(path.name for path in found) or "-", mend)
+        fix = (
+            f"sudo usermod -aG video $USER, then log in again: {', '.join(closed)} cannot be opened"
+        )
+    yield CheckRow("cameras", ", ".join(path.name for path in found) or "-", fix)
 
 
 def _ports(options: argparse.Namespace) -> Iterator[CheckRow]:
@@ -170,16 +172,16 @@ def _ports(options: argparse.Namespace) -> Iterator[CheckRow]:
                 try:
                     socket.bind(endpoint)
                 except zmq.ZMQError as error:
-                    mend = "a station runs already, or choose another --endpoint"
-                    yield CheckRow(f"port of {name}", f"{endpoint}: {error.strerror}", mend)
+                    fix = "a station runs already, or choose another --endpoint"
+                    yield CheckRow(f"port of {name}", f"{endpoint}: {error.strerror}", fix)
                 else:
                     yield CheckRow(f"port of {name}", f"{endpoint} is free")
 
 
-def _ask(*command: str) -> str | None:
-    """What a program says; None where it is missing or fails."""
+def _output(*command: str) -> str | None:
+    """The output of a program; None where it is missing or fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired):
         return None
     lines = done.stdout.strip()

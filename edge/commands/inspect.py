@@ -1,6 +1,6 @@
-"""Judge image files without a camera: a line each, whatever the verdicts exit code 0.
+"""Judge image files without a camera: one line per file; the exit code does not depend on verdicts.
 
-A product that is not calibrated yet gives NO_VERDICT with its score.
+A product without calibration gives NO_VERDICT with a score.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
-    # Read all once before the first verdict: too many broken files are refused as a whole.
+    # Read all files before the first verdict: too many broken ones are refused together.
     paths = [path for path, _ in read_images(*options.paths, bit_depth=settings.bit_depth)]
     if options.maps:
         options.maps.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,12 @@
-"""Keys for a station that other machines may reach: pairs, and the list of who is let in.
+"""Key pairs of a station and its clients, and the list of clients that may connect.
 
   draem keys make server                      the station's own pair, once
   draem keys make plc-1                       a pair for a client; give it plc-1.key and server.pub
-  draem keys allow plc-1 --role bridge        let it in; roles: watch, bridge, operator
-  draem keys strike plc-1                     let it in no longer
+  draem keys allow plc-1 --role bridge        accept it; roles: watch, bridge, operator
+  draem keys revoke plc-1                     accept it no longer
 
-The line reads the list again by itself. watch sees everything, bridge also holds events back until
-it has acknowledged them, operator may pause the line.
+A running line reads a changed list by itself. The role `watch` receives everything; events stay in
+the log until a `bridge` has acknowledged them; an `operator` may pause the line.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from edge.events.keys import (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("make", "allow", "strike", "list"))
+    parser.add_argument("action", choices=("make", "allow", "revoke", "list"))
     parser.add_argument("name", nargs="?", help="the owner of the key")
     parser.add_argument("--role", choices=get_args(Role), default="watch", help="(default watch)")
     parser.add_argument("--public", type=Path, metavar="FILE", help="(default: KEYS/NAME.pub)")
@@ -41,12 +41,12 @@ def main(options: argparse.Namespace) -> int:
             print(f"{name:<24} {client.role:<9} {client.key}")
         return 0
     if options.name is None:
-        raise KeysError(f"whose key? Write 'draem keys {options.action} NAME'")
+        raise KeysError(f"no name given: write 'draem keys {options.action} NAME'")
     if options.action == "make":
-        print(f"{make_pair(folder, options.name)} is for its owner alone")
+        print(f"{make_pair(folder, options.name)}: keep it secret, give it to its owner only")
         return 0
     clients = read_allowed(folder)
-    if options.action == "strike":
+    if options.action == "revoke":
         if clients.pop(options.name, None) is None:
             raise KeysError(f"'{options.name}' is not listed: see 'draem keys list'")
     else:

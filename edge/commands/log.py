@@ -1,9 +1,9 @@
-"""Look into a station's log of events, while the line runs or after.
+"""Show the event log of a station, also while the line runs.
 
-The last events are shown as 'draem watch' shows them; --csv writes their headers as a table and
---masks their masks as PNG files named by inspection id. 'draem log mark ID missed' pins the frame
-of a part that was judged wrongly, for the next training; 'draem log cursors' tells how far each
-subscriber has come, and drops one that will not come back.
+Shows the last events as 'draem watch' does; --csv writes their headers as a table and --masks their
+masks as PNG files named by inspection id. 'draem log mark ID missed' keeps the frame of a part that
+was judged wrongly, for the next training. 'draem log cursors' shows the position of each subscriber
+in the log, and removes one that is no longer used.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from edge.commands.arguments import add_settings, settings_of
+from edge.commands.arguments import add_settings, parse_count, settings_of
 from edge.commands.watch import line
 from edge.events.cursors import Cursors
 from edge.events.event import Event, Inspection, Verdict, decode
@@ -31,29 +31,29 @@ COLUMNS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--last", type=_count, default=20, metavar="N", help="events (default 20)")
+    parser.add_argument(
+        "--last", type=parse_count, default=20, metavar="N", help="events (default 20)"
+    )
     parser.add_argument("--verdict", choices=get_args(Verdict), help="inspections of one verdict")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write inspections as a table")
     parser.add_argument("--masks", type=Path, metavar="DIR", help="write the masks as PNG files")
     add_settings(parser, "station", "data")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions")
     marking = actions.add_parser(
-        "mark", help="pin the frame of an inspection", argument_default=argparse.SUPPRESS
+        "mark",
+        help="keep the frame of an inspection, with a label",
+        argument_default=argparse.SUPPRESS,
     )
-    marking.add_argument("inspection_id", type=_count, metavar="ID")
+    marking.add_argument("inspection_id", type=parse_count, metavar="ID")
     marking.add_argument("label", choices=get_args(Label))
     cursors = actions.add_parser(
-        "cursors", help="how far each subscriber has come", argument_default=argparse.SUPPRESS
+        "cursors",
+        help="the position of each subscriber in the log",
+        argument_default=argparse.SUPPRESS,
     )
-    cursors.add_argument("--drop", metavar="NAME", help="forget this one: it holds nothing back")
+    cursors.add_argument("--drop", metavar="NAME", help="remove this cursor")
     for action in (marking, cursors):
         add_settings(action, "station", "data")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError("a whole number from 1 on")
-    return int(text)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -76,19 +76,19 @@ def main(options: argparse.Namespace) -> int:
 
 
 def mark_picture(folder: Path, inspection_id: int, label: Label) -> int:
-    """Pin a frame that was judged wrongly."""
+    """Keep a frame that was judged wrongly."""
     with JournalReader(folder) as reader:
         message = reader.inspection(inspection_id)
     if message is None:
         raise JournalError(f"inspection {inspection_id} is not in the log in {folder}")
     header = decode(message).header
     assert isinstance(header, Inspection)
-    log.info("pinned as %s", mark(folder, header, label))
+    log.info("kept as %s", mark(folder, header, label))
     return 0
 
 
 def show_cursors(folder: Path, drop: str | None) -> int:
-    """A line for each cursor, after one was dropped where that was asked."""
+    """One line per cursor, after removing the one named `drop`."""
     with JournalReader(folder) as reader, Cursors(folder) as cursors:
         if drop and not cursors.drop(drop):
             raise JournalError(f"no cursor is named '{drop}': see 'draem log cursors'")
@@ -100,7 +100,7 @@ def show_cursors(folder: Path, drop: str | None) -> int:
 
 
 def write_csv(path: Path, events: Sequence[Event]) -> None:
-    """One row an inspection; `regions` is how many, `code` its name."""
+    """One row per inspection; `regions` is their number, `code` its name."""
     rows = [event.header for event in events if isinstance(event.header, Inspection)]
     temporary = path.with_name(f".{path.name}.part")
     try:

@@ -1,6 +1,6 @@
-"""Several stations on one device: a process each, started together, sharing nothing but the disk.
+"""Starts several stations on one device, one process each.
 
-Nothing is supervised here: systemd does that (deploy/draem@.service), or whoever started this.
+It restarts none: that is the task of systemd (deploy/draem@.service).
 """
 
 import logging
@@ -19,16 +19,18 @@ log = logging.getLogger(__name__)
 
 
 def run_all(folder: Path = FOLDER) -> int:
-    """Start `draem run` for each file of the folder, pass signals on, and wait for all.
+    """Start `draem run` for each file of the folder, forward signals, and wait for all.
 
     Returns the highest exit code. Raises SettingsError where there is no station.
     """
     files = sorted(folder.glob("*.toml"))
     if not files:
-        raise SettingsError(f"there is no station in {folder}/: write one {folder}/NAME.toml each")
+        raise SettingsError(
+            f"there is no station in {folder}/: write {folder}/NAME.toml for each station"
+        )
     running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def pass_on(number: int, _: FrameType | None) -> None:
+    def forward(number: int, _: FrameType | None) -> None:
         for process in running.values():
             if process.poll() is None:
                 process.send_signal(number)
@@ -36,7 +38,7 @@ def run_all(folder: Path = FOLDER) -> int:
     signals = (signal.SIGINT, signal.SIGTERM)
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # none is lost while they are being started
     for number in signals:
-        signal.signal(number, pass_on)
+        signal.signal(number, forward)
     for file in files:
         running[file.stem] = _start(file)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
@@ -45,7 +47,7 @@ def run_all(folder: Path = FOLDER) -> int:
 
 
 def _start(file: Path) -> "subprocess.Popen[bytes]":
-    """In a process group of its own: a terminal's Ctrl-C comes once, through us."""
+    """In a process group of its own, so that Ctrl-C reaches it once, through `forward`."""
     command = [sys.executable, "-m", "draem", "run"]
     environment = {**os.environ, "DRAEM_STATION_FILE": str(file)}
     log.info("station %s starts", file.stem)

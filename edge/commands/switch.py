@@ -1,8 +1,8 @@
-"""Change what a running line judges, without stopping it.
+"""Change the product of a running line without stopping it.
 
-The product's engine is loaded and proven beside the one that runs; the line takes it between two
-frames. Where that fails, the old product goes on and the reason is told. A line that is started
-again runs what it was switched to.
+The engine of the new product is loaded and verified while the line runs; the line changes between
+two frames. If that fails, the line goes on with its product, and the reason is printed. A restarted
+line runs the product that it was switched to.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from edge.station.active_product import ChangeoverError
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
-PATIENCE_S = 600.0
+TIMEOUT_S = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,26 +37,28 @@ def main(options: argparse.Namespace) -> int:
         try:
             switch(asking, SwitchRequest(product=name, version=options.version))
         except NoAnswer as error:
-            raise PublishError(f"{error}: is the line running, and is this key listed?") from error
+            raise PublishError(
+                f"{error}: start the line, and check that this key is allowed"
+            ) from error
     return 0
 
 
-def switch(asking: RequestClient, wanted: SwitchRequest, patience_s: float = PATIENCE_S) -> None:
-    """Ask for a change and wait until it is done. Raises ChangeoverError, NoAnswer."""
+def switch(asking: RequestClient, wanted: SwitchRequest, timeout_s: float = TIMEOUT_S) -> None:
+    """Request a change and wait until it is done. Raises ChangeoverError, NoAnswer."""
     reply = _reply(asking.ask(wanted)[0])
-    number, end = reply.change.number, time.monotonic() + patience_s
-    with console().status(f"{wanted.product} is loaded and proven beside the running product"):
+    number, end = reply.change.number, time.monotonic() + timeout_s
+    with console().status(f"loading and verifying {wanted.product} while the line runs"):
         while reply.change.state == "loading" and reply.change.number == number:
             if time.monotonic() > end:
                 raise ChangeoverError(
-                    f"{wanted.product} is not ready after {patience_s:.0f} s, and still being made "
-                    "so: see 'draem control product', and the line's log"
+                    f"{wanted.product} is not ready after {timeout_s:.0f} s, and still being "
+                    "prepared: see 'draem control product', and the line's log"
                 )
             time.sleep(POLL_S)
             reply = _asked_again(asking, reply)
     change = reply.change
     if change.number != number:
-        raise ChangeoverError(f"another change, to {change.product}, was asked for meanwhile")
+        raise ChangeoverError(f"another change, to {change.product}, was requested meanwhile")
     if change.state != "done":
         raise ChangeoverError(
             f"the line still judges {reply.product} version {reply.version}: {change.message}"
@@ -67,7 +69,7 @@ def switch(asking: RequestClient, wanted: SwitchRequest, patience_s: float = PAT
 
 
 def _asked_again(asking: RequestClient, before: ProductReply) -> ProductReply:
-    """A busy line may miss one question: the change goes on meanwhile."""
+    """The status; the one before where a busy line did not answer in time."""
     try:
         return _reply(asking.ask(Request(request="product"))[0])
     except NoAnswer:
@@ -75,7 +77,7 @@ def _asked_again(asking: RequestClient, before: ProductReply) -> ProductReply:
 
 
 def _reply(message: bytes) -> ProductReply:
-    """Raises ChangeoverError with the line's own words where it refuses."""
+    """Raises ChangeoverError with the line's own message where it refuses."""
     try:
         return ProductReply.model_validate_json(message)
     except ValidationError:

@@ -20,9 +20,9 @@ ROWS = 15
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print each header as one JSON object")
-    parser.add_argument("--rejects", action="store_true", help="leave out what is OK")
+    parser.add_argument("--rejects", action="store_true", help="show only what is not OK")
     parser.add_argument(
-        "--until-stopped", action="store_true", help="end when the line says that it has stopped"
+        "--until-stopped", action="store_true", help="end when the line has stopped"
     )
     add_settings(parser, "endpoint", "replay", "key", "server_key")
 
@@ -79,14 +79,14 @@ def _cells(header: AnyHeader) -> tuple[str, str, str, str, str, str]:
 
 
 def _why(header: Inspection) -> str:
-    """What the verdict rests on: the code, the largest region, frames that were passed over."""
+    """The reason for the verdict: code, largest region, skipped frames."""
     reasons = [] if header.code.number == 0 else [header.code.name]
     if header.regions and header.verdict == "NG":
         x, y, width, height = header.regions[0].box
         others = f" and {len(header.regions) - 1} more" if len(header.regions) > 1 else ""
         reasons.append(f"{width}x{height} at {x},{y}{others}")
     if header.passed_over:
-        reasons.append(f"{header.passed_over} frames passed over")
+        reasons.append(f"{header.passed_over} frames skipped")
     return ", ".join(reasons)
 
 

@@ -71,7 +71,7 @@ def test_control_replay_pause_and_resume_a_line(station: Running) -> None:
 def test_control_says_when_nobody_answers(tmp_path: Path) -> None:
     done = draem("control", "health", "--endpoint", "tcp://127.0.0.1:9", cwd=tmp_path)
     assert done.returncode == 2
-    assert "is the line running" in done.stderr
+    assert "start the line" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -146,7 +146,7 @@ def test_security_the_list_is_read_again(ask: Ask, station: Running, keys: Path)
         service_endpoint(station.endpoint), credentials(keys, "stranger"), "--endpoint"
     ) as connected:
         assert json.loads(connected.ask(page)[0])["reply"] == "page"
-        assert draem("keys", "strike", "stranger", cwd=root).returncode == 0
+        assert draem("keys", "revoke", "stranger", cwd=root).returncode == 0
         assert json.loads(connected.ask(page)[0])["reply"] == "error", "at the next question"
     assert ask("stranger", page) == "silence"
     (keys / ALLOWED).write_text("[screen\n")
