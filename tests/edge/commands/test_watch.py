@@ -20,7 +20,7 @@ def test_the_table_shows_verdicts_faults_and_any_text() -> None:
     shown = console.export_text()
     console.file.close()
     assert message in shown
-    assert "3x4 at 1,2, 2 frames passed over" in shown
+    assert "3x4 at 1,2, 2 frames skipped" in shown
     assert "NG" in line(rows[0])
     assert "camera" in line(fault)
 
