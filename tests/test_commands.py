@@ -91,7 +91,7 @@ def test_inspect_skips_one_broken_image_and_refuses_many(calibrated: Plant, tmp_
     assert again.stdout == ""
 
 
-def test_mistakes_are_one_line_that_names_the_mend(calibrated: Plant, tmp_path: Path) -> None:
+def test_mistakes_are_one_line_that_names_the_fix(calibrated: Plant, tmp_path: Path) -> None:
     root = calibrated.root
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -137,7 +137,7 @@ def test_doctor_never_fails(tmp_path: Path) -> None:
         assert ".[pycuda]" in done.stdout, "a table must not swallow brackets"
 
 
-def test_doctor_sees_a_port_in_use_and_survives_what_it_examines(tmp_path: Path) -> None:
+def test_doctor_reports_a_port_in_use_and_goes_on_after_errors(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -184,7 +184,7 @@ def test_an_altered_model_is_refused(calibrated: Plant, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "word"), [(errno.ENOSPC, "disk is full"), (errno.EACCES, "no permission")]
 )
-def test_the_systems_refusals_say_what_to_do(number: int, word: str) -> None:
+def test_errors_of_the_system_say_how_to_fix_them(number: int, word: str) -> None:
     assert word in front.os_error(OSError(number, os.strerror(number), "products"))
 
 
@@ -203,7 +203,7 @@ def test_a_full_disk_is_one_line(calibrated: Plant, tmp_path: Path) -> None:
         (("inspect", "{}/part_000.png", "--product", "lid", "--maps", "{}/maps"), "maps"),
     ],
 )
-def test_what_cannot_be_written_whole_is_not_left_half(
+def test_a_file_that_cannot_be_written_whole_leaves_nothing(
     words: tuple[str, ...], left: str, calibrated: Plant, tmp_path: Path
 ) -> None:
     """A limit on the size of files stands in for the disk that fills up within one."""

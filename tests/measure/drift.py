@@ -1,4 +1,4 @@
-"""Does the drift watch see what has changed, and nothing where nothing has?
+"""Whether the drift watch reports each kind of change, and nothing without a change.
 
 `./just drift` runs the product of the last demo over 5,000 normal parts and three drifts;
 tests/edge/station/test_drift.py does it on a short line.
@@ -51,14 +51,14 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def told(
+def first_report(
     product: Product, engine: Engine, watch: DriftWatch, images: Iterator[Image]
 ) -> tuple[int, str] | None:
-    """At which of the images the watch spoke first, and what it said."""
+    """The number of the first image with a report, and the reported code."""
     inspector = Inspector(engine, product)
     for number, image in enumerate(images, start=1):
         if watch.add(inspector.inspect(Frame(image, number, 0), Stopwatch()), triggered=False):
-            return number, watch.now.code.name if watch.now else "well again"
+            return number, watch.now.code.name if watch.now else "no drift any more"
     return None
 
 
@@ -80,12 +80,12 @@ def main(normal: int) -> int:
     with runtimes.load(product) as engine:
         for name, change in CHANGES.items():
             watch = DriftWatch(product)
-            assert told(product, engine, watch, parts(line, 0, 100)) is None
-            found = told(product, engine, watch, parts(line, 100, 200, change))
+            assert first_report(product, engine, watch, parts(line, 0, 100)) is None
+            found = first_report(product, engine, watch, parts(line, 100, 200, change))
             print(f"{change.__name__}: {found or 'not seen'}")
             wrong += found is None or found[1] != name
         images = track(parts(line, 1000, normal), "normal parts", total=normal)
-        false = told(product, engine, DriftWatch(product), iter(images))
+        false = first_report(product, engine, DriftWatch(product), iter(images))
     print(f"{normal} normal parts: {false or 'no report'}")
     return int(wrong > 0 or false is not None)
 

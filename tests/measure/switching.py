@@ -56,8 +56,8 @@ def second_product(products: Path, name: str, twin: str) -> None:
 
 
 @dataclass
-class Told:
-    """What the events said: gaps in ms, verdicts, and which product each event named in turn."""
+class LineEvents:
+    """Figures of a line's events: gaps in ms, verdicts, and the products in order."""
 
     gaps_ms: list[float] = field(default_factory=list)
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -66,32 +66,32 @@ class Told:
     thresholds: dict[str, set[float | None]] = field(default_factory=lambda: defaultdict(set))
     frames: int = 0
     accounted: int = 0
-    """Frames with an event of their own, and those that an event says were passed over."""
+    """Frames with an event, and those that an event counts as skipped."""
 
 
-def read(endpoint: str, cursor: Path) -> Told:
+def read(endpoint: str, cursor: Path) -> LineEvents:
     """Every event of a station up to its status `stopped`, and whether product and status agree."""
-    told, headers, announced = Told(), [], ""
+    found, headers, announced = LineEvents(), [], ""
     for event in events(endpoint, cursor):
         header = event.header
         if isinstance(header, Status):
             announced = header.product
             if header.state == "stopped":
                 break
-            told.products.append(announced)
+            found.products.append(announced)
         if isinstance(header, Inspection):
             assert header.product == announced, (
                 "an event names another product than the last status"
             )
             headers.append(header)
-            told.verdicts[header.verdict] += 1
-            told.thresholds[header.product].add(header.threshold)
-            told.accounted += 1 + header.passed_over
-    told.gaps_ms = [(b.published_ns - a.published_ns) / 1e6 for a, b in pairwise(headers)]
-    told.triggers = [h.trigger_id for h in headers if h.trigger_id is not None]
+            found.verdicts[header.verdict] += 1
+            found.thresholds[header.product].add(header.threshold)
+            found.accounted += 1 + header.passed_over
+    found.gaps_ms = [(b.published_ns - a.published_ns) / 1e6 for a, b in pairwise(headers)]
+    found.triggers = [h.trigger_id for h in headers if h.trigger_id is not None]
     steps = ((b.frame_id - a.frame_id) % RECORDED for a, b in pairwise(headers))
-    told.frames = headers[0].frame_id + sum(steps) if headers else 0
-    return told
+    found.frames = headers[0].frame_id + sum(steps) if headers else 0
+    return found
 
 
 class Station:
@@ -144,7 +144,7 @@ class Station:
         return self.process.wait(20)
 
 
-def reading(station: Station, root: Path) -> Future[Told]:
+def start_reading(station: Station, root: Path) -> Future[LineEvents]:
     """`read` on a thread of its own, from the log's first event on."""
     return ThreadPoolExecutor(1).submit(read, station.endpoint, root / "cursor.json")
 
@@ -164,7 +164,7 @@ def long_run(root: Path, name: str, count: int) -> int:
     """The figures of the long run; 1 where the memory or the threads grew."""
     second_product(root / "products", name, "twin")
     station = Station(root, root / "products", name, recording(root / "ring"))
-    told = reading(station, root)
+    reading = start_reading(station, root)
     station.switch("twin")
     memory, threads, took = [], [], []
     for i in track(range(count), "switching"):
@@ -172,16 +172,16 @@ def long_run(root: Path, name: str, count: int) -> int:
         memory.append(station.resident_mb())
         threads.append(station.threads())
     code = station.stop()
-    heard = told.result(30)
-    gaps = np.array(heard.gaps_ms)
+    found = reading.result(30)
+    gaps = np.array(found.gaps_ms)
     print(f"{count} switches, each {np.median(took):.2f} s in the median, {max(took):.2f} at most")
     print(f"gap between events in ms: p50, p99, most {np.percentile(gaps, [50, 99, 100]).round(1)}")
     print(
-        f"verdicts {dict(heard.verdicts)}; {heard.accounted} of {heard.frames} frames accounted for"
+        f"verdicts {dict(found.verdicts)}; {found.accounted} of {found.frames} frames accounted for"
     )
     early, late = np.median(memory[3:13]), np.median(memory[-10:])
     print(f"memory {early:.1f} MB early, {late:.1f} late; threads {set(threads[3:])}; ended {code}")
-    return int(late - early > 10 or code != 0 or heard.accounted != heard.frames)
+    return int(late - early > 10 or code != 0 or found.accounted != found.frames)
 
 
 if __name__ == "__main__":

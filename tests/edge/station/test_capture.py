@@ -34,7 +34,7 @@ def test_free_running_keeps_the_latest_and_counts_the_rest() -> None:
     assert again.passed_over == 0
 
 
-def test_triggered_tells_every_trigger_in_order() -> None:
+def test_triggered_every_trigger_comes_out_in_order() -> None:
     slot = FrameQueue(live=True, backlog=1)
     for number in range(1, 5):
         slot.put(frame(number), StopEvent())
@@ -44,7 +44,7 @@ def test_triggered_tells_every_trigger_in_order() -> None:
     assert taken[1].frame.image.size == 0
 
 
-def test_a_backlog_holds_as_many_pictures_as_it_says() -> None:
+def test_a_backlog_holds_the_set_number_of_pictures() -> None:
     slot = FrameQueue(live=True, backlog=3)
     for number in range(1, 6):
         slot.put(frame(number), StopEvent())

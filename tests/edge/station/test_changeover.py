@@ -24,7 +24,7 @@ from edge.station.control import Controls
 from edge.station.last_product import STATE, load_remembered, remember
 from edge.vision.frame import Frame
 from tests.conftest import Plant, draem
-from tests.measure.switching import Station, line, reading, second_product
+from tests.measure.switching import Station, line, second_product, start_reading
 from tests.support.minimal_station import PRODUCT, MeanEngine
 
 
@@ -38,38 +38,38 @@ def products(calibrated: Plant, tmp_path: Path) -> Path:
 
 
 def other_threshold(version: Path) -> None:
-    """So that a line which judges with the wrong product is found out."""
+    """Makes a line that judges with the wrong product detectable."""
     change_calibration(version, threshold=0.9)
 
 
 def test_changeover_of_a_running_line_loses_no_trigger(products: Path, tmp_path: Path) -> None:
     triggered = ("--mode", "triggered", "--backlog", "10")
     station = Station(tmp_path, products, "lid", line(20), *triggered)
-    told = reading(station, tmp_path)
+    events = start_reading(station, tmp_path)
     for name in ("twin", "lid", "twin"):
         station.switch(name)
     assert station.stop() == 0
-    heard = told.result(20)
-    assert heard.products == ["lid", "twin", "lid", "twin"]
-    assert heard.triggers == list(range(1, len(heard.triggers) + 1)), "an event for each trigger"
+    found = events.result(20)
+    assert found.products == ["lid", "twin", "lid", "twin"]
+    assert found.triggers == list(range(1, len(found.triggers) + 1)), "an event for each trigger"
     stopped = 1  # the picture that still waited when the line was stopped
-    assert heard.verdicts["NO_VERDICT"] <= 2 + stopped
+    assert found.verdicts["NO_VERDICT"] <= 2 + stopped
 
 
 def test_changeover_accounts_for_every_frame(products: Path, tmp_path: Path) -> None:
     station = Station(tmp_path, products, "lid", line(30))
-    told = reading(station, tmp_path)
+    events = start_reading(station, tmp_path)
     for name in ("twin", "lid"):
         station.switch(name)
     assert station.stop() == 0
-    heard = told.result(20)
-    assert heard.products == ["lid", "twin", "lid"]
-    assert heard.accounted == heard.frames
-    assert {name: len(seen) for name, seen in heard.thresholds.items()} == {"lid": 1, "twin": 1}
-    assert heard.thresholds["twin"] == {0.9}
+    found = events.result(20)
+    assert found.products == ["lid", "twin", "lid"]
+    assert found.accounted == found.frames
+    assert {name: len(seen) for name, seen in found.thresholds.items()} == {"lid": 1, "twin": 1}
+    assert found.thresholds["twin"] == {0.9}
 
 
-def test_changeover_that_fails_leaves_the_old_product(products: Path, tmp_path: Path) -> None:
+def test_changeover_that_fails_keeps_the_old_product(products: Path, tmp_path: Path) -> None:
     """Unknown, uncalibrated, without an engine, altered on the disk, and an engine that lies."""
     for name in ("bare", "altered", "lying"):
         second_product(products, "lid", name)
@@ -86,14 +86,14 @@ def test_changeover_that_fails_leaves_the_old_product(products: Path, tmp_path: 
         assert "still judges lid" in done.stderr
         return done.stderr
 
-    told = reading(station, tmp_path)
+    events = start_reading(station, tmp_path)
     assert "does not exist" in refused("--product", "none")
     assert "has no threshold" in refused("--product", "lid", "--version", "1")
     assert "draem build --product bare" in refused("--product", "bare")
     assert "SHA-256 differs" in refused("--product", "altered")
     assert "moves the scores" in refused("--product", "lying")
     assert station.stop() == 0
-    assert told.result(20).products == ["lid"]
+    assert events.result(20).products == ["lid"]
     assert "Traceback" not in (tmp_path / "station.log").read_text()
 
 
@@ -106,7 +106,7 @@ def test_changeover_to_the_product_of_another_camera_is_refused(
     change_manifest(products / "cropped" / "1", crop=[600, 0, 64, 64])
     change_calibration(products / "measured" / "1", geometry={"frame": [320, 240]})
     station = Station(tmp_path, products, "lid", line(20))
-    told = reading(station, tmp_path)
+    events = start_reading(station, tmp_path)
     for name, why in (
         ("cropped", "the frame is 640x480, but the product's crop 600,0,64,64 reaches beyond it"),
         ("measured", "the frame is 640x480, but the station's geometry holds for 320x240"),
@@ -120,11 +120,11 @@ def test_changeover_to_the_product_of_another_camera_is_refused(
         assert "train and calibrate it on this camera's frames" in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert station.stop() == 0
-    heard = told.result(20)
-    assert heard.products == ["lid"]
-    assert heard.verdicts["OK"] + heard.verdicts["NG"] > 0
+    found = events.result(20)
+    assert found.products == ["lid"]
+    assert found.verdicts["OK"] + found.verdicts["NG"] > 0
     with load_verified(products, "cropped", None, "openvino", lambda: False).engine:
-        pass  # nobody has seen a frame of the camera yet
+        pass  # no frame of the camera is known yet
 
 
 def test_camera_frame_size_is_that_of_its_last_picture() -> None:
@@ -157,22 +157,20 @@ def change_manifest(version: Path, **values: object) -> None:
     (version / MANIFEST).write_text(json.dumps(manifest))
 
 
-def test_a_station_that_is_killed_runs_what_it_was_switched_to(
+def test_a_killed_station_restarts_with_the_product_of_the_last_switch(
     products: Path, tmp_path: Path
 ) -> None:
     station = Station(tmp_path, products, "lid", line(10))
     station.switch("twin")
     station.kill()
     again = Station(tmp_path, products, "lid", line(10))
-    told = reading(again, tmp_path)
+    events = start_reading(again, tmp_path)
     time.sleep(0.5)
     again.stop()
-    assert told.result(20).products[-1] == "twin"
+    assert events.result(20).products[-1] == "twin"
 
 
-def test_what_a_changeover_left_holds_until_the_settings_change(
-    products: Path, tmp_path: Path
-) -> None:
+def test_the_last_product_is_used_until_the_settings_change(products: Path, tmp_path: Path) -> None:
     lid, twin = ("lid", None), ("twin", None)
     assert load_remembered(tmp_path, products, lid).name == "lid"
     remember(tmp_path, lid, ("twin", "1"))
@@ -181,7 +179,7 @@ def test_what_a_changeover_left_holds_until_the_settings_change(
     assert load_remembered(tmp_path, products, lid).name == "lid", "an old one never comes back"
 
 
-def test_what_was_activated_after_a_changeover_runs(products: Path, tmp_path: Path) -> None:
+def test_a_version_activated_after_a_changeover_is_used(products: Path, tmp_path: Path) -> None:
     """`lid 1` is not calibrated, `lid 2` is current."""
     remember(tmp_path, ("twin", None), ("lid", "1"))
     assert load_remembered(tmp_path, products, ("twin", None)).version == "1"
@@ -190,7 +188,7 @@ def test_what_was_activated_after_a_changeover_runs(products: Path, tmp_path: Pa
     assert load_remembered(tmp_path, products, ("twin", None)).version == "2"
 
 
-def test_a_changeover_that_cannot_be_read_or_loaded_says_where_it_stands(
+def test_a_last_product_that_cannot_be_read_or_loaded_names_its_file(
     products: Path, tmp_path: Path
 ) -> None:
     remember(tmp_path, ("lid", None), ("gone", None))
@@ -202,8 +200,8 @@ def test_a_changeover_that_cannot_be_read_or_loaded_says_where_it_stands(
             load_remembered(tmp_path, products, ("lid", None))
 
 
-class Closed(MeanEngine):
-    """Remembers that it was closed."""
+class ClosableEngine(MeanEngine):
+    """An engine that records whether it was closed."""
 
     closed = False
 
@@ -214,17 +212,17 @@ class Closed(MeanEngine):
 def test_one_changeover_at_a_time_and_engines_are_closed(caplog: pytest.LogCaptureFixture) -> None:
     """The one that was replaced, and the one that was made ready but never taken."""
     caplog.set_level("INFO")
-    made: list[Closed] = []
+    made: list[ClosableEngine] = []
     gate = threading.Event()
 
     def load(name: str, version: str | None, stopped: object) -> ActiveProduct:
         gate.wait(5)
         if name == "bad":
             raise EngineError("no such engine")
-        made.append(Closed())
+        made.append(ClosableEngine())
         return ActiveProduct.of(PRODUCT, made[-1])
 
-    first = Closed()
+    first = ClosableEngine()
     changeover = Changeover(first, load, lambda *_: None)
     with changeover:
         changeover.begin("cap", None)
@@ -245,7 +243,7 @@ def test_one_changeover_at_a_time_and_engines_are_closed(caplog: pytest.LogCaptu
     assert made[1].closed
 
 
-def test_a_line_that_ends_gives_up_a_changeover_and_its_proof(calibrated: Plant) -> None:
+def test_a_line_that_ends_stops_a_changeover_and_its_proof(calibrated: Plant) -> None:
     """Nothing native may still run when the program ends."""
     began = threading.Event()
 
@@ -277,14 +275,14 @@ def test_an_old_engine_that_cannot_be_closed_does_not_undo_a_change() -> None:
         def close(self) -> None:
             raise EngineError("it does not let go")
 
-    told: list[str] = []
+    changed: list[str] = []
     load = lambda *_: ActiveProduct.of(PRODUCT, MeanEngine())  # noqa: E731
-    changeover = Changeover(Stuck(), load, lambda name, _: told.append(name))
+    changeover = Changeover(Stuck(), load, lambda name, _: changed.append(name))
     with changeover:
         changeover.begin("cap", None)
         taken(changeover)
         wait_for(lambda: changeover.change.state == "done")
-    assert told == ["cap"]
+    assert changed == ["cap"]
 
 
 def taken(changeover: Changeover) -> ActiveProduct:
@@ -302,7 +300,7 @@ def wait_for(condition: object, timeout_s: float = 5) -> None:
         time.sleep(0.01)
 
 
-def test_no_thread_that_serves_has_the_priority_of_the_proof(
+def test_no_thread_of_the_active_engine_has_the_priority_of_the_proof(
     calibrated: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thread inherits its maker's priority, and cannot get it back."""

@@ -68,14 +68,14 @@ def test_control_replay_pause_and_resume_a_line(station: Running) -> None:
     assert verdicts["OK"] > 0 < verdicts["NO_VERDICT"]
 
 
-def test_control_says_when_nobody_answers(tmp_path: Path) -> None:
+def test_control_without_an_answer_is_an_error(tmp_path: Path) -> None:
     done = draem("control", "health", "--endpoint", "tcp://127.0.0.1:9", cwd=tmp_path)
     assert done.returncode == 2
     assert "start the line" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_control_knows_a_loop_that_hangs(station: Running) -> None:
+def test_control_reports_a_loop_that_hangs(station: Running) -> None:
     from edge.station.control import HUNG_S, _health
 
     controls = Controls(PRODUCT)
@@ -97,7 +97,7 @@ def test_heartbeats_come_while_the_line_waits_and_carry_the_head(station: Runnin
     assert all(0.3e9 < gap < 1.5e9 for gap in gaps)
 
 
-def test_live_pictures_are_made_for_whoever_looks_and_name_their_event(
+def test_live_pictures_are_encoded_for_viewers_only_and_name_their_event(
     station: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
@@ -136,7 +136,7 @@ def test_live_pictures_are_made_for_whoever_looks_and_name_their_event(
 @pytest.mark.parametrize(
     "request_", [b"", b"{}", b"[]", b'{"request":"open"}', b'{"request":"pause","now":1}', b"\x00"]
 )
-def test_control_answers_what_is_no_request_with_an_error(
+def test_control_answers_an_invalid_request_with_an_error(
     station: Running, request_: bytes
 ) -> None:
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
@@ -148,7 +148,7 @@ def test_control_answers_what_is_no_request_with_an_error(
     assert not station.controls.paused
 
 
-def test_journal_has_the_pictures_of_rejects_some_others_and_the_last(station: Running) -> None:
+def test_pictures_of_rejects_some_others_and_the_last_ones_are_kept(station: Running) -> None:
     told = events(station.endpoint)
     kept: list[Inspection] = []
     for event in told:
@@ -181,7 +181,7 @@ def test_journal_has_the_pictures_of_rejects_some_others_and_the_last(station: R
     assert (done.returncode, "not in the log" in done.stderr) == (2, True)
 
 
-def test_cursors_are_listed_and_dropped(station: Running) -> None:
+def test_cursors_are_listed_and_removed(station: Running) -> None:
     from edge.events.subscriber import Acknowledging
 
     cursor = station.settings.data / "cursor"

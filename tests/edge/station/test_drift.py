@@ -1,4 +1,4 @@
-"""The drift watch: calibration ranges, what is told, and how much it costs the line."""
+"""The drift watch: calibration ranges, what is reported."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ from edge.station.loop import Pace, run
 from edge.vision.drift_features import FEATURES
 from edge.vision.image_files import Image, read_image, write_png
 from tests.conftest import Plant, draem, write_parts
-from tests.measure.drift import CHANGES, darker, told
+from tests.measure.drift import CHANGES, darker, first_report
 from tests.support.recorded_events import ImageCamera, RecordedEvents
 
 
@@ -45,22 +45,24 @@ def watched(calibrated: Plant, tmp_path_factory: pytest.TempPathFactory) -> Prod
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_calibration_drift_is_told_within_200_parts(watched: Product, name: str) -> None:
+def test_calibration_drift_is_reported_within_200_parts(watched: Product, name: str) -> None:
     product = watched
     with runtimes.load(product) as engine:
         watch = DriftWatch(product)
-        assert told(product, engine, watch, iter(half(60))) is None, "nothing has changed yet"
+        assert first_report(product, engine, watch, iter(half(60))) is None, (
+            "nothing has changed yet"
+        )
         changed = (CHANGES[name](image) for image in half(200, 60))
-        found = told(product, engine, watch, changed)
+        found = first_report(product, engine, watch, changed)
     assert found is not None
     assert found[1] == name
     assert found[0] <= 200
 
 
-def test_calibration_drift_is_not_seen_where_there_is_none(watched: Product) -> None:
+def test_calibration_drift_is_not_reported_without_a_change(watched: Product) -> None:
     product = watched
     with runtimes.load(product) as engine:
-        assert told(product, engine, DriftWatch(product), iter(half(300))) is None
+        assert first_report(product, engine, DriftWatch(product), iter(half(300))) is None
 
 
 def test_calibration_drift_of_a_line_is_a_fault_and_ends_with_a_status(watched: Product) -> None:
@@ -88,7 +90,7 @@ def test_calibration_drift_of_a_line_is_a_fault_and_ends_with_a_status(watched: 
     assert seen[-1] == ""
 
 
-def test_calibration_drift_is_none_while_the_line_stands_still(watched: Product) -> None:
+def test_calibration_drift_is_not_reported_while_the_line_stands_still(watched: Product) -> None:
     """One good part in view for a minute, with the sensor's noise, between others."""
     rng = np.random.default_rng(0)
     images = half(4)
@@ -96,10 +98,10 @@ def test_calibration_drift_is_none_while_the_line_stands_still(watched: Product)
         noisy = (image + rng.normal(0, 1.5, image.shape) for _ in range(120))
         images += [np.clip(one, 0, 255).astype(np.uint8) for one in noisy]
     with runtimes.load(watched) as engine:
-        assert told(watched, engine, DriftWatch(watched), iter(images)) is None
+        assert first_report(watched, engine, DriftWatch(watched), iter(images)) is None
 
 
-def test_calibration_drift_of_regions_of_interest_knows_its_own_parts(
+def test_calibration_drift_with_regions_of_interest_is_not_reported_for_good_parts(
     calibrated: Plant, tmp_path: Path
 ) -> None:
     """The watch compares the engine's score, whatever region decides."""
@@ -113,7 +115,7 @@ def test_calibration_drift_of_regions_of_interest_knows_its_own_parts(
     product = load_product(tmp_path / "products", "lid")
     images = [read_image(path) for path in sorted((tmp_path / "good").glob("*.png"))]
     with runtimes.load(product) as engine:
-        assert told(product, engine, DriftWatch(product), iter(images * 4)) is None
+        assert first_report(product, engine, DriftWatch(product), iter(images * 4)) is None
 
 
 def test_calibration_drift_limit_grows_where_parts_are_few() -> None:

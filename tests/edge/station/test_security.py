@@ -99,7 +99,9 @@ def ask(station: Running, keys: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
 
 @pytest.mark.parametrize("service", ["events", "live"])
-def test_security_strangers_hear_nothing(station: Running, keys: Path, service: str) -> None:
+def test_security_clients_that_are_not_listed_receive_nothing(
+    station: Running, keys: Path, service: str
+) -> None:
     endpoint = (
         station.endpoint if service == "events" else service_endpoint(station.endpoint, "live")
     )
@@ -108,7 +110,7 @@ def test_security_strangers_hear_nothing(station: Running, keys: Path, service: 
     assert not hears(endpoint, None)
 
 
-def test_security_a_wrong_server_is_not_believed(station: Running, keys: Path) -> None:
+def test_security_a_server_with_a_wrong_key_is_refused(station: Running, keys: Path) -> None:
     wrong = Credentials(read_pair(keys / "screen.key"), read_public(keys / "stranger.pub"))
     assert not hears(station.endpoint, wrong)
 
@@ -237,7 +239,7 @@ def test_security_a_malformed_key_is_one_line(tmp_path: Path, text: str) -> None
     assert make_pair(tmp_path / "new", "server").exists()
 
 
-def test_security_who_was_refused_comes_in_once_listed(
+def test_security_a_refused_client_connects_once_it_is_listed(
     station: Running, keys: Path, tmp_path: Path
 ) -> None:
     """ZeroMQ gives up a connection that was refused; a bridge must not."""

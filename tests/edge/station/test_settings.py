@@ -37,7 +37,7 @@ def test_an_unknown_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPat
         load_settings({})
 
 
-def test_a_file_that_is_no_toml_is_named() -> None:
+def test_a_file_that_is_not_toml_is_named() -> None:
     Path("station.toml").write_text("product = \n")
     with pytest.raises(SettingsError, match=r"station\.toml"):
         load_settings({})
