@@ -19,21 +19,20 @@ class FrameIds:
         """The camera's ids begin again with the next frame; `count` goes on."""
         self._last, self._unknown = None, 0
 
-    def missing(self, frame_id: int | None) -> int:
-        """How many ids lie between the last frame and this one; `count` then is this frame's.
+    def follow(self, frame_id: int | None) -> None:
+        """A frame has come; `count` then is its number.
 
         None is a frame whose id was lost with its first packet; it fills part of the next gap.
         """
+        self.count += 1
         if frame_id is None:
             self._unknown += 1
-            self.count += 1
-            return 0
+            return
         gap = 0 if self._last is None else _between(self._last, frame_id)
         gap = max(0, gap - self._unknown)
         self._last, self._unknown = frame_id, 0
-        self.count += gap + 1
+        self.count += gap
         self.lost += gap
-        return gap
 
 
 def _between(last: int, now: int) -> int:

@@ -152,7 +152,7 @@ class ReplayCamera(ReportsOutages):
         if isinstance(item, CameraNotice):
             self._ids.restart()
             raise item
-        self._ids.missing(item.frame_id or None)
+        self._ids.follow(item.frame_id or None)
         self.counters |= {"received": self.counters["received"] + 1, "lost": self._ids.lost}
         values = {**vars(item), "captured_ns": time.monotonic_ns()}
         if not self._triggered:

@@ -155,7 +155,7 @@ class GenicamCamera(Closeable):
         """The frame in a buffer, with its picture, its chunks and the ids of its trigger."""
         frame_id = buffer.get_frame_id()
         whole = buffer.get_status() == self._library.BufferStatus.SUCCESS
-        self.ids.missing(frame_id if whole or frame_id else None)
+        self.ids.follow(frame_id if whole or frame_id else None)
         frame = Frame(
             NO_PICTURE,
             frame_id,
