@@ -31,4 +31,4 @@ def test_a_restart_of_the_camera_is_no_gap() -> None:
     ids.restart()
     ids.follow(60000)
     ids.follow(60003)
-    assert (ids.lost, ids.count) == (2, 5)
+    assert (ids.lost, ids.count) == (2, 6)

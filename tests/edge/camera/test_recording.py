@@ -3,9 +3,10 @@
 import signal
 import subprocess
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
+from threading import Event as StopEvent
+from threading import Thread
 from typing import TypeGuard
 
 import numpy as np
@@ -15,6 +16,7 @@ from edge.base.errors import CameraError
 from edge.camera import CameraNotice, EndOfStream, FrameTimeout
 from edge.camera.open import open_camera
 from edge.camera.recording import RecordingRing, ReplayCamera
+from edge.commands.record import record
 from edge.events.event import Code
 from edge.vision.frame import Frame
 from tests.support.cameras import CameraStation, FakeGige, needs_genicam, wait_for
@@ -119,7 +121,7 @@ def test_a_recording_is_limited_by_frames_and_by_size(tmp_path: Path) -> None:
     again.put(frame(30))
     assert len(list((tmp_path / "count").iterdir())) == 5, "a restart continues the same recording"
     by_size = RecordingRing(tmp_path / "size", 1000, 0.01)
-    for number in range(1, 200):
+    for number in range(1, 60):
         by_size.put(frame(number))
     assert 5_000 < sum(p.stat().st_size for p in (tmp_path / "size").iterdir()) <= 10_000
 
@@ -152,28 +154,41 @@ def test_record_refuses_a_camera_that_waits_for_software_triggers(tmp_path: Path
     assert "nothing triggers the camera here" in done.stderr
 
 
+def test_record_ends_with_a_signal(tmp_path: Path) -> None:
+    words = ("record", "--source", "line://moulded?rate=30", "--to", str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-m", "draem", *words])
+    try:
+        wait_for(lambda: len(list(tmp_path.glob("*.npz"))) > 3, 60)
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
 @needs_genicam
 def test_a_recorded_outage_is_replayed(tmp_path: Path) -> None:
-    with FakeGige() as gige:
-        command = [sys.executable, "-m", "draem", "record", "--source", gige.source(frame_rate=30)]
-        process = subprocess.Popen([*command, "--to", str(tmp_path / "ring")])
-        try:
-            ring = tmp_path / "ring"
-            wait_for(lambda: len(list(ring.glob("*.npz"))) > 20, 20)
-            gige.kill()
-            time.sleep(1)
-            gige.restart()
-            before = len(list(ring.glob("*.npz")))
-            wait_for(lambda: len(list(ring.glob("*.npz"))) > before + 20, 20)
-        finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 0
-    recorded = replayed(f"replay://{ring}?speed=0")
-    station = CameraStation(tmp_path / "replay", f"replay://{ring}?speed=2")
+    folder, stop = tmp_path / "ring", StopEvent()
+    ring = RecordingRing(folder, 1000, 100)
+
+    def count() -> int:
+        return len(list(folder.glob("*.npz")))
+
+    with FakeGige() as gige, open_camera(gige.source(frame_rate=30), triggered=False) as camera:
+        thread = Thread(target=record, args=(camera, ring, stop, 0))
+        thread.start()
+        wait_for(lambda: count() > 10)
+        gige.kill()
+        before = count()
+        wait_for(lambda: count() > before)  # the notice
+        gige.restart()
+        wait_for(lambda: count() > before + 12)
+        stop.set()
+        thread.join()
+    recorded = replayed(f"replay://{folder}?speed=0")
+    station = CameraStation(tmp_path / "replay", f"replay://{folder}?speed=2")
     try:
-        wait_for(lambda: len(station.inspections()) >= len(recorded) - 2, 30)
+        ids = [f.frame_id for f in recorded if isinstance(f, Frame)]
+        wait_for(lambda: len(station.inspections()) == len(ids), 30)
     finally:
         station.close()
     assert station.fault_names() == ["camera_lost", "camera_back"]
-    ids = [f.frame_id for f in recorded if isinstance(f, Frame)]
     assert [i.frame_id for i in station.inspections()] == ids

@@ -130,7 +130,7 @@ def test_a_device_is_a_live_camera_and_no_file() -> None:
     """/dev/video0 may hang or repeat a frame as camera number 0 does."""
     with pytest.raises(CameraError, match="check that the camera is plugged in"):
         open_camera("/dev/null", triggered=False)
-    with pytest.raises(CameraError, match="use --mode free-station"):
+    with pytest.raises(CameraError, match="use --mode free-running"):
         open_camera("/dev/null", triggered=True)
 
 
@@ -156,7 +156,7 @@ def test_a_device_is_opened_by_its_number(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_an_address_that_ends_like_an_image_is_no_file() -> None:
-    with pytest.raises(CameraError, match="use --mode free-station"):
+    with pytest.raises(CameraError, match="use --mode free-running"):
         open_camera("http://127.0.0.1:9/live.jpg", triggered=True)
 
 
@@ -179,7 +179,7 @@ def test_a_malformed_address_is_an_error(source: str) -> None:
 def test_a_missing_stream_or_device_is_an_error_at_the_start(source: str) -> None:
     with pytest.raises(CameraError, match="cannot be opened: check"):
         open_camera(source, triggered=False)
-    with pytest.raises(CameraError, match="use --mode free-station"):
+    with pytest.raises(CameraError, match="use --mode free-running"):
         open_camera(source, triggered=True)
 
 
