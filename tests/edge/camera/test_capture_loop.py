@@ -46,7 +46,7 @@ def run_loop(
     folder: Path, camera: Camera, stop: StopEvent, pace: Pace, sink: Sink, product: Product
 ) -> None:
     with Journal(folder, "process") as journal:
-        run(camera, MeanEngine(), product, EventWriter("s", journal, sink), stop, pace)
+        run(camera, MeanEngine(), EventWriter("s", product, journal, sink), stop, pace)
 
 
 def events(folder: Path) -> list[AnyHeader]:

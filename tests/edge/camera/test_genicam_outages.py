@@ -9,7 +9,7 @@ import pytest
 
 from edge.camera.genicam.camera import GenicamCamera
 from edge.camera.genicam.camera_settings import parse
-from edge.events.client import RequestClient, beside
+from edge.events.client import RequestClient, service_endpoint
 from edge.events.control_messages import Health, Request
 from edge.vision.calibration import Range
 from tests.support.cameras import CameraStation, FakeGige, needs_genicam, wait_for
@@ -25,7 +25,7 @@ def gige() -> Iterator[FakeGige]:
 
 
 def health(station: CameraStation) -> Health:
-    with RequestClient(beside(station.endpoint, "control"), None, "--control") as client:
+    with RequestClient(service_endpoint(station.endpoint, "control"), None, "--control") as client:
         return Health.model_validate_json(client.ask(Request(request="health"))[0])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge.camera.trigger_matching import MAX_DELAY_S, Trigger
-from edge.events.client import RequestClient, beside
+from edge.events.client import RequestClient, service_endpoint
 from edge.events.control_messages import Request, TriggerRequest
 from edge.events.event import Inspection
 from tests.support.cameras import CameraStation, FakeGige, needs_genicam, wait_for
@@ -106,7 +106,7 @@ def test_the_picture_of_a_late_command_belongs_to_no_part(station: CameraStation
 @needs_genicam
 def test_triggers_over_the_control_socket(gige: FakeGige, station: CameraStation) -> None:
     """As a bridge sends them: the ids come back, what cannot be sent in time takes no picture."""
-    with RequestClient(beside(station.endpoint, "control"), None, "--control") as client:
+    with RequestClient(service_endpoint(station.endpoint, "control"), None, "--control") as client:
         for number in (1, 2, 3):
             request = TriggerRequest(trigger_id=number, encoder=-number, part_id=f"part {number}")
             assert b'"reply":"trigger"' in client.ask(request)[0]
@@ -130,7 +130,9 @@ def test_a_camera_that_the_program_does_not_trigger_refuses_over_the_control_soc
 ) -> None:
     station = Running(tmp_path)
     try:
-        with RequestClient(beside(station.endpoint, "control"), None, "--control") as client:
+        with RequestClient(
+            service_endpoint(station.endpoint, "control"), None, "--control"
+        ) as client:
             refused = client.ask(TriggerRequest(trigger_id=1))[0]
         assert b"not triggered by the program" in refused
     finally:
