@@ -102,6 +102,10 @@ fuzz *ARGS: setup
 camera-storm *ARGS: setup
     @python -m tests.measure.camera_storm {{ARGS}}
 
+# how many of 40 single-line faults the tests catch: --to FILE [--all | --check] [--jobs N]
+faults *ARGS: setup
+    @python -m tests.measure.faults {{ARGS}}
+
 # on a machine with a GPU: its tests, then the engine against torch and the card's own limits
 gpu *ARGS:
     -@pytest tests/gpu tests/edge/engine/test_engine_contract.py -rs -s

@@ -1,15 +1,10 @@
-"""Sources of frames. `open.open_camera` opens the camera that an address names.
-
-Every one is a `Camera`: one read with one deadline. `capture.capturing` reads it on a thread,
-`reconnecting.ReconnectingCamera` keeps a live camera connected, `software_trigger.SoftwareTriggers`
-triggers it, `recording` stores and replays its frames. The kinds: `genicam`, `simulated`, `opencv`,
-`gstreamer`, `folder`.
+"""Sources of frames: one read, one deadline.
 
 CameraError (edge.base.errors)
 ├── FrameTimeout     no frame within the deadline; the next read may succeed
 ├── EndOfStream      a folder or a file has no more frames
 ├── SettingsRefused  the camera does not take what its address asks for
-└── CameraNotice     a fault to report with a code of its own; reading goes on
+└── Trouble          something to tell with a code of its own; the camera mends itself
 """
 
 import time
@@ -18,15 +13,10 @@ from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Protocol
 
-import numpy as np
-
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
 from edge.events.event import Code
 from edge.vision.frame import Frame
-
-NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
-"""The image of a frame that has none."""
 
 
 class FrameTimeout(CameraError):
@@ -42,7 +32,7 @@ class SettingsRefused(CameraError):
 
 
 class CameraNotice(CameraError):
-    """A change of the camera's state to report; reading goes on. `at_ns` is monotonic."""
+    """A fault to tell; reading goes on. `at_ns` is when it came, on the monotonic clock."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
@@ -50,35 +40,33 @@ class CameraNotice(CameraError):
 
 
 class ReportsOutages(Closeable):
-    """A camera that reports its own outages, as CameraNotice, and counts its frames.
+    """A camera that tells its own silence and losses, as Trouble, and counts what it gave.
 
-    Its reads wait for a while before they raise FrameTimeout.
+    Its reads wait a while before they raise FrameTimeout.
     """
 
     counters: Mapping[str, int] = MappingProxyType({})
 
     def unfinished(self) -> Iterable[Frame]:
-        """After the last read: frames and triggers that no read has returned yet."""
+        """After the last read: frames and triggers that nobody has been told of."""
         return ()
 
 
 class Camera(AbstractContextManager["Camera"], Protocol):
     """A source of frames; one thread reads it.
 
-    A camera that is not `live` (a folder, a file) waits until each of its frames has been taken.
+    `live` tells whether frames come by their own clock. One that is not (a folder, a file) waits
+    until each of its frames has been taken.
     """
 
     live: bool
 
     def read(self) -> Frame:
-        """Wait for the next frame.
-
-        Raises FrameTimeout, CameraNotice, EndOfStream or CameraError.
-        """
+        """Wait for the next frame. Raises FrameTimeout, Trouble, EndOfStream or CameraError."""
         ...
 
     def about(self) -> dict[str, str | float]:
-        """The settings that pictures are taken with, as far as the device reports them."""
+        """The settings that pictures are taken with, as far as the device tells them."""
         ...
 
     def close(self) -> None:
@@ -87,7 +75,7 @@ class Camera(AbstractContextManager["Camera"], Protocol):
 
 
 def next_frame(camera: Camera, within_s: float = 10.0) -> Frame:
-    """The next frame, for callers that only wait for it. Raises CameraError after `within_s`."""
+    """The next frame, for whoever has nothing to do until then. Raises CameraError after that."""
     end = time.monotonic() + within_s
     while True:
         try:
