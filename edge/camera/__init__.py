@@ -1,10 +1,15 @@
-"""Sources of frames: one read, one deadline.
+"""Sources of frames. `open.open_camera` opens the camera that an address names.
+
+Every one is a `Camera`: one read with one deadline. `capture.capturing` reads it on a thread,
+`reconnecting.ReconnectingCamera` keeps a live camera connected, `software_trigger.SoftwareTriggers`
+triggers it, `recording` stores and replays its frames. The kinds: `genicam`, `simulated`, `opencv`,
+`gstreamer`, `folder`.
 
 CameraError (edge.base.errors)
 ├── FrameTimeout     no frame within the deadline; the next read may succeed
 ├── EndOfStream      a folder or a file has no more frames
 ├── SettingsRefused  the camera does not take what its address asks for
-└── Trouble          something to tell with a code of its own; the camera mends itself
+└── CameraNotice     a fault to report with a code of its own; reading goes on
 """
 
 import time
@@ -13,10 +18,15 @@ from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Protocol
 
+import numpy as np
+
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
 from edge.events.event import Code
 from edge.vision.frame import Frame
+
+NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
+"""The image of a frame that has none."""
 
 
 class FrameTimeout(CameraError):
@@ -32,7 +42,7 @@ class SettingsRefused(CameraError):
 
 
 class CameraNotice(CameraError):
-    """A fault to tell; reading goes on. `at_ns` is when it came, on the monotonic clock."""
+    """A change of the camera's state to report; reading goes on. `at_ns` is monotonic."""
 
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
@@ -40,33 +50,35 @@ class CameraNotice(CameraError):
 
 
 class ReportsOutages(Closeable):
-    """A camera that tells its own silence and losses, as Trouble, and counts what it gave.
+    """A camera that reports its own outages, as CameraNotice, and counts its frames.
 
-    Its reads wait a while before they raise FrameTimeout.
+    Its reads wait for a while before they raise FrameTimeout.
     """
 
     counters: Mapping[str, int] = MappingProxyType({})
 
     def unfinished(self) -> Iterable[Frame]:
-        """After the last read: frames and triggers that nobody has been told of."""
+        """After the last read: frames and triggers that no read has returned yet."""
         return ()
 
 
 class Camera(AbstractContextManager["Camera"], Protocol):
     """A source of frames; one thread reads it.
 
-    `live` tells whether frames come by their own clock. One that is not (a folder, a file) waits
-    until each of its frames has been taken.
+    A camera that is not `live` (a folder, a file) waits until each of its frames has been taken.
     """
 
     live: bool
 
     def read(self) -> Frame:
-        """Wait for the next frame. Raises FrameTimeout, Trouble, EndOfStream or CameraError."""
+        """Wait for the next frame.
+
+        Raises FrameTimeout, CameraNotice, EndOfStream or CameraError.
+        """
         ...
 
     def about(self) -> dict[str, str | float]:
-        """The settings that pictures are taken with, as far as the device tells them."""
+        """The settings that pictures are taken with, as far as the device reports them."""
         ...
 
     def close(self) -> None:
@@ -75,7 +87,7 @@ class Camera(AbstractContextManager["Camera"], Protocol):
 
 
 def next_frame(camera: Camera, within_s: float = 10.0) -> Frame:
-    """The next frame, for whoever has nothing to do until then. Raises CameraError after that."""
+    """The next frame, for callers that only wait for it. Raises CameraError after `within_s`."""
     end = time.monotonic() + within_s
     while True:
         try:

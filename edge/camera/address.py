@@ -1,19 +1,41 @@
-"""What the address of a GenICam camera may say: genicam://ID-or-address?exposure_us=2000&..."""
+"""Addresses of cameras: scheme://name?option=value&..., checked against typed settings."""
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from collections.abc import Mapping
+from typing import TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import BaseModel, ValidationError
 
 from edge.base.errors import CameraError
 
+Settings = TypeVar("Settings", bound=BaseModel)
 
-def split(source: str) -> SplitResult:
-    """The parts of an address. Raises CameraError for one that is none."""
+
+def split(source: str) -> tuple[str, dict[str, str]]:
+    """The name in an address, and its options. Raises CameraError for a malformed address."""
     try:
-        return urlsplit(source)
+        parts = urlsplit(source)
     except ValueError as error:
-        raise CameraError(f"'{source}' is no address ({error}): correct it") from error
+        raise CameraError(f"'{source}' is not an address ({error}): correct it") from error
+    return parts.netloc + parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
+
+
+def validate(
+    source: str, settings: type[Settings], given: Mapping[str, object], example: str
+) -> Settings:
+    """The typed settings of an address. Raises CameraError that names the first wrong option."""
+    try:
+        return settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])) or "the options"
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(sorted(settings.model_fields))
+            raise CameraError(f"'{source}': no option '{name}', there are {known}") from error
+        raise CameraError(f"'{source}': {name} ({first['msg']}); write {example}") from error
 
 
 def without_password(source: str) -> str:
-    """An address as it may be told and logged."""
+    """An address that may be shown and logged."""
     return re.sub(r"(?<=://)[^/@\s]*@", "", source)

@@ -1,8 +1,8 @@
-"""The capture thread and the slot through which its frames reach the loop.
+"""The capture thread, and the queue through which its frames reach the loop.
 
-Free-running: the slot keeps the latest frame and counts those it replaced. Triggered: no frame is
-replaced; a trigger that comes while as many frames wait as may (one unless told otherwise) is
-handed over without its picture, as an overrun. What came without a picture is always told.
+Free-running: the queue keeps the latest frame and counts those it replaced. Triggered: no frame is
+replaced; where `backlog` pictures wait already, a new one is handed over without its picture, as an
+overrun. A frame without a picture is never dropped.
 """
 
 from collections import deque
@@ -13,20 +13,18 @@ from threading import Condition, Thread
 from threading import Event as StopEvent
 from typing import NamedTuple
 
-import numpy as np
-
 from edge.base.errors import CameraError
-from edge.camera import Camera, CameraNotice, EndOfStream, FrameTimeout, ReportsOutages
+from edge.camera import NO_PICTURE, Camera, CameraNotice, EndOfStream, FrameTimeout, ReportsOutages
 from edge.events.event import Code
 from edge.vision.frame import Frame
 
-LARGEST_BACKLOG = 100_000
-MOST_TROUBLES = 100
-OPEN_MS = 100
+MAX_WAITING = 100_000
+MAX_NOTICES = 100
+POLL_S = 0.1
 
 
 class CapturedFrame(NamedTuple):
-    """A frame, and how many were passed over since the one before it."""
+    """A frame, and how many were replaced since the one before it."""
 
     frame: Frame
     passed_over: int
@@ -37,7 +35,7 @@ class CaptureEnded(Exception):
 
 
 class FrameQueue:
-    """The waiting pictures between two threads, and among them, in order, what overran.
+    """The frames that wait between two threads, in order.
 
     `backlog` is how many triggered pictures may wait; 0 is a free-running camera.
     """
@@ -47,7 +45,7 @@ class FrameQueue:
         self._backlog = backlog
         self._pictures = 0
         self._waiting: deque[CapturedFrame] = deque()
-        self._troubles: deque[CameraNotice] = deque(maxlen=MOST_TROUBLES)
+        self._notices: deque[CameraNotice] = deque(maxlen=MAX_NOTICES)
         self._changed = Condition()
         self._error: BaseException | None = None
         self._closed = False
@@ -56,31 +54,30 @@ class FrameQueue:
         """Hand over a frame; where it is not live, wait until the one before it was taken."""
         with self._changed:
             while not self._live and self._waiting and not stop.is_set():
-                self._changed.wait(OPEN_MS / 1000)
+                self._changed.wait(POLL_S)
             if not _has_picture(frame):
-                self._tell_without(frame)
+                self._append_without_picture(frame)
             elif self._pictures < max(1, self._backlog):
                 self._waiting.append(CapturedFrame(frame, 0))
                 self._pictures += 1
             elif self._backlog:
-                blank = np.zeros((0, 0, 3), np.uint8)
-                self._tell_without(replace(frame, image=blank, code=Code.OVERRUN))
+                self._append_without_picture(replace(frame, image=NO_PICTURE, code=Code.OVERRUN))
             else:
                 replaced = next(t for t in self._waiting if _has_picture(t.frame))
                 self._waiting.remove(replaced)
                 self._waiting.append(CapturedFrame(frame, replaced.passed_over + 1))
             self._changed.notify_all()
 
-    def _tell_without(self, frame: Frame) -> None:
-        """A frame without a picture takes nobody's place, and is not replaced."""
-        if len(self._waiting) >= LARGEST_BACKLOG:
-            raise CameraError(f"{LARGEST_BACKLOG} triggers wait, far too many: slow the line down")
+    def _append_without_picture(self, frame: Frame) -> None:
+        """It does not count towards the backlog and is never replaced."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise CameraError(f"{MAX_WAITING} triggers wait: reduce the rate of the line")
         self._waiting.append(CapturedFrame(frame, 0))
 
-    def tell(self, trouble: CameraNotice) -> None:
-        """Something happened to the camera that the loop is to tell; reading goes on."""
+    def put_notice(self, notice: CameraNotice) -> None:
+        """Hand over a change of the camera's state that the loop is to report."""
         with self._changed:
-            self._troubles.append(trouble)
+            self._notices.append(notice)
             self._changed.notify_all()
 
     def close(self, error: BaseException | None = None) -> None:
@@ -89,32 +86,27 @@ class FrameQueue:
             self._closed, self._error = True, error
             self._changed.notify_all()
 
-    def _has_news(self) -> bool:
-        return bool(self._troubles or self._waiting or self._closed)
-
-    def trouble(self) -> CameraNotice | None:
-        """What is to be told of the camera, if there is something."""
+    def take_notice(self) -> CameraNotice | None:
+        """The oldest change of the camera's state that has not been reported."""
         with self._changed:
-            return self._troubles.popleft() if self._troubles else None
+            return self._notices.popleft() if self._notices else None
 
     def take(self, timeout_ms: float) -> CapturedFrame | None:
-        """The next frame, or None where none came in time, or before a trouble.
+        """The next frame, or None where none came in time, or where a notice waits instead.
 
-        Raises Ended after the last one, or the error that ended the capture thread.
+        Raises CaptureEnded after the last one, or the error that ended the capture thread.
         """
         with self._changed:
-            self._changed.wait_for(self._has_news, timeout_ms / 1000)
+            self._changed.wait_for(
+                lambda: self._notices or self._waiting or self._closed, timeout_ms / 1000
+            )
             if self._waiting:
                 taken = self._waiting.popleft()
                 self._pictures -= _has_picture(taken.frame)
                 self._changed.notify_all()
                 return taken
-            if self._troubles:
-                return None
-            if self._error:
-                raise self._error
-            if self._closed:
-                raise CaptureEnded
+            if self._closed and not self._notices:
+                raise self._error or CaptureEnded
             return None
 
 
@@ -124,34 +116,34 @@ def _has_picture(frame: Frame) -> bool:
 
 @contextmanager
 def capturing(camera: Camera, stop: StopEvent, backlog: int) -> Iterator[FrameQueue]:
-    """Read the camera on a thread of its own; the block's end stops it. `backlog` as for Slot."""
-    slot = FrameQueue(live=camera.live, backlog=backlog)
-    thread = Thread(target=_read_all, args=(camera, slot, stop), name="capture", daemon=True)
+    """Read the camera on a thread of its own until the block ends. `backlog` as for FrameQueue."""
+    frames = FrameQueue(live=camera.live, backlog=backlog)
+    thread = Thread(target=_read_all, args=(camera, frames, stop), name="capture", daemon=True)
     thread.start()
     try:
-        yield slot
+        yield frames
     finally:
         stop.set()
         # A driver that hangs in a read must not keep the program from ending.
         thread.join(timeout=1.0)
 
 
-def _read_all(camera: Camera, slot: FrameQueue, stop: StopEvent) -> None:
-    """The capture thread: whatever ends it is told to the loop."""
-    pause_s = 0.0 if isinstance(camera, ReportsOutages) else OPEN_MS / 1000
+def _read_all(camera: Camera, frames: FrameQueue, stop: StopEvent) -> None:
+    """The capture thread. An error that ends it is raised in the loop."""
+    pause_s = 0.0 if isinstance(camera, ReportsOutages) else POLL_S
     try:
         while not stop.is_set():
             try:
-                slot.put(camera.read(), stop)
+                frames.put(camera.read(), stop)
             except FrameTimeout:
-                stop.wait(pause_s)  # the loop notices by its own deadline
-            except CameraNotice as trouble:
-                slot.tell(trouble)
+                stop.wait(pause_s)  # the loop has a deadline of its own
+            except CameraNotice as notice:
+                frames.put_notice(notice)
     except EndOfStream:
-        slot.close()
+        frames.close()
     except BaseException as error:  # noqa: BLE001  handed to the loop, which raises it
-        slot.close(error)
+        frames.close(error)
     else:
         for frame in camera.unfinished() if isinstance(camera, ReportsOutages) else ():
-            slot.put(frame, stop)
-        slot.close()
+            frames.put(frame, stop)
+        frames.close()

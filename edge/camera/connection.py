@@ -1,8 +1,8 @@
-"""One connection to a camera on threads of its own, which may hang without hanging anybody else."""
+"""One connection to a camera on a thread of its own: a driver that hangs blocks nothing else."""
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Event as StopEvent
 from threading import Thread
@@ -11,114 +11,110 @@ from edge.base.errors import CameraError
 from edge.camera import Camera, FrameTimeout
 from edge.vision.frame import Frame
 
-PULSE_S = 0.5
-FULL = 64
-WAIT_S = 0.01
+CHECK_EVERY_S = 0.5
+MAX_WAITING = 64
+FULL_WAIT_S = 0.01
 
 Connect = Callable[[], Camera]
 
 
 class CameraConnection:
-    """Connects, reads and at last closes one camera object, all on its own thread.
+    """Connects, reads and finally closes one camera object, all on its own thread.
 
-    A driver that hangs leaves this object behind, abandoned; it closes its camera when the driver
-    returns. Where the camera has `check`, a second thread asks it every half second whether it is
-    there. `opened` and `first`, that of its first frame, are moments of the monotonic clock in
-    seconds, None before.
+    Where the driver hangs, this object is abandoned; it closes its camera when the driver returns.
+    Where the camera has `check`, a second thread calls it every half second, to see whether the
+    camera still answers. `opened_s` and `first_frame_s` are on the monotonic clock, None before.
     """
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self.camera: Camera | None = None
-        self.began = time.monotonic()
-        self.opened: float | None = None
-        self.first: float | None = None
+        self.began_s = time.monotonic()
+        self.opened_s: float | None = None
+        self.first_frame_s: float | None = None
         self.settled = StopEvent()
+        """Set when the camera is open, or could not be opened."""
         self.error: BaseException | None = None
-        self._asked: float | None = None
-        self._told: SimpleQueue[Frame | CameraError] = SimpleQueue()
-        self._left = StopEvent()
+        self._check_began_s: float | None = None
+        self._results: SimpleQueue[Frame | CameraError] = SimpleQueue()
+        self._abandoned = StopEvent()
         self._thread = Thread(target=self._work, name="camera", daemon=True)
         self._thread.start()
 
     def get(self, timeout_s: float) -> Frame | CameraError | None:
         """The next frame or what ended the connection; None where nothing came in time."""
         try:
-            return self._told.get(timeout=timeout_s)
+            return self._results.get(timeout=timeout_s)
         except Empty:
             return None
 
     @property
-    def waiting(self) -> bool:
-        """Whether something is there to be taken."""
-        return not self._told.empty()
+    def has_results(self) -> bool:
+        """Whether `get` would return something at once."""
+        return not self._results.empty()
 
     def unanswered_s(self) -> float:
-        """For how long the camera has owed an answer to a question."""
-        asked = self._asked
-        return 0.0 if asked is None else time.monotonic() - asked
+        """For how long a call of `check` has not returned."""
+        began = self._check_began_s
+        return 0.0 if began is None else time.monotonic() - began
 
     def abandon(self) -> None:
-        """Nothing more is wanted of it; it gives the camera back as soon as it can."""
-        self._left.set()
+        """Stop using it; it closes the camera as soon as the driver returns."""
+        self._abandoned.set()
 
-    def is_gone(self, within_s: float = 0) -> bool:
-        """Whether its threads have ended, and its camera is given back."""
+    def has_ended(self, within_s: float = 0) -> bool:
+        """Whether its threads have ended, and its camera is closed."""
         self._thread.join(within_s)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
+        checker: Thread | None = None
         try:
             with self._connect() as camera:
-                self.camera, self.opened = camera, time.monotonic()
+                self.camera, self.opened_s = camera, time.monotonic()
                 self.settled.set()
-                with self._asking(camera):
+                if (check := getattr(camera, "check", None)) is not None:
+                    name = "camera-check"
+                    checker = Thread(target=self._check, args=(check,), name=name, daemon=True)
+                    checker.start()
+                try:
                     self._read(camera)
+                finally:
+                    self._abandoned.set()
+                    if checker is not None:
+                        checker.join()
         except CameraError as error:
-            self._told.put(_bare(error))
-        except BaseException as error:  # noqa: BLE001  handed to whoever reads, who raises it
+            self._results.put(_without_traceback(error))
+        except BaseException as error:  # noqa: BLE001  raised by the thread that reads
             self.error = error
         finally:
             self.camera = None
             self.settled.set()
 
     def _read(self, camera: Camera) -> None:
-        while not self._left.is_set():
-            if self._told.qsize() >= FULL:
-                self._left.wait(WAIT_S)  # the camera's own buffers overflow, and its ids tell it
+        while not self._abandoned.is_set():
+            if self._results.qsize() >= MAX_WAITING:
+                # The camera's own buffers overflow meanwhile; the gap in its ids counts the losses.
+                self._abandoned.wait(FULL_WAIT_S)
                 continue
             with contextlib.suppress(FrameTimeout):
                 frame = camera.read()
-                self.first = self.first or time.monotonic()
-                self._told.put(frame)
+                self.first_frame_s = self.first_frame_s or time.monotonic()
+                self._results.put(frame)
 
-    @contextlib.contextmanager
-    def _asking(self, camera: object) -> Iterator[None]:
-        check = getattr(camera, "check", None)
-        if check is None:
-            yield
-            return
-        thread = Thread(target=self._ask, args=(check,), name="camera-pulse", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._left.set()
-            thread.join()
-
-    def _ask(self, check: Callable[[], None]) -> None:
-        """An answer that does not come is seen by `unanswered_s`."""
-        while not self._left.wait(PULSE_S):
-            self._asked = time.monotonic()
+    def _check(self, check: Callable[[], None]) -> None:
+        """Where it does not return, `unanswered_s` grows."""
+        while not self._abandoned.wait(CHECK_EVERY_S):
+            self._check_began_s = time.monotonic()
             try:
                 check()
             except CameraError as error:
-                self._told.put(_bare(error))
+                self._results.put(_without_traceback(error))
                 return
-            self._asked = None
+            self._check_began_s = None
 
 
-def _bare(error: CameraError) -> CameraError:
-    """Without the traceback, which holds the camera object: it could never be opened again."""
+def _without_traceback(error: CameraError) -> CameraError:
+    """The traceback would keep the camera object, and the device could not be opened again."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error

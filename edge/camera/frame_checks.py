@@ -1,4 +1,4 @@
-"""What is wrong with a frame, by itself and beside the one before it; everything is counted."""
+"""Detect frames that repeat the one before or changed their format, and count all frames."""
 
 from dataclasses import replace
 
@@ -9,9 +9,9 @@ from edge.events.event import Code
 from edge.vision.frame import Frame
 from edge.vision.image_files import Image
 
-REPEATS = 3  # in a row: between slow triggers a single one may lie far from its neighbours
-COUNTED = ("received", "incomplete", "lost", "stale", "wrong_format", "untied")
-COUNTED_AS = {
+MIN_REPEATS = 3  # in a row: between slow triggers a single repetition may last for seconds
+COUNTERS = ("received", "incomplete", "lost", "stale", "wrong_format", "untied")
+COUNTER_OF = {
     Code.INCOMPLETE: "incomplete",
     Code.FRAME_UNREADABLE: "incomplete",
     Code.UNTIED: "untied",
@@ -21,29 +21,35 @@ COUNTED_AS = {
 
 
 class FrameChecks:
-    """Over all connections to one camera; `counters` has the names of COUNTED."""
+    """Checks over all connections to one camera; `counters` has the names of COUNTERS."""
 
     def __init__(self, counters: dict[str, int], ids: FrameIds | None) -> None:
         self._counters, self._ids = counters, ids
         self._last: Image | None = None
         self._shape: tuple[int, ...] | None = None
-        self._fresh_s, self._repeats = 0.0, 0
+        self._last_good_s, self._repeats = 0.0, 0
 
     def __call__(self, frame: Frame, now_s: float) -> Frame:
-        """With the code of what is wrong with it."""
+        """The frame with the code of what is wrong with it."""
         checked = self._checked(frame)
-        self._count(checked)
+        self._counters["received"] += 1
+        if self._ids is not None:
+            self._counters["lost"] = self._ids.lost
+        if checked.code in COUNTER_OF:
+            self._counters[COUNTER_OF[checked.code]] += 1
         self._repeats = self._repeats + 1 if checked.code is Code.STALE else 0
         if checked.code is Code.NONE:
-            self._fresh_s = now_s
+            self._last_good_s = now_s
         return checked
 
-    def repeats_for(self, now_s: float, opened_s: float) -> float:
-        """For how many seconds nothing but repetitions has come; 0 before there are some in a row.
+    def repeating_for_s(self, now_s: float, opened_s: float) -> float:
+        """How long only repetitions of one frame have come; 0 before there are MIN_REPEATS.
 
-        A new connection may begin with the frame that the one before ended with.
+        A new connection may begin with the last frame of the one before.
         """
-        return now_s - max(self._fresh_s, opened_s) if self._repeats >= REPEATS else 0.0
+        if self._repeats < MIN_REPEATS:
+            return 0.0
+        return now_s - max(self._last_good_s, opened_s)
 
     def _checked(self, frame: Frame) -> Frame:
         if frame.code is not Code.NONE:
@@ -57,15 +63,7 @@ class FrameChecks:
             return replace(frame, code=Code.FORMAT_CHANGED)
         return frame
 
-    def _count(self, frame: Frame) -> None:
-        self._counters["received"] += 1
-        if self._ids is not None:
-            self._counters["lost"] = self._ids.lost
-        if frame.code in COUNTED_AS:
-            self._counters[COUNTED_AS[frame.code]] += 1
-
 
 def _equal(one: Image, other: Image) -> bool:
-    """Whether all bytes are the same; most pictures differ in the few rows looked at first."""
-    same = one.shape == other.shape and np.array_equal(one[::64], other[::64])
-    return same and np.array_equal(one, other)
+    """Whether all bytes are the same; a few rows first, in which most pictures differ."""
+    return np.array_equal(one[::64], other[::64]) and np.array_equal(one, other)

@@ -1,13 +1,13 @@
-"""What the numbers that a camera gives its frames say: how many were lost, which part is which."""
+"""Count the frames that were lost, by the gaps in the ids that a camera gives its frames."""
 
 WRAP_16 = 65535
 
 
 class FrameIds:
-    """Follows a camera's frame ids: how many are missing, and a count that never wraps.
+    """Follows a camera's frame ids; `lost` is the sum of all gaps, `count` never wraps.
 
     GigE Vision counts from 1 to 65535 and again from 1, unless the camera has 64-bit ids. A camera
-    that was started again counts anew: that is no gap. `lost` is the sum of all gaps.
+    that was restarted counts from 1 again: that is no gap.
     """
 
     def __init__(self) -> None:
@@ -16,24 +16,23 @@ class FrameIds:
         self.count = self.lost = 0
 
     def restart(self) -> None:
-        """The next id begins a new count of the camera's; ours goes on."""
+        """The camera's ids begin again with the next frame; `count` goes on."""
         self._last, self._unknown = None, 0
 
-    def missing(self, frame_id: int | None) -> int:
-        """How many ids lie between the last frame and this one; `count` is this frame's then.
+    def follow(self, frame_id: int | None) -> None:
+        """A frame has come; `count` then is its number.
 
-        None is a frame whose id was lost with its first packet: it fills a gap that is seen later.
+        None is a frame whose id was lost with its first packet; it fills part of the next gap.
         """
+        self.count += 1
         if frame_id is None:
             self._unknown += 1
-            self.count += 1
-            return 0
+            return
         gap = 0 if self._last is None else _between(self._last, frame_id)
         gap = max(0, gap - self._unknown)
         self._last, self._unknown = frame_id, 0
-        self.count += gap + 1
+        self.count += gap
         self.lost += gap
-        return gap
 
 
 def _between(last: int, now: int) -> int:
@@ -43,4 +42,4 @@ def _between(last: int, now: int) -> int:
         steps = (now - last) % WRAP_16
         if 0 < steps <= WRAP_16 // 2:
             return steps - 1
-    return 0  # a count that began anew, or the same frame once more
+    return 0  # a count that began again, or the same frame once more

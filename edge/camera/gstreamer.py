@@ -1,7 +1,7 @@
 """A GStreamer pipeline as a camera: gst://v4l2src device=/dev/video0 ! videoconvert.
 
 pip's OpenCV has no GStreamer, so the pipeline ends in an appsink that is read through `gi`. The
-sink keeps one frame and drops older ones: what is judged is never old.
+sink keeps one frame and drops older ones: the frame that is judged is the newest.
 """
 
 import time
@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
-from edge.camera import FrameTimeout
+from edge.camera import NO_PICTURE, FrameTimeout
 from edge.camera.address import without_password
 from edge.events.event import Code
 from edge.vision.frame import Frame
@@ -43,7 +43,7 @@ def load() -> Any:
 
 
 class GstCamera(Closeable):
-    """Frames of a pipeline given without its sink; read by edge.camera.reconnecting."""
+    """Frames of a pipeline given without its sink; read through edge.camera.reconnecting."""
 
     live = True
 
@@ -56,13 +56,15 @@ class GstCamera(Closeable):
         try:
             self._pipeline = gst.parse_launch(f"{pipeline} ! {SINK}")
         except GLib.Error as error:
-            raise CameraError(f"the pipeline '{text}' is wrong: {error.message}") from error
+            raise CameraError(
+                f"the pipeline '{text}' is wrong: {error.message}; correct --source"
+            ) from error
         self._sink, self._bus = self._pipeline.get_by_name("draem"), self._pipeline.get_bus()
         self._count = 0
         if self._pipeline.set_state(gst.State.PLAYING) == gst.StateChangeReturn.FAILURE:
-            why = self._why() or "it does not start"
+            reason = self._end_reason() or "it does not start"
             self.close()
-            raise CameraError(f"the pipeline '{text}' fails: {why}")
+            raise CameraError(f"the pipeline '{text}' fails: {reason}")
 
     def about(self) -> dict[str, str | float]:
         return {"pipeline": self._text}
@@ -72,35 +74,34 @@ class GstCamera(Closeable):
         sample = self._sink.try_pull_sample(POLL_NS)
         captured = time.monotonic_ns()
         if sample is None:
-            if (why := self._why()) is not None:
-                raise CameraError(f"the pipeline has ended: {why}")
+            if (reason := self._end_reason()) is not None:
+                raise CameraError(f"the pipeline has ended: {reason}")
             raise FrameTimeout("the pipeline gave no frame in 100 ms")
         self._count += 1
         return self._frame(sample, captured)
 
     def _frame(self, sample: Any, captured_ns: int) -> Frame:
-        shape = sample.get_caps().get_structure(0)
-        width, height = shape.get_value("width"), shape.get_value("height")
+        structure = sample.get_caps().get_structure(0)
+        width, height = structure.get_value("width"), structure.get_value("height")
         buffer = sample.get_buffer()
         data = buffer.extract_dup(0, buffer.get_size())
         stride = -(-width * 3 // 4) * 4  # GStreamer pads rows to four bytes
-        blank = np.zeros((0, 0, 3), np.uint8)
         if buffer.has_flags(self._gst.BufferFlags.CORRUPTED):
-            # A decoder that missed packets paints over the gap, and says so in this flag alone.
-            return Frame(blank, self._count, captured_ns, code=Code.INCOMPLETE)
+            # A decoder that missed packets fills the gap, and reports it in this flag alone.
+            return Frame(NO_PICTURE, self._count, captured_ns, code=Code.INCOMPLETE)
         if len(data) < height * stride:
-            return Frame(blank, self._count, captured_ns, code=Code.FRAME_UNREADABLE)
+            return Frame(NO_PICTURE, self._count, captured_ns, code=Code.FRAME_UNREADABLE)
         rows = np.frombuffer(data, np.uint8, height * stride).reshape(height, stride)
         image = rows[:, : width * 3].reshape(height, width, 3)
         return Frame(image, self._count, captured_ns)
 
-    def _why(self) -> str | None:
-        """What the pipeline says of its end, if it has ended."""
-        ends = self._gst.MessageType.ERROR | self._gst.MessageType.EOS
-        message = self._bus.pop_filtered(ends)
+    def _end_reason(self) -> str | None:
+        """Why the pipeline has ended, if it has."""
+        kinds = self._gst.MessageType
+        message = self._bus.pop_filtered(kinds.ERROR | kinds.EOS)
         if message is None:
             return None
-        if message.type == self._gst.MessageType.EOS:
+        if message.type == kinds.EOS:
             return "no more frames come"
         return str(message.parse_error()[0].message)
 

@@ -12,7 +12,7 @@ KINDS = (
     "a folder, a video, a camera number, genicam://, rtsp://, http://, gst://, replay:// or line://"
 )
 DEADLINE_MS = 800
-GENICAM_FIRST_FRAME_S = 1.5  # so that a second connection after a silent one is back within 3 s
+GENICAM_FIRST_FRAME_S = 1.5  # a second connection after a silent one then gives frames within 3 s
 NETWORK = ("rtsp://", "rtsps://", "http://", "https://")
 
 
@@ -25,7 +25,7 @@ def open_camera(
 ) -> Camera:
     """The camera that `source` names. Raises CameraError or ImageError where there is none.
 
-    `deadline_ms` is the longest silence of a live camera that runs freely.
+    `deadline_ms` is the longest time without a frame of a live camera that is not triggered.
     """
     if not source:
         raise CameraError(f"no source of frames: give --source {KINDS}")
@@ -39,10 +39,8 @@ def open_camera(
         from edge.camera.recording import ReplayCamera
 
         return ReplayCamera(source, triggered=triggered)
-    if source.isdecimal() or source.startswith((*NETWORK, "gst://")):
-        return _video(source, triggered=triggered, deadline_ms=deadline_ms)
     path = Path(source)
-    if path.is_char_device():
+    if source.isdecimal() or source.startswith((*NETWORK, "gst://")) or path.is_char_device():
         return _video(source, triggered=triggered, deadline_ms=deadline_ms)
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         from edge.camera.folder import FolderCamera
@@ -57,40 +55,37 @@ def open_camera(
 
 def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
     from edge.camera.frame_ids import FrameIds
-    from edge.camera.genicam.camera import GenicamCamera, check_mode
-    from edge.camera.genicam.camera_settings import parse
+    from edge.camera.genicam.camera import GenicamCamera
+    from edge.camera.genicam.camera_settings import check_mode, parse
     from edge.camera.reconnecting import ReconnectingCamera
-    from edge.camera.trigger_matching import TriggerMatching
+    from edge.camera.trigger_matching import TriggerMatcher
 
     settings = parse(source)
     check_mode(settings, triggered=triggered)
-    ids = FrameIds()
-    ties = TriggerMatching(settings.trigger_deadline_ms) if settings.trigger == "software" else None
+    software, deadline = settings.trigger == "software", settings.trigger_deadline_ms
+    ids, matcher = FrameIds(), TriggerMatcher(deadline) if software else None
     return ReconnectingCamera(
         f"camera '{settings.device}'",
-        lambda: GenicamCamera(settings, ids=ids, ties=ties),
+        lambda: GenicamCamera(settings, ids=ids, matcher=matcher),
         None if triggered else deadline_ms,
         ids,
-        ties,
+        matcher,
         GENICAM_FIRST_FRAME_S,
     )
 
 
 def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
+    from edge.camera.gstreamer import GstCamera
+    from edge.camera.opencv import OpenCvCamera
     from edge.camera.reconnecting import ReconnectingCamera
 
     if triggered:
         raise CameraError(f"'{source}' has no trigger of its own: use --mode free-running")
-    if source.startswith("gst://"):
-        from edge.camera.gstreamer import GstCamera
 
-        return ReconnectingCamera(
-            f"'{without_password(source)}'", lambda: GstCamera(source), deadline_ms
-        )
-    from edge.camera.opencv import OpenCvCamera
+    def connect() -> Camera:
+        if source.startswith("gst://"):
+            return GstCamera(source)
+        return OpenCvCamera(source, triggered=False, deadline_ms=deadline_ms)
 
-    return ReconnectingCamera(
-        f"camera {source}" if source.isdecimal() else f"'{without_password(source)}'",
-        lambda: OpenCvCamera(source, triggered=False, deadline_ms=deadline_ms),
-        deadline_ms,
-    )
+    name = f"camera {source}" if source.isdecimal() else f"'{without_password(source)}'"
+    return ReconnectingCamera(name, connect, deadline_ms)

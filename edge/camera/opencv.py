@@ -27,7 +27,7 @@ class OpenCvCamera(Closeable):
     """Frames of a video file, or, with `deadline_ms`, of a live one: a number, device or address.
 
     OpenCV may block for ever, or repeat its last frame, where a camera was unplugged: a live one
-    is read by edge.camera.reconnecting alone. The deadline is passed on to FFmpeg.
+    must be read through edge.camera.reconnecting. The deadline is passed on to FFmpeg.
     """
 
     def __init__(self, source: str, *, triggered: bool, deadline_ms: int | None = None) -> None:
@@ -38,14 +38,12 @@ class OpenCvCamera(Closeable):
         self._capture = _open(source, deadline_ms)
         if not self._capture.isOpened():
             self._capture.release()
-            raise CameraError(f"'{self._source}' cannot be opened: {self._mend()}")
-
-    def _mend(self) -> str:
-        if self._source.isdecimal() or self._source.startswith("/dev/"):
-            return "check that the camera is plugged in and free ('draem cameras' lists them)"
-        if self.live:
-            return "check the address, and that the camera is on the network"
-        return "name a folder of images, a video file, a camera number such as 0, or line://"
+            fix = "name a folder of images, a video file, a camera number such as 0, or line://"
+            if source.isdecimal() or source.startswith("/dev/"):
+                fix = "check that the camera is plugged in and free ('draem cameras' lists them)"
+            elif self.live:
+                fix = "check the address, and that the camera is on the network"
+            raise CameraError(f"'{self._source}' cannot be opened: {fix}")
 
     def read(self) -> Frame:
         try:
@@ -59,29 +57,25 @@ class OpenCvCamera(Closeable):
             if self.live:
                 raise CameraError(f"'{self._source}' gives no more frames: check its cable")
             if self._count == 0:
-                raise CameraError(f"'{self._source}' holds no frame: is it a video?")
+                raise CameraError(f"'{self._source}' has no frames: name a video file")
             raise EndOfStream(f"{self._source} has no more frames")
         self._count += 1
         trigger = self._count if self._triggered else None
         return Frame(np.asarray(image, np.uint8), self._count, captured, trigger)
 
     def about(self) -> dict[str, str | float]:
-        """What the driver says; a file has no exposure and no gain."""
-        told = {name: self._capture.get(number) for name, number in PROPERTIES.items()}
-        return {"source": self._source, **{name: v for name, v in told.items() if v > 0}}
+        """The driver's values; a file has no exposure and no gain."""
+        values = {name: self._capture.get(number) for name, number in PROPERTIES.items()}
+        return {"source": self._source, **{name: v for name, v in values.items() if v > 0}}
 
     def close(self) -> None:
         self._capture.release()
 
 
-def _resolved(source: str) -> str | Path:
-    return Path(source).resolve() if source.startswith("/dev/") else source
-
-
 def _open(source: str, deadline_ms: int | None) -> cv2.VideoCapture:
-    # Opened by its number, whichever link in /dev/v4l names it: OpenCV is used to that.
-    device = re.fullmatch(r"(?:/dev/video)?(\d+)", str(_resolved(source)))
-    if device:
+    # OpenCV opens V4L2 devices by number; a link in /dev/v4l is resolved to its device first.
+    resolved = str(Path(source).resolve()) if source.startswith("/dev/") else source
+    if device := re.fullmatch(r"(?:/dev/video)?(\d+)", resolved):
         return cv2.VideoCapture(int(device[1]))
     if deadline_ms is None:
         return cv2.VideoCapture(source)

@@ -1,8 +1,8 @@
-"""What a camera gave, kept on disk as a ring, and played back: replay://DIR?speed=1.
+"""Record a camera's frames on disk, in a ring, and replay them: replay://DIR?speed=1.
 
-Each frame is one file `<number>.npz`, whole or not there: its picture as it came, and a JSON object
-with its ids, its code and its times. What was told of the camera (lost, back) stands between them
-in the same way. Nothing in it is pickled.
+Each frame is one file `<number>.npz`, written whole: its picture as it came, and a JSON object
+with its ids, its code and its times. Notices of the camera (lost, back) are kept in between in the
+same way. Nothing in it is pickled.
 """
 
 import io
@@ -12,33 +12,31 @@ import time
 import zipfile
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from edge.base.errors import CameraError
 from edge.camera import CameraNotice, EndOfStream, FrameTimeout, ReportsOutages
-from edge.camera.address import split
+from edge.camera.address import split, validate
 from edge.camera.frame_ids import FrameIds
 from edge.events.event import Code
 from edge.vision.frame import Frame
 
 SUFFIX = ".npz"
-LONGEST_SLEEP_S = 0.1
+MAX_SLEEP_S = 0.1
 
 
-class Ring:
-    """A folder of the newest frames, within `frames` and `megabytes`; goes on in one that is there.
+class RecordingRing:
+    """A folder of the newest frames, at most `frames` and `megabytes`.
 
-    Raises CameraError where the folder cannot be used.
+    A folder that has a recording is continued. Raises CameraError where the folder cannot be used.
     """
 
     def __init__(self, folder: Path, frames: int, megabytes: float) -> None:
-        self._folder, self._most, self._bytes_most = folder, frames, megabytes * 1e6
+        self._folder, self._max_frames, self._max_bytes = folder, frames, megabytes * 1e6
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._sizes = deque((path, path.stat().st_size) for path in _files(folder))
@@ -47,9 +45,9 @@ class Ring:
         self._bytes = sum(size for _, size in self._sizes)
         self._next = 1 + (int(self._sizes[-1][0].stem) if self._sizes else 0)
 
-    def put(self, what: Frame | CameraNotice) -> None:
-        """Keep one more; the oldest go."""
-        data = _packed(what)
+    def put(self, item: Frame | CameraNotice) -> None:
+        """Keep one more; the oldest are deleted."""
+        data = _packed(item)
         while self._sizes and self._is_full(len(data)):
             path, size = self._sizes.popleft()
             path.unlink(missing_ok=True)
@@ -66,7 +64,7 @@ class Ring:
         self._bytes += len(data)
 
     def _is_full(self, more: int) -> bool:
-        return len(self._sizes) >= self._most or self._bytes + more > self._bytes_most
+        return len(self._sizes) >= self._max_frames or self._bytes + more > self._max_bytes
 
 
 def _files(folder: Path) -> list[Path]:
@@ -75,13 +73,13 @@ def _files(folder: Path) -> list[Path]:
     return sorted(named, key=lambda path: int(path.stem))
 
 
-def _packed(what: Frame | CameraNotice) -> bytes:
-    image = np.zeros(0, np.uint8)
-    if isinstance(what, Frame):
-        about = {k: v for k, v in asdict(what).items() if k != "image"}
-        image = np.asarray(what.image, np.uint8)
+def _packed(item: Frame | CameraNotice) -> bytes:
+    if isinstance(item, Frame):
+        about = dict(vars(item))
+        image = np.asarray(about.pop("image"), np.uint8)
     else:
-        about = {"code": what.code, "message": str(what), "captured_ns": what.at_ns}
+        about = {"code": item.code, "message": str(item), "captured_ns": item.at_ns}
+        image = np.zeros(0, np.uint8)
     text = np.frombuffer(json.dumps(about).encode(), np.uint8)
     packed = io.BytesIO()
     np.savez(packed, about=text, image=image)
@@ -89,7 +87,7 @@ def _packed(what: Frame | CameraNotice) -> bytes:
 
 
 def _unpacked(path: Path) -> tuple[int, Frame | CameraNotice]:
-    """When it was captured, and what it was. Raises CameraError for a damaged file."""
+    """When it was captured, and the item. Raises CameraError for a damaged file."""
     try:
         with np.load(path, allow_pickle=False) as packed:
             about: dict[str, Any] = json.loads(packed["about"].tobytes())
@@ -111,27 +109,22 @@ class ReplaySettings(BaseModel):
 
 
 class ReplayCamera(ReportsOutages):
-    """A recording as a camera: frames with their ids, their gaps, codes and times between them.
+    """A recording as a camera: frames with their ids and codes, at their original intervals.
 
-    `captured_ns` is the present; what lay between two frames is kept. In free-running mode trigger
-    ids are left out. Raises CameraError for a folder without a recording.
+    `captured_ns` is the present time. In free-running mode trigger ids are left out. Raises
+    CameraError for a folder without a recording.
     """
 
     def __init__(self, source: str, *, triggered: bool) -> None:
-        address = split(source)
-        self._folder = Path(address.netloc + address.path)
-        try:
-            self._settings = ReplaySettings.model_validate(dict(parse_qsl(address.query)))
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"]))
-            raise CameraError(f"'{source}': {name} ({first['msg']}); try ?speed=1") from error
+        folder, options = split(source)
+        self._folder = Path(folder)
+        self._settings = validate(source, ReplaySettings, options, "replay://DIR?speed=1")
         self.live = self._settings.speed > 0
         self._triggered = triggered
         if not _files(self._folder):
             raise CameraError(f"{self._folder} holds no recording: make one with 'draem record'")
-        self._began: tuple[int, int] | None = None
-        self._rest = self._all()
+        self._began: tuple[int, int] | None = None  # captured_ns of the first item, and now
+        self._items = self._read_all()
         self._next: tuple[int, Frame | CameraNotice] | None = None
         self._ids = FrameIds()
         self.counters: dict[str, int] = {"received": 0, "lost": 0}
@@ -139,43 +132,39 @@ class ReplayCamera(ReportsOutages):
     def about(self) -> dict[str, str | float]:
         return {"recording": str(self._folder)}
 
-    def _all(self) -> Iterator[tuple[int, Frame | CameraNotice]]:
+    def _read_all(self) -> Iterator[tuple[int, Frame | CameraNotice]]:
         while True:
             self._began = None
             for path in _files(self._folder):
-                if path.exists():  # a ring that is still written loses its oldest
+                if path.exists():  # a ring that is still written loses its oldest files
                     yield _unpacked(path)
             if not self._settings.loop:
                 return
 
     def read(self) -> Frame:
-        if self._next is None:
-            self._next = next(self._rest, None)
+        self._next = self._next or next(self._items, None)
         if self._next is None:
             raise EndOfStream("the recording has no more frames")
-        self._wait(self._next[0])
-        (_, came), self._next = self._next, None
-        if isinstance(came, CameraNotice):
+        captured_ns, item = self._next
+        if self.live:
+            self._wait(captured_ns)
+        self._next = None
+        if isinstance(item, CameraNotice):
             self._ids.restart()
-            raise came
-        self._ids.missing(came.frame_id or None)
+            raise item
+        self._ids.follow(item.frame_id or None)
         self.counters |= {"received": self.counters["received"] + 1, "lost": self._ids.lost}
-        now = time.monotonic_ns()
-        values = {**vars(came), "captured_ns": now}
+        values = {**vars(item), "captured_ns": time.monotonic_ns()}
         if not self._triggered:
             values["trigger_id"] = None
         return Frame(**values)
 
     def _wait(self, captured_ns: int) -> None:
-        """Until it is due. Raises FrameTimeout while that is far off."""
-        if not self.live:
-            return
+        """Until the item is due. Raises FrameTimeout after 0.1 s."""
         now = time.monotonic_ns()
-        if self._began is None:
-            self._began = (captured_ns, now)
+        self._began = self._began or (captured_ns, now)
         due = self._began[1] + (captured_ns - self._began[0]) / self._settings.speed
-        left = (due - now) / 1e9
-        if left > LONGEST_SLEEP_S:
-            time.sleep(LONGEST_SLEEP_S)
+        left_s = (due - now) / 1e9
+        time.sleep(min(max(0.0, left_s), MAX_SLEEP_S))
+        if left_s > MAX_SLEEP_S:
             raise FrameTimeout("the recording pauses")
-        time.sleep(max(0.0, left))

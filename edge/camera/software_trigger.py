@@ -1,60 +1,72 @@
-"""Triggers from outside (a PLC by way of its bridge, or any client) to a camera of this program.
+"""Triggers from outside (a PLC through its bridge, or any client) to a camera of this program.
 
-A command to a camera that has just been lost may hang for seconds, so a thread of its own gives it.
-One that had to wait would photograph a later part: it ends as NO_VERDICT instead.
+A command to a camera that was just lost may hang for seconds, so a thread of its own sends it. One
+that had to wait would photograph a later part: it ends as NO_VERDICT instead.
 """
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Self
 
 from edge.base.closeable import Closeable
+from edge.camera import Camera
 from edge.camera.reconnecting import ReconnectingCamera
-from edge.camera.trigger_matching import LATEST_S, Trigger
+from edge.camera.trigger_matching import MAX_DELAY_S, Trigger, TriggerMatcher
+from edge.events.event import Code
 
 log = logging.getLogger(__name__)
 
 
 class SoftwareTriggers(Closeable):
-    """Gives each trigger to the camera in its order; `ask` never waits."""
+    """Sends each trigger to the camera, in order; `submit` never waits."""
 
-    def __init__(self, camera: ReconnectingCamera) -> None:
-        self._camera = camera
-        self._giving = ThreadPoolExecutor(1, "triggers")
+    def __init__(self, send: Callable[[Trigger], None], matcher: TriggerMatcher) -> None:
+        self._send, self._matcher = send, matcher
+        self._sender = ThreadPoolExecutor(1, "triggers")
 
-    def ask(self, trigger: Trigger) -> None:
+    @classmethod
+    def of(cls, camera: Camera) -> Self | None:
+        """Those of a camera, or None where the program does not trigger it."""
+        if isinstance(camera, ReconnectingCamera) and camera.matcher is not None:
+            return cls(camera.trigger, camera.matcher)
+        return None
+
+    def submit(self, trigger: Trigger) -> None:
         """A part is under the camera now."""
-        given = self._giving.submit(self._give, trigger, time.monotonic())
-        given.add_done_callback(partial(_tell_cancelled, trigger))
+        sent = self._sender.submit(self._give, trigger, time.monotonic())
+        sent.add_done_callback(partial(_log_cancelled, trigger))
 
-    def too_late(self, trigger: Trigger) -> None:
+    def reject_late(self, trigger: Trigger) -> None:
         """A part was under the camera, and has passed."""
-        self._giving.submit(self._camera.too_late, trigger)
+        self._sender.submit(self._matcher.reject, trigger, Code.OVERRUN)
 
-    def _give(self, trigger: Trigger, asked_s: float) -> None:
+    def _give(self, trigger: Trigger, submitted_s: float) -> None:
+        waited_s = time.monotonic() - submitted_s
+        if waited_s > MAX_DELAY_S:
+            log.warning(
+                "trigger %d waited %.0f ms for the camera (allowed %.0f): the command before it "
+                "hangs, or the machine is busy",
+                trigger.trigger_id,
+                1000 * waited_s,
+                1000 * MAX_DELAY_S,
+            )
+            self._matcher.reject(trigger, Code.OVERRUN)
+            return
         try:
-            waited_s = time.monotonic() - asked_s
-            if waited_s > LATEST_S:
-                log.warning(
-                    "trigger %d waited %.0f ms for the camera (allowed %.0f): its command before "
-                    "hangs, or the machine is busy",
-                    trigger.trigger_id,
-                    1000 * waited_s,
-                    1000 * LATEST_S,
-                )
-                self._camera.too_late(trigger)
-            else:
-                self._camera.trigger(trigger)
-        except Exception:  # nobody waits for this
-            log.exception("trigger %d could not be given", trigger.trigger_id)
-            self._camera.give_up(trigger)
+            self._send(trigger)
+        except Exception:  # nothing else would report it
+            log.exception("trigger %d could not be sent", trigger.trigger_id)
+            if not self._matcher.fail(Code.CAMERA_LOST, trigger):
+                self._matcher.reject(trigger, Code.OVERRUN)
 
     def close(self) -> None:
-        """What still waits, behind a command that hangs, is not given; the log names it."""
-        self._giving.shutdown(wait=False, cancel_futures=True)
+        """Triggers that still wait behind a command that hangs are not sent; the log names them."""
+        self._sender.shutdown(wait=False, cancel_futures=True)
 
 
-def _tell_cancelled(trigger: Trigger, given: Future[None]) -> None:
-    if given.cancelled():
-        log.warning("trigger %d was not given any more: take its part out", trigger.trigger_id)
+def _log_cancelled(trigger: Trigger, sent: Future[None]) -> None:
+    if sent.cancelled():
+        log.warning("trigger %d was not sent any more: take its part out", trigger.trigger_id)

@@ -1,6 +1,6 @@
 """Keep the newest frames of a camera on disk, with their ids, times and losses; Ctrl-C ends it.
 
-Nothing is judged. `draem run --source replay://DIR` plays them back on a desk.
+Nothing is judged. `draem run --source replay://DIR` replays them, on any machine.
 """
 
 import argparse
@@ -13,9 +13,10 @@ from edge.base.errors import CameraError
 from edge.camera import Camera
 from edge.camera.capture import CaptureEnded, capturing
 from edge.camera.open import open_camera
-from edge.camera.reconnecting import ReconnectingCamera
-from edge.camera.recording import Ring
+from edge.camera.recording import RecordingRing
+from edge.camera.software_trigger import SoftwareTriggers
 from edge.commands.arguments import add_settings, parse_count, parse_whole, settings_of
+from edge.events.event import Code
 
 log = logging.getLogger(__name__)
 
@@ -24,25 +25,20 @@ BACKLOG = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="the ring's folder")
-    most = parser.add_argument_group("what is kept at most")
-    most.add_argument(
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where to keep them")
+    limits = parser.add_argument_group("what is kept at most")
+    limits.add_argument(
         "--keep", type=parse_count, default=10_000, metavar="N", help="frames (10000)"
     )
-    most.add_argument("--mb", type=parse_count, default=4000, metavar="MB", help="size (4000)")
-    parser.add_argument(
-        "--frames",
-        type=parse_whole,
-        default=0,
-        metavar="N",
-        help="end after so many (default: never)",
-    )
+    limits.add_argument("--mb", type=parse_count, default=4000, metavar="MB", help="size (4000)")
+    frames_help = "end after so many frames (default: never)"
+    parser.add_argument("--frames", type=parse_whole, default=0, metavar="N", help=frames_help)
     add_settings(parser, "source", "mode", "read_deadline_ms", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    ring, stop = Ring(options.to, options.keep, options.mb), StopEvent()
+    ring, stop = RecordingRing(options.to, options.keep, options.mb), StopEvent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with open_camera(
@@ -51,31 +47,30 @@ def main(options: argparse.Namespace) -> int:
         bit_depth=settings.bit_depth,
         deadline_ms=settings.read_deadline_ms,
     ) as camera:
-        if isinstance(camera, ReconnectingCamera) and camera.takes_triggers:
+        if SoftwareTriggers.of(camera):
             raise CameraError(
-                "nobody triggers the camera here: record it with trigger=off or hardware"
+                "nothing triggers the camera here: record it with trigger=off or hardware"
             )
         kept, lost = record(camera, ring, stop, options.frames)
-    log.info("%d frames recorded in %s, %d could not be kept up with", kept, options.to, lost)
+    log.info(
+        "%d frames recorded in %s, %d lost because the disk is too slow", kept, options.to, lost
+    )
     return 0
 
 
-def record(camera: Camera, ring: Ring, stop: StopEvent, count: int) -> tuple[int, int]:
-    """Until `stop`, the camera's end or `count` frames; how many were kept, and passed over."""
+def record(camera: Camera, ring: RecordingRing, stop: StopEvent, count: int) -> tuple[int, int]:
+    """Until `stop`, the camera's end or `count` frames; how many were kept, and without picture."""
     kept = lost = 0
-    with capturing(camera, stop, BACKLOG) as slot:
-        while not stop.is_set():
+    with capturing(camera, stop, BACKLOG) as frames:
+        while not stop.is_set() and (kept < count or not count):
             try:
-                taken = slot.take(POLL_MS)
+                taken = frames.take(POLL_MS)
             except CaptureEnded:
                 break
-            if taken is None:  # what was told came after the frames that waited
-                if trouble := slot.trouble():
-                    log.warning("%s", trouble)
-                    ring.put(trouble)
-                continue
-            ring.put(taken.frame)
-            kept, lost = kept + 1, lost + (taken.frame.code == taken.frame.code.OVERRUN)
-            if kept == count:
-                break
+            if taken is not None:
+                ring.put(taken.frame)
+                kept, lost = kept + 1, lost + (taken.frame.code is Code.OVERRUN)
+            elif notice := frames.take_notice():  # it came after the frames that waited
+                log.warning("%s", notice)
+                ring.put(notice)
     return kept, lost

@@ -138,12 +138,12 @@ def _trigger(request: TriggerRequest, controls: Controls) -> TriggerReply:
         )
     trigger = Trigger(request.trigger_id, request.encoder, request.part_id)
     if request.not_after is not None and request.not_after.has_passed():
-        controls.triggers.too_late(trigger)
+        controls.triggers.reject_late(trigger)
         raise TriggerRefused(
             f"trigger {request.trigger_id} came too late, its part has passed: the line or its "
             "network stood still"
         )
-    controls.triggers.ask(trigger)
+    controls.triggers.submit(trigger)
     return TriggerReply(trigger_id=request.trigger_id)
 
 

@@ -132,7 +132,7 @@ def _items(
     last = time.monotonic()
     try:
         while not stop.is_set():
-            if notice := queue.trouble():
+            if notice := queue.take_notice():
                 yield notice
             captured = queue.take(POLL_MS)
             silent = captured is None and (time.monotonic() - last) * 1000 > deadline_ms

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from edge.camera import Camera
 from edge.camera.open import open_camera
-from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.engine import Engine, runtimes
 from edge.events.client import service_endpoint
@@ -52,8 +51,8 @@ def run_station(settings: Station, started_with: Wanted, stop: StopEvent) -> Cou
         controls.changeover = _changeover(settings, started_with, controls, engine)
         opened.enter_context(controls.changeover)
         camera = opened.enter_context(_camera(settings))
-        if isinstance(camera, ReconnectingCamera) and camera.takes_triggers:
-            controls.triggers = opened.enter_context(SoftwareTriggers(camera))
+        if triggers := SoftwareTriggers.of(camera):
+            controls.triggers = opened.enter_context(triggers)
         log.info("%s version %s", product.name, product.version)
         writer, publisher, show = open_station(settings, product, controls, opened)
         if product.calibration is None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.base.console import track
-from edge.camera.recording import Ring
+from edge.camera.recording import RecordingRing
 from edge.camera.simulated.renderer import PartRenderer
 from edge.commands.switch import switch
 from edge.events.client import NoAnswer, RequestClient, service_endpoint
@@ -39,7 +39,7 @@ def line(rate: float) -> str:
 
 def recording(folder: Path) -> str:
     """RECORDED good parts of the demo's line at RATE frames a second, over and over."""
-    ring, parts = Ring(folder, RECORDED, 1000), PartRenderer("moulded", 5)
+    ring, parts = RecordingRing(folder, RECORDED, 1000), PartRenderer("moulded", 5)
     for i in range(RECORDED):
         ring.put(Frame(parts.part(i).image, 1 + i, round(i * 1e9 / RATE)))
     return f"replay://{folder}?loop=true"

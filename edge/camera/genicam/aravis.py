@@ -31,14 +31,14 @@ def load() -> Aravis:
 
 
 @contextmanager
-def asking(what: str, mend: str) -> Iterator[None]:
-    """Turn the library's errors into one of ours: `what` failed, and what mends it."""
+def aravis_errors(failure: str, fix: str) -> Iterator[None]:
+    """Turn the library's errors into CameraError: what failed, why, and how to fix it."""
     from gi.repository import GLib
 
     try:
         yield
     except GLib.Error as error:
-        raise CameraError(f"{what}: {error.message}; {mend}") from error
+        raise CameraError(f"{failure}: {error.message}; {fix}") from error
 
 
 def open_device(library: Aravis, name: str) -> Any:
@@ -48,30 +48,28 @@ def open_device(library: Aravis, name: str) -> Any:
     stream to the wrong one: the card is the one that the route to the camera's address names.
     Raises CameraError.
     """
-    mend = "'draem cameras' lists those that answer"
     address = name if _is_address(name) else _discovered(library, name)
-    with asking(f"camera '{name}' cannot be opened", mend):
+    with aravis_errors(f"camera '{name}' cannot be opened", "'draem cameras' lists the cameras"):
         if address is None:
             return library.Camera.new(name)
-        return library.Camera.new_with_device(_gige(library, address))
+        from gi.repository import Gio
+
+        local, remote = map(Gio.InetAddress.new_from_string, (_local_address(address), address))
+        return library.Camera.new_with_device(library.GvDevice.new(local, remote))
 
 
-def _gige(library: Aravis, address: str) -> Any:
-    from gi.repository import Gio
+def _local_address(remote: str) -> str:
+    """The address of this machine from which the system would send to `remote`.
 
-    near, far = (Gio.InetAddress.new_from_string(a) for a in (_route(address), address))
-    return library.GvDevice.new(near, far)
-
-
-def _route(address: str) -> str:
-    """The address of ours from which the system would send to `address`. Nothing is sent."""
+    Connecting a UDP socket sends nothing.
+    """
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, GVCP_PORT))
+            probe.connect((remote, GVCP_PORT))
             return str(probe.getsockname()[0])
     except OSError as error:
         raise CameraError(
-            f"no network leads to {address} ({error.strerror}): correct the address, or give this "
+            f"no network leads to {remote} ({error.strerror}): correct the address, or give this "
             "machine one in the camera's network"
         ) from error
 
@@ -85,18 +83,18 @@ def _is_address(name: str) -> bool:
 
 
 def _discovered(library: Aravis, name: str) -> str | None:
-    """The address of a GigE Vision camera that calls itself so; None for one on USB."""
+    """The address of the GigE Vision camera with this id, serial or MAC; None for one on USB."""
     library.update_device_list()
     for i in range(library.get_n_devices()):
         names = (library.get_device_id(i), library.get_device_serial_nbr(i))
         if name in (*names, library.get_device_physical_id(i)):
             gige = library.get_device_protocol(i) == "GigEVision"
             return str(library.get_device_address(i)) if gige else None
-    raise CameraError(f"no camera '{name}' answers: 'draem cameras' lists those that do")
+    raise CameraError(f"no camera '{name}' answers: 'draem cameras' lists the cameras")
 
 
 class CameraInfo(NamedTuple):
-    """A camera that answered on the network or on USB; `state` is free, in use, or why neither."""
+    """A camera that answered on the network or on USB; `state` is free, in use, or an error."""
 
     device_id: str
     address: str
@@ -105,7 +103,7 @@ class CameraInfo(NamedTuple):
     state: str
 
 
-def find() -> list[CameraInfo]:
+def find_cameras() -> list[CameraInfo]:
     """Every camera that answers within a second, and whether it could be opened."""
     library = load()
     library.update_device_list()
@@ -122,9 +120,12 @@ def _describe(library: Aravis, i: int) -> CameraInfo:
 
 def _state(library: Aravis, name: str) -> str:
     try:
-        with asking(name, "check its network"):
-            camera = open_device(library, name)
-            taken = camera.is_gv_device() and not camera.get_device().is_controller()
+        with aravis_errors(name, "check its network"):
+            return "in use by another program" if in_use(open_device(library, name)) else "free"
     except CameraError as error:
         return str(error)
-    return "in use by another program" if taken else "free"
+
+
+def in_use(camera: Any) -> bool:
+    """Whether another program controls an opened camera."""
+    return bool(camera.is_gv_device() and not camera.get_device().is_controller())

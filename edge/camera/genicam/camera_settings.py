@@ -1,12 +1,12 @@
 """The settings that a GenICam camera's address asks for."""
 
 from typing import Literal
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge.base.errors import CameraError
-from edge.camera.address import split
+from edge.camera.address import split, validate
 
 EXAMPLE = "genicam://192.168.1.10?exposure_us=2000&pixel_format=Mono8"
 
@@ -49,21 +49,24 @@ class CameraSettings(BaseModel):
 
 def parse(source: str) -> CameraSettings:
     """The settings in an address. Raises CameraError that names what is wrong with it."""
-    address = split(source)
-    given: dict[str, object] = dict(parse_qsl(address.query, keep_blank_values=True))
-    given["device"] = unquote(address.netloc + address.path).strip("/")
-    if isinstance(chunks := given.get("chunks"), str):
-        given["chunks"] = tuple(name for name in chunks.split(",") if name)
+    name, options = split(source)
+    given: dict[str, object] = {**options, "device": unquote(name).strip("/")}
+    if "chunks" in options:
+        given["chunks"] = tuple(name for name in options["chunks"].split(",") if name)
     if not given["device"]:
         raise CameraError(f"'{source}' names no camera: 'draem cameras' lists them ({EXAMPLE})")
-    try:
-        return CameraSettings.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(sorted(CameraSettings.model_fields.keys() - {"device"}))
-            raise CameraError(
-                f"'{source}': no option '{first['loc'][0]}', there are {known}"
-            ) from error
-        name = ".".join(map(str, first["loc"])) or "the region"
-        raise CameraError(f"'{source}': {name} ({first['msg']}); write {EXAMPLE}") from error
+    return validate(source, CameraSettings, given, EXAMPLE)
+
+
+def check_mode(settings: CameraSettings, *, triggered: bool) -> None:
+    """Raise CameraError where the address and the station's mode do not fit together."""
+    if triggered and settings.trigger == "off":
+        raise CameraError(
+            "--mode triggered needs a trigger in the camera's address: add trigger=hardware&line="
+            "Line0 (or trigger=software), or use --mode free-running"
+        )
+    if not triggered and settings.trigger != "off":
+        raise CameraError(
+            f"the address says trigger={settings.trigger}: add --mode triggered, so that every "
+            "trigger ends in an event"
+        )

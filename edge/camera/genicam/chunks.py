@@ -1,12 +1,7 @@
-"""Chunk data: what a GenICam camera says about a frame, behind its picture.
+"""Chunk data: a GenICam camera's metadata of a frame, stored behind its picture."""
 
-A buffer with chunks is read from its end (GigE Vision 2.0, 24.3): each chunk is its data, then its
-id and its length, four bytes each; big-endian on GigE Vision, little-endian on USB3 Vision.
-"""
-
-import struct
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any
 
 Value = int | float
 
@@ -14,23 +9,27 @@ TRIGGER = ("ChunkTriggerID", "ChunkCounterValue")
 ENCODER = ("ChunkEncoderValue",)
 
 
-def split_chunks(data: bytes, order: Literal["big", "little"] = "big") -> dict[int, bytes]:
-    """Every chunk by its id. Raises ValueError where the lengths do not add up to the buffer."""
-    tail = struct.Struct(">II" if order == "big" else "<II")
-    chunks: dict[int, bytes] = {}
-    end = len(data)
-    while end:
-        if end < tail.size:
-            raise ValueError(f"the chunk data has {end} bytes too many")
-        chunk, length = tail.unpack_from(data, end - tail.size)
-        start = end - tail.size - length
-        if start < 0:
-            raise ValueError(f"chunk 0x{chunk:x} says {length} bytes, and there are fewer")
-        if chunk in chunks:
-            raise ValueError(f"chunk 0x{chunk:x} is there twice")
-        chunks[chunk] = data[start : start + length]
-        end = start
-    return chunks
+class ChunkReader:
+    """Reads the chunks `names` (without `Chunk`) of each buffer with Aravis's `parser`."""
+
+    def __init__(self, parser: Any, names: tuple[str, ...]) -> None:
+        self._parser, self._names = parser, tuple(f"Chunk{name}" for name in names)
+        self.has_trigger_id = any(name in TRIGGER for name in self._names)
+
+    def read(self, buffer: Any) -> dict[str, Value]:
+        """The values by name. Raises ValueError where they are damaged or one is missing."""
+        return {name: self._value(buffer, name) for name in self._names}
+
+    def _value(self, buffer: Any, name: str) -> Value:
+        from gi.repository import GLib
+
+        for get in (self._parser.get_integer_value, self._parser.get_float_value):
+            try:
+                value: Value = get(buffer, name)
+            except GLib.Error:
+                continue
+            return value
+        raise ValueError(f"the frame carries no {name}")
 
 
 def number(values: Mapping[str, Value], names: tuple[str, ...]) -> int | None:

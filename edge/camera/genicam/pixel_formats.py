@@ -1,7 +1,7 @@
-"""A camera's bytes to a picture: pure functions over the pixel formats of the PFNC standard.
+"""Decode a camera's bytes to a picture: the pixel formats of the PFNC standard.
 
 Deeper pixels keep their eight most significant bits, as 16-bit files do. YUV and YCbCr are taken as
-full range (0 to 255), which is what PFNC's plain formats are.
+full range (0 to 255), as PFNC defines its plain formats.
 """
 
 from collections.abc import Callable
@@ -18,15 +18,15 @@ Image = NDArray[np.uint8]
 
 
 class PixelFormat(NamedTuple):
-    """A format's name in GenICam, its bits a pixel, and what makes a picture of its bytes.
+    """A format's name in GenICam, its bits a pixel, and its decoder.
 
-    `make` gets the bytes of the whole picture without padding, rows x columns, and gives HW gray
-    or HWC BGR.
+    `decode` gets the bytes of the whole picture without padding, rows x columns, and returns HW
+    gray or HWC BGR.
     """
 
     name: str
     bits: int
-    make: Callable[[Bytes, int, int], Image]
+    decode: Callable[[Bytes, int, int], Image]
 
 
 def unpack(data: Bytes, bits: int, count: int) -> Bytes:
@@ -35,20 +35,18 @@ def unpack(data: Bytes, bits: int, count: int) -> Bytes:
     Mono10p: four pixels in five bytes; Mono12p: two in three (PFNC, "LSB packed").
     """
     size = {10: 5, 12: 3}[bits]
-    groups = -(-count * bits // (8 * size))
-    whole = np.zeros(groups * size, np.uint8)
-    whole[: data.size] = data[: whole.size]
-    b = whole.reshape(groups, size)
-    if bits == 12:
-        pixels = [(b[:, 1] << 4) | (b[:, 0] >> 4), b[:, 2]]
-    else:
-        pixels = [
-            (b[:, 1] << 6) | (b[:, 0] >> 2),
-            (b[:, 2] << 4) | (b[:, 1] >> 4),
-            (b[:, 3] << 2) | (b[:, 2] >> 6),
-            b[:, 4],
-        ]
+    groups = _padded(data, -(-count * bits // (8 * size)) * size).reshape(-1, size)
+    pixels = []
+    for first_bit in range(bits - 8, 8 * size, bits):  # of a pixel's upper eight
+        byte, shift = divmod(first_bit, 8)
+        upper = groups[:, byte + 1] << (8 - shift) if shift else 0
+        pixels.append((groups[:, byte] >> shift) | upper)
     return np.stack(pixels, axis=1).reshape(-1)[:count]
+
+
+def _padded(data: Bytes, size: int) -> Bytes:
+    """`size` bytes: the data, cut or filled with zeros."""
+    return np.pad(data[:size], (0, max(0, size - data.size)))
 
 
 def _mono8(data: Bytes, rows: int, columns: int) -> Image:
@@ -58,11 +56,11 @@ def _mono8(data: Bytes, rows: int, columns: int) -> Image:
 def _mono16(depth: int) -> Callable[[Bytes, int, int], Image]:
     """Little-endian 16-bit pixels of which `depth` bits are used."""
 
-    def make(data: Bytes, rows: int, columns: int) -> Image:
+    def decode(data: Bytes, rows: int, columns: int) -> Image:
         deep: NDArray[np.uint16] = data.view("<u2").reshape(rows, columns)
         return np.asarray(np.minimum(deep >> (depth - 8), 255), np.uint8)
 
-    return make
+    return decode
 
 
 def _mono_p(bits: int) -> Callable[[Bytes, int, int], Image]:
@@ -72,20 +70,18 @@ def _mono_p(bits: int) -> Callable[[Bytes, int, int], Image]:
 def _mono_packed(data: Bytes, rows: int, columns: int) -> Image:
     """GigE Vision's own packing, two pixels in three bytes: both outer bytes are upper bits."""
     count = rows * columns
-    whole = np.zeros(-(-count // 2) * 3, np.uint8)
-    whole[: data.size] = data[: whole.size]
-    return whole.reshape(-1, 3)[:, [0, 2]].reshape(-1)[:count].reshape(rows, columns)
+    groups = _padded(data, -(-count // 2) * 3).reshape(-1, 3)
+    return groups[:, [0, 2]].reshape(-1)[:count].reshape(rows, columns)
 
 
 def _bayer(pattern: int) -> Callable[[Bytes, int, int], Image]:
-    def make(data: Bytes, rows: int, columns: int) -> Image:
-        return np.asarray(cv2.cvtColor(data.reshape(rows, columns), pattern), np.uint8)
-
-    return make
+    return lambda data, rows, columns: np.asarray(
+        cv2.cvtColor(data.reshape(rows, columns), pattern), np.uint8
+    )
 
 
 def _rgb8(data: Bytes, rows: int, columns: int) -> Image:
-    return np.ascontiguousarray(data.reshape(rows, columns, 3)[..., ::-1])
+    return np.ascontiguousarray(_bgr8(data, rows, columns)[..., ::-1])
 
 
 def _bgr8(data: Bytes, rows: int, columns: int) -> Image:
@@ -93,15 +89,15 @@ def _bgr8(data: Bytes, rows: int, columns: int) -> Image:
 
 
 def _yuv422(luma: int) -> Callable[[Bytes, int, int], Image]:
-    """Two pixels share U and V; `luma` is the place of the first Y: UYVY 1, YUYV 0."""
+    """Two pixels share U and V; `luma` is the index of the first Y: UYVY 1, YUYV 0."""
 
-    def make(data: Bytes, rows: int, columns: int) -> Image:
+    def decode(data: Bytes, rows: int, columns: int) -> Image:
         pairs = data.reshape(rows, columns // 2, 4)
         y = pairs[..., luma::2].reshape(rows, columns)
         u, v = (np.repeat(pairs[..., 1 - luma + i], 2, axis=1) for i in (0, 2))
         return np.asarray(cv2.cvtColor(np.stack((y, v, u), -1), cv2.COLOR_YCrCb2BGR), np.uint8)
 
-    return make
+    return decode
 
 
 FORMATS = {
@@ -128,11 +124,11 @@ FORMATS = {
 
 
 def pixel_format(code: int) -> PixelFormat:
-    """The format with a PFNC code. Raises SettingsRefused for one that cannot be judged."""
+    """The format with a PFNC code. Raises SettingsRefused for an unsupported one."""
     if code not in FORMATS:
         names = ", ".join(known.name for known in FORMATS.values())
         raise SettingsRefused(
-            f"pixel format 0x{code:08x} is not known here: set pixel_format to one of {names}"
+            f"pixel format 0x{code:08x} is not supported: set pixel_format to one of {names}"
         )
     return FORMATS[code]
 
@@ -140,28 +136,20 @@ def pixel_format(code: int) -> PixelFormat:
 def to_image(data: bytes, code: int, height: int, width: int, line_padding: int = 0) -> Image:
     """HW gray or HWC BGR, uint8, from one buffer of the camera.
 
-    `line_padding` is in bytes after each row. Raises SettingsRefused for an unknown format,
-    ValueError where there are fewer bytes than the picture needs or its size cannot be of this one.
+    `line_padding` is in bytes after each row; the last row may come without it. Raises
+    SettingsRefused for an unknown format, ValueError where there are fewer bytes than the picture
+    needs or its size is impossible in this format.
     """
-    kind = pixel_format(code)
-    if min(height, width) < 1 or (kind.make in _PAIRED and width % 2):
-        raise ValueError(f"a picture of {width}x{height} cannot be {kind.name}")
+    name, bits, decode = pixel_format(code)
+    if min(height, width) < 1 or (name.startswith("Y") and width % 2):
+        raise ValueError(f"a picture of {width}x{height} cannot be {name}")
     flat = np.frombuffer(data, np.uint8)
+    row, need = width * bits // 8, -(-height * width * bits // 8)
     if line_padding:
-        row = width * kind.bits // 8
-        need = height * (row + line_padding) - line_padding
-        _enough(flat, need, kind.name, width, height)
-        rows = np.zeros((height, row + line_padding), np.uint8)
-        rows.reshape(-1)[:need] = flat[:need]
+        stride = row + line_padding
+        whole = flat.size >= height * stride - line_padding
+        rows = _padded(flat, height * stride if whole else 0).reshape(-1, stride)
         flat = rows[:, :row].reshape(-1)
-    need = -(-height * width * kind.bits // 8)
-    _enough(flat, need, kind.name, width, height)
-    return kind.make(flat[:need], height, width)
-
-
-_PAIRED = {kind.make for kind in FORMATS.values() if kind.name.startswith("Y")}
-
-
-def _enough(flat: Bytes, need: int, name: str, width: int, height: int) -> None:
     if flat.size < need:
-        raise ValueError(f"{flat.size} bytes are no picture of {width}x{height} in {name}")
+        raise ValueError(f"{len(data)} bytes are too few for {width}x{height} in {name}")
+    return decode(flat[:need], height, width)

@@ -3,23 +3,23 @@
 import json
 import time
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
 from edge.camera import EndOfStream
-from edge.camera.address import split
+from edge.camera.address import split, validate
 from edge.camera.simulated.renderer import PartRenderer
 from edge.vision.frame import Frame
 
+EXAMPLE = "line://machined?rate=10&parts=300&defects=0.2&seed=7"
 ENCODER_PER_PART = 1000
 
 
 class LineSettings(BaseModel):
-    """What the address of a simulated line may say.
+    """The options in the address of a simulated line.
 
     `rate` is in parts per second; 0 waits until each part has been judged. `parts` 0 never ends.
     `defects` is the share of defective parts; `truth` names a file that gets one JSON line a part.
@@ -34,66 +34,43 @@ class LineSettings(BaseModel):
     truth: Path | None = None
 
 
-def parse(source: str) -> LineSettings:
-    """The settings in an address. Raises CameraError that names what is wrong with it."""
-    address = split(source)
-    given: dict[str, str] = dict(parse_qsl(address.query, keep_blank_values=True))
-    if address.netloc:
-        given["kind"] = address.netloc
-    try:
-        return LineSettings.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise CameraError(
-            f"'{source}': {name} ({first['msg']}); write for example "
-            "line://machined?rate=10&parts=300&defects=0.2&seed=7"
-        ) from error
-
-
-def is_defective(settings: LineSettings, index: int) -> bool:
-    """Whether part `index` has a defect: the same for the same seed."""
-    draw = np.random.default_rng((settings.seed, index, 1)).random()
-    return bool(draw < settings.defects)
-
-
 class LineCamera(Closeable):
-    """Parts pass one by one; in triggered mode each one triggers the camera."""
+    """Parts pass one by one; in triggered mode each one triggers the camera.
+
+    Raises CameraError for a wrong address.
+    """
 
     def __init__(self, source: str, *, triggered: bool) -> None:
-        self._settings = parse(source)
+        kind, options = split(source)
+        given = {**options, **({"kind": kind} if kind else {})}
+        self._settings = validate(source, LineSettings, given, EXAMPLE)
         self.live = self._settings.rate > 0
         self._triggered = triggered
         try:
-            self._line = PartRenderer(self._settings.kind, self._settings.seed)
+            self._renderer = PartRenderer(self._settings.kind, self._settings.seed)
         except ValueError as error:
             raise CameraError(f"'{source}': {error}") from error
         truth = self._settings.truth
         self._truth = truth.open("w", encoding="utf-8") if truth else None
-        self._index = 0
+        self._count = 0
         self._due = time.monotonic()
 
     def read(self) -> Frame:
-        settings, index = self._settings, self._index
+        settings, index = self._settings, self._count
         if settings.parts and index >= settings.parts:
             raise EndOfStream("the last part has passed")
-        part = self._line.part(index, defective=is_defective(settings, index))
+        draw = np.random.default_rng((settings.seed, index, 1)).random()
+        part = self._renderer.part(index, defective=bool(draw < settings.defects))
+        self._count = number = index + 1
         if self._truth:
-            self._truth.write(json.dumps({"frame_id": index + 1, "defect": part.defect}) + "\n")
+            self._truth.write(json.dumps({"frame_id": number, "defect": part.defect}) + "\n")
             self._truth.flush()
-        self._wait()
-        self._index += 1
-        number = index + 1
+        if self.live:  # a line that fell behind does not catch up
+            now = time.monotonic()
+            self._due = max(self._due + 1 / settings.rate, now)
+            time.sleep(self._due - now)
         trigger, encoder = (number, number * ENCODER_PER_PART) if self._triggered else (None, None)
         return Frame(part.image, number, time.monotonic_ns(), trigger, encoder)
-
-    def _wait(self) -> None:
-        """Until the part is under the camera; a line that fell behind does not catch up."""
-        if not self.live:
-            return
-        now = time.monotonic()
-        self._due = max(self._due + 1 / self._settings.rate, now)
-        time.sleep(self._due - now)
 
     def about(self) -> dict[str, str | float]:
         return {"line": self._settings.kind, "seed": self._settings.seed}

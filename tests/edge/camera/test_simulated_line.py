@@ -1,4 +1,4 @@
-"""The simulated line: pure draws, parts that vary mildly, defects that show and are labelled."""
+"""The simulated line: reproducible parts that vary a little, visible and labelled defects."""
 
 from functools import cache
 
@@ -7,25 +7,26 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.camera.simulated.renderer import KINDS, Part, PartRenderer
+from edge.camera.simulated.part_kinds import KINDS
+from edge.camera.simulated.renderer import Part, PartRenderer
 
 DEFECTS = {"scratch", "dent", "stain", "chip", "foreign_body"}
 SAMPLE = range(45)
 
 
 @cache
-def line(kind: str, seed: int = 0) -> PartRenderer:
+def renderer(kind: str, seed: int = 0) -> PartRenderer:
     return PartRenderer(kind, seed)
 
 
 @cache
 def pair(kind: str, index: int) -> tuple[Part, Part]:
     """The same part without and with its defect."""
-    return line(kind).part(index), line(kind).part(index, defective=True)
+    return renderer(kind).part(index), renderer(kind).part(index, defective=True)
 
 
 def change(good: Part, bad: Part) -> NDArray[np.float64]:
-    """Largest change of any channel at each pixel, in grey levels."""
+    """Largest change of any channel at each pixel, in gray levels."""
     return np.asarray(cv2.absdiff(good.image, bad.image).max(axis=2), np.float64)
 
 
@@ -34,7 +35,7 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_a_part_is_a_picture_and_a_mask_of_the_promised_shape(kind: str) -> None:
+def test_a_part_is_a_picture_and_a_mask_of_fixed_shape(kind: str) -> None:
     good, bad = pair(kind, 0)
     for part in (good, bad):
         assert part.image.shape == (480, 640, 3)
@@ -44,20 +45,20 @@ def test_a_part_is_a_picture_and_a_mask_of_the_promised_shape(kind: str) -> None
 
 
 def test_the_same_arguments_give_the_same_bytes_in_any_order(kind: str) -> None:
-    asked = [(5, False), (3, True), (5, True), (3, False)]
+    wanted = [(5, False), (3, True), (5, True), (3, False)]
     forward, again = PartRenderer(kind, 4), PartRenderer(kind, 4)
-    first = {ask: forward.part(ask[0], defective=ask[1]) for ask in asked}
+    first = {key: forward.part(key[0], defective=key[1]) for key in wanted}
     again.part(9, empty=True)
-    for ask in reversed(asked):
-        part = again.part(ask[0], defective=ask[1])
-        assert part.image.tobytes() == first[ask].image.tobytes()
-        assert part.truth.tobytes() == first[ask].truth.tobytes()
-        assert part.defect == first[ask].defect
+    for key in reversed(wanted):
+        part = again.part(key[0], defective=key[1])
+        assert part.image.tobytes() == first[key].image.tobytes()
+        assert part.truth.tobytes() == first[key].truth.tobytes()
+        assert part.defect == first[key].defect
 
 
 def test_seeds_and_indices_give_other_parts_of_the_same_product(kind: str) -> None:
-    one, other_seed = line(kind, 0).part(7).image, line(kind, 1).part(7).image
-    for other in (other_seed, line(kind, 0).part(8).image):
+    one, other_seed = renderer(kind, 0).part(7).image, renderer(kind, 1).part(7).image
+    for other in (other_seed, renderer(kind, 0).part(8).image):
         assert cv2.absdiff(one, other).mean() > 1
         assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.8
 
@@ -98,27 +99,27 @@ def test_a_defect_survives_shrinking_to_a_third(kind: str) -> None:
 def test_a_defect_lies_on_the_part(kind: str) -> None:
     for index in SAMPLE:
         good, bad = pair(kind, index)
-        bare = line(kind).part(index, empty=True)
-        covered = cv2.blur(change(good, bare), (5, 5)) > 8
+        empty = renderer(kind).part(index, empty=True)
+        covered = cv2.blur(change(good, empty), (5, 5)) > 8
         covered = cv2.dilate(covered.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
         assert covered[bad.truth > 0].mean() > 0.9, (index, bad.defect)
 
 
 def test_the_light_drifts_within_bounds(kind: str) -> None:
-    means = np.array([line(kind).part(index).image.mean() for index in range(0, 150, 6)])
+    means = np.array([renderer(kind).part(index).image.mean() for index in range(0, 150, 6)])
     swing = means / means.mean() - 1
     assert 0.03 < np.abs(swing).max() < 0.09
     assert np.abs(np.diff(swing)).max() < 0.04
 
 
 def test_noise_is_like_that_of_a_sensor(kind: str) -> None:
-    first, second = (line(kind).part(index, empty=True).image for index in (0, 150))
+    first, second = (renderer(kind).part(index, empty=True).image for index in (0, 150))
     noise = (first.astype(np.float64) - second).std() / np.sqrt(2)
     assert 0.8 < noise < 3
 
 
 def test_an_empty_place_shows_no_part(kind: str) -> None:
-    empty, good = line(kind).part(3, defective=True, empty=True), pair(kind, 3)[0]
+    empty, good = renderer(kind).part(3, defective=True, empty=True), pair(kind, 3)[0]
     assert empty.defect is None
     assert not empty.truth.any()
     assert (change(good, empty) > 15).mean() > 0.15

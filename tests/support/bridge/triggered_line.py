@@ -14,9 +14,9 @@ from threading import Thread
 from typing import Any, cast
 
 from edge.base.closeable import Closeable
-from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.software_trigger import SoftwareTriggers
-from edge.camera.trigger_matching import Trigger
+from edge.camera.trigger_matching import Trigger, TriggerMatcher
+from edge.events.event import Code
 from edge.events.sockets import Sockets
 from edge.station.control import Controls, control
 from tests.support.minimal_station import PRODUCT
@@ -32,11 +32,11 @@ class Told:
     def trigger(self, trigger: Trigger) -> None:
         self.triggers.append(trigger)
 
-    def too_late(self, trigger: Trigger) -> None:
+    def reject(self, trigger: Trigger, code: Code) -> None:
         self.late.append(trigger)
 
     def asked(self) -> SoftwareTriggers:
-        return SoftwareTriggers(cast(ReconnectingCamera, self))
+        return SoftwareTriggers(self.trigger, cast(TriggerMatcher, self))
 
 
 class Printed(Told):

@@ -1,18 +1,16 @@
-"""Several stations on one device: started together, stopped together, apart in all else."""
+"""draem run --all: several stations are started and stopped together, and fail separately."""
 
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from edge.events.event import Inspection, decode
 from edge.events.journal import JournalError
 from edge.events.journal_reader import JournalReader
-from tests.conftest import Plant, draem
+from tests.conftest import Plant
 from tests.support.cameras import wait_for
+from tests.support.commands import draem_in_process
 from tests.support.ports import free_ports
 
 
@@ -35,10 +33,7 @@ def write(root: Path, name: str, plant: Plant, seed: int) -> None:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_camera_stations_run_and_end_together(
-    calibrated: Plant, tmp_path: Path, number: signal.Signals
-) -> None:
+def test_stations_run_and_end_together(calibrated: Plant, tmp_path: Path) -> None:
     for seed, name in enumerate(("top", "side")):
         write(tmp_path, name, calibrated, seed)
     command = [sys.executable, "-m", "draem", "run", "--all"]
@@ -47,16 +42,14 @@ def test_camera_stations_run_and_end_together(
         for name in ("top", "side"):
             wait_for(lambda n=name: judged(tmp_path / "data" / n) > 3, 60)  # type: ignore[misc]
     finally:
-        process.send_signal(number)
-        _, said = process.communicate(timeout=30)
-    assert process.returncode == 0, said
-    assert "station top has ended with 0" in said
-    assert "station side has ended with 0" in said
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=30)
+    assert process.returncode == 0, log
+    assert "station top has ended with 0" in log
+    assert "station side has ended with 0" in log
 
 
-def test_camera_station_that_ends_does_not_end_the_others(
-    calibrated: Plant, tmp_path: Path
-) -> None:
+def test_a_station_that_ends_does_not_end_the_others(calibrated: Plant, tmp_path: Path) -> None:
     write(tmp_path, "top", calibrated, 1)
     (tmp_path / "stations" / "broken.toml").write_text('station = "broken"\n')
     command = [sys.executable, "-m", "draem", "run", "--all"]
@@ -65,19 +58,19 @@ def test_camera_station_that_ends_does_not_end_the_others(
         wait_for(lambda: judged(tmp_path / "data" / "top") > 3, 60)
         assert process.poll() is None
     finally:
-        os.kill(process.pid, signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
+        process.send_signal(signal.SIGINT)
+        _, log = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert "no product named" in said
+    assert "no product named" in log
 
 
-def test_camera_stations_without_any(tmp_path: Path) -> None:
-    done = draem("run", "--all", cwd=tmp_path)
+def test_without_stations_it_is_an_error(tmp_path: Path) -> None:
+    done = draem_in_process("run", "--all", cwd=tmp_path)
     assert done.returncode == 2
     assert "write one stations/NAME.toml each" in done.stderr
 
 
-def test_camera_stations_take_no_options_of_one(tmp_path: Path) -> None:
-    done = draem("run", "--all", "--product", "lid", cwd=tmp_path)
+def test_options_of_a_single_station_are_an_error(tmp_path: Path) -> None:
+    done = draem_in_process("run", "--all", "--product", "lid", cwd=tmp_path)
     assert done.returncode == 2
     assert "--product cannot be given with --all" in done.stderr
