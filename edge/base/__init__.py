@@ -1,1 +1,5 @@
-"""What every other package uses: errors, whole files, console output, HTML pages."""
+"""What every other package uses; imports nothing of this project.
+
+`errors` (the tree of errors that the user can fix), `files` (atomic writes, locks, digests),
+`closeable` (`Closeable`), `console` (progress bars), `html_page` (reports).
+"""

@@ -1,22 +1,16 @@
-"""Closing at the end of a `with` block, for everything that holds a device, a socket or memory."""
+"""Base class of everything that holds a device, a socket, a file or memory."""
 
-from types import TracebackType
 from typing import Self
 
 
 class Closeable:
-    """A context manager that calls `close`; closing twice is fine."""
+    """A context manager that calls `close` at its end; closing twice must do no harm."""
 
     def close(self) -> None:
-        """Nothing to give back unless a class says so."""
+        """Release what is held; by default nothing is."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

@@ -1,4 +1,4 @@
-"""Progress of long work, on the error stream: standard output is for results."""
+"""Progress bars, on the error stream: standard output is for results."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 def console() -> Console:
-    """Where bars are drawn."""
+    """The console on the error stream."""
     return Console(stderr=True)
 
 
 def track(items: Iterable[T], text: str, total: int | None = None) -> Iterable[T]:
-    """The items, with a bar that goes away at the end."""
+    """The items, with a progress bar that is removed at the end."""
     return progress.track(items, text, total=total, transient=True, console=console())

@@ -1,18 +1,19 @@
-"""The errors that a person can mend. `draem` prints them as one line and exits with 2.
+"""Errors that the user can fix: `draem` prints them as one line and exits with 2.
 
 DraemError
 ├── SettingsError   a setting, an environment variable or station.toml
 ├── ImageError      images or folders of images
 ├── ProductError    the product's folder: missing, altered, incomplete
 ├── EngineError     compiling, loading or running an engine
-│   └── EngineLost  it will not come back in this process
-├── CameraError     a source of frames
-└── PublishError    sockets
+│   └── EngineLost  the engine cannot be used again in this process
+├── CameraError     a source of frames; edge.camera adds kinds of it
+├── PublishError    sockets
+└── in other packages: JournalError, EventError, KeysError and more, each beside what raises it
 """
 
 
 class DraemError(Exception):
-    """One line: what is wrong, and the command or change that mends it."""
+    """One line: what is wrong, then the command or change that fixes it."""
 
 
 class SettingsError(DraemError):
@@ -32,7 +33,7 @@ class EngineError(DraemError):
 
 
 class EngineLost(EngineError):
-    """The engine cannot judge again in this process: the device is lost, or hangs."""
+    """The engine cannot be used again in this process: the device failed, or does not return."""
 
 
 class CameraError(DraemError):

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and folders that are one process's own."""
+"""Atomic writes, exclusive locks, digests and fsync."""
 
 import fcntl
 import hashlib
@@ -12,47 +12,47 @@ from typing import BinaryIO
 
 @contextmanager
 def exclusive_lock(lock: Path, refusal: Exception) -> Iterator[None]:
-    """Hold a file, or a folder that is there, for this process; a killed one gives it back.
+    """Lock a file (made if missing) or an existing folder for this process.
 
-    Raises `refusal` while another process has it.
+    The system releases the lock when the process ends. Raises `refusal` while another holds it.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    held = os.open(lock, os.O_RDONLY if lock.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = os.open(lock, os.O_RDONLY if lock.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise refusal from None
         yield
     finally:
-        os.close(held)
+        os.close(descriptor)
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write (and read back) that gets its name when the block has ended well.
+    """A file to write and read back, renamed to `path` when the block ends without an error.
 
-    Where it fails, neither the name nor a temporary one is left half done.
+    After an error `path` is as before and the temporary file is deleted.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("w+b") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())  # or a loss of power could leave an empty file behind the name
+            os.fsync(file.fileno())  # or a loss of power could leave an empty file of that name
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write by way of a temporary name; where that fails, neither of the two is left half done."""
+    """Write a file completely, or leave the old one."""
     with atomic_file(path) as file:
         file.write(data)
 
 
 def write_json(path: Path, value: object) -> None:
-    """JSON that a person can read."""
+    """Write indented JSON atomically."""
     write_atomic(path, (json.dumps(value, indent=2) + "\n").encode())
 
 
@@ -63,16 +63,16 @@ def digest(path: Path) -> str:
 
 
 def fsync(path: Path) -> None:
-    """Have the disk hold a file's bytes, or a folder's names, before anything builds on them."""
-    opened = os.open(path, os.O_RDONLY)
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
     finally:
-        os.close(opened)
+        os.close(descriptor)
 
 
 def fsync_tree(folder: Path) -> None:
-    """`sync` for everything in a folder, and for itself."""
+    """`fsync` for everything in a folder, then for the folder."""
     for path in folder.rglob("*"):
         if not path.is_symlink():
             fsync(path)

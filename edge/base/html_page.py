@@ -1,6 +1,6 @@
-"""Self-contained HTML pages: a template that extends page.html, plots as SVG, pictures inside.
+"""HTML reports in one file: a Jinja template that extends page.html, SVG plots, embedded images.
 
-Imported by whoever writes a report, never by the line.
+It imports matplotlib, so the inspecting process must not import it.
 """
 
 import base64
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge.base.files import write_atomic
 
 STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "draem",  # the same figures give the same file
+    "svg.hashsalt": "draem",  # the same numbers give the same file
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -30,7 +30,7 @@ STYLE: dict[Any, Any] = {
 
 
 def write_page(path: Path, template: Path, **values: object) -> None:
-    """One file, whole or not at all; values are escaped, and one that is missing is an error."""
+    """Render a template to one file; values are escaped, and a missing one is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
         autoescape=True,
@@ -40,7 +40,7 @@ def write_page(path: Path, template: Path, **values: object) -> None:
 
 
 def svg(draw: Callable[[Axes], None], size: tuple[float, float] = (4.2, 3.2)) -> str:
-    """What `draw` puts on fresh axes, as an <svg> element."""
+    """What `draw` draws on new axes, as an <svg> element; `size` is (width, height) in inches."""
     with mpl.rc_context(STYLE):
         figure = Figure(size, layout="constrained")
         draw(figure.subplots())
@@ -51,7 +51,7 @@ def svg(draw: Callable[[Axes], None], size: tuple[float, float] = (4.2, 3.2)) ->
 
 
 def histogram(scores: Mapping[str, Sequence[float]], threshold: float | None) -> str:
-    """Scores by kind, on top of each other, with the threshold."""
+    """A stacked histogram of the scores of each kind, with the threshold."""
 
     def draw(axes: Axes) -> None:
         kinds = list(scores)
@@ -66,7 +66,7 @@ def histogram(scores: Mapping[str, Sequence[float]], threshold: float | None) ->
     return svg(draw, (6.4, 3.2))
 
 
-def data_uri(picture: NDArray[np.uint8]) -> str:
-    """A JPEG as the source of an <img>."""
-    jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
+def data_uri(image: NDArray[np.uint8]) -> str:
+    """The image (HWC BGR) as JPEG in the source of an <img>."""
+    jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()

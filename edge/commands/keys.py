@@ -13,17 +13,9 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from edge.events.access_list import AllowedClient, read_allowed, write_allowed
 from edge.events.cursors import Role
-from edge.events.keys import (
-    KEY_NAME,
-    STATION_KEY,
-    AllowedClient,
-    KeysError,
-    make_pair,
-    read_allowed,
-    read_public,
-    write_allowed,
-)
+from edge.events.keys import KEY_NAME, STATION_KEY, KeysError, make_pair, read_public
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

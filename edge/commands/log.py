@@ -16,7 +16,8 @@ from typing import get_args
 from edge.commands.arguments import add_settings, parse_count, settings_of
 from edge.commands.watch import line
 from edge.events.cursors import Cursors
-from edge.events.event import Event, Inspection, Verdict, decode
+from edge.events.encoding import decode
+from edge.events.event import Event, Inspection, Verdict
 from edge.events.journal import JournalError
 from edge.events.journal_reader import JournalReader
 from edge.vision.image_files import write_png

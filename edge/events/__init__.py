@@ -1,3 +1,7 @@
-"""Events: their schema, the log that holds them, and the sockets that publish and replay them.
+"""Events: what a station publishes, logs and answers requests about.
 
-Knows no camera and no network weights."""
+`event` (headers and codes), `encoding` (messages on the wire), `journal` (the log's writer) with
+`retention` and `cursors`, `journal_reader`, `publisher.Publisher`, `subscriber.events` (every event
+once and in order), `client.RequestClient` and `server.RequestServer` (requests), `keys` and
+`access_list` (who may connect). Knows no camera, no product and no network.
+"""

@@ -1,7 +1,7 @@
-"""A time on the clock of the machine that will look at it: for what must not be done too late.
+"""Times on the clock of the machine that compares them: for requests that must not come too late.
 
-Whoever asks a line is perhaps on another machine, and wall clocks may be wrong. So it first asks
-for the line's own clock, and then says until when, by that clock, its question is worth an answer.
+A client may run on another machine, and wall clocks may be wrong. So it first requests the line's
+own time, and then says until which time of that clock its request is valid.
 """
 
 import time
@@ -9,9 +9,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
 
 class MonotonicTime(BaseModel):
-    """`ns` since the machine's start `boot_id`, times when it slept included."""
+    """`ns` since the start `boot_id` of a machine, including times of suspension."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
     boot_id: str
@@ -19,25 +21,19 @@ class MonotonicTime(BaseModel):
 
     @classmethod
     def now(cls) -> "MonotonicTime":
-        """Of this machine."""
-        return cls(boot_id=boot_id(), ns=_ns())
+        """The time of this machine."""
+        return cls(boot_id=boot_id(), ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
     def after(self, seconds: float) -> "MonotonicTime":
-        """So much later."""
+        """The time that many seconds later."""
         return self.model_copy(update={"ns": self.ns + round(seconds * 1e9)})
 
     def has_passed(self) -> bool:
-        """Whether it is over here; so is a moment of another machine, or of before its start."""
-        return self.boot_id != boot_id() or self.ns < _ns()
-
-
-def _ns() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+        """Whether it is past here; a time of another machine, or of an earlier start, is."""
+        now = self.now()
+        return self.boot_id != now.boot_id or self.ns < now.ns
 
 
 def boot_id() -> str:
-    """Which start of the machine this is."""
+    """An id of the machine's present start."""
     return BOOT_ID.read_text().strip() if BOOT_ID.exists() else "unknown"

@@ -1,7 +1,7 @@
-"""How far each subscriber has come: cursors that were acknowledged to the log.
+"""Acknowledged cursors: up to which event each subscriber has processed the log.
 
-A subscriber keeps its own cursor; the one it acknowledges here is for the log to know what may be
-trimmed. Only those of the role `bridge` hold anything back.
+A subscriber has a cursor of its own as well; by the one that it acknowledges here, the log knows
+what it may delete. Only cursors of the role `bridge` keep events in the log.
 """
 
 import sqlite3
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from edge.base.closeable import Closeable
-from edge.events.journal import JournalError
+from edge.events.journal import journal_errors
 
-NAME = "cursors.db"
+CURSORS_NAME = "cursors.db"
 BUSY_S = 2.0
 TABLE = """
 CREATE TABLE IF NOT EXISTS cursors (
@@ -27,7 +27,7 @@ Role = Literal["watch", "bridge", "operator"]
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """Up to where `name` has dealt with the events of a stream, and when it last said so (UTC)."""
+    """Up to which event `name` has processed a stream, and when it last reported so (UTC)."""
 
     name: str
     role: Role
@@ -37,43 +37,38 @@ class Acknowledged:
 
 
 class Cursors(Closeable):
-    """The acknowledged cursors of one station; for one thread, while others have their own.
+    """The acknowledged cursors of one station; for one thread, other threads open their own.
 
-    Raises JournalError where they cannot be read or written.
+    Raises JournalError if they cannot be read or written.
     """
 
     def __init__(self, folder: Path, busy_s: float = BUSY_S) -> None:
-        path = folder / NAME
-        try:
+        path = folder / CURSORS_NAME
+        fix = "delete the file, subscribers acknowledge again"
+        with journal_errors(f"the cursors {path} cannot be used", fix):
             self._database = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute(TABLE)
-        except sqlite3.Error as error:
-            raise JournalError(
-                f"the cursors {path} cannot be used ({error}): remove the file, they come again"
-            ) from error
 
     def acknowledge(self, name: str, role: Role, stream_id: str, seq: int) -> None:
-        """Keep how far `name` has come."""
+        """Store up to which event `name` has processed the stream."""
         seen_at = datetime.now(UTC).isoformat(timespec="seconds")
         row = (name, role, stream_id, seq, seen_at)
-        self._do("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)", *row)
+        self._execute("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?)", *row)
 
     def all(self) -> list[Acknowledged]:
         """Every cursor, by name."""
-        rows = self._do("SELECT name, role, stream_id, seq, seen_at FROM cursors ORDER BY name")
-        return [Acknowledged(*row) for row in rows]
+        query = "SELECT name, role, stream_id, seq, seen_at FROM cursors ORDER BY name"
+        return [Acknowledged(*row) for row in self._execute(query)]
 
     def drop(self, name: str) -> bool:
-        """Forget a cursor; False where there is none of that name."""
-        return self._do("DELETE FROM cursors WHERE name = ?", name).rowcount > 0
+        """Delete a cursor; False if there is none of that name."""
+        return self._execute("DELETE FROM cursors WHERE name = ?", name).rowcount > 0
 
-    def _do(self, statement: str, *values: object) -> sqlite3.Cursor:
-        try:
+    def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+        with journal_errors("the cursors cannot be used"):
             return self._database.execute(statement, values)
-        except sqlite3.Error as error:
-            raise JournalError(f"the cursors cannot be used ({error})") from error
 
     def close(self) -> None:
         self._database.close()

@@ -1,8 +1,8 @@
-"""What the line publishes: the events, their codes, and how they travel.
+"""Headers of the messages that a station publishes: events, heartbeats, and their codes.
 
-An event is three ZeroMQ parts: topic (the kind), JSON header, mask (PNG, or empty). Between events
-heartbeats tell that the line is alive; they have no number and are not in the log.
-`python -m edge.events.event` prints the JSON Schema that docs/event.schema.json keeps.
+Heartbeats come between events; they have no number and are not in the log. The docstrings of the
+headers are part of their JSON Schema, docs/event.schema.json, which `python -m edge.events.event`
+prints.
 """
 
 import json
@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-
-from edge.base.errors import DraemError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 SCHEMA = "1.2"
-UINT32 = 2**32 - 1
+UINT32_MAX = 2**32 - 1
 
 Verdict = Literal["OK", "NG", "NO_VERDICT"]
 
@@ -29,39 +26,35 @@ class Code(IntEnum):
     NONE = 0
     OVERRUN = 101  # a trigger came while another frame still waited
     FRAME_TIMEOUT = 102  # no frame within the camera's deadline
-    FRAME_UNREADABLE = 103  # a frame came, but not as a picture
+    FRAME_UNREADABLE = 103  # the frame cannot be decoded
     WRONG_FORMAT = 104  # the frame does not fit the product
-    CAMERA = 105  # the camera failed for good
+    CAMERA = 105  # the camera failed, and the line ends
     STOPPED = 106  # the line was stopped before this frame was judged
     OUTAGE = 107  # the program was down when this trigger came
     TRIGGER_LOST = 108  # no frame came for this trigger
     PAUSED = 109  # the line was paused over the control socket
     CAMERA_LOST = 110  # the camera does not answer, or its connection has ended
-    CAMERA_SILENT = 111  # it answers, but sends no frames
-    STALE = 112  # the frame is the one before once more, byte for byte
+    CAMERA_SILENT = 111  # the camera answers, but sends no frames
+    STALE = 112  # the frame has the same bytes as the one before
     INCOMPLETE = 113  # packets of this frame are missing
     FORMAT_CHANGED = 114  # another size or colour than the frames before
     CAMERA_BACK = 115  # the end of an outage: frames come again
     CAMERA_SETTINGS = 116  # the camera refuses a setting, or keeps another value
     CAMERA_HUNG = 117  # a read of the camera did not return: its driver hangs
-    UNTIED = 118  # a frame came that no trigger was given for
+    UNTIED = 118  # a frame came without a trigger
     BRIGHTNESS = 201  # outside the calibrated range: lamp, exposure, no part
     CONTRAST = 202  # outside the calibrated range: lens covered, no part
     SHARPNESS = 203  # outside the calibrated range: focus, smear, motion
-    CAMERA_MOVED = 211  # drift of many parts in a row, from here on: a fault event, verdicts go on
+    CAMERA_MOVED = 211  # 211 to 214, drift of many parts in a row: a fault event, verdicts go on
     LIGHT_CHANGED = 212
     LENS_DIRTY = 213
     SCORES_SHIFTED = 214
     NOT_FINITE = 301  # the network gave a NaN or an infinity
     ENGINE = 302  # the engine failed
     UNCALIBRATED = 303  # the product has no threshold yet
-    INTERNAL = 401  # the program failed: its log says how
+    INTERNAL = 401  # the program failed: its log has the reason
     UNLOGGED = 501  # the log could not be written when this part passed: disk full or failing
     CURSOR_DROPPED = 502  # events that a bridge has not acknowledged may be trimmed
-
-
-class EventError(DraemError):
-    """A message is no event that this program can read."""
 
 
 class _Part(BaseModel):
@@ -140,7 +133,7 @@ class Inspection(Header):
     kind: Literal["inspection"] = "inspection"
     product: str
     version: str
-    inspection_id: int = Field(ge=1, le=UINT32)
+    inspection_id: int = Field(ge=1, le=UINT32_MAX)
     frame_id: int
     trigger_id: int | None = None
     encoder: int | None = None
@@ -195,76 +188,22 @@ class Heartbeat(Stamped):
 
 
 AnyHeader = Inspection | Fault | Status
-_MESSAGES: TypeAdapter[AnyHeader | Heartbeat] = TypeAdapter(
+MESSAGE: TypeAdapter[AnyHeader | Heartbeat] = TypeAdapter(
     Annotated[AnyHeader | Heartbeat, Field(discriminator="kind")]
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """A header, and for an inspection its mask: HW, 0 and 255, at the model's size."""
+    """A header, and for an inspection its mask: HW uint8, 0 and 255, in the network's size."""
 
     header: AnyHeader
     mask: NDArray[np.uint8] | None = None
 
 
-def encode_mask(mask: NDArray[np.uint8]) -> bytes:
-    """8-bit single-channel PNG; masks are flat, so little effort compresses them well."""
-    ok, png = cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not ok:
-        raise EventError("the mask cannot be written as PNG")
-    return png.tobytes()
-
-
-def encode(header: AnyHeader | Heartbeat, mask_png: bytes = b"") -> list[bytes]:
-    """The three parts of a message."""
-    return [header.kind.encode(), header.model_dump_json().encode(), mask_png]
-
-
-def decode(parts: list[bytes]) -> Event:
-    """An event from its parts; unknown fields are ignored.
-
-    Raises EventError for anything that is not one, or that has another major schema version.
-    """
-    message = decode_live(parts)
-    if isinstance(message, Heartbeat):
-        raise EventError("a heartbeat is no event")
-    return message
-
-
-def decode_live(parts: list[bytes]) -> Event | Heartbeat:
-    """What came from the publisher: an event or a heartbeat. Raises EventError as `decode`."""
-    if len(parts) != 3:
-        raise EventError(f"an event has 3 parts, this message has {len(parts)}")
-    try:
-        fields = json.loads(parts[1])
-    except (ValueError, RecursionError) as error:
-        raise EventError("the event's header is not JSON") from error
-    version = fields.get("schema_version") if isinstance(fields, dict) else None
-    if not isinstance(version, str) or version.split(".")[0] != SCHEMA.split(".")[0]:
-        raise EventError(f"the event has schema {version}, this program reads {SCHEMA}: update it")
-    try:
-        header = _MESSAGES.validate_python(fields)
-    except ValidationError as error:
-        raise EventError(f"the event's header is not valid: {error.errors()[0]['msg']}") from error
-    if isinstance(header, Heartbeat):
-        return header
-    return Event(header, _decode_mask(parts[2]) if parts[2] else None)
-
-
-def _decode_mask(png: bytes) -> NDArray[np.uint8]:
-    try:
-        mask = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise EventError("the event's mask is not a PNG") from error
-    if mask is None or mask.ndim != 2 or mask.dtype != np.uint8:
-        raise EventError("the event's mask is not an 8-bit single-channel PNG")
-    return np.asarray(mask, np.uint8)
-
-
 def schema() -> str:
-    """The JSON Schema of the header, with the table of codes."""
-    made = _MESSAGES.json_schema(mode="serialization")
+    """The JSON Schema of all headers, with the table of codes."""
+    made = MESSAGE.json_schema(mode="serialization")
     made["title"] = f"Header of a DRAEM message, schema {SCHEMA}"
     made["x-codes"] = {str(int(code)): code.name.lower() for code in Code}
     return json.dumps(made, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""What a subscriber should know beside the events: gaps, silence, another log."""
+"""What a subscriber reports beside the events: gaps, silence, another log."""
 
 import logging
 import math
@@ -14,19 +14,19 @@ log = logging.getLogger(__name__)
 NoticeKind = Literal[
     "heartbeat", "repeat", "gap", "gone", "skipped", "new-stream", "unanswered", "stale", "back"
 ]
-LASTING, AGAIN_S = ("gap", "unanswered", "stale"), 60.0
+RATE_LIMITED, INTERVAL_S = ("gap", "unanswered", "stale"), 60.0
 LEVELS = {"heartbeat": logging.DEBUG, "repeat": logging.DEBUG, "gap": logging.INFO}
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that is no event.
+    """Something that is not an event.
 
-    `gap`: events were missed, and are asked for. `gone`: events were trimmed before they could be.
-    `skipped`: events are too old for whoever asked for the newest alone.
-    `unanswered`: the log cannot be asked; it is asked again. `repeat`: an event came again, and was
-    left out. `new-stream`: the log was begun anew. `stale`: the line is silent; `back`: no longer.
-    `heartbeat` carries the line's state.
+    `gap`: events were missed, and are requested. `gone`: they were deleted before that.
+    `skipped`: they are too old for a subscriber that wants only the newest. `unanswered`: the log
+    does not answer; requests are repeated. `repeat`: an event came again, and was ignored.
+    `new-stream`: another log. `stale`: the line is silent; `back`: no longer. `heartbeat`: the
+    line's state.
     """
 
     kind: NoticeKind
@@ -38,21 +38,17 @@ Notify = Callable[[Notice], None]
 
 
 def log_once() -> Notify:
-    """As `log_notice`, but what an outage says again and again is said once a minute."""
-    said: dict[str, float] = {}
+    """A `Notify` that logs; what an outage repeats is logged once a minute."""
+    logged_at: dict[str, float] = {}
 
     def notify(notice: Notice) -> None:
         now = time.monotonic()
         if notice.kind == "back":
-            said.clear()
-        if notice.kind in LASTING and now - said.get(notice.kind, -math.inf) < AGAIN_S:
+            logged_at.clear()
+        last = logged_at.get(notice.kind, -math.inf)
+        if notice.kind in RATE_LIMITED and now - last < INTERVAL_S:
             return
-        said[notice.kind] = now
-        log_notice(notice)
+        logged_at[notice.kind] = now
+        log.log(LEVELS.get(notice.kind, logging.WARNING), "%s", notice.text)
 
     return notify
-
-
-def log_notice(notice: Notice) -> None:
-    """What is done with notices unless somebody asks for them."""
-    log.log(LEVELS.get(notice.kind, logging.WARNING), "%s", notice.text)

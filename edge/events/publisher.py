@@ -1,4 +1,4 @@
-"""The PUB side: events leave without waiting for anybody."""
+"""The publishing socket: messages are sent without waiting for any subscriber."""
 
 from threading import Event as StopEvent
 
@@ -10,19 +10,19 @@ from edge.events.sockets import Sockets, bound_address
 OPTIONS: dict[int, int] = {
     zmq.SNDHWM: 10_000,
     zmq.XPUB_VERBOSER: 1,
-    zmq.MAXMSGSIZE: 1024,  # all that may come in is a handshake (some 300 bytes) or a subscription
+    zmq.MAXMSGSIZE: 1024,  # only handshakes (some 300 bytes) and subscriptions come in
 }
 LIVE_OPTIONS: dict[int, int] = {
-    zmq.SNDHWM: 4,  # old pictures are worth nothing
-    zmq.XPUB_VERBOSER: 0,  # whether anybody looks, not how many
+    zmq.SNDHWM: 4,  # old pictures have no value
+    zmq.XPUB_VERBOSER: 0,  # whether there are subscribers, not how many
 }
-AT_ONCE = 100  # subscriptions looked at in one call: a flood of them must not hold up the loop
+MAX_SUBSCRIPTIONS = 100  # read in one call, so that a flood of them does not stop the loop
 
 
 class Publisher(Closeable):
-    """Binds one endpoint and sends; a context manager. One thread owns it.
+    """Binds one endpoint and sends; a context manager that belongs to one thread.
 
-    An XPUB socket is a PUB that also tells who subscribes, so that nobody has to sleep and hope.
+    An XPUB socket is a PUB that also receives the subscriptions, so that a start can wait for them.
     Raises PublishError for an address that cannot be used.
     """
 
@@ -38,18 +38,18 @@ class Publisher(Closeable):
         self.subscribers = 0
 
     def send(self, parts: list[bytes]) -> None:
-        """Hand a message to every subscriber, never waiting; ZeroMQ drops what one cannot take."""
+        """Send a message to every subscriber without waiting; ZeroMQ drops what one cannot take."""
         self.count_subscribers()
         self._socket.send_multipart(parts, zmq.NOBLOCK)
 
     def wait_for_subscribers(self, count: int, stop: StopEvent) -> None:
-        """Return once `count` subscriptions have arrived, or `stop` is set."""
+        """Return once there are `count` subscriptions, or `stop` is set."""
         while self.count_subscribers() < count and not stop.is_set():
             self._socket.poll(50)
 
     def count_subscribers(self) -> int:
         """How many subscriptions there are now."""
-        for _ in range(AT_ONCE):
+        for _ in range(MAX_SUBSCRIPTIONS):
             try:
                 message = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:

@@ -1,7 +1,7 @@
-"""Events of the log on request, and how far each subscriber has come.
+"""Requests to the log: pages of events, and acknowledged cursors.
 
 `{"request": "page", "after": 1200, "limit": 100}` is answered with a JSON header, then three parts
-for each event as they were published. Bridges acknowledge their cursors here.
+for each event, as it was published.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from edge.events.journal_reader import JournalReader
 from edge.events.server import NotAllowed, Peer, RequestHandler, RequestServer, require_role
 from edge.events.sockets import Sockets
 
-LARGEST_PAGE = 1000
-NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+MAX_PAGE = 1000
+CURSOR_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
 class _Request(BaseModel):
@@ -26,28 +26,28 @@ class _Request(BaseModel):
 
 
 class Page(_Request):
-    """Ask for up to `limit` events after event `after`."""
+    """Request up to `limit` events after event `after`."""
 
     request: Literal["page"] = "page"
     after: int = Field(ge=0, lt=2**63)
-    limit: int = Field(100, ge=1, le=LARGEST_PAGE)
+    limit: int = Field(100, ge=1, le=MAX_PAGE)
 
 
 class Acknowledge(_Request):
-    """Tell that everything up to `seq` was dealt with; that of a bridge is kept until then.
+    """Report that all events up to `seq` are processed; a bridge's cursor keeps the rest.
 
-    With keys, name and role are those of the key.
+    With keys, name and role must be those of the key.
     """
 
     request: Literal["acknowledge"] = "acknowledge"
-    cursor: str = Field(pattern=NAME)
+    cursor: str = Field(pattern=CURSOR_NAME)
     role: Role = "watch"
     stream_id: str = Field(max_length=64)
     seq: int = Field(ge=0, lt=2**63)
 
 
 class ListCursors(_Request):
-    """Ask for all acknowledged cursors."""
+    """Request all acknowledged cursors."""
 
     request: Literal["cursors"] = "cursors"
 
@@ -58,7 +58,7 @@ _REQUESTS: TypeAdapter[Page | Acknowledge | ListCursors] = TypeAdapter(
 
 
 class PageHeader(BaseModel):
-    """What a page begins with: the stream, its oldest and newest event, and how many follow."""
+    """The first part of a page: stream, oldest and newest event, and how many events follow."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     reply: Literal["page"] = "page"
@@ -69,26 +69,26 @@ class PageHeader(BaseModel):
 
 
 class CursorsReply(BaseModel):
-    """The cursors as they are now."""
+    """All acknowledged cursors."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     reply: Literal["cursors"] = "cursors"
     cursors: list[Acknowledged]
 
 
-def replay(sockets: Sockets, endpoint: str, folder: Path) -> RequestServer:
+def serve_replay(sockets: Sockets, endpoint: str, folder: Path) -> RequestServer:
     """Answer from the log in `folder`. Raises PublishError for an address that cannot be used."""
-    return RequestServer(sockets, endpoint, "--replay", lambda: _answers(folder))
+    return RequestServer(sockets, endpoint, "--replay", lambda: _open_handler(folder))
 
 
 @contextmanager
-def _answers(folder: Path) -> Iterator[RequestHandler]:
+def _open_handler(folder: Path) -> Iterator[RequestHandler]:
     with JournalReader(folder) as reader, Cursors(folder) as cursors:
-        yield lambda request, peer: answer(request, peer, reader, cursors)
+        yield lambda request, peer: _reply(request, peer, reader, cursors)
 
 
-def answer(request: bytes, peer: Peer, reader: JournalReader, cursors: Cursors) -> Message:
-    """The parts of an answer. Raises ValidationError or DraemError for what has none."""
+def _reply(request: bytes, peer: Peer, reader: JournalReader, cursors: Cursors) -> Message:
+    """The parts of a reply. Raises ValidationError or DraemError."""
     asked = _REQUESTS.validate_json(request)
     if isinstance(asked, Page):
         messages = reader.page(asked.after, asked.limit)
@@ -106,11 +106,11 @@ def answer(request: bytes, peer: Peer, reader: JournalReader, cursors: Cursors) 
 
 
 def _acknowledge(asked: Acknowledge, peer: Peer, cursors: Cursors) -> None:
-    """Under the name of the key where there is one: nobody moves another's cursor."""
+    """Store a cursor; with keys, a client can move only its own."""
     role = asked.role
     if peer.name:
         require_role(peer, "bridge", "watch")
         role = peer.role
         if asked.cursor != peer.name:
-            raise NotAllowed(f"this key may move the cursor '{peer.name}' alone")
+            raise NotAllowed(f"this key may move only the cursor '{peer.name}'")
     cursors.acknowledge(asked.cursor, role, asked.stream_id, asked.seq)

@@ -1,7 +1,7 @@
-"""Questions from other programs, answered by a thread of its own: for the log and for control.
+"""A server for requests from other programs, on its own thread: for the log and for control.
 
-A question is one JSON object. Whatever cannot be answered gets an error that says why, never
-silence; and nothing that is asked can stop the line.
+A request is one JSON object. One that cannot be answered gets an error with the reason, and no
+request can stop the line.
 """
 
 import logging
@@ -22,28 +22,28 @@ from edge.events.sockets import Sockets, bound_address
 log = logging.getLogger(__name__)
 
 POLL_MS = 100
-LARGEST_REQUEST = 4096
+MAX_REQUEST_BYTES = 4096
 OPTIONS: dict[int, int] = {
     zmq.ROUTER_MANDATORY: 1,
-    zmq.MAXMSGSIZE: LARGEST_REQUEST,
+    zmq.MAXMSGSIZE: MAX_REQUEST_BYTES,
     zmq.SNDTIMEO: POLL_MS,
 }
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Who asks: the name and role of its listed key; without keys, this machine's operator."""
+    """Who sent a request: name and role of its key; without keys, an operator on this machine."""
 
     name: str = ""
     role: Role = "operator"
 
 
 RequestHandler = Callable[[bytes, Peer], list[bytes]]
-"""(request, peer) -> the parts of the answer; raises ValidationError or DraemError."""
+"""(request, peer) -> the parts of the reply; raises ValidationError or DraemError."""
 
 
 class ErrorReply(BaseModel):
-    """Why a request has no answer, and what to do."""
+    """Why a request was refused, and how to fix it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     reply: str = "error"
@@ -51,12 +51,13 @@ class ErrorReply(BaseModel):
 
 
 class NotAllowed(DraemError):
-    """The peer's role may not ask this."""
+    """The peer's role does not permit this request."""
 
 
 class RequestServer(Closeable):
-    """Answers at `endpoint` until it is closed; `open_answers` is entered on its own thread.
+    """Answers at `endpoint` until it is closed.
 
+    `open_handler` is entered on the server's thread, so that it may open an SQLite database.
     Raises PublishError for an address that cannot be used.
     """
 
@@ -65,49 +66,49 @@ class RequestServer(Closeable):
         sockets: Sockets,
         endpoint: str,
         option: str,
-        open_answers: Callable[[], AbstractContextManager[RequestHandler]],
+        open_handler: Callable[[], AbstractContextManager[RequestHandler]],
     ) -> None:
-        self._guard, self._open, self._stop = sockets.guard, open_answers, StopEvent()
+        self._access, self._open, self._stop = sockets.access, open_handler, StopEvent()
         self._socket = sockets.serve(zmq.ROUTER, endpoint, option, OPTIONS)
         self.endpoint = bound_address(self._socket)
-        self._thread = Thread(target=self._answer_all, name=option.strip("-"), daemon=True)
+        self._thread = Thread(target=self._run, name=option.strip("-"), daemon=True)
         self._thread.start()
 
-    def _answer_all(self) -> None:
-        with self._socket, self._open() as answers:
+    def _run(self) -> None:
+        with self._socket, self._open() as handle:
             while not self._stop.is_set():
                 if self._socket.poll(POLL_MS):
                     frames = self._socket.recv_multipart(copy=False)
                     *route, request = (frame.bytes for frame in frames)
-                    self._send([*route, *self._answer(answers, request, frames[-1])])
+                    self._send([*route, *self._reply(handle, request, frames[-1])])
 
-    def _answer(self, answers: RequestHandler, request: bytes, frame: zmq.Frame) -> list[bytes]:
+    def _reply(self, handle: RequestHandler, request: bytes, frame: zmq.Frame) -> list[bytes]:
         try:
-            return answers(request, self._peer(frame))
+            return handle(request, self._peer(frame))
         except ValidationError as error:
             text = f"{error.errors()[0]['msg']}; see docs/events.md"
         except DraemError as error:
             text = str(error)
-        except Exception as error:  # one bad question must not silence the answers to all others
+        except Exception as error:  # one request that fails must not end the answers to others
             log.exception("a request could not be answered")
             text = f"the program failed ({type(error).__name__}): see its log"
         return [ErrorReply(message=text).model_dump_json().encode()]
 
     def _peer(self, frame: zmq.Frame) -> Peer:
-        """Whose key the connection has, asked anew each time: who was struck off is refused."""
-        if self._guard is None:
+        """The owner of the connection's key, checked at each request: it may be revoked now."""
+        if self._access is None:
             return Peer()
-        known = self._guard.client(str(frame.get("User-Id")))
+        known = self._access.client(str(frame.get("User-Id")))
         if known is None:
-            raise NotAllowed("this key is not listed any longer: see 'draem keys'")
+            raise NotAllowed("this key is no longer listed: see 'draem keys list'")
         return Peer(*known)
 
     def _send(self, parts: list[bytes]) -> None:
-        """One slow or vanished peer must not hold up the others: it will ask again."""
+        """Send, or give up after SNDTIMEO: other clients wait, and this one can repeat."""
         try:
             self._socket.send_multipart(parts)
         except zmq.ZMQError as error:
-            log.info("an answer could not be sent: %s", error)
+            log.info("a reply could not be sent: %s", error)
 
     def close(self) -> None:
         self._stop.set()
@@ -115,6 +116,7 @@ class RequestServer(Closeable):
 
 
 def require_role(peer: Peer, *roles: Role) -> None:
-    """Raise NotAllowed for any other role."""
+    """Raise NotAllowed unless the peer has one of the roles."""
     if peer.role not in roles:
-        raise NotAllowed(f"the role {peer.role} may not ask this: it takes {' or '.join(roles)}")
+        allowed = " or ".join(roles)
+        raise NotAllowed(f"the role {peer.role} may not request this: use a key of role {allowed}")

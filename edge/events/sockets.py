@@ -1,4 +1,4 @@
-"""The sockets on which a station serves, in one ZeroMQ context, and the guard before them."""
+"""The server sockets of a station, in one ZeroMQ context, and the check of who connects."""
 
 from ipaddress import ip_address
 from typing import Any
@@ -8,7 +8,7 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from edge.base.closeable import Closeable
 from edge.base.errors import PublishError
-from edge.events.keys import AccessList
+from edge.events.access_list import AccessList
 
 LINGER_MS = 1000
 HEARTBEAT_MS = 1000
@@ -16,19 +16,19 @@ DOMAIN = "draem"
 
 
 class Sockets(Closeable):
-    """Makes bound sockets. With a `guard` all traffic is encrypted, and strangers get nothing.
+    """Makes bound sockets. With an access list they are encrypted, and only its clients connect.
 
     Without one only this machine may connect.
     """
 
-    def __init__(self, guard: AccessList | None = None) -> None:
-        self.guard = guard
+    def __init__(self, access: AccessList | None = None) -> None:
+        self.access = access
         self._context = zmq.Context()
         self._authenticator: ThreadAuthenticator | None = None
-        if guard is not None:
+        if access is not None:
             self._authenticator = ThreadAuthenticator(self._context)
             self._authenticator.start()
-            self._authenticator.configure_curve_callback(DOMAIN, guard)
+            self._authenticator.configure_curve_callback(DOMAIN, access)
 
     def serve(
         self, kind: int, endpoint: str, option: str, options: dict[int, int]
@@ -36,24 +36,23 @@ class Sockets(Closeable):
         """A bound socket with ZeroMQ `options`. Raises PublishError that names `option`."""
         if "://" not in endpoint:
             raise PublishError(
-                f"{endpoint} is no address: correct {option}, as tcp://127.0.0.1:5570"
+                f"{endpoint} is no address: correct {option}, for example tcp://127.0.0.1:5570"
             )
-        if self.guard is None and not is_local(endpoint):
+        if self.access is None and not is_local(endpoint):
             raise PublishError(
                 f"{endpoint} can be reached from other machines, and has no keys: run "
                 f"'draem keys make server', then start again with '--keys keys' (or choose a "
                 f"127.0.0.1 address with {option})"
             )
         socket: zmq.Socket[bytes] = self._context.socket(kind)
-        for name, value in (
-            {zmq.LINGER: LINGER_MS, zmq.HEARTBEAT_IVL: HEARTBEAT_MS} | options
-        ).items():
+        defaults = {zmq.LINGER: LINGER_MS, zmq.HEARTBEAT_IVL: HEARTBEAT_MS}
+        for name, value in (defaults | options).items():
             socket.setsockopt(name, value)
-        if self.guard is not None:
+        if self.access is not None:
             socket.curve_server = True
-            socket.curve_secretkey = self.guard.pair.secret.encode()
+            socket.curve_secretkey = self.access.pair.secret.encode()
             socket.zap_domain = DOMAIN.encode()
-            socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without a guard nobody is let in
+            socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # refuse all if nothing authenticates
         try:
             socket.bind(endpoint)
         except zmq.ZMQError as error:
@@ -80,9 +79,9 @@ def is_local(endpoint: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
-        return False  # a name, an interface or *: who knows
+        return False  # a host name, an interface or *: perhaps not local
 
 
 def bound_address(socket: "zmq.Socket[Any]") -> str:
-    """The address of a served socket, its port filled in."""
+    """The address of a bound socket, with its port."""
     return socket.get_string(zmq.LAST_ENDPOINT)

@@ -1,84 +1,35 @@
-"""The receiving side: events in order and without a gap, whatever was lost on the way.
+"""A subscriber that receives every event once and in order.
 
-Live events come from the publisher. What is missing between two of them, and what a late start, a
-restart or a full queue has swallowed, is asked for from the log (`edge.events.client`). Heartbeats
-show that the last event was lost, and their absence that the line hangs or has ended.
+Live events come from the publisher. Those that are missing (after a late start, a restart, or when
+a queue was full) are requested from the log (`edge.events.client`). A heartbeat shows that the last
+event was missed; no heartbeat shows that the line hangs or has ended.
 """
 
-import json
-import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import zmq
-
-from edge.base.errors import PublishError
-from edge.events.client import Cursor, NoAnswer, RequestClient, connect, service_endpoint
+from edge.events.client import ANSWER_MS, NoAnswer, RequestClient, service_endpoint
+from edge.events.cursor_file import Cursor, read_cursor, write_cursor
 from edge.events.cursors import Role
-from edge.events.event import Event, EventError, Heartbeat, decode_live
+from edge.events.event import Event, Heartbeat
 from edge.events.keys import Credentials
 from edge.events.notices import Notice, Notify, log_once
+from edge.events.receiver import live
 
-log = logging.getLogger(__name__)
-
-POLL_MS = 100
-HIGH_WATER_MARK = 100_000
-HEARTBEAT_MS = 1000
-QUIET_S = 1.0  # after so long without any message the log is asked whether one was missed
-RECONNECT_S = 5.0
-UNANSWERED_S = 10.0
-STALE_S = 2.0  # so long without any message is a line that is hung, gone or cut off
+QUIET_S = 1.0  # after so long without a message the log is asked whether one was missed
+STALE_S = 2.0  # after so long without a message the line counts as down
 ACKNOWLEDGE_S = 1.0
+UNANSWERED_S = 10.0  # until the next acknowledgement is tried
 
 
 @dataclass(frozen=True)
 class Acknowledging:
-    """Under which name, and as what, the cursor is acknowledged to the log."""
+    """Name and role with which the cursor is acknowledged to the log."""
 
     name: str
     role: Role = "watch"
-
-
-def live(
-    endpoint: str,
-    stopped: Callable[[], bool] = lambda: False,
-    credentials: Credentials | None = None,
-) -> Iterator[Event | Heartbeat | None]:
-    """Messages as they are published, and None for each tenth of a second without one.
-
-    What is no event is logged with its reason. Raises PublishError for an address that cannot be
-    used.
-    """
-    with zmq.Context() as context:
-        while not stopped():
-            yield from _until_silent(context, endpoint, stopped, credentials)
-
-
-def _until_silent(
-    context: "zmq.Context[zmq.Socket[bytes]]",
-    endpoint: str,
-    stopped: Callable[[], bool],
-    credentials: Credentials | None,
-) -> Iterator[Event | Heartbeat | None]:
-    """One connection: ZeroMQ never tries again where a key was refused, so silence ends it."""
-    with context.socket(zmq.SUB) as socket:
-        socket.set(zmq.LINGER, 0)
-        socket.set(zmq.RCVHWM, HIGH_WATER_MARK)
-        socket.set(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-        connect(socket, endpoint, "--endpoint", credentials)
-        socket.subscribe(b"")
-        heard = time.monotonic()
-        while not stopped() and time.monotonic() < heard + RECONNECT_S:
-            if not socket.poll(POLL_MS):
-                yield None
-                continue
-            try:
-                yield decode_live(socket.recv_multipart())
-            except EventError as error:
-                log.warning("left out a message: %s", error)
-            heard = time.monotonic()
 
 
 def events(
@@ -94,172 +45,142 @@ def events(
 ) -> Iterator[Event]:
     """Every event once and in order, until `stopped()`.
 
-    With a `cursor_file` it goes on after the last event that was dealt with (an event counts as
-    dealt with when the next one is asked for), from the log's first where there is no file yet;
-    without one it begins with the present. `replay` is where the log answers, by default beside
-    `endpoint`. With `acknowledging` the log learns how far it came, and keeps the rest for a
-    bridge. While the log cannot be asked nothing is skipped: it is asked again. Whoever needs the
-    present alone says how many of the `newest` events to ask for; older ones are `skipped`.
-    Notices are logged unless `notify` takes them.
-    Raises PublishError for an address that cannot be used.
+    With a `cursor_file` it continues after the last event that was processed (an event counts as
+    processed when the next one is requested), or begins with the first of the log; without one it
+    begins with the next live event. `replay` is the address of the log, by default that beside
+    `endpoint`. With `acknowledging` the log learns the cursor, and keeps what a bridge has yet to
+    process. While the log does not answer, no event is skipped: the request is repeated. With
+    `newest` at most so many events are requested; older ones are `skipped`. Notices are logged
+    unless `notify` takes them. Raises PublishError for an address that cannot be used.
     """
-    notify = notify or log_once()
-    place = read_cursor(cursor_file)
-    watch = _Watch(notify)
     option = "--replay" if replay else "--endpoint"
-    with RequestClient(replay or service_endpoint(endpoint), credentials, option) as asking:
-        acknowledge = _every_second(acknowledging, asking)
+    address = replay or service_endpoint(endpoint)
+    with RequestClient(address, credentials, option, ANSWER_MS) as client:
+        subscription = _Subscription(
+            client, notify or log_once(), cursor_file, newest, acknowledging
+        )
         for message in live(endpoint, stopped, credentials):
-            watch.see(message)
-            place = place or _begin(message, cursor_file is not None)
-            place = _recent(place, message, newest, notify)
-            try:
-                for found in _up_to(message, place, asking, watch, quietly=newest is None):
-                    if isinstance(found, Cursor):
-                        place = found
-                        if newest is not None:
-                            break  # the next message says how much of it is recent
-                        continue
-                    yield found
-                    place = Cursor(found.header.stream_id, found.header.seq)
-                    write_cursor(cursor_file, place)
-                    acknowledge(place)
-                acknowledge(place)
-            except NoAnswer as error:
-                notify(Notice("unanswered", f"events cannot be asked for ({error}): trying again"))
+            yield from subscription.receive(message)
 
 
-def _every_second(
-    acknowledging: Acknowledging | None, asking: RequestClient
-) -> Callable[[Cursor | None], None]:
-    """Tell the log where this subscriber is: also that it is still there."""
-    due = 0.0
+class _Subscription:
+    """Completes the live messages to the events from the cursor on."""
 
-    def acknowledge(place: Cursor | None) -> None:
-        nonlocal due
-        if acknowledging and place and place.stream_id and time.monotonic() >= due:
-            try:
-                asking.acknowledge(acknowledging.name, acknowledging.role, place)
-            except NoAnswer:
-                due = time.monotonic() + UNANSWERED_S  # live events must not wait for this
-                raise
-            due = time.monotonic() + ACKNOWLEDGE_S
+    def __init__(
+        self,
+        client: RequestClient,
+        notify: Notify,
+        cursor_file: Path | None,
+        newest: int | None,
+        acknowledging: Acknowledging | None,
+    ) -> None:
+        self._client, self._notify, self._acknowledging = client, notify, acknowledging
+        self._cursor_file, self._newest = cursor_file, newest
+        self._cursor = read_cursor(cursor_file)
+        if self._cursor is None and cursor_file is not None:
+            self._cursor = Cursor("", 0)
+        self._silence = _Silence(notify)
+        self._acknowledge_at = 0.0
 
-    return acknowledge
+    def receive(self, message: Event | Heartbeat | None) -> Iterator[Event]:
+        """The events up to a message, in order."""
+        self._silence.observe(message)
+        if message is not None:
+            self._begin(message)
+        try:
+            for found in self._up_to(message):
+                if isinstance(found, Cursor):
+                    self._cursor = found
+                    if self._newest is not None:
+                        break  # the next message shows which events are recent
+                    continue
+                yield found
+                self._cursor = Cursor(found.header.stream_id, found.header.seq)
+                write_cursor(self._cursor_file, self._cursor)
+                self._acknowledge()
+            self._acknowledge()
+        except NoAnswer as error:
+            text = f"the log does not answer ({error}): the request is repeated"
+            self._notify(Notice("unanswered", text))
+
+    def _begin(self, message: Event | Heartbeat) -> None:
+        """Begin with the present, if there is no cursor; leave out what is not recent."""
+        stream_id, head = _head(message)
+        if self._cursor is None:
+            self._cursor = Cursor(stream_id, head - 1 if isinstance(message, Event) else head)
+        oldest = head - self._newest if self._newest is not None else 0
+        if stream_id == self._cursor.stream_id and self._cursor.seq < oldest:
+            text = f"events {self._cursor.seq + 1} to {oldest} are skipped: they are too old"
+            self._notify(Notice("skipped", text))
+            self._cursor = Cursor(stream_id, oldest)
+
+    def _up_to(self, message: Event | Heartbeat | None) -> Iterator[Event | Cursor]:
+        """What follows the cursor: the live event itself if it is the next, else from the log."""
+        cursor = self._cursor
+        if cursor is None:
+            return
+        if message is None:
+            if self._newest is None and self._silence.asks_log():
+                yield from self._client.events_after(cursor, self._notify)
+            return
+        stream_id, head = _head(message)
+        known = stream_id == cursor.stream_id
+        restored = isinstance(message, Heartbeat) and head < cursor.seq
+        if known and head <= cursor.seq and not restored:
+            if isinstance(message, Event):
+                self._notify(Notice("repeat", f"event {head} came again"))
+        elif known and head == cursor.seq + 1 and isinstance(message, Event):
+            yield message
+        else:
+            if known and not restored:
+                self._notify(Notice("gap", f"events {cursor.seq + 1} to {head} are requested"))
+            yield from self._client.events_after(cursor, self._notify)
+
+    def _acknowledge(self) -> None:
+        """Report the cursor once a second, also to show that this subscriber is running."""
+        who, cursor, now = self._acknowledging, self._cursor, time.monotonic()
+        if not (who and cursor and cursor.stream_id) or now < self._acknowledge_at:
+            return
+        self._acknowledge_at = now + UNANSWERED_S  # if it fails, live events must not wait for it
+        self._client.acknowledge(who.name, who.role, cursor)
+        self._acknowledge_at = time.monotonic() + ACKNOWLEDGE_S
 
 
-class _Watch:
-    """Notices what the messages themselves do not tell: silence, and its end."""
+class _Silence:
+    """Reports silence of the line and its end."""
 
     def __init__(self, notify: Notify) -> None:
-        self.notify = notify
-        self._heard = self._asked = time.monotonic()
+        self._notify = notify
+        self._received_at = self._asked_at = time.monotonic()
         self._stale = False
 
-    def see(self, message: Event | Heartbeat | None) -> None:
+    def observe(self, message: Event | Heartbeat | None) -> None:
         now = time.monotonic()
         if message is None:
-            if not self._stale and now - self._heard > STALE_S:
+            if not self._stale and now - self._received_at > STALE_S:
                 self._stale = True
-                text = f"no sign of the line for {STALE_S:g} s: it is hung, down or cut off"
-                self.notify(Notice("stale", text))
+                text = f"no message for {STALE_S:g} s: the line hangs, is down or disconnected"
+                self._notify(Notice("stale", text))
             return
-        self._heard = now
+        self._received_at = now
         if self._stale:
             self._stale = False
-            self.notify(Notice("back", "the line is back"))
+            self._notify(Notice("back", "the line sends messages again"))
         if isinstance(message, Heartbeat):
             text = f"the line is {message.state} {message.message}".strip()
-            self.notify(Notice("heartbeat", text, message))
+            self._notify(Notice("heartbeat", text, message))
 
-    def quiet(self) -> bool:
-        """Once a second while nothing comes."""
+    def asks_log(self) -> bool:
+        """Whether to ask the log: true once a second while no message comes."""
         now = time.monotonic()
-        if now - max(self._heard, self._asked) < QUIET_S:
+        if now - max(self._received_at, self._asked_at) < QUIET_S:
             return False
-        self._asked = now
+        self._asked_at = now
         return True
 
 
-def _begin(message: Event | Heartbeat | None, from_the_first: bool) -> Cursor | None:
-    """Where to begin without a cursor: before this live event, or before the log's first."""
-    if from_the_first:
-        return Cursor("", 0)
-    if isinstance(message, Heartbeat):
-        return Cursor(message.stream_id, message.head)
-    if message is None:
-        return None
-    return Cursor(message.header.stream_id, message.header.seq - 1)
-
-
-def _recent(
-    place: Cursor | None, message: Event | Heartbeat | None, newest: int | None, notify: Notify
-) -> Cursor | None:
-    """`place`, or so near to the head that no more than `newest` events have to be asked for."""
-    if place is None or message is None or newest is None:
-        return place
-    stream_id, head = _head(message)
-    if stream_id != place.stream_id or head - place.seq <= newest:
-        return place
-    notify(Notice("skipped", f"events {place.seq + 1} to {head - newest} are left in the log"))
-    return Cursor(stream_id, head - newest)
-
-
-def _up_to(
-    message: Event | Heartbeat | None,
-    place: Cursor | None,
-    asking: RequestClient,
-    watch: _Watch,
-    *,
-    quietly: bool,
-) -> Iterator[Event | Cursor]:
-    """What comes after `place`: the live event itself where it is the next, else from the log.
-
-    With `quietly` the log is asked in a silence too.
-    """
-    if place is None:
-        return
-    if message is None:
-        if quietly and watch.quiet():
-            yield from asking.after(place, watch.notify)
-        return
-    stream_id, head = _head(message)
-    went_back = isinstance(message, Heartbeat) and head < place.seq
-    if stream_id == place.stream_id and head <= place.seq and not went_back:
-        if isinstance(message, Event):
-            watch.notify(Notice("repeat", f"event {head} came again"))
-        return
-    if isinstance(message, Event) and (stream_id, head) == (place.stream_id, place.seq + 1):
-        yield message
-        return
-    if stream_id == place.stream_id and not went_back:
-        watch.notify(Notice("gap", f"events {place.seq + 1} to {head} are asked for"))
-    yield from asking.after(place, watch.notify)
-
-
 def _head(message: Event | Heartbeat) -> tuple[str, int]:
-    """The stream of a message, and the newest event that it betrays."""
+    """Stream and number of the newest event that a message shows to exist."""
     if isinstance(message, Heartbeat):
         return message.stream_id, message.head
     return message.header.stream_id, message.header.seq
-
-
-def read_cursor(path: Path | None) -> Cursor | None:
-    """The kept cursor, None where there is none yet. Raises PublishError for another file."""
-    if path is None or not path.exists():
-        return None
-    try:
-        return Cursor(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise PublishError(
-            f"{path} is no cursor: remove it to begin with the log's first event"
-        ) from error
-
-
-def write_cursor(path: Path | None, cursor: Cursor) -> None:
-    """By rename, so that a kill at any moment leaves this one or the one before."""
-    if path is None:
-        return
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(json.dumps(asdict(cursor)), encoding="utf-8")
-    temporary.replace(path)

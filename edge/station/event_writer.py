@@ -12,8 +12,9 @@ from typing import Literal, Protocol
 from edge.camera import CameraNotice
 from edge.camera.capture import CapturedFrame
 from edge.events.clock import boot_id
+from edge.events.encoding import encode
 from edge.events.event import (
-    UINT32,
+    UINT32_MAX,
     AnyHeader,
     Code,
     CodeName,
@@ -21,7 +22,6 @@ from edge.events.event import (
     Heartbeat,
     Inspection,
     Status,
-    encode,
 )
 from edge.events.journal import Journal, JournalError
 from edge.events.retention import Retention
@@ -167,7 +167,7 @@ class EventWriter:
         if self._retention is None or self._unlogged.in_order:
             return
         try:
-            for name, why in self._retention.gone():
+            for name, why in self._retention.cursors_to_drop():
                 text = f"the cursor of {name} is dropped ({why}): it may lose events"
                 self.fault(Code.CURSOR_DROPPED, text)
                 self._retention.drop(name)
@@ -185,7 +185,7 @@ class EventWriter:
         if self._unlogged:
             code, message = Code.UNLOGGED, self._log_error
         else:
-            self._journal.keep_reserve()
+            self._journal.reserve.allocate()
         state: Literal["running", "paused"] = "paused" if self._paused else "running"
         stamp = self._stamp(self._journal.head)
         heartbeat = Heartbeat(
@@ -209,7 +209,7 @@ class EventWriter:
             try:
                 return self._commit(headers, mask_png)
             except JournalError as error:
-                if self._journal.free_reserve():
+                if self._journal.reserve.free():
                     text = f"{error}; the reserve of disk space for this is now in use"
                     self.fault(Code.UNLOGGED, text)
                     return self._write(headers, mask_png)
@@ -233,7 +233,7 @@ class EventWriter:
         for seq, header in enumerate(headers, start=self._journal.head + 1):
             numbers: dict[str, object] = {**self._stamp(seq)}
             if isinstance(header, Inspection):
-                inspection_id = numbers["inspection_id"] = inspection_id % UINT32 + 1
+                inspection_id = numbers["inspection_id"] = inspection_id % UINT32_MAX + 1
             numbered.append(header.model_copy(update=numbers))
         return numbered
 

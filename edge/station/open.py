@@ -13,13 +13,13 @@ from edge.camera import Camera
 from edge.camera.open import open_camera
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.engine import Engine, runtimes
+from edge.events.access_list import AccessList
 from edge.events.client import service_endpoint
 from edge.events.cursors import Cursors
 from edge.events.event import Inspection
 from edge.events.journal import BUSY_S, Journal, JournalError
-from edge.events.keys import AccessList
 from edge.events.publisher import LIVE_OPTIONS, Publisher
-from edge.events.replay_server import replay
+from edge.events.replay_server import serve_replay
 from edge.events.retention import Retention, RetentionLimits
 from edge.events.sockets import Sockets
 from edge.product.product import Product
@@ -103,7 +103,9 @@ def open_station(
     sockets = enter(Sockets(AccessList(settings.keys) if settings.keys else None))
     at = settings.endpoint
     publisher = enter(Publisher(sockets, at))
-    replaying = enter(replay(sockets, settings.replay or service_endpoint(at, "replay"), folder))
+    replaying = enter(
+        serve_replay(sockets, settings.replay or service_endpoint(at, "replay"), folder)
+    )
     enter(control(sockets, settings.control or service_endpoint(at, "control"), controls))
     log.info("publishing on %s, answering on %s", publisher.endpoint, replaying.endpoint)
     lossy = enter(

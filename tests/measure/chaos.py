@@ -28,10 +28,11 @@ from edge.events.cursors import Cursors
 from edge.events.event import Heartbeat, Inspection
 from edge.events.journal import Journal
 from edge.events.publisher import Publisher
-from edge.events.replay_server import replay
+from edge.events.receiver import live
+from edge.events.replay_server import serve_replay
 from edge.events.retention import Retention, RetentionLimits
 from edge.events.sockets import Sockets
-from edge.events.subscriber import Acknowledging, events, live
+from edge.events.subscriber import Acknowledging, events
 from edge.station.control import Controls
 from edge.station.event_writer import EventWriter
 from edge.station.loop import Pace, run
@@ -88,7 +89,7 @@ def inspect_triggers(folder: Path, port: int, endpoint: str, replay_at: str) -> 
         Cursors(folder) as cursors,
         Sockets() as sockets,
         Publisher(sockets, endpoint) as publisher,
-        replay(sockets, replay_at, folder),
+        serve_replay(sockets, replay_at, folder),
         TriggerCamera(port) as camera,
     ):
         retention = Retention(journal, cursors, RetentionLimits(days=10 / 86400))

@@ -24,11 +24,12 @@ import numpy as np
 
 from edge.base.console import track
 from edge.camera.capture import CapturedFrame
-from edge.events.event import Inspection, encode_mask
+from edge.events.encoding import encode_mask
+from edge.events.event import Inspection
 from edge.events.journal import DATABASE_NAME, Durability, Journal
 from edge.events.journal_reader import JournalReader
 from edge.events.publisher import Publisher
-from edge.events.replay_server import replay
+from edge.events.replay_server import serve_replay
 from edge.events.sockets import Sockets
 from edge.events.subscriber import events
 from edge.station.event_writer import EventWriter
@@ -79,7 +80,7 @@ def station(folder: Path, durability: Durability) -> Iterator[tuple[EventWriter,
         Journal(folder / "log", durability) as journal,
         Sockets() as sockets,
         Publisher(sockets, f"tcp://127.0.0.1:{port}") as publisher,
-        replay(sockets, f"tcp://127.0.0.1:{port + 1}", folder / "log"),
+        serve_replay(sockets, f"tcp://127.0.0.1:{port + 1}", folder / "log"),
     ):
         yield EventWriter("bench", PRODUCT, journal, publisher), publisher
 

@@ -20,7 +20,8 @@ import numpy as np
 import zmq
 
 from edge.events.client import service_endpoint
-from edge.events.event import Inspection, decode
+from edge.events.encoding import decode
+from edge.events.event import Inspection
 from edge.events.journal_reader import JournalReader
 from tests.measure.soak import resident_mb
 from tests.support.ports import free_ports

@@ -18,7 +18,8 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from edge.bridge.protocols.registers import READ, size, unpack
-from edge.events.event import Inspection, decode
+from edge.events.encoding import decode
+from edge.events.event import Inspection
 from edge.events.journal_reader import JournalReader
 from tests.support.ports import free_ports
 from tests.support.running_station import Running

@@ -28,7 +28,8 @@ from edge.camera.genicam.aravis import GVCP_PORT, load, open_device
 from edge.camera.open import open_camera
 from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.software_trigger import SoftwareTriggers
-from edge.events.event import AnyHeader, Fault, Inspection, decode
+from edge.events.encoding import decode
+from edge.events.event import AnyHeader, Fault, Inspection
 from edge.events.journal import JournalError
 from edge.events.journal_reader import JournalReader
 from edge.product.product import Product

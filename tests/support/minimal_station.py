@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from edge.base.closeable import Closeable
 from edge.camera.capture import CapturedFrame
 from edge.engine import Inference as Inferred
-from edge.events.event import Inspection, encode_mask
+from edge.events.encoding import encode_mask
+from edge.events.event import Inspection
 from edge.product.product import Manifest, Product
 from edge.station.event_writer import EventWriter
 from edge.station.inspector import Inspector, Stopwatch

@@ -1,10 +1,14 @@
 """The loop without sockets: a sink that records its events, and cameras that tests write."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from edge.base.closeable import Closeable
 from edge.camera import EndOfStream
-from edge.events.event import AnyHeader, Inspection, decode
+from edge.events.encoding import decode_live
+from edge.events.event import AnyHeader, Event, Fault, Heartbeat, Inspection
 from edge.events.journal import Journal
 from edge.product.product import Product
 from edge.station.event_writer import EventWriter
@@ -14,21 +18,35 @@ from tests.support.minimal_station import FakeCamera
 
 
 class RecordedEvents(Closeable):
-    """An event sink that keeps the events, without the heartbeats between them."""
+    """An event sink that keeps headers of events, and heartbeats."""
 
     def __init__(self) -> None:
         self.headers: list[AnyHeader] = []
+        self.heartbeats: list[Heartbeat] = []
+        self._opened = ExitStack()
 
     def send(self, parts: list[bytes]) -> None:
-        if parts[0] != b"heartbeat":
-            self.headers.append(decode(parts).header)
+        message = decode_live(parts)
+        if isinstance(message, Event):
+            self.headers.append(message.header)
+        else:
+            self.heartbeats.append(message)
 
     def writer(self, product: Product) -> EventWriter:
-        return EventWriter("s", product, Journal(None), self)
+        """A writer to this sink, with a new log."""
+        folder = Path(self._opened.enter_context(TemporaryDirectory()))
+        return EventWriter("s", product, self._opened.enter_context(Journal(folder)), self)
+
+    def close(self) -> None:
+        self._opened.close()
 
     @property
     def inspections(self) -> list[Inspection]:
-        return [h for h in self.headers if isinstance(h, Inspection)]
+        return [header for header in self.headers if isinstance(header, Inspection)]
+
+    @property
+    def faults(self) -> list[Fault]:
+        return [header for header in self.headers if isinstance(header, Fault)]
 
 
 class ImageCamera(FakeCamera):

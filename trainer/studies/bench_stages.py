@@ -17,11 +17,12 @@ from edge.camera import next_frame
 from edge.camera.capture import CapturedFrame
 from edge.camera.open import open_camera
 from edge.engine import Engine
-from edge.events.event import Event, Inspection, encode_mask
+from edge.events.encoding import encode_mask
+from edge.events.event import Event, Inspection
 from edge.events.journal import Journal
 from edge.events.publisher import Publisher
+from edge.events.receiver import live
 from edge.events.sockets import Sockets
-from edge.events.subscriber import live
 from edge.product.product import Product
 from edge.station.event_writer import EventWriter
 from edge.station.inspector import Inspector, Stopwatch

@@ -19,8 +19,9 @@ from edge.bridge.protocols.opcua import result_of
 from edge.bridge.protocols.registers import nothing_said, values_of
 from edge.bridge.signals import COUNTED, Signals, Trouble
 from edge.bridge.simulated_line import SimulatedLine, simulated
+from edge.events.access_list import AllowedClient, write_allowed
 from edge.events.cursors import Role
-from edge.events.keys import AllowedClient, make_pair, read_public, write_allowed
+from edge.events.keys import make_pair, read_public
 from edge.station.settings import load_settings
 from tests.edge.bridge.conftest import Mistaken
 from tests.support.bridge.changing_line import RECIPES, Loader, changing_line
@@ -296,5 +297,5 @@ def test_plc_changes_the_product_with_a_bridges_key_and_not_with_a_watchers(
             )
             watcher = name == "screen"
             assert state(answered) == ((0, 5, 0, 1) if watcher else (3, 0, 0, 2))
-            assert ("the role watch may not ask this" in bridge.close()) == watcher
+            assert ("the role watch may not request this" in bridge.close()) == watcher
     assert loader.asked == ["twin"]

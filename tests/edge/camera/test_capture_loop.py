@@ -11,7 +11,8 @@ import pytest
 
 from edge.camera import Camera, FrameTimeout
 from edge.camera.trigger_matching import Trigger, TriggerMatcher
-from edge.events.event import AnyHeader, Fault, Inspection, decode
+from edge.events.encoding import decode
+from edge.events.event import AnyHeader, Fault, Inspection
 from edge.events.journal import Journal
 from edge.events.journal_reader import JournalReader
 from edge.product.product import Product

@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge.events.event import Inspection, decode
+from edge.events.encoding import decode
+from edge.events.event import Inspection
 from edge.events.journal import JournalError
 from edge.events.journal_reader import JournalReader
 from tests.conftest import Plant

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.events.client import Cursor
+from edge.events.cursor_file import Cursor, read_cursor
 from edge.events.cursors import Cursors
-from edge.events.event import Event, Inspection, decode
+from edge.events.encoding import decode
+from edge.events.event import Event, Inspection
 from edge.events.journal import Journal
 from edge.events.journal_reader import JournalReader
-from edge.events.subscriber import read_cursor
 
 STREAM_ID = "41abfc898c344a96ae5241e942261abb"
 KINDS = ["status", *["inspection"] * 5, "fault"]

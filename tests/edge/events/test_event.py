@@ -8,19 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.events.event import (
-    Code,
-    CodeName,
-    EventError,
-    Fault,
-    Inspection,
-    MaskPlacement,
-    Region,
-    decode,
-    encode,
-    encode_mask,
-    schema,
-)
+from edge.events.encoding import EventError, decode, encode, encode_mask
+from edge.events.event import Code, CodeName, Fault, Inspection, MaskPlacement, Region, schema
 
 COMMON = {
     "stream_id": "s",

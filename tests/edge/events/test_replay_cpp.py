@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge.events.client import service_endpoint
-from edge.events.event import Inspection, decode
+from edge.events.encoding import decode
+from edge.events.event import Inspection
 from edge.events.journal_reader import JournalReader
 from tests.support.running_station import Running
 

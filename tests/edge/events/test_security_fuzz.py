@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from edge.base.errors import DraemError
-from edge.events.event import EventError, decode_live
+from edge.events.encoding import EventError, decode_live
 from edge.events.server import Peer
 from edge.station.control import Controls
 from edge.station.control import answer as control_answer

@@ -1,11 +1,9 @@
-"""Real sockets: replay makes every stream whole, whatever was lost between the two ends."""
+"""Subscribers over real sockets: each gets every event once, whatever was lost on the way."""
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from threading import Event as StopEvent
 from threading import Thread
@@ -13,22 +11,35 @@ from threading import Thread
 import pytest
 import zmq
 
-from edge.events.client import Cursor, service_endpoint
-from edge.events.event import Code, Event
+from edge.events.client import service_endpoint
+from edge.events.cursor_file import Cursor, read_cursor, write_cursor
+from edge.events.event import Code
 from edge.events.journal import DATABASE_NAME, Journal
 from edge.events.journal_reader import JournalReader
-from edge.events.notices import Notice, Notify
+from edge.events.notices import Notice
 from edge.events.publisher import Publisher
-from edge.events.replay_server import replay as replay_of
+from edge.events.replay_server import serve_replay
 from edge.events.sockets import Sockets
-from edge.events.subscriber import STALE_S, events, read_cursor, write_cursor
-from edge.station.control import Controls
+from edge.events.subscriber import events
 from edge.station.event_writer import EventWriter
+from tests.support.event_log import tick
 from tests.support.minimal_station import PRODUCT
+from tests.support.waiting import wait_until
+
+ANY_PORT = "tcp://127.0.0.1:*"
+Addresses = tuple[str, str]
 
 
-class Lossy:
-    """An outlet that publishes only what it is told to."""
+@pytest.fixture(autouse=True)
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a silence is noticed soon."""
+    monkeypatch.setattr("edge.events.subscriber.QUIET_S", 0.1)
+    monkeypatch.setattr("edge.events.subscriber.STALE_S", 0.5)
+    monkeypatch.setattr("edge.events.subscriber.ANSWER_MS", 500)
+
+
+class LossySink:
+    """An event sink that does not publish while `losing`."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
@@ -40,29 +51,28 @@ class Lossy:
 
 
 class Line:
-    """A log, its publisher and its replay at addresses that stay across restarts."""
+    """A log, its publisher and its replay server."""
 
-    def __init__(self, folder: Path, endpoint: str = "tcp://127.0.0.1:*", replay: str = "") -> None:
+    def __init__(self, folder: Path, endpoint: str, replay: str) -> None:
         self.journal = Journal(folder)
         self._sockets = Sockets()
         self.publisher = Publisher(self._sockets, endpoint)
-        self.replay = replay_of(self._sockets, replay or "tcp://127.0.0.1:*", folder)
-        self.outlet = Lossy(self.publisher)
-        self.stream = EventWriter("s", PRODUCT, self.journal, self.outlet)
+        self.replay = serve_replay(self._sockets, replay, folder)
+        self._sink = LossySink(self.publisher)
+        self.writer = EventWriter("s", PRODUCT, self.journal, self._sink)
 
     @property
-    def addresses(self) -> tuple[str, str]:
+    def addresses(self) -> Addresses:
         return self.publisher.endpoint, self.replay.endpoint
 
-    def tell(self, count: int, *, lost: bool = False) -> None:
-        self.outlet.losing = lost
+    def write(self, count: int, *, lost: bool = False) -> None:
+        self._sink.losing = lost
         for _ in range(count):
-            self.stream.fault(Code.CAMERA, "cut")
-        self.outlet.losing = False
+            self.writer.fault(Code.CAMERA, "cut")
+        self._sink.losing = False
 
-    def beat(self) -> None:
-        self.stream._next_heartbeat = 0.0
-        self.stream.tick(Controls(PRODUCT))
+    def wait_for_subscriber(self) -> None:
+        wait_until(lambda: self.publisher.count_subscribers() == 1, "a subscriber")
 
     def close(self) -> None:
         self.replay.close()
@@ -72,134 +82,154 @@ class Line:
 
 
 @contextmanager
-def line(folder: Path, addresses: tuple[str, str] = ("tcp://127.0.0.1:*", "")) -> Iterator[Line]:
-    made = Line(folder, *addresses)
+def line(folder: Path, addresses: Addresses = (ANY_PORT, ANY_PORT)) -> Iterator[Line]:
+    """A line; with the addresses of an earlier one it is that line, started again."""
+    started = Line(folder, *addresses)
     try:
-        yield made
+        yield started
     finally:
-        made.close()
+        started.close()
 
 
-class Far:
-    """A subscriber on a thread of its own that keeps the numbers of what it has got."""
+class Subscriber:
+    """A subscriber on a thread that keeps the numbers of its events, and its notices."""
 
     def __init__(
-        self,
-        addresses: tuple[str, str],
-        cursor: Path | None = None,
-        notify: Notify | None = None,
+        self, addresses: Addresses, cursor: Path | None = None, newest: int | None = None
     ) -> None:
         self.seqs: list[int] = []
+        self.notices: list[Notice] = []
         self._stop = StopEvent()
         self._events = events(
             addresses[0],
             cursor,
             replay=addresses[1],
-            notify=notify,
+            notify=self.notices.append,
             stopped=self._stop.is_set,
+            newest=newest,
         )
-        self._thread = Thread(target=self._take)
+        self._thread = Thread(target=self._receive)
 
-    def _take(self) -> None:
+    def _receive(self) -> None:
         for event in self._events:
             self.seqs.append(event.header.seq)
 
-    def __enter__(self) -> "Far":
+    def __enter__(self) -> "Subscriber":
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(10)
+        self._thread.join(30)
+        assert not self._thread.is_alive()
 
-    def reaches(self, seq: int) -> None:
-        """Wait until the event is there."""
-        for _ in range(200):
-            if self.seqs and self.seqs[-1] >= seq:
-                return
-            StopEvent().wait(0.05)
-        raise AssertionError(f"event {seq} did not arrive: {self.seqs[-5:]}")
+    def wait_for(self, seq: int) -> None:
+        wait_until(lambda: self.seqs and self.seqs[-1] >= seq, f"event {seq}")
 
+    def wait_for_notice(self, kind: str) -> str:
+        """The text of the first notice of a kind."""
+        wait_until(lambda: self.texts(kind), f"a notice {kind}")
+        return self.texts(kind)[0]
 
-def test_replay_fills_what_was_lost_between_two_events(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with line(tmp_path / "log") as near, Far(near.addresses) as far:
-        near.publisher.wait_for_subscribers(1, StopEvent())
-        assert near.publisher.subscribers == 1
-        near.tell(10)
-        near.publisher.send([b"rubbish"])
-        near.tell(700, lost=True)
-        near.tell(1)
-        far.reaches(711)
-    assert far.seqs == list(range(1, 712))
-    assert "left out a message" in caplog.text
+    def texts(self, kind: str) -> list[str]:
+        return [notice.text for notice in self.notices if notice.kind == kind]
 
 
-def test_replay_gives_the_last_events_that_no_later_one_betrays(tmp_path: Path) -> None:
-    with line(tmp_path / "log") as near, Far(near.addresses) as far:
-        near.publisher.wait_for_subscribers(1, StopEvent())
-        near.tell(3)
-        near.tell(2, lost=True)
-        far.reaches(5)
-    assert far.seqs == [1, 2, 3, 4, 5]
-
-
-def test_replay_brings_a_cursor_from_the_first_event_to_the_present(tmp_path: Path) -> None:
-    """Also after the subscriber was away, and after the line was started again."""
-    cursor = tmp_path / "cursor"
-    with line(tmp_path / "log") as near:
-        addresses = near.addresses
-        near.tell(450)
-        with Far(addresses, cursor) as far:
-            far.reaches(450)
-        assert far.seqs == list(range(1, 451))
-        near.tell(5)
-    with Far(addresses, cursor) as late:  # the line is not there yet
-        with line(tmp_path / "log", addresses) as near:
-            near.tell(5)
-            late.reaches(460)
-        with line(tmp_path / "log", addresses) as near:
-            near.tell(2)
-            late.reaches(462)
-    first = late.seqs[0]
-    assert first in (450, 451), "an event counts as dealt with when the next one is asked for"
-    assert late.seqs == list(range(first, 463))
-
-
-def test_replay_of_a_new_log_begins_with_its_first(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with line(tmp_path / "log") as near:
-        addresses = near.addresses
-        near.tell(30)
-        with Far(addresses, tmp_path / "cursor") as far:
-            far.reaches(30)
-    for file in (tmp_path / "log").glob(f"{DATABASE_NAME}*"):
+def delete_log(folder: Path) -> None:
+    for file in folder.glob(f"{DATABASE_NAME}*"):
         file.unlink()
-    with line(tmp_path / "log", addresses) as near, Far(addresses, tmp_path / "cursor") as far:
-        near.tell(4)
-        far.reaches(4)
-    assert far.seqs == [1, 2, 3, 4]
-    assert "begun anew" in caplog.text
 
 
-def test_replay_waits_for_an_answer_rather_than_skip(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_events_lost_between_two_others_are_requested(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Live events flow, but the log cannot be asked: nothing is given until it can."""
-    with line(tmp_path / "log") as near:
+    monkeypatch.setattr("edge.events.subscriber.QUIET_S", 1e6)
+    with line(tmp_path / "log") as station, Subscriber(station.addresses) as subscriber:
+        station.wait_for_subscriber()
+        station.write(10)
+        station.publisher.send([b"rubbish"])
+        station.write(450, lost=True)  # more than two pages
+        station.write(1)
+        subscriber.wait_for(461)
+    assert subscriber.seqs == list(range(1, 462))
+    assert "ignored a message" in caplog.text
+    assert subscriber.texts("gap") == ["events 11 to 461 are requested"]
+
+
+def test_last_events_are_requested_if_no_later_message_comes(tmp_path: Path) -> None:
+    with line(tmp_path / "log") as station, Subscriber(station.addresses) as subscriber:
+        station.wait_for_subscriber()
+        station.write(3)
+        station.write(2, lost=True)
+        subscriber.wait_for(5)
+    assert subscriber.seqs == [1, 2, 3, 4, 5]
+
+
+def test_a_heartbeat_shows_that_the_last_event_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.events.subscriber.QUIET_S", 1e6)
+    with line(tmp_path / "log") as station, Subscriber(station.addresses) as subscriber:
+        station.wait_for_subscriber()
+        station.write(1)
+        station.write(1, lost=True)
+        tick(station.writer)
+        subscriber.wait_for(2)
+    assert subscriber.seqs == [1, 2]
+
+
+def test_a_cursor_continues_from_the_first_event_through_restarts_of_both_sides(
+    tmp_path: Path,
+) -> None:
+    cursor = tmp_path / "cursor"
+    with line(tmp_path / "log") as station:
+        addresses = station.addresses
+        station.write(450)
+        with Subscriber(addresses, cursor) as first:
+            first.wait_for(450)
+        assert first.seqs == list(range(1, 451))
+        station.write(5)
+    with Subscriber(addresses, cursor) as second:  # the line is down
+        with line(tmp_path / "log", addresses) as station:
+            station.write(5)
+            second.wait_for(460)
+        with line(tmp_path / "log", addresses) as station:
+            station.write(2)
+            second.wait_for(462)
+    assert second.seqs[0] in (450, 451), "an event is processed when the next one is requested"
+    assert second.seqs == list(range(second.seqs[0], 463))
+
+
+def test_another_log_is_read_from_its_first_event(tmp_path: Path) -> None:
+    with line(tmp_path / "log") as station:
+        addresses = station.addresses
+        station.write(30)
+        with Subscriber(addresses, tmp_path / "cursor") as subscriber:
+            subscriber.wait_for(30)
+    delete_log(tmp_path / "log")
+    with (
+        line(tmp_path / "log", addresses) as station,
+        Subscriber(addresses, tmp_path / "cursor") as subscriber,
+    ):
+        station.write(4)
+        subscriber.wait_for(4)
+    assert subscriber.seqs == [1, 2, 3, 4]
+    assert "another log" in subscriber.wait_for_notice("new-stream")
+
+
+def test_no_event_is_skipped_while_the_log_does_not_answer(tmp_path: Path) -> None:
+    with line(tmp_path / "log") as station:
         silent = f"ipc://{tmp_path}/silent"
-        near.tell(5, lost=True)
-        with Far((near.publisher.endpoint, silent), tmp_path / "cursor") as far:
-            near.publisher.wait_for_subscribers(1, StopEvent())
-            near.tell(1)
-            StopEvent().wait(2.5)
-            assert far.seqs == []
-            with Sockets() as sockets, replay_of(sockets, silent, tmp_path / "log"):
-                far.reaches(6)
-    assert far.seqs == [1, 2, 3, 4, 5, 6]
-    assert caplog.text.count("events cannot be asked for") == 1, "not at each heartbeat"
+        station.write(5, lost=True)
+        addresses = (station.publisher.endpoint, silent)
+        with Subscriber(addresses, tmp_path / "cursor") as subscriber:
+            station.wait_for_subscriber()
+            station.write(1)
+            assert "no answer from ipc://" in subscriber.wait_for_notice("unanswered")
+            assert subscriber.seqs == []
+            with Sockets() as sockets, serve_replay(sockets, silent, tmp_path / "log"):
+                subscriber.wait_for(6)
+    assert subscriber.seqs == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize(
@@ -207,35 +237,35 @@ def test_replay_waits_for_an_answer_rather_than_skip(
     [b"", b"rubbish", b"{}", b'{"request":"page"}', b'{"request":"page","after":-1}', b"[1]",
      b'{"request":"page","after":0,"limit":100000}', b'{"request":"open","after":0}',
      b'{"request":"page","after":0,"more":1}', b"\xff" * 50],
+    ids=range(10),
 )  # fmt: skip
-def test_replay_answers_what_is_no_request_with_an_error(request_: bytes, tmp_path: Path) -> None:
-    with line(tmp_path / "log") as near, zmq.Context() as context:
-        near.tell(2)
-        with context.socket(zmq.DEALER) as asking:
-            asking.connect(near.replay.endpoint)
-            asking.send(request_)
-            assert asking.poll(5000)
-            refusal = json.loads(asking.recv_multipart()[0])
+def test_a_malformed_request_is_answered_with_an_error(request_: bytes, tmp_path: Path) -> None:
+    with line(tmp_path / "log") as station, zmq.Context() as context:
+        station.write(2)
+        with context.socket(zmq.DEALER) as client:
+            client.set(zmq.RCVTIMEO, 30_000)
+            client.connect(station.replay.endpoint)
+            client.send(request_)
+            refusal = json.loads(client.recv_multipart()[0])
             assert refusal["reply"] == "error"
             assert "docs/events.md" in refusal["message"]
-            asking.send(b'{"request":"page","after":1,"limit":5}')
-            assert asking.poll(5000)
-            header = json.loads(asking.recv_multipart()[0])
+            client.send(b'{"request":"page","after":1,"limit":5}')
+            header = json.loads(client.recv_multipart()[0])
             assert (header["reply"], header["head"], header["count"]) == ("page", 2, 1)
 
 
-def test_replay_works_with_a_plain_req_socket(tmp_path: Path) -> None:
-    with line(tmp_path / "log") as near, zmq.Context() as context:
-        near.tell(3)
-        with context.socket(zmq.REQ) as asking:
-            asking.connect(near.replay.endpoint)
-            asking.send_json({"request": "page", "after": 0, "limit": 2})
-            header, *parts = asking.recv_multipart()
+def test_replay_answers_a_req_socket(tmp_path: Path) -> None:
+    with line(tmp_path / "log") as station, zmq.Context() as context:
+        station.write(3)
+        with context.socket(zmq.REQ) as client:
+            client.connect(station.replay.endpoint)
+            client.send_json({"request": "page", "after": 0, "limit": 2})
+            header, *parts = client.recv_multipart()
     assert json.loads(header)["count"] == 2
     assert len(parts) == 6
 
 
-def test_a_cursor_is_kept_whole(tmp_path: Path) -> None:
+def test_a_cursor_file_is_replaced_atomically(tmp_path: Path) -> None:
     path = tmp_path / "cursor"
     assert read_cursor(path) is None
     write_cursor(path, Cursor("a", 7))
@@ -243,138 +273,87 @@ def test_a_cursor_is_kept_whole(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["cursor"]
 
 
-def test_the_log_answers_beside_the_publisher() -> None:
+def test_services_have_the_ports_after_the_publishers() -> None:
     assert service_endpoint("tcp://127.0.0.1:5570") == "tcp://127.0.0.1:5571"
     assert service_endpoint("tcp://127.0.0.1:5570", "control") == "tcp://127.0.0.1:5572"
     assert service_endpoint("tcp://127.0.0.1:5570", "live") == "tcp://127.0.0.1:5573"
     assert service_endpoint("ipc:///run/draem") == "ipc:///run/draem.replay"
+    assert service_endpoint(ANY_PORT, "control") == ANY_PORT
 
 
-def test_without_a_cursor_it_begins_with_the_present(tmp_path: Path) -> None:
-    with line(tmp_path / "log") as near:
-        near.tell(20)
-        received: Iterator[Event] = events(near.publisher.endpoint, replay=near.replay.endpoint)
-        got: list[int] = []
-        thread = Thread(target=lambda: got.extend(e.header.seq for e in islice(received, 3)))
-        thread.start()
-        near.publisher.wait_for_subscribers(1, StopEvent())
-        near.tell(3)
-        thread.join(10)
-    assert got == [21, 22, 23]
+def test_without_a_cursor_a_subscriber_begins_with_the_next_event(tmp_path: Path) -> None:
+    with line(tmp_path / "log") as station:
+        station.write(20)
+        with Subscriber(station.addresses) as subscriber:
+            station.wait_for_subscriber()
+            station.write(3)
+            subscriber.wait_for(23)
+    assert subscriber.seqs == [21, 22, 23]
 
 
-def test_replay_tells_silence_return_repeats_and_a_new_log_apart(tmp_path: Path) -> None:
-    """What a bridge must act on, each by its own name."""
-    found: list[Notice] = []
-    with line(tmp_path / "log") as near:
-        addresses = near.addresses
-        with Far(addresses, tmp_path / "cursor", found.append) as far:
-            near.publisher.wait_for_subscribers(1, StopEvent())
-            near.beat()
-            near.tell(3)
-            far.reaches(3)
-            with JournalReader(tmp_path / "log") as reader:
-                near.publisher.send(reader.page(1, 1)[0])  # event 2 once more
-            near.tell(2, lost=True)
-            near.beat()
-            far.reaches(5)
-            StopEvent().wait(STALE_S + 0.5)
-            near.beat()
-            StopEvent().wait(0.5)
-    for file in (tmp_path / "log").glob(f"{DATABASE_NAME}*"):
-        file.unlink()
+def test_heartbeats_repeats_and_silence_are_reported(tmp_path: Path) -> None:
     with (
-        line(tmp_path / "log", addresses) as near,
-        Far(addresses, tmp_path / "cursor", found.append) as far,
+        line(tmp_path / "log") as station,
+        Subscriber(station.addresses, tmp_path / "cursor") as subscriber,
     ):
-        near.tell(1)
-        far.reaches(1)
-    kinds = [notice.kind for notice in found]
-    assert far.seqs == [1]
-    for kind in ("heartbeat", "repeat", "gap", "stale", "back", "new-stream"):
-        assert kind in kinds, f"{kind} among {kinds}"
-    assert kinds.index("stale") < kinds.index("back")
-    heartbeat = next(n.heartbeat for n in found if n.heartbeat)
+        station.wait_for_subscriber()
+        tick(station.writer)
+        subscriber.wait_for_notice("heartbeat")
+        station.write(3)
+        subscriber.wait_for(3)
+        with JournalReader(tmp_path / "log") as reader:
+            station.publisher.send(reader.page(1, 1)[0])
+        assert subscriber.wait_for_notice("repeat") == "event 2 came again"
+        already = len(subscriber.texts("stale"))  # a busy machine may have been silent before
+        wait_until(lambda: len(subscriber.texts("stale")) > already, "a notice stale")
+        tick(station.writer)
+        wait_until(lambda: len(subscriber.texts("back")) > already, "a notice back")
+    assert subscriber.seqs == [1, 2, 3]
+    heartbeat = next(n.heartbeat for n in subscriber.notices if n.heartbeat)
     assert (heartbeat.state, heartbeat.head) == ("running", 0)
+    kinds = [n.kind for n in subscriber.notices if n.kind in ("stale", "back")]
+    assert set(kinds[::2]) == {"stale"}
+    assert set(kinds[1::2]) == {"back"}
 
 
-def test_replay_tells_what_was_trimmed_before_it_could_be_asked_for(tmp_path: Path) -> None:
-    found: list[Notice] = []
-    with line(tmp_path / "log") as near:
-        near.tell(300)
-        for _ in range(5):
-            near.journal.trim(250, None)
-        with Far(near.addresses, tmp_path / "cursor", found.append) as far:
-            far.reaches(300)
-    assert far.seqs == list(range(far.seqs[0], 301))
-    assert far.seqs[0] > 200
-    assert [n.text for n in found if n.kind == "gone"] == [
-        f"events 1 to {far.seqs[0] - 1} are gone from the log"
-    ]
+def test_events_that_were_deleted_before_they_were_requested_are_reported(tmp_path: Path) -> None:
+    with line(tmp_path / "log") as station:
+        station.write(120)
+        station.journal.trim(100, None)
+        with Subscriber(station.addresses, tmp_path / "cursor") as subscriber:
+            subscriber.wait_for(120)
+    assert subscriber.seqs == list(range(51, 121))
+    assert subscriber.texts("gone") == ["events 1 to 50 were deleted from the log"]
 
 
-def test_replay_of_a_restored_log_loses_nothing_in_silence(tmp_path: Path) -> None:
-    """Numbers that were given before are given again: that is told, and the new events come."""
-    found: list[Notice] = []
-    with line(tmp_path / "log") as near:
-        addresses = near.addresses
-        near.tell(5)
+def test_a_restored_log_is_reported_and_its_new_events_are_received(tmp_path: Path) -> None:
+    """Its numbers are used again, for other events."""
+    with line(tmp_path / "log") as station:
+        addresses = station.addresses
+        station.write(5)
     shutil.copy(tmp_path / "log" / DATABASE_NAME, tmp_path / "backup")
-    with line(tmp_path / "log", addresses) as near:
-        near.tell(20)
-        with Far(addresses, tmp_path / "cursor", found.append) as far:
-            far.reaches(25)
-    for file in (tmp_path / "log").glob(f"{DATABASE_NAME}*"):
-        file.unlink()
+    with line(tmp_path / "log", addresses) as station:
+        station.write(20)
+        with Subscriber(addresses, tmp_path / "cursor") as subscriber:
+            subscriber.wait_for(25)
+    delete_log(tmp_path / "log")
     shutil.copy(tmp_path / "backup", tmp_path / "log" / DATABASE_NAME)
-    far = Far(addresses, tmp_path / "cursor", found.append)
-    with line(tmp_path / "log", addresses) as near, far:
-        near.publisher.wait_for_subscribers(1, StopEvent())
-        StopEvent().wait(1.5)
-        near.tell(3)
-        far.reaches(8)
-    assert far.seqs[-3:] == [6, 7, 8]
-    assert any("gone back" in n.text for n in found if n.kind == "new-stream")
+    with (
+        line(tmp_path / "log", addresses) as station,
+        Subscriber(addresses, tmp_path / "cursor") as subscriber,
+    ):
+        assert "restored: it ends at event 5, not at 25" in subscriber.wait_for_notice("new-stream")
+        station.write(3)
+        wait_until(lambda: subscriber.seqs[-3:] == [6, 7, 8], "the new events")
 
 
-def test_replay_tells_when_the_log_cannot_be_asked(tmp_path: Path) -> None:
-    found: list[Notice] = []
-    with line(tmp_path / "log") as near:
-        silent = f"ipc://{tmp_path}/silent"
-        with Far((near.publisher.endpoint, silent), tmp_path / "cursor", found.append):
-            near.publisher.wait_for_subscribers(1, StopEvent())
-            near.tell(1)
-            StopEvent().wait(2.5)
-    assert "unanswered" in [notice.kind for notice in found]
-
-
-def test_whoever_wants_the_present_is_spared_the_past(tmp_path: Path) -> None:
-    """After a cut no more than the newest are asked for, and what was left out is told."""
-    notices: list[Notice] = []
-    stop = StopEvent()
-    line = Line(tmp_path)
-    endpoint, replay = line.addresses
-    found = events(endpoint, replay=replay, notify=notices.append, stopped=stop.is_set, newest=5)
-    taken: list[int] = []
-
-    def read() -> None:
-        taken.extend(event.header.seq for event in found)
-
-    reader = Thread(target=read)
-    reader.start()
-    try:
-        line.publisher.wait_for_subscribers(1, StopEvent())
-        line.tell(1)
-        line.tell(100, lost=True)
-        line.tell(1)
-        end = time.monotonic() + 10
-        while 102 not in taken and time.monotonic() < end:
-            time.sleep(0.01)
-    finally:
-        stop.set()
-        reader.join()
-        line.close()
-    assert taken == [1, 98, 99, 100, 101, 102]
-    assert [n.text for n in notices if n.kind == "skipped"] == [
-        "events 2 to 97 are left in the log"
-    ]
+def test_a_subscriber_to_the_newest_events_skips_older_ones(tmp_path: Path) -> None:
+    with line(tmp_path) as station, Subscriber(station.addresses, newest=5) as subscriber:
+        station.wait_for_subscriber()
+        station.write(1)
+        subscriber.wait_for(1)
+        station.write(100, lost=True)
+        station.write(1)
+        subscriber.wait_for(102)
+    assert subscriber.seqs == [1, 98, 99, 100, 101, 102]
+    assert subscriber.texts("skipped") == ["events 2 to 97 are skipped: they are too old"]

@@ -13,7 +13,8 @@ import zmq
 
 from edge.events.client import service_endpoint
 from edge.events.event import Heartbeat, Inspection, Status
-from edge.events.subscriber import events, live
+from edge.events.receiver import live
+from edge.events.subscriber import events
 from edge.station.control import Controls
 from edge.station.live_view import encode_picture
 from tests.conftest import draem
