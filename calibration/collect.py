@@ -19,7 +19,7 @@ from edge.vision.fit import Fit, prepare
 from edge.vision.frame import Frame
 from edge.vision.image_files import read_image, write_png
 from edge.vision.judge import conditions_code, measure
-from edge.vision.near_duplicates import SeenParts
+from edge.vision.near_duplicates import PartCounter
 
 RECORD = "frames.jsonl"
 COLUMNS, TILE = 10, (192, 144)
@@ -32,11 +32,11 @@ class FrameFilter:
 
     def __init__(self, fit: Fit, calibration: Calibration | None, *, triggered: bool) -> None:
         self._fit, self._calibration, self._triggered = fit, calibration, triggered
-        self._seen = SeenParts()
+        self._seen = PartCounter()
 
     def know(self, image: NDArray[np.uint8]) -> None:
         """A part that was collected before."""
-        self._seen.part(self._fit(image)[0])  # ValueError where it does not fit
+        self._seen.number(self._fit(image)[0])  # ValueError where it does not fit
 
     def refusal(self, frame: Frame) -> str:
         """Why the frame is of no use; empty where it is."""
@@ -50,7 +50,7 @@ class FrameFilter:
             return code.name.lower()
         known = len(self._seen)
         # Each trigger is a part of its own, however much the next one looks like it.
-        if self._seen.part(prepared.fitted) < known and not self._triggered:
+        if self._seen.number(prepared.fitted) < known and not self._triggered:
             return SAME_PART
         return ""
 

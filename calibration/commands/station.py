@@ -28,11 +28,12 @@ from calibration.geometry.solve import (
 )
 from edge.base.errors import ImageError
 from edge.base.files import write_json
+from edge.base.validation import first_cause
 from edge.camera import EndOfStream
 from edge.camera.open import open_camera
 from edge.commands.arguments import add_settings, parse_count, settings_of
 from edge.events.event import Code
-from edge.vision.geometry import Geometry, GeometryError, cause, read_geometry
+from edge.vision.geometry import Geometry, GeometryError, read_geometry
 from edge.vision.image_files import find_images, read_image, write_png
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def usable(fields: dict[str, object]) -> Geometry:
     try:
         return Geometry.model_validate(fields)
     except ValidationError as error:
-        raise GeometryError(f"this geometry cannot be used: {cause(error)}") from error
+        raise GeometryError(f"this geometry cannot be used: {first_cause(error)}") from error
 
 
 def take_views(board: Board, options: argparse.Namespace, bit_depth: int | None) -> Views:

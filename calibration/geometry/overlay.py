@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.vision.fit import Fit, Placement
+from edge.vision.fit import Fit
 from edge.vision.geometry import Geometry
 from edge.vision.lens import Points
-from edge.vision.rectify import densified
+from edge.vision.placement import Placement
+from edge.vision.polygon import densify
 
 GREEN, YELLOW, LINES = (0, 200, 0), (0, 220, 255), 15
 SHIFT = 4
@@ -23,7 +24,7 @@ def overlay(geometry: Geometry, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     width = image.shape[1]
     _, placement = Fit(32, 32, geometry=geometry)(image)
-    left, top, wide, high = placement.seen()
+    left, top, wide, high = placement.bounds
     size = (width, max(1, round(width * high / wide)))
     straight, placed = Fit(size[1], size[0], geometry=geometry)(image)
     step = _step(wide * (placement.unit_mm or 1))
@@ -33,8 +34,8 @@ def overlay(geometry: Geometry, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         for line in lines:
             _draw(picture, _place(line, placed, flat), GREEN, closed=False)
         for name, polygon in geometry.polygons:
-            around = densified(np.array(polygon, np.float64))
-            corners = placed.to_model(around) if flat else around
+            around = densify(np.array(polygon, np.float64))
+            corners = placed.points_to_model(around) if flat else around
             _draw(picture, corners, YELLOW, closed=True)
             _write(picture, name, corners.mean(axis=0), YELLOW)
     unit = "mm" if placement.unit_mm else "px"
@@ -59,10 +60,10 @@ def _grid(seen: tuple[float, float, float, float], step: float) -> list[Points]:
 
 
 def _place(line: Points, placed: Placement, flat: bool) -> Points:
-    left, top, wide, high = placed.seen()
+    left, top, wide, high = placed.bounds
     if flat:
         return (line - (left, top)) * (placed.width / wide, placed.height / high)
-    return line if placed.view is None else placed.view.correction.to_frame(line)
+    return line if placed.correction is None else placed.correction.to_frame(line)
 
 
 def _draw(

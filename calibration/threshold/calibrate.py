@@ -18,7 +18,7 @@ from calibration.threshold.quantiles import (
 from calibration.threshold.scored_frames import ScoredFrames
 from edge.product.product import now
 from edge.vision.calibration import Calibration, EscapeRate
-from edge.vision.drift_features import reference_of
+from edge.vision.drift_features import mean_frame
 from edge.vision.geometry import Geometry
 
 
@@ -66,7 +66,7 @@ def calibrate(
     """`kept` are the file names of the first good frames, those that stay with the product."""
     decision = decide_by_roi(good, bad, aim) if good.roi else decide(good, bad, aim)
     first = good.first_of_part
-    reference = reference_of(good.fitted[first])
+    reference = mean_frame(good.fitted[first])
     # With regions of interest the engine's own score decides nothing: its highest is a scale.
     threshold = float(good.scores.max()) if good.roi else decision.threshold.value
     level = pixel_threshold(good.heatmaps, min(decision.roi.values(), default=threshold))

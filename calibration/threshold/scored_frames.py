@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from edge.base.console import track
 from edge.base.errors import ImageError
 from edge.engine import Engine
-from edge.vision.fit import Fit, Placement
+from edge.vision.fit import Fit
 from edge.vision.image_files import read_images
 from edge.vision.judge import Conditions, measure
-from edge.vision.near_duplicates import distinct
-from edge.vision.roi import masks_of, only_inside, roi_scores
+from edge.vision.near_duplicates import part_numbers
+from edge.vision.placement import Placement
+from edge.vision.roi import mask_out, masks_of, roi_scores
 
 
 class ScoredFrames(NamedTuple):
@@ -76,13 +77,13 @@ def judge_frames(
     if fit.geometry and fit.geometry.regions_of_interest:
         masks = [masks_of(fit.geometry, placement) for placement in placements]
         rois = [roi_scores(h, m, window) for h, m in zip(heatmaps, masks, strict=True)]
-        heatmaps = [only_inside(h, *m.values()) for h, m in zip(heatmaps, masks, strict=True)]
+        heatmaps = [mask_out(h, *m.values()) for h, m in zip(heatmaps, masks, strict=True)]
     return ScoredFrames(
         paths=read,
         fitted=np.stack(fitted),
         scores=scores,
         heatmaps=np.stack(heatmaps),
         conditions=[measure(frame) for frame in fitted],
-        part=np.arange(len(fitted)) if each_a_part else distinct(fitted),
+        part=np.arange(len(fitted)) if each_a_part else part_numbers(fitted),
         roi={name: np.array([one[name] for one in rois]) for name in (rois[0] if rois else ())},
     )

@@ -16,7 +16,7 @@ from edge.commands.arguments import add_settings, product_name, settings_of
 from edge.engine import runtimes
 from edge.product.product import load_product
 from edge.station.inspector import Inspector, JudgedFrame, Stopwatch
-from edge.vision.crops import on_crop
+from edge.vision.crops import heatmap_on_crop
 from edge.vision.frame import Frame
 from edge.vision.image_files import Image, read_image, read_images, write_png
 
@@ -93,7 +93,7 @@ def overlay(image: Image, heat: NDArray[np.float32], judged: JudgedFrame) -> Ima
     if judged.placement is None:
         return shown
     x, y, width, height = judged.placement.crop
-    large = on_crop(heat, judged.placement)
+    large = heatmap_on_crop(heat, judged.placement)
     colours = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     part = shown[y : y + height, x : x + width]
     strength = large[..., None] * 0.7

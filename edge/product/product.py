@@ -30,7 +30,8 @@ from edge.base.errors import ProductError
 from edge.base.files import digest
 from edge.product.seal import SEAL, Seal, content_digest
 from edge.vision.calibration import Calibration
-from edge.vision.fit import Box, Fit, Interpolation
+from edge.vision.fit import Fit, Interpolation
+from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
 
 Record = TypeVar("Record", bound=BaseModel)

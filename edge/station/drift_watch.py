@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from edge.events.event import Code
 from edge.product.product import Product
 from edge.station.inspector import JudgedFrame
-from edge.vision.calibration import Drift
-from edge.vision.drift_features import FEATURES, REFERENCE, Measure
+from edge.vision.calibration import DriftLimits
+from edge.vision.drift_features import FEATURES, REFERENCE, FeatureExtractor
 from edge.vision.image_files import read_image
 from edge.vision.near_duplicates import same_part, thumbnail
 
@@ -53,7 +53,7 @@ class DriftWatch:
         self.now: Cause | None = None
         if self._ranges is not None:
             reference = read_image(product.path / REFERENCE)
-            self._measure = Measure(reference[..., 0])
+            self._measure = FeatureExtractor(reference[..., 0])
             self._outside = np.zeros((self._ranges.window, 2, FEATURES), np.int64)
             self._seen = 0
             self._last: NDArray[np.float32] | None = None
@@ -86,7 +86,7 @@ class DriftWatch:
         last, self._last = self._last, thumbnail(fitted)
         return last is None or not same_part(self._last, last)
 
-    def _cause(self, ranges: Drift) -> Cause | None:
+    def _cause(self, ranges: DriftLimits) -> Cause | None:
         """Once a feature reaches the limit: the first cause in order that is half way there.
 
         A drift ends only below half of the limit, so that it does not toggle at the limit.

@@ -9,7 +9,7 @@ from edge.camera.capture import CapturedFrame
 from edge.events.event import AnyHeader, Code, CodeName, Inspection, MaskPlacement
 from edge.product.product import Product
 from edge.station.inspector import JudgedFrame
-from edge.vision.fit import Placement
+from edge.vision.placement import Placement
 
 MAX_LOST = 10_000
 
@@ -67,8 +67,8 @@ def placed(where: Placement) -> MaskPlacement:
         crop=where.crop,
         height=height,
         width=width,
-        corrected=where.view is not None,
-        box_mm=where.to_mm((0, 0, width, height)),
+        corrected=where.correction is not None,
+        box_mm=where.box_to_mm((0, 0, width, height)),
     )
 
 

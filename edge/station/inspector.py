@@ -13,9 +13,10 @@ from edge.base.errors import EngineError, EngineLost, ProductError
 from edge.engine import Engine
 from edge.events.event import Code
 from edge.product.product import Product
-from edge.vision.fit import Placement, prepare
+from edge.vision.fit import prepare
 from edge.vision.frame import Frame
 from edge.vision.judge import Judgement, judge, measure
+from edge.vision.placement import Placement
 
 log = logging.getLogger(__name__)
 

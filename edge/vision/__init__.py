@@ -1,1 +1,9 @@
-"""Pictures as arrays: frame, fit, lens, regions of interest, verdict, image files."""
+"""Images as arrays, without a camera and without a network: arrays in, values out.
+
+`Frame` (frame.py) is what a camera gives. `Fit` and `prepare` (fit.py) make the model's input from
+it and say with a `Placement` (placement.py) where it lies in the frame; `Geometry` (geometry.py,
+lens.py, rectify.py) corrects lens and tilt. `judge` (judge.py, roi.py) makes a verdict from score,
+heatmap and `Calibration` (calibration.py). `read_image` and `find_images` (image_files.py) read
+files; near_duplicates.py, drift_features.py, crops.py and marked_images.py compare, describe, show
+and label frames.
+"""

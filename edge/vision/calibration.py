@@ -1,9 +1,6 @@
 """What a calibration holds: thresholds, and the conditions under which a verdict is valid."""
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-)
+from pydantic import BaseModel, ConfigDict
 
 from edge.vision.geometry import Geometry
 
@@ -15,16 +12,16 @@ class Range(BaseModel):
     low: float
     high: float
 
-    def holds(self, value: float) -> bool:
+    def contains(self, value: float) -> bool:
         """Whether `value` lies inside; a NaN never does."""
         return self.low <= value <= self.high
 
 
-class Drift(BaseModel):
+class DriftLimits(BaseModel):
     """The range that each drift feature had on good parts, and how many parts may leave it.
 
-    Of `window` parts in a row, `limit` outside on one side are a drift. Parts like the good ones
-    reach it with a probability of at most `false_alarm` a part.
+    `limit` of `window` successive parts outside on one side are a drift. Parts like the good ones
+    reach it with a probability of at most `false_alarm` per part.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,7 +33,7 @@ class Drift(BaseModel):
 
 
 class EscapeRate(BaseModel):
-    """Of `bad` known bad parts `missed` lay below the threshold; `bound` is for the true rate."""
+    """Of `bad` known bad parts `missed` are below the threshold; `bound` is for the true rate."""
 
     model_config = ConfigDict(frozen=True)
     missed: int
@@ -45,14 +42,14 @@ class EscapeRate(BaseModel):
 
 
 class Calibration(BaseModel):
-    """What good frames said: thresholds, and the conditions under which a verdict means something.
+    """Thresholds and conditions, measured on good frames; stored as calibration.json.
 
     `threshold` is for the score, `pixel_threshold` for the heatmap; `min_area` is in map pixels.
-    `scores` are those of the good parts, sorted; `false_reject_rate` is the share aimed at,
-    `expected_rate` what the next good part has, and `rate_bound` and the `bound` of `escapes` hold
-    for the true rates with `confidence`. `frames` are the scores of the fitted frames kept in
-    calibration/, by file name. With regions of interest in `geometry`, `roi_thresholds` has the
-    threshold of each.
+    `scores` are those of the good parts, sorted; `false_reject_rate` is the target,
+    `expected_rate` the rate for the next good part; `rate_bound` and the `bound` of `escapes` are
+    upper bounds of the true rates with `confidence`. `frames` are the scores of the fitted frames
+    in calibration/, by file name. `roi_thresholds` has one threshold for each of the geometry's
+    regions of interest.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,7 +64,7 @@ class Calibration(BaseModel):
     rate_bound: float | None = None
     confidence: float | None = None
     escapes: EscapeRate | None = None
-    drift: Drift | None = None
+    drift: DriftLimits | None = None
     scores: list[float]
     frames: dict[str, float] = {}
     created: str

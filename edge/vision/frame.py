@@ -10,16 +10,18 @@ from edge.events.event import Code
 
 Size = tuple[int, int]
 """Width and height of a camera's frame in pixels."""
+Box = tuple[int, int, int, int]
+"""x, y, width, height in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture as the camera gave it: HWC BGR or HW gray, uint8.
+    """One image as the camera gave it: HWC BGR or HW gray, uint8.
 
-    `captured_ns` is the monotonic clock at capture and travels unchanged. `trigger_id` is None on a
+    `captured_ns` is the monotonic clock at capture, carried unchanged. `trigger_id` is None on a
     free-running camera; `encoder` and `part_id` come from the line where it gives them. Where
-    `code` is not NONE the camera failed to take this picture, and `image` may be empty.
-    `camera_ns` is the camera's own clock, and `chunks` what else it said of the frame.
+    `code` is not NONE the camera failed to take this image, and `image` may be empty.
+    `camera_ns` is the camera's own clock, `chunks` its other metadata of the frame.
     """
 
     image: NDArray[np.uint8]

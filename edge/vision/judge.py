@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from edge.events.event import Code, Region, Verdict
 from edge.vision.calibration import Calibration
-from edge.vision.fit import Placement
-from edge.vision.roi import masks_of, only_inside, roi_scores, worst
+from edge.vision.placement import Placement
+from edge.vision.roi import mask_out, masks_of, roi_scores, worst
 
 
 class Conditions(NamedTuple):
@@ -48,11 +48,11 @@ def measure(fitted: NDArray[np.uint8]) -> Conditions:
 
 def conditions_code(conditions: Conditions, calibration: Calibration) -> Code:
     """NONE where all conditions lie in their calibrated ranges, else the first one's code."""
-    if not calibration.brightness.holds(conditions.brightness):
+    if not calibration.brightness.contains(conditions.brightness):
         return Code.BRIGHTNESS
-    if not calibration.contrast.holds(conditions.contrast):
+    if not calibration.contrast.contains(conditions.contrast):
         return Code.CONTRAST
-    if not calibration.sharpness.holds(conditions.sharpness):
+    if not calibration.sharpness.contains(conditions.sharpness):
         return Code.SHARPNESS
     return Code.NONE
 
@@ -67,9 +67,9 @@ def judge(
 ) -> Judgement:
     """The verdict on one frame from its score and heatmap [H, W], and the score's `window`.
 
-    NG if and only if a usable score reaches the threshold; the pixel threshold and the smallest
-    area only shape the regions, and an NG always has at least its largest one. With regions of
-    interest it is the score of the worst of them that counts, and heat outside is not seen.
+    NG if and only if a usable score reaches the threshold; pixel threshold and minimum area only
+    shape the regions, and an NG always has at least its largest one. With regions of interest the
+    score of the worst of them decides, and heat outside all of them is ignored.
     """
     empty = np.zeros(heatmap.shape, np.uint8)
     if not (np.isfinite(score) and np.isfinite(heatmap).all()):
@@ -77,54 +77,54 @@ def judge(
         return Judgement("NO_VERDICT", Code.NOT_FINITE, score, threshold, [], empty)
     if calibration is None:
         return Judgement("NO_VERDICT", Code.UNCALIBRATED, score, None, [], empty)
-    seen = look(score, heatmap, calibration, placement, window)
-    score, threshold, roi = seen.score, seen.threshold, seen.roi
+    deciding = _deciding_score(score, heatmap, calibration, placement, window)
+    score, threshold, roi = deciding.score, deciding.threshold, deciding.roi
     if threshold is None:
         return Judgement("NO_VERDICT", Code.UNCALIBRATED, score, None, [], empty, roi)
     mask, regions = find_regions(
-        seen.heatmap, calibration.pixel_threshold, calibration.min_area, placement
+        deciding.heatmap, calibration.pixel_threshold, calibration.min_area, placement
     )
     code = conditions_code(conditions, calibration)
     if code is not Code.NONE:
         return Judgement("NO_VERDICT", code, score, threshold, regions, mask, roi)
     if score < threshold:
         return Judgement("OK", code, score, threshold, regions, mask, roi)
-    if not regions:  # low heat everywhere: the largest region at half of its highest
-        half = float(seen.worst.max()) / 2
-        mask, regions = find_regions(seen.worst, half, 1, placement, most=1)
+    if not regions:  # low heat everywhere: the largest region at half of the maximum
+        level = float(deciding.roi_heatmap.max()) / 2
+        mask, regions = find_regions(deciding.roi_heatmap, level, 1, placement, limit=1)
     return Judgement("NG", code, score, threshold, regions, mask, roi)
 
 
 class DecidingScore(NamedTuple):
-    """What decides: the score and threshold of `roi`, None where the whole map counts.
+    """The score and threshold that decide: those of `roi`, or of the whole map where it is None.
 
-    `heatmap` is what all regions of interest see, `worst` what `roi` alone does. Where a region has
-    no threshold, `threshold` is None and `roi` names it.
+    `heatmap` is what all regions of interest contain, `roi_heatmap` what `roi` contains. Where a
+    region has no threshold, `threshold` is None and `roi` names it.
     """
 
     score: float
     threshold: float | None
     roi: str | None
     heatmap: NDArray[np.float32]
-    worst: NDArray[np.float32]
+    roi_heatmap: NDArray[np.float32]
 
 
-def look(
+def _deciding_score(
     score: float,
     heatmap: NDArray[np.float32],
     calibration: Calibration,
     placement: Placement,
     window: int,
 ) -> DecidingScore:
-    """The whole map, or the worst region of interest."""
+    """Of the whole map, or of the worst region of interest."""
     if calibration.geometry is None or not calibration.geometry.regions_of_interest:
         return DecidingScore(score, calibration.threshold, None, heatmap, heatmap)
     masks = masks_of(calibration.geometry, placement)
     scores, thresholds = roi_scores(heatmap, masks, window), calibration.roi_thresholds
     missing = sorted(scores.keys() - thresholds.keys())
     roi = missing[0] if missing else worst(scores, thresholds)
-    everywhere, there = only_inside(heatmap, *masks.values()), only_inside(heatmap, masks[roi])
-    return DecidingScore(scores[roi], thresholds.get(roi), roi, everywhere, there)
+    everywhere, inside = mask_out(heatmap, *masks.values()), mask_out(heatmap, masks[roi])
+    return DecidingScore(scores[roi], thresholds.get(roi), roi, everywhere, inside)
 
 
 def find_regions(
@@ -133,17 +133,17 @@ def find_regions(
     min_area: int,
     placement: Placement,
     *,
-    most: int | None = None,
+    limit: int | None = None,
 ) -> tuple[NDArray[np.uint8], list[Region]]:
-    """Connected pixels at or above `level`, at least `min_area` of them: mask and regions.
+    """Mask and regions of connected pixels at or above `level`, at least `min_area` of them.
 
-    Regions come largest first, in pixels of the camera frame; `most` bounds how many are kept.
+    Regions come largest first, in pixels of the camera frame; `limit` is how many are kept.
     """
     hot = (heatmap >= level).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(hot, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
     kept = [i for i in range(1, count) if areas[i] >= min_area]
-    kept = sorted(kept, key=lambda i: -int(areas[i]))[:most]
+    kept = sorted(kept, key=lambda i: -int(areas[i]))[:limit]
     shown = np.zeros(count, np.uint8)
     shown[kept] = 255
     return shown[labels], [_region(heatmap, labels == i, stats[i], placement) for i in kept]
@@ -158,9 +158,9 @@ def _region(
     x, y, width, height, area = (int(v) for v in stats)
     box, pixel_mm2 = (x, y, width, height), placement.pixel_mm2()
     return Region(
-        box=placement.to_frame(box),
-        area=max(1, round(area * placement.covers(box))),
+        box=placement.box_to_frame(box),
+        area=max(1, round(area * placement.frame_pixels(box))),
         score=float(heatmap[inside].max()),
-        box_mm=placement.to_mm(box),
+        box_mm=placement.box_to_mm(box),
         area_mm2=None if pixel_mm2 is None else area * pixel_mm2,
     )

@@ -1,4 +1,4 @@
-"""From the camera's frame to a picture without lens distortion and tilt, and back, by points.
+"""Lens distortion and the part's plane: from the camera's frame to the corrected image, and back.
 
 Points are [N, 2], (x, y), float64; pixels count from the outer corner of the first one.
 """
@@ -27,7 +27,7 @@ class Lens(BaseModel):
 
     @field_validator("camera_matrix")
     @classmethod
-    def _a_camera(cls, matrix: Matrix) -> Matrix:
+    def _is_camera_matrix(cls, matrix: Matrix) -> Matrix:
         (fx, skew, _), (below, fy, _), last = matrix
         if fx <= 0 or fy <= 0 or skew or below or last != (0, 0, 1):
             raise ValueError("a camera matrix is (fx, 0, cx), (0, fy, cy), (0, 0, 1)")
@@ -35,17 +35,21 @@ class Lens(BaseModel):
 
     @field_validator("distortion")
     @classmethod
-    def _known_model(cls, distortion: tuple[float, ...]) -> tuple[float, ...]:
+    def _has_known_count(cls, distortion: tuple[float, ...]) -> tuple[float, ...]:
         if len(distortion) not in COEFFICIENTS:
             raise ValueError(f"give {', '.join(map(str, COEFFICIENTS))} coefficients")
         return distortion
+
+    def arrays(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Camera matrix [3, 3] and distortion, as OpenCV takes them."""
+        return np.array(self.camera_matrix, np.float64), np.array(self.distortion, np.float64)
 
 
 @dataclass(frozen=True)
 class Correction:
     """Lens first, then the part's plane; either may be missing.
 
-    Corrected points are mm on the plane, or ideal pixels where there is none.
+    Corrected points are mm on the plane, or undistorted pixels where there is no plane.
     """
 
     frame: tuple[int, int]
@@ -53,22 +57,22 @@ class Correction:
     plane: Matrix | None
 
     def to_corrected(self, points: Points) -> Points:
-        """NaN where a point of the frame lies beyond the plane's horizon."""
+        """From the frame; NaN where a point lies beyond the plane's horizon."""
         if self.lens is not None:
-            matrix, distortion = _arrays(self.lens)
+            matrix, distortion = self.lens.arrays()
             columns = np.ascontiguousarray(points, np.float64).reshape(-1, 1, 2)
             ideal = cv2.undistortPoints(columns, matrix, distortion, P=matrix, criteria=EXACT)
             points = np.asarray(ideal, np.float64).reshape(-1, 2)
         return points if self.plane is None else project(self._plane(), points)
 
     def to_frame(self, points: Points) -> Points:
-        """The inverse. A point far outside the frame may come back inside: see `seen_once`."""
+        """The inverse. A point far outside the frame may come back inside: see `consistent`."""
         if self.plane is not None:
             points = project(np.linalg.inv(self._plane()), points)
         return points if self.lens is None else distort(self.lens, points)
 
-    def seen_once(self, corrected: Points, frame: Points) -> NDArray[np.bool_]:
-        """Which pairs belong together: a lens's polynomial folds back far outside the frame."""
+    def consistent(self, corrected: Points, frame: Points) -> NDArray[np.bool_]:
+        """Which pairs are one point: a lens's polynomial folds back far outside the frame."""
         usable = np.nan_to_num(frame, nan=-1e6)
         near = np.linalg.norm(self.to_corrected(usable) - corrected, axis=1)
         with np.errstate(invalid="ignore"):
@@ -80,7 +84,7 @@ class Correction:
         return np.stack(np.meshgrid(*sides), axis=-1)
 
     def _plane(self) -> NDArray[np.float64]:
-        """With its sign so that what lies before the camera has a positive weight."""
+        """The homography, its sign such that what lies before the camera has a positive weight."""
         matrix = np.array(self.plane, np.float64)
         middle = np.array([[self.frame[0] / 2, self.frame[1] / 2]])
         if self.lens is not None:
@@ -90,7 +94,7 @@ class Correction:
 
 
 def project(matrix: NDArray[np.floating], points: Points) -> Points:
-    """A homography; NaN for what lies behind the camera, or further away than a number goes."""
+    """A homography; NaN for what lies behind the camera or overflows."""
     mapped = points @ matrix[:, :2].T + matrix[:, 2]
     weight = np.where(mapped[:, 2] > 0, mapped[:, 2], np.nan)
     with np.errstate(over="ignore"):
@@ -99,14 +103,10 @@ def project(matrix: NDArray[np.floating], points: Points) -> Points:
 
 
 def distort(lens: Lens, points: Points) -> Points:
-    """From ideal pixels to where the lens puts them."""
-    matrix, distortion = _arrays(lens)
+    """From undistorted pixels to where the lens shows them."""
+    matrix, distortion = lens.arrays()
     rays = np.ones((len(points), 3))
     rays[:, :2] = (points - matrix[:2, 2]) / (matrix[0, 0], matrix[1, 1])
     still = np.zeros(3)
-    seen = cv2.projectPoints(rays, still, still, matrix, distortion)[0]
-    return np.asarray(seen, np.float64).reshape(-1, 2)
-
-
-def _arrays(lens: Lens) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return np.array(lens.camera_matrix, np.float64), np.array(lens.distortion, np.float64)
+    shown = cv2.projectPoints(rays, still, still, matrix, distortion)[0]
+    return np.asarray(shown, np.float64).reshape(-1, 2)

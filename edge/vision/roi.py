@@ -1,7 +1,7 @@
-"""Regions of interest: the masks of their polygons, and each one's own score.
+"""Regions of interest: the masks of their polygons, and the score of each.
 
 The score is the network's: the maximum of the heatmap averaged over the product's window, with
-nothing but the region's own heat in it.
+only the region's own heat in it.
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.vision.fit import Placement
 from edge.vision.geometry import Geometry
-from edge.vision.polygon import Polygon
-from edge.vision.rectify import densified
+from edge.vision.placement import Placement
+from edge.vision.polygon import Polygon, densify
 
 SUBPIXEL_BITS = 4
 
@@ -28,7 +27,7 @@ def pooled_maximum(heatmap: NDArray[np.float32], window: int) -> float:
 
 
 def masks_of(geometry: Geometry, placement: Placement) -> Mapping[str, Mask]:
-    """Of each region of interest [H, W] at the model's size; made once, then kept.
+    """The mask [H, W] of each region of interest at the model's size; made once, then cached.
 
     A pixel that the polygon only touches belongs to it.
     """
@@ -41,7 +40,7 @@ def _masks(polygons: tuple[tuple[str, Polygon], ...], placement: Placement) -> d
 
 
 def _mask(polygon: Polygon, placement: Placement) -> Mask:
-    corners = placement.to_model(densified(np.array(polygon, np.float64)))
+    corners = placement.points_to_model(densify(np.array(polygon, np.float64)))
     fixed = np.round((corners - 0.5) * 2**SUBPIXEL_BITS).astype(np.int32)
     mask = np.zeros((placement.height, placement.width), np.uint8)
     cv2.fillPoly(mask, [fixed], 1, shift=SUBPIXEL_BITS)
@@ -59,29 +58,26 @@ def _score(heatmap: NDArray[np.float32], mask: Mask, window: int) -> float:
     """Only the mask's surroundings are pooled: farther away no window reaches it."""
     x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
     half = window // 2
-    rows, columns = (
-        slice(max(0, y - half), y + height + half),
-        slice(max(0, x - half), x + width + half),
-    )
-    return pooled_maximum(
-        np.where(mask[rows, columns], heatmap[rows, columns], np.float32(0)), window
-    )
+    rows = slice(max(0, y - half), y + height + half)
+    columns = slice(max(0, x - half), x + width + half)
+    inside = np.where(mask[rows, columns], heatmap[rows, columns], np.float32(0))
+    return pooled_maximum(inside, window)
 
 
-def only_inside(heatmap: NDArray[np.float32], *masks: Mask) -> NDArray[np.float32]:
-    """A heatmap with minus infinity outside of all masks: below every threshold."""
+def mask_out(heatmap: NDArray[np.float32], *masks: Mask) -> NDArray[np.float32]:
+    """A heatmap with minus infinity, below every threshold, outside all masks."""
     inside = np.logical_or.reduce(masks)
     return np.asarray(np.where(inside, heatmap, np.float32(-np.inf)), np.float32)
 
 
 def worst(scores: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
-    """The region whose score is the largest part of its threshold.
+    """The region whose score is largest in relation to its threshold.
 
     If any region reaches its threshold, so does this one.
     """
 
-    def part(name: str) -> float:
+    def ratio(name: str) -> float:
         threshold = thresholds[name]
         return scores[name] / threshold if threshold > 0 else float("inf")
 
-    return max(scores, key=part)
+    return max(scores, key=ratio)

@@ -28,7 +28,7 @@ from edge.engine import runtimes
 from edge.events.event import Code
 from edge.product.product import load_product
 from edge.station.event_headers import lost_part
-from edge.vision.near_duplicates import distinct
+from edge.vision.near_duplicates import part_numbers
 from tests.conftest import Plant, draem, write_parts
 
 
@@ -53,13 +53,13 @@ def test_a_good_frame_at_its_own_threshold_is_not_rejected() -> None:
 
 def test_a_range_holds_its_values_and_not_a_dead_lamp() -> None:
     brightness = widened([95.0, 100.0, 105.0])
-    assert brightness.holds(90)
-    assert not brightness.holds(5)
-    assert not brightness.holds(float("nan"))
-    assert widened([7.0, 7.0]).holds(7.5)
+    assert brightness.contains(90)
+    assert not brightness.contains(5)
+    assert not brightness.contains(float("nan"))
+    assert widened([7.0, 7.0]).contains(7.5)
     sharpness = doubled([400.0, 500.0])
-    assert sharpness.holds(900)
-    assert not sharpness.holds(150)
+    assert sharpness.contains(900)
+    assert not sharpness.contains(150)
 
 
 @pytest.mark.parametrize("values", [[0.0, 5.0], [10.0, 25.0, 40.0], [1.0, 100.0]])
@@ -70,8 +70,8 @@ def test_no_range_holds_darkness(values: list[float]) -> None:
             with pytest.raises(ImageError, match="lamp and lens"):
                 make(values)
     else:
-        assert not widened(values).holds(0)
-        assert not doubled(values).holds(0)
+        assert not widened(values).contains(0)
+        assert not doubled(values).contains(0)
 
 
 def test_a_defect_among_the_good_frames_cannot_open_the_gate() -> None:
@@ -211,7 +211,7 @@ def test_calibration_counts_a_part_once(calibrated: Plant) -> None:
     line, rng = PartRenderer("moulded", 5), np.random.default_rng(0)
     parts = [line.part(i).image for i in range(12)]
     again = [np.clip(p + rng.normal(0, 3, p.shape), 0, 255).astype(np.uint8) for p in parts]
-    assert distinct([*parts, *again]).tolist() == [*range(12), *range(12)]
+    assert part_numbers([*parts, *again]).tolist() == [*range(12), *range(12)]
 
 
 def test_smallest_area_is_more_than_good_parts_show() -> None:

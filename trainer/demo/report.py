@@ -14,9 +14,8 @@ from edge.engine import runtimes
 from edge.events.event import Inspection
 from edge.product.product import Product, load_product
 from edge.station.inspector import Inspector, Stopwatch
-from edge.vision.crops import as_seen
-from edge.vision.fit import Box
-from edge.vision.frame import Frame
+from edge.vision.crops import corrected_crop
+from edge.vision.frame import Box, Frame
 from trainer.demo.score import Summary
 from trainer.network.model import Draem
 from trainer.training.batches import to_tensor
@@ -108,7 +107,7 @@ def _row(
     heat = judged.heatmap if judged.heatmap is not None else np.zeros(product.shape, np.float32)
     shades = (heat.clip(0, 1) * 255).astype(np.uint8)
     colours = np.asarray(cv2.applyColorMap(shades, cv2.COLORMAP_INFERNO), np.uint8)
-    seen = as_seen(image, placement)
+    seen = corrected_crop(image, placement)
     pictures = (("picture", seen), ("reconstruction", rebuilt), ("heatmap", colours),
                 ("mask", judged.judgement.mask))  # fmt: skip
     return {

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from edge.base.errors import ImageError
 from edge.engine import Inference
-from edge.vision.crops import as_seen
+from edge.vision.crops import corrected_crop
 from edge.vision.fit import Fit
 from trainer.data.layout import Sample
 from trainer.evaluation.metrics import (
@@ -99,7 +99,7 @@ def judge_all(fit: Fit, judge: Judge, samples: Iterable[Sample]) -> list[ScoredI
             raise ImageError(f"{sample.path}: {error}") from error
         score, heatmap = judge.infer(fitted[None])
         large = cv2.resize(heatmap[0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-        seen = None if sample.truth is None else as_seen(sample.truth, placement)
+        seen = None if sample.truth is None else corrected_crop(sample.truth, placement)
         judged.append(
             ScoredImage(
                 path=sample.path,

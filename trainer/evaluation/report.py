@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.base.html_page import data_uri, histogram, write_page
 from edge.product.product import Product
-from edge.vision.crops import as_seen
+from edge.vision.crops import corrected_crop
 from edge.vision.image_files import read_image
 from trainer.evaluation import plots
 from trainer.evaluation.evaluate import Metrics, ScoredImage
@@ -94,7 +94,7 @@ def _rows(
 def _picture(product: Product, one: ScoredImage, bit_depth: int | None) -> str:
     """The part that the product looks at, its heatmap, and the truth's outline on both."""
     image = read_image(one.path, bit_depth)
-    seen = cv2.resize(as_seen(image, product.fit(image)[1]), (SIDE, SIDE))
+    seen = cv2.resize(corrected_crop(image, product.fit(image)[1]), (SIDE, SIDE))
     shades = (one.heatmap.clip(0, 1) * 255).astype(np.uint8)
     heat = cv2.applyColorMap(shades, cv2.COLORMAP_INFERNO)
     if one.truth is not None:

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from edge.vision.fit import Box, Fit, Interpolation
+from edge.vision.fit import Fit, Interpolation
+from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
 
 Schedule = Literal["one-cycle", "steps"]

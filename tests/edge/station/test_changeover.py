@@ -100,7 +100,7 @@ def test_changeover_that_fails_keeps_the_old_product(products: Path, tmp_path: P
 def test_changeover_to_the_product_of_another_camera_is_refused(
     products: Path, tmp_path: Path
 ) -> None:
-    """Its crop lies outside of what this camera gives, or its geometry holds for another size."""
+    """Its crop lies outside the camera's frame, or its geometry was measured for another size."""
     for name in ("cropped", "measured"):
         second_product(products, "lid", name)
     change_manifest(products / "cropped" / "1", crop=[600, 0, 64, 64])
@@ -109,7 +109,7 @@ def test_changeover_to_the_product_of_another_camera_is_refused(
     events = start_reading(station, tmp_path)
     for name, why in (
         ("cropped", "the frame is 640x480, but the product's crop 600,0,64,64 reaches beyond it"),
-        ("measured", "the frame is 640x480, but the station's geometry holds for 320x240"),
+        ("measured", "the frame is 640x480, but the station's geometry was measured for 320x240"),
     ):
         done = draem(
             "switch", "--product", name, "--endpoint", station.endpoint, cwd=tmp_path

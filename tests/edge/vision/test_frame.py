@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.vision.fit import Fit, Placement
+from edge.vision.fit import Fit
+from edge.vision.placement import Placement
 
 SIDES = st.integers(32, 300)
 
@@ -24,8 +25,8 @@ def test_the_crop_is_what_is_seen() -> None:
     image[20:52, 40:104] = 255
     fitted, placement = Fit(32, 64, crop=(40, 20, 64, 32))(image)
     assert (fitted == 255).all()
-    assert placement.to_frame((0, 0, 64, 32)) == (40, 20, 64, 32)
-    assert placement.to_frame((32, 16, 1, 1)) == (72, 36, 1, 1)
+    assert placement.box_to_frame((0, 0, 64, 32)) == (40, 20, 64, 32)
+    assert placement.box_to_frame((32, 16, 1, 1)) == (72, 36, 1, 1)
 
 
 def test_a_crop_beyond_the_frame_is_an_error() -> None:
@@ -37,7 +38,7 @@ def test_a_crop_beyond_the_frame_is_an_error() -> None:
 def test_boxes_stay_inside_the_crop(x: int, y: int, width: int, height: int) -> None:
     placement = Placement((17, 5, 333, 41), 64, 64)
     box = (x, y, min(width, 64 - x), min(height, 64 - y))
-    left, top, wide, high = placement.to_frame(box)
+    left, top, wide, high = placement.box_to_frame(box)
     assert left >= 17
     assert top >= 5
     assert 1 <= wide <= 17 + 333 - left + 1

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from edge.vision.crops import as_seen, on_crop
-from edge.vision.fit import Fit, Placement
-from edge.vision.geometry import Geometry, GeometryError, cause, read_geometry
+from edge.base.validation import first_cause
+from edge.vision.crops import corrected_crop, heatmap_on_crop
+from edge.vision.fit import Fit
+from edge.vision.geometry import Geometry, GeometryError, read_geometry
 from edge.vision.judge import find_regions
 from edge.vision.lens import Lens, project
+from edge.vision.placement import Placement
 from edge.vision.polygon import crosses_itself
 from edge.vision.rectify import Warp
 from edge.vision.roi import masks_of
@@ -48,13 +50,13 @@ def test_boxes_and_points_agree_between_map_and_frame(
     box = (x, y, min(width, 64 - x), min(height, 64 - y))
     crop = (100, 60, 400, 330)
     _, placement = Fit(64, 64, "area", crop, geometry)(np.zeros((*FRAME[::-1], 3), np.uint8))
-    left, top, wide, high = placement.to_frame(box)
+    left, top, wide, high = placement.box_to_frame(box)
     assert left >= 0
     assert top >= 0
     assert left + wide <= FRAME[0]
     assert top + high <= FRAME[1]
     corners = np.array([(left, top), (left + wide, top + high)], np.float64)
-    inside = placement.to_model(corners)
+    inside = placement.points_to_model(corners)
     assert (inside[0] <= np.array(box[:2]) + 0.5).all()
     assert (inside[1] >= np.array(box[:2]) + box[2:] - 0.5).all()
 
@@ -73,8 +75,8 @@ def test_without_lens_and_plane_the_picture_is_bit_for_bit_the_same(
     again, there = Fit(64, 96, "area", crop, scaled)(image)
     assert (plain == again).all()
     assert where == Placement(crop, 64, 96)
-    assert where.to_mm((0, 0, 96, 64)) is None
-    mm = there.to_mm((0, 0, 96, 64))
+    assert where.box_to_mm((0, 0, 96, 64)) is None
+    mm = there.box_to_mm((0, 0, 96, 64))
     assert mm == pytest.approx([side * 0.2 for side in crop])
     assert there.pixel_mm2() == pytest.approx(width * height * 0.04 / (64 * 96))
 
@@ -162,7 +164,7 @@ def test_a_defect_of_known_place_and_size_comes_back_in_mm(at: tuple[float, floa
     fitted, placement = Fit(256, 256, "area", (20, 20, 600, 440), measured(plane()))(frame)
     heatmap = ((235 - fitted[..., 0].astype(np.float32)) / 235).clip(0, 1)
     (region, *others) = find_regions(heatmap, 0.5, 4, placement)[1]
-    pixel = placement.to_mm((0, 0, 1, 1))
+    pixel = placement.box_to_mm((0, 0, 1, 1))
     assert not [other for other in others if other.score > 0.9]
     assert region.box_mm is not None
     assert region.area_mm2 is not None
@@ -183,14 +185,14 @@ def test_a_tilted_region_covers_its_own_pixels() -> None:
     _, placement = Fit(64, 64, "area", None, measured(plane(-25, 0)))(
         np.zeros((*FRAME[::-1], 3), np.uint8)
     )
-    shares = [placement.covers((30, row, 2, 2)) for row in (1, 31, 61)]
+    shares = [placement.frame_pixels((30, row, 2, 2)) for row in (1, 31, 61)]
     assert shares == sorted(shares)
     assert shares[2] > 1.1 * shares[0]
 
 
 def test_a_frame_of_another_size_is_refused() -> None:
     fit = Fit(64, 64, "area", None, SEEN)
-    with pytest.raises(ValueError, match="geometry holds for 640x480"):
+    with pytest.raises(ValueError, match="geometry was measured for 640x480"):
         fit(np.zeros((512, 640, 3), np.uint8))
 
 
@@ -218,7 +220,7 @@ def test_a_polygon_without_sense_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(ValidationError) as caught:
         Geometry(frame=FRAME, regions_of_interest={"rim": polygon})
-    line = cause(caught.value)
+    line = first_cause(caught.value)
     assert why in line
     assert "rim" in line
     assert "\n" not in line
@@ -231,7 +233,7 @@ def test_any_polygon_is_refused_or_has_a_mask(points: list[tuple[int, int]]) -> 
     try:
         geometry = Geometry(frame=FRAME, lens=LENS, regions_of_interest={"a": tuple(points)})
     except ValidationError as error:
-        refused = cause(error)
+        refused = first_cause(error)
     if refused:
         assert "region of interest 'a'" in refused
         return
@@ -286,8 +288,8 @@ def test_a_geometry_without_sense_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(ValidationError) as caught:
         Geometry.model_validate(fields)
-    assert why in cause(caught.value)
-    assert "\n" not in cause(caught.value)
+    assert why in first_cause(caught.value)
+    assert "\n" not in first_cause(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -317,22 +319,22 @@ def test_maps_and_truths_go_to_the_frame_and_back() -> None:
     heatmap = np.zeros((256, 256), np.float32)
     heatmap[40:60, 180:220] = 1
     laid = np.zeros(FRAME[::-1], np.bool_)
-    laid[40:440, 60:560] = on_crop(heatmap, placement) > 0.5
+    laid[40:440, 60:560] = heatmap_on_crop(heatmap, placement) > 0.5
     rows, columns = np.nonzero(laid)
-    left, top, width, height = placement.to_frame((180, 40, 40, 20))
+    left, top, width, height = placement.box_to_frame((180, 40, 40, 20))
     assert (columns.min(), rows.min()) == pytest.approx((left, top), abs=1.5)
     assert (columns.max() + 1, rows.max() + 1) == pytest.approx(
         (left + width, top + height), abs=1.5
     )
-    back = as_seen(laid, placement)
+    back = corrected_crop(laid, placement)
     assert back.shape == (400, 500)
     rows, columns = np.nonzero(back)
     found = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     truth = (180 * 500 / 256, 40 * 400 / 256, 220 * 500 / 256, 60 * 400 / 256)
     assert found == pytest.approx(truth, abs=3)
     plain = Placement(crop, 256, 256)
-    assert as_seen(laid, plain).shape == (400, 500)
-    assert on_crop(heatmap, plain).shape == (400, 500)
+    assert corrected_crop(laid, plain).shape == (400, 500)
+    assert heatmap_on_crop(heatmap, plain).shape == (400, 500)
 
 
 def test_a_point_further_away_than_numbers_go_is_nowhere() -> None:
@@ -358,7 +360,7 @@ def test_any_numbers_are_refused_or_serve(plane: list[float], distortion: list[f
             continue
         _, placement = Fit(32, 32, geometry=geometry)(np.zeros((*FRAME[::-1], 3), np.uint8))
         for box in ((0, 0, 1, 1), (31, 31, 1, 1), (0, 31, 32, 1), (3, 3, 20, 20)):
-            assert math.isfinite(placement.covers(box))
-            assert min(placement.to_frame(box)[2:]) >= 1
-            mm = placement.to_mm(box)
+            assert math.isfinite(placement.frame_pixels(box))
+            assert min(placement.box_to_frame(box)[2:]) >= 1
+            mm = placement.box_to_mm(box)
             assert mm is None or all(map(math.isfinite, mm))

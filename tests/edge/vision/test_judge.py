@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edge.events.event import Code
 from edge.vision.calibration import Calibration, Range
-from edge.vision.fit import Placement
 from edge.vision.judge import Conditions, judge, measure
+from edge.vision.placement import Placement
 
 PLACE = Placement((100, 50, 128, 64), 32, 64)
 WINDOW = 3  # of regions of interest, which tests/edge/vision/test_roi.py has

@@ -15,10 +15,11 @@ from edge.engine import Inference, runtimes
 from edge.events.event import Code
 from edge.station.inspector import Inspector, Stopwatch
 from edge.vision.calibration import Calibration, Range
-from edge.vision.fit import Fit, Placement
+from edge.vision.fit import Fit
 from edge.vision.frame import Frame
 from edge.vision.geometry import Geometry
 from edge.vision.judge import Conditions, Judgement, judge
+from edge.vision.placement import Placement
 from edge.vision.polygon import Polygon
 from edge.vision.roi import masks_of, pooled_maximum, roi_scores
 from tests.conftest import Plant
