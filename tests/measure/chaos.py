@@ -1,9 +1,9 @@
-"""Chaos: whatever is killed and whenever, each trigger has exactly one event at the far end.
+"""Chaos: each trigger has exactly one event at the subscribers, whatever is killed and when.
 
-`python -m tests.measure.chaos --blows 200 --triggers 50000` starts a line (a process of its
-own, whose trigger counter never begins anew), an inspector with the real loop, log and sockets
-around a stub of an engine, a bridge that acknowledges, and a watcher; between them a proxy. Then it
-strikes at random: kill -9, SIGSTOP for a while, cut, delayed and half-closed connections.
+`python -m tests.measure.chaos --blows 200 --triggers 50000` starts a line (a process whose trigger
+counter never restarts), an inspector with the real loop, log and sockets around a stub of an
+engine, a bridge that acknowledges, and a watcher; between them a proxy. Then it disturbs them at
+random: kill -9, SIGSTOP for a while, cut, delayed and half-closed connections.
 """
 
 import argparse
@@ -45,7 +45,7 @@ SETTLE_S = 60.0
 
 
 class TriggerCamera(FakeCamera):
-    """Takes a picture for each datagram; what comes while nobody listens is lost, as in a plant."""
+    """Takes a picture for each datagram; those sent while it is down are lost, as in a plant."""
 
     live = True
 
@@ -61,27 +61,27 @@ class TriggerCamera(FakeCamera):
             raise FrameTimeout("no trigger") from error
         trigger_id = int(words[0])
         made = frame(trigger_id, gray=255 if trigger_id % 10 == 0 else 0)
-        # A camera with a clock says when it was triggered.
+        # The time of the trigger, as a camera with a clock has it.
         return replace(made, captured_ns=int(words[1]) if words[1:] else time.monotonic_ns())
 
     def close(self) -> None:
         self._socket.close()
 
 
-def send_triggers(port: int, rate: float, count: int, told: Path) -> None:
-    """The line: `count` triggers at `rate` a second, and how far it is in a file."""
+def send_triggers(port: int, rate: float, count: int, progress: Path) -> None:
+    """The line: `count` triggers at `rate` a second, with its progress in a file."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         due = time.monotonic()
         for trigger_id in range(1, count + 1):
             out.sendto(str(trigger_id).encode(), ("127.0.0.1", port))
             if trigger_id % 100 == 0 or trigger_id == count:
-                told.write_text(str(trigger_id))
+                progress.write_text(str(trigger_id))
             due += 1 / rate
             time.sleep(max(0.0, due - time.monotonic()))
 
 
 def inspect_triggers(folder: Path, port: int, endpoint: str, replay_at: str) -> None:
-    """The inspector: until it is killed, or told to end by SIGTERM."""
+    """The inspector, until SIGTERM."""
     stop = StopEvent()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with (
@@ -99,7 +99,7 @@ def inspect_triggers(folder: Path, port: int, endpoint: str, replay_at: str) -> 
 
 
 def apply_events(name: str, folder: Path, endpoint: str, replay_at: str) -> None:
-    """The far end: applies each event once, and knows what it has applied."""
+    """A subscriber that stores each event once, and knows what it has stored."""
     database = sqlite3.connect(folder / f"{name}.db", isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute(
@@ -114,7 +114,7 @@ def apply_events(name: str, folder: Path, endpoint: str, replay_at: str) -> None
         header = event.header
         if first and header.seq == last:
             first = False
-            continue  # the one in hand when this process was killed
+            continue  # it was being processed when this process was killed
         first = False
         part = header if isinstance(header, Inspection) else None
         row = (
@@ -128,8 +128,8 @@ def apply_events(name: str, folder: Path, endpoint: str, replay_at: str) -> None
 
 
 ROLES: dict[str, Callable[..., None]] = {
-    "line": lambda port, rate, count, told: send_triggers(
-        int(port), float(rate), int(count), Path(told)
+    "line": lambda port, rate, count, progress: send_triggers(
+        int(port), float(rate), int(count), Path(progress)
     ),
     "inspector": lambda folder, port, *at: inspect_triggers(Path(folder), int(port), *at),
     "far": lambda name, folder, *at: apply_events(name, Path(folder), *at),
@@ -137,7 +137,7 @@ ROLES: dict[str, Callable[..., None]] = {
 
 
 class Part:
-    """A process that is struck and, if killed, started again."""
+    """A process that is frozen, or killed and started again."""
 
     def __init__(self, *words: str, module: str = "tests.measure.chaos") -> None:
         self._command = [sys.executable, "-m", module, *words]
@@ -161,8 +161,8 @@ class Part:
         self._process.wait(20)
 
 
-def strike(chance: random.Random, parts: dict[str, Part], proxies: list[Proxy]) -> str:
-    """One blow; returns what it was."""
+def disturb(chance: random.Random, parts: dict[str, Part], proxies: list[Proxy]) -> str:
+    """Disturb one process or connection at random; returns what was done."""
     name = chance.choice([*parts, "network"])
     if name == "network":
         proxy, how = chance.choice(proxies), chance.choice(["cut", "half-close", "delay"])
@@ -175,8 +175,13 @@ def strike(chance: random.Random, parts: dict[str, Part], proxies: list[Proxy]) 
     return f"{name} frozen"
 
 
-def storm(folder: Path, blows: int, triggers: int, rate: float, seed: int) -> dict[str, int]:
-    """Run it all; returns how often each blow was struck. Raises AssertionError for any loss."""
+def storm(
+    folder: Path, blows: int, triggers: int, rate: float, seed: int, least_judged: float = 0.5
+) -> dict[str, int]:
+    """Run it all; returns how often each disturbance came. Raises AssertionError for any loss.
+
+    `least_judged` is the share of triggers that must have a verdict.
+    """
     chance = random.Random(seed)
     trigger_port, *ports = free_ports(5)
     near = [f"tcp://127.0.0.1:{port}" for port in ports[:2]]
@@ -188,24 +193,24 @@ def storm(folder: Path, blows: int, triggers: int, rate: float, seed: int) -> di
         "bridge": Part("far", "bridge", str(folder), *far),
         "watcher": Part("far", "watcher", str(folder), *far),
     }
-    told = folder / "told"
-    assert any(isinstance(message, Heartbeat) for message in live(near[0])), "it never began"
-    line = Part("line", str(trigger_port), str(rate), str(triggers), str(told))
+    progress = folder / "progress"
+    assert any(isinstance(message, Heartbeat) for message in live(near[0])), "it did not start"
+    line = Part("line", str(trigger_port), str(rate), str(triggers), str(progress))
     counts: dict[str, int] = {}
     try:
         assert await_trigger(folder, 1, SETTLE_S), (
-            "it never judged"
+            "it did not judge"
         )  # an empty log cannot know what it missed
         pause = max(0.0, triggers / rate / (blows + 1) - 0.5)
-        for _ in track(range(blows), "striking", disable=not sys.stderr.isatty()):
-            blow = strike(chance, parts, proxies)
-            counts[blow] = counts.get(blow, 0) + 1
+        for _ in track(range(blows), "disturbing", disable=not sys.stderr.isatty()):
+            done = disturb(chance, parts, proxies)
+            counts[done] = counts.get(done, 0) + 1
             time.sleep(chance.uniform(0, 2 * pause))
         while not line.finished():
             time.sleep(0.2)
-        last_words(trigger_port, triggers + 1, folder)
+        last_trigger(trigger_port, triggers + 1, folder)
         for name in ("bridge", "watcher"):
-            check(folder / f"{name}.db", triggers + 1)
+            check(folder / f"{name}.db", triggers + 1, least_judged)
     finally:
         for part in [*parts.values(), line]:
             part.end()
@@ -214,8 +219,8 @@ def storm(folder: Path, blows: int, triggers: int, rate: float, seed: int) -> di
     return counts
 
 
-def last_words(port: int, trigger_id: int, folder: Path) -> None:
-    """One more trigger, until it has an event: it betrays whatever was lost before it."""
+def last_trigger(port: int, trigger_id: int, folder: Path) -> None:
+    """Send one more trigger until it has an event, so that all lost before it are reported."""
     end = time.monotonic() + SETTLE_S
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         while time.monotonic() < end:
@@ -237,13 +242,13 @@ def await_trigger(folder: Path, trigger_id: int, seconds: float) -> bool:
 
 
 def applied(path: Path) -> list[tuple[int, int | None, str | None]]:
-    """Number, trigger and verdict of each event in the order in which it was dealt with."""
+    """Number, trigger and verdict of each event, in the order in which they were stored."""
     with sqlite3.connect(path) as database:
         query = "SELECT seq, trigger_id, verdict FROM applied ORDER BY rowid"
         return database.execute(query).fetchall()
 
 
-def check(path: Path, triggers: int) -> None:
+def check(path: Path, triggers: int, least_judged: float) -> None:
     """Every trigger has exactly one event, in order, and no number is missing or came twice."""
     end = time.monotonic() + SETTLE_S
     while (found := applied(path))[-1:] == [] or (found[-1][1] or 0) < triggers:
@@ -256,7 +261,7 @@ def check(path: Path, triggers: int) -> None:
     assert ids == list(range(1, triggers + 1)), f"{path.stem}: triggers are missing or twice"
     judged = [(i, verdict) for i, verdict in parts if verdict != "NO_VERDICT"]
     assert all(verdict == ("NG" if i % 10 == 0 else "OK") for i, verdict in judged), path.stem
-    assert len(judged) > 0.5 * triggers, f"{path.stem}: only {len(judged)} parts have a verdict"
+    assert len(judged) > least_judged * triggers, f"{path.stem}: {len(judged)} verdicts"
 
 
 def main() -> None:

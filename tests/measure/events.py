@@ -2,7 +2,7 @@
 
 latency    100 events a second with masks, durability process and full
 sustained  1000 events a second for a minute, with a watcher and a subscriber that keeps a cursor
-stopped    a subscriber that stops reading for a minute: the loop's p99 with it and without, paired
+stopped    a subscriber that stops reading for a minute: the loop's p99 before, meanwhile and after
 million    a log of a million events: start, and a page of 100 from its middle
 """
 
@@ -56,7 +56,7 @@ def receive(name: str, folder: str, endpoint: str, cursor: str) -> None:
 
 
 class Receiver:
-    """`receive` as seen from here."""
+    """The process of `receive`."""
 
     def __init__(self, name: str, folder: Path, endpoint: str, *, cursor: bool = False) -> None:
         words = ["receive", name, str(folder), endpoint, "cursor" if cursor else ""]
@@ -85,7 +85,9 @@ def station(folder: Path, durability: Durability) -> Iterator[tuple[EventWriter,
         yield EventWriter("bench", PRODUCT, journal, publisher), publisher
 
 
-def tell(stream: EventWriter, rate: float, count: int, first: int, text: str) -> list[float]:
+def write_events(
+    stream: EventWriter, rate: float, count: int, first: int, text: str
+) -> list[float]:
     """Events of an NG with a mask at a rate; returns the milliseconds that each took the loop."""
     taken = CapturedFrame(frame(1, 200), 0)
     judged = Inspector(MeanEngine(), PRODUCT).inspect(taken.frame, Stopwatch())
@@ -115,7 +117,7 @@ def latency(folder: Path, seconds: int) -> Figures:
         with station(place, durability) as (stream, publisher):
             far = Receiver("far", place, publisher.endpoint)
             publisher.wait_for_subscribers(1, StopEvent())
-            cost = tell(stream, 100, 100 * seconds, 1, durability)
+            cost = write_events(stream, 100, 100 * seconds, 1, durability)
             seqs, ages = far.found()
         assert seqs == list(range(1, len(cost) + 1)), "events were lost"
         figures |= percentiles(f"{durability}_receive", ages)
@@ -128,10 +130,10 @@ def sustained(folder: Path, seconds: int) -> Figures:
         watcher = Receiver("watcher", folder, publisher.endpoint)
         keeper = Receiver("keeper", folder, publisher.endpoint, cursor=True)
         publisher.wait_for_subscribers(2, StopEvent())
-        tell(stream, 1000, 5000, 1, "warm-up")
+        write_events(stream, 1000, 5000, 1, "warm-up")
         before = [resident_mb(pid) for pid in (os.getpid(), watcher.pid, keeper.pid)]
         start = time.monotonic()
-        cost = tell(stream, 1000, 1000 * seconds, 5001, "sustained")
+        cost = write_events(stream, 1000, 1000 * seconds, 5001, "sustained")
         rate = len(cost) / (time.monotonic() - start)
         after = [resident_mb(pid) for pid in (os.getpid(), watcher.pid, keeper.pid)]
         everything = list(range(1, 5001 + len(cost)))
@@ -147,20 +149,20 @@ def sustained(folder: Path, seconds: int) -> Figures:
 
 
 def stopped(folder: Path, seconds: int) -> Figures:
-    """Loop costs in turns: the subscriber reads, stands still, reads again."""
+    """The loop's cost while the subscriber reads, is stopped, and reads again."""
     with station(folder, "process") as (stream, publisher):
         far = Receiver("far", folder, publisher.endpoint, cursor=True)
         publisher.wait_for_subscribers(1, StopEvent())
-        tell(stream, 100, 500, 1, "warm-up")
+        write_events(stream, 100, 500, 1, "warm-up")
         first = 501
         costs: dict[str, list[float]] = {"reading": [], "stopped": []}
         for state in ("reading", "stopped"):
             if state == "stopped":
                 os.kill(far.pid, signal.SIGSTOP)
-            costs[state] += tell(stream, 100, 100 * seconds, first, state)
+            costs[state] += write_events(stream, 100, 100 * seconds, first, state)
             first += 100 * seconds
         os.kill(far.pid, signal.SIGCONT)
-        costs["again"] = tell(stream, 100, 100 * seconds, first, "reading again")
+        costs["again"] = write_events(stream, 100, 100 * seconds, first, "reading again")
         seqs, _ = far.found()
     assert seqs == list(range(1, first + 100 * seconds)), "events were lost"
     return {k: v for state, cost in costs.items() for k, v in percentiles(state, cost).items()}
@@ -168,7 +170,7 @@ def stopped(folder: Path, seconds: int) -> Figures:
 
 def million(folder: Path, count: int) -> Figures:
     with station(folder, "process") as (stream, _):
-        tell(stream, 1e9, 1000, 1, "first events")
+        write_events(stream, 1e9, 1000, 1, "first events")
     path = folder / "log" / DATABASE_NAME
     with sqlite3.connect(path) as log:
         log.execute(

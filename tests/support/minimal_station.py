@@ -1,4 +1,4 @@
-"""The smallest station: real log, sockets and loop around an engine that takes the mean."""
+"""The smallest station: real log, sockets and loop around an engine that computes the mean."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ def calibrated_for(**limits: object) -> Product:
 
 
 class FakeCamera(Closeable):
-    """Says nothing about itself."""
+    """A camera without a description."""
 
     def about(self) -> dict[str, str | float]:
         return {}
@@ -54,7 +54,7 @@ class MeanEngine(Closeable):
 
 
 def frame(trigger_id: int, gray: int = 0) -> Frame:
-    """A flat one; from 128 on it is NG."""
+    """A frame of one gray level; from 128 on it is NG."""
     image = np.full((SIZE, SIZE, 3), gray, np.uint8)
     return Frame(image, trigger_id, 0, trigger_id)
 

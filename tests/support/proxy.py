@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
 
@@ -11,7 +12,7 @@ DELAY_S = 1.0
 
 
 class Proxy(Closeable):
-    """Passes bytes between `listen` and `to` on this machine until it is told to do worse."""
+    """Passes bytes between `listen` and `to` on this machine until it is told to disturb them."""
 
     def __init__(self, listen: int, to: int) -> None:
         self._listen, self._to = listen, to
@@ -55,7 +56,7 @@ class Proxy(Closeable):
         writer.close()
 
     def cut(self) -> None:
-        """Break every connection without a word."""
+        """Abort every connection."""
         self._do(self._abort)
 
     def half_close(self) -> None:
@@ -63,7 +64,7 @@ class Proxy(Closeable):
         self._do(lambda: [self._end(w) for w in list(self._writers)[::2]])
 
     def delay(self) -> None:
-        """Hold everything back for a while."""
+        """Delay all bytes for DELAY_S."""
         self._do(lambda: setattr(self, "_clear_at", self._loop.time() + DELAY_S))
 
     def _abort(self) -> None:
@@ -77,8 +78,8 @@ class Proxy(Closeable):
             if sock is not None:
                 socket.socket.shutdown(sock._sock, socket.SHUT_WR)
 
-    def _do(self, what: object) -> None:
-        self._loop.call_soon_threadsafe(what)  # type: ignore[arg-type]
+    def _do(self, action: Callable[[], object]) -> None:
+        self._loop.call_soon_threadsafe(action)
 
     def close(self) -> None:
         self._do(self._loop.stop)

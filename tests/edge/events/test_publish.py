@@ -28,7 +28,7 @@ def test_an_impossible_address_is_one_line(endpoint: str) -> None:
             next(events(endpoint))
 
 
-def test_waiting_ends_when_told_to_stop() -> None:
+def test_waiting_for_subscribers_ends_at_a_stop() -> None:
     stop = StopEvent()
     stop.set()
     with Sockets() as sockets, Publisher(sockets, "tcp://127.0.0.1:*") as publisher:
@@ -37,6 +37,6 @@ def test_waiting_ends_when_told_to_stop() -> None:
 
 
 def test_a_port_alone_is_no_address() -> None:
-    """It once was taken for one that others can reach, and sent its user to make keys."""
+    """It must not be reported as an address of other machines, which needs keys."""
     with Sockets() as sockets, pytest.raises(PublishError, match="is no address: correct --end"):
         Publisher(sockets, "5570")
