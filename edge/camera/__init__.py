@@ -15,7 +15,6 @@ CameraError (edge.base.errors)
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -55,7 +54,7 @@ class ReportsOutages(Closeable):
     Its reads wait for a while before they raise FrameTimeout.
     """
 
-    counters: Mapping[str, int] = MappingProxyType({})
+    counters: Mapping[str, int]
 
     def unfinished(self) -> Iterable[Frame]:
         """After the last read: frames and triggers that no read has returned yet."""

@@ -4,7 +4,6 @@ A read never hangs: the driver works on a thread of its own (edge.camera.connect
 abandoned with its camera object where it does not return, and a new object replaces it.
 """
 
-import logging
 import time
 from collections.abc import Iterator
 from typing import NoReturn
@@ -18,8 +17,6 @@ from edge.camera.outage import Outages
 from edge.camera.trigger_matching import Trigger, TriggerMatcher
 from edge.events.event import Code
 from edge.vision.frame import Frame
-
-log = logging.getLogger(__name__)
 
 POLL_S = 0.1
 ANSWER_S = 0.3  # checked every half second, and read ten times a second: reported within 0.9 s

@@ -21,8 +21,9 @@ from edge.camera.frame_ids import WRAP_16
 from edge.camera.trigger_matching import Trigger
 from tests.measure.camera_latency import latency
 from tests.measure.soak import resident_mb
-from tests.support.cameras import CameraStation, FakeGige, mjpeg, wait_for
+from tests.support.cameras import CameraStation, FakeGige, wait_for
 from tests.support.ports import free_ports
+from tests.support.video_servers import mjpeg
 
 KILLS, STOPS, SPACING_S = 50, 10, 0.2
 TRIGGERS = 12 * KILLS

@@ -1,4 +1,4 @@
-"""Real cameras for tests: Aravis's GigE Vision camera on loopback, network video, and a station.
+"""Real cameras for tests: Aravis's GigE Vision camera on loopback, and a whole station.
 
 The GigE Vision camera gets a loopback address of its own where the tests run as root.
 """
@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -171,45 +170,6 @@ class FakeGige(Closeable):
         else:
             self._made[2] = "del"
             subprocess.run(self._made, capture_output=True, check=False)
-
-
-class Server(Closeable):
-    """A process that serves video, which can be killed, frozen and started again."""
-
-    def __init__(self, *words: str) -> None:
-        self._words = words
-        self.process = self._start()
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            self._words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def restart(self) -> None:
-        self.close()
-        self.process = self._start()
-
-    def freeze(self) -> None:
-        self.process.send_signal(signal.SIGSTOP)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-def mjpeg(port: int, picture: str = "testsrc2=size=320x240:rate=25") -> Server:
-    """ffmpeg as a camera that serves MJPEG over HTTP, to one viewer."""
-    at = f"http://127.0.0.1:{port}/video"
-    lavfi = ("ffmpeg", "-re", "-f", "lavfi", "-i", picture)
-    return Server(*lavfi, "-q:v", "3", "-f", "mpjpeg", "-listen", "1", at)
-
-
-def rtsp(port: int) -> Server:
-    """GStreamer's RTSP server with a ball that moves."""
-    return Server(sys.executable, "-m", "tests.support.rtsp_server", str(port))
 
 
 class CameraStation(Running):

@@ -14,14 +14,12 @@ from edge.camera.opencv import OpenCvCamera
 from edge.events.event import Code
 from tests.support.cameras import (
     CameraStation,
-    Server,
-    mjpeg,
     needs_ffmpeg,
     needs_gstreamer,
-    rtsp,
     wait_for,
 )
 from tests.support.ports import free_ports
+from tests.support.video_servers import Server, mjpeg, rtsp
 
 BALL = (
     "gst://videotestsrc is-live=true pattern=ball ! video/x-raw,width=322,height=200,framerate=25/1"
