@@ -41,7 +41,7 @@ def kills(folder: Path) -> bool:
     reported: list[float] = []
     back: list[float] = []
     held: list[list[int]] = []
-    with FakeGige(packet_socket=True) as gige:
+    with FakeGige() as gige:
         station = CameraStation(folder, gige.source(frame_rate=30))
         for _ in range(KILLS):
             held.append([len(os.listdir(f"/proc/self/{name}")) for name in ("task", "fd")])
@@ -81,7 +81,7 @@ def triggers(folder: Path) -> bool:
     that it was taken after it and before the next one.
     """
     chance, sent_ns = random.Random(2), dict[int, int]()
-    with FakeGige(packet_socket=True) as gige:
+    with FakeGige() as gige:
         source = gige.source(trigger="software", trigger_deadline_ms=400)
         station = CameraStation(folder, source, triggered=True)
         camera = station.reconnecting
@@ -114,7 +114,7 @@ def loss(folder: Path) -> bool:
     """Packets lost: every incomplete frame without a verdict, every whole one judged."""
     good = True
     for rate in (0.5, 20):
-        with FakeGige(rate, packet_socket=True) as gige:
+        with FakeGige(rate) as gige:
             station = CameraStation(folder / str(rate), gige.source(frame_rate=30))
             time.sleep(30)
             station.close()
@@ -137,7 +137,7 @@ def stop(folder: Path) -> bool:
     """SIGSTOP: how soon it is reported, and how soon verdicts come after SIGCONT."""
     reported: list[float] = []
     back: list[float] = []
-    with FakeGige(packet_socket=True) as gige:
+    with FakeGige() as gige:
         station = CameraStation(folder, gige.source(frame_rate=30))
         for _ in range(STOPS):
             faults, judged = len(station.faults()), station.verdicts()
@@ -168,7 +168,7 @@ def stale(folder: Path) -> bool:
 
 def soak(folder: Path, minutes: float = 30) -> bool:
     """Thirty frames a second: memory, threads and files do not grow, and all ids are counted."""
-    with FakeGige(packet_socket=True) as gige:
+    with FakeGige() as gige:
         station = CameraStation(folder, gige.source(frame_rate=30), keep_mb=2000)
         start = time.monotonic()
         seen: list[tuple[float, int, int]] = []
