@@ -68,7 +68,7 @@ def test_a_station_that_ends_does_not_end_the_others(calibrated: Plant, tmp_path
 def test_without_stations_it_is_an_error(tmp_path: Path) -> None:
     done = draem_in_process("run", "--all", cwd=tmp_path)
     assert done.returncode == 2
-    assert "write one stations/NAME.toml each" in done.stderr
+    assert "write stations/NAME.toml for each station" in done.stderr
 
 
 def test_options_of_a_single_station_are_an_error(tmp_path: Path) -> None:

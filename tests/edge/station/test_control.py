@@ -17,7 +17,7 @@ from edge.events.receiver import live
 from edge.events.subscriber import events
 from edge.station.control import Controls
 from edge.station.live_view import encode_picture
-from tests.conftest import draem
+from tests.support.commands import draem_in_process
 from tests.support.minimal_station import PRODUCT
 from tests.support.running_station import Running
 
@@ -32,7 +32,9 @@ def station(tmp_path: Path) -> Iterator[Running]:
 
 
 def ask(station: Running, request: str) -> dict[str, object]:
-    done = draem("control", request, "--endpoint", station.endpoint, cwd=station.settings.data)
+    done = draem_in_process(
+        "control", request, "--endpoint", station.endpoint, cwd=station.settings.data
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found
@@ -70,7 +72,7 @@ def test_control_replay_pause_and_resume_a_line(station: Running) -> None:
 
 
 def test_control_without_an_answer_is_an_error(tmp_path: Path) -> None:
-    done = draem("control", "health", "--endpoint", "tcp://127.0.0.1:9", cwd=tmp_path)
+    done = draem_in_process("control", "health", "--endpoint", "tcp://127.0.0.1:9", cwd=tmp_path)
     assert done.returncode == 2
     assert "start the line" in done.stderr
     assert "Traceback" not in done.stderr
@@ -171,12 +173,12 @@ def test_pictures_of_rejects_some_others_and_the_last_ones_are_kept(station: Run
 
     one = str(min(rejects))
     words = ("log", "mark", one, "false-reject", "--data", str(station.settings.data))
-    done = draem(*words, cwd=folder)
+    done = draem_in_process(*words, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert len(list((folder / "marked" / "false-reject").glob(f"*-{one}.png"))) == 1
     header = next((folder / "marked" / "false-reject").glob("*.json")).read_text()
     assert json.loads(header)["inspection_id"] == int(one)
-    done = draem(
+    done = draem_in_process(
         "log", "mark", "999999", "missed", "--data", str(station.settings.data), cwd=folder
     )
     assert (done.returncode, "not in the log" in done.stderr) == (2, True)
@@ -190,10 +192,10 @@ def test_cursors_are_listed_and_removed(station: Running) -> None:
     for _ in range(60):
         next(told)
     words = ("log", "cursors", "--data", str(station.settings.data))
-    done = draem(*words, cwd=station.settings.data)
+    done = draem_in_process(*words, cwd=station.settings.data)
     assert "plc" in done.stdout
     assert "bridge" in done.stdout
-    assert draem(*words, "--drop", "plc", cwd=station.settings.data).returncode == 0
-    done = draem(*words, "--drop", "plc", cwd=station.settings.data)
+    assert draem_in_process(*words, "--drop", "plc", cwd=station.settings.data).returncode == 0
+    done = draem_in_process(*words, "--drop", "plc", cwd=station.settings.data)
     assert (done.returncode, "no cursor is named" in done.stderr) == (2, True)
     told.close()  # type: ignore[attr-defined]
