@@ -24,7 +24,7 @@ from edge.commands.arguments import add_settings, product_name, settings_of
 from edge.engine import runtimes
 from edge.engine.plan import Key
 from edge.product.product import Product, load_product
-from edge.product.versions import finish_version, new_version, offer
+from edge.product.versions import activate_unless_released, finish_version, new_version
 from edge.vision.drift_features import REFERENCE
 from edge.vision.geometry import Geometry, read_geometry
 from edge.vision.image_files import find_images, write_png
@@ -214,7 +214,7 @@ def save(
         write_report(draft / "calibration.html", product, made, good, bad)
         new = finish_version(draft, product.manifest)
     try:
-        offer(new)
+        activate_unless_released(new)
     except ProductError as error:
         raise ProductError(f"version {new.version} is made, but not current: {error}") from error
     return new

@@ -10,10 +10,17 @@ from deploy.release.release_file import Release, extract, read_release, write_re
 from edge.base.errors import ProductError
 from edge.base.files import atomic_file, fsync, write_json
 from edge.engine.runtimes import Flavour, proven_plan
-from edge.product.activation_log import before
-from edge.product.product import Product, content_of, find_version, now, read_version, versions
+from edge.product.activation_log import previous_version
+from edge.product.manifest import content_of
+from edge.product.product import Product, find_version, now, read_version, versions
 from edge.product.seal import SEAL, Seal
-from edge.product.versions import changing, current_version, move_current, new_version, settle
+from edge.product.versions import (
+    change_current,
+    current_version,
+    new_version,
+    release_lock,
+    rename_to_version,
+)
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +32,7 @@ def seal(path: Path, key: Path | None = None) -> Seal:
 
     What is sealed already stays as it is, but for a signature that it lacks. Raises DraemError.
     """
-    with changing(path.parent):
+    with release_lock(path.parent):
         product = read_version(path)
         made = product.seal or Seal(content=content_of(path), sealed=now())
         if key is not None:
@@ -82,21 +89,21 @@ def check_ready(product: Product, flavour: Flavour | None) -> None:
 
 def activate(path: Path, flavour: Flavour | None = None) -> bool:
     """Make a version the one that runs from the next start on; False where it is so already."""
-    with changing(path.parent):
+    with release_lock(path.parent):
         product = read_version(path)
         check_ready(product, flavour)
         if current_version(path.parent) == product.version:
             return False
-        move_current(path, "activate")
+        change_current(path, "activate")
     return True
 
 
 def rollback(products: Path, name: str, flavour: Flavour | None = None) -> tuple[str, Product]:
     """Make current what ran before: the version that was left, and the one that runs now."""
     folder = find_version(products, name, "newest").parent
-    with changing(folder):
+    with release_lock(folder):
         current = current_version(folder)
-        to = before(folder, current) if current else None
+        to = previous_version(folder, current) if current else None
         if current is None or to is None:
             now = f"version {current}" if current else "any version"
             raise ProductError(
@@ -105,7 +112,7 @@ def rollback(products: Path, name: str, flavour: Flavour | None = None) -> tuple
             )
         product = read_version(find_version(products, name, to))
         check_ready(product, flavour)
-        move_current(product.path, "rollback")
+        change_current(product.path, "rollback")
     return current, product
 
 
@@ -141,7 +148,7 @@ def import_release(path: Path, products: Path, trust: Path | None = None) -> tup
             check_signature(release.seal, trust)
         folder = products / release.manifest.name
         folder.mkdir(parents=True, exist_ok=True)
-        with changing(folder):
+        with release_lock(folder):
             if here := _already(folder, release.seal.content):
                 return here, False
             with new_version(products, release.manifest.name) as draft:
@@ -149,7 +156,7 @@ def import_release(path: Path, products: Path, trust: Path | None = None) -> tup
                     (draft / name).parent.mkdir(parents=True, exist_ok=True)
                     extract(file, release, name, draft / name)
                 write_json(draft / SEAL, release.seal.model_dump())
-                made = settle(draft, release.raw, _number(folder, release))
+                made = rename_to_version(draft, release.raw, _number(folder, release))
             product = read_version(made)
             protect(made, product)
             (made / SEAL).chmod(0o444)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from edge.base.errors import EngineError, ProductError
 from edge.engine.runtimes import Flavour, proven_plan
-from edge.product.product import MANIFEST, Product, content_of, read_manifest, versions
+from edge.product.manifest import MANIFEST, content_of, read_manifest
+from edge.product.product import Product, versions
 from edge.product.seal import Seal
 from edge.product.versions import current_version
 

@@ -18,7 +18,9 @@ from typing import BinaryIO, NamedTuple, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from edge.base.errors import DraemError
-from edge.product.product import MANIFEST, Manifest, Product, check_manifest, check_name, first_line
+from edge.base.validation import first_cause
+from edge.product.manifest import MANIFEST, Manifest, check_files
+from edge.product.product import Product, check_name
 from edge.product.seal import SEAL, Seal, content_digest
 from edge.vision.calibration import Calibration
 
@@ -161,7 +163,7 @@ def _manifest(file: BinaryIO, path: Path, member: Member) -> tuple[Manifest, dic
     manifest = _record(file, path, member, Manifest)
     raw: dict[str, object] = json.loads(_bytes(file, member))
     check_name(manifest.name)
-    check_manifest(manifest, path)
+    check_files(manifest, path)
     if not NUMBER.fullmatch(manifest.version):
         _refuse(path, f"has the version {ascii(manifest.version)[:40]}, which is no number")
     if problem := _bad_names(sorted(manifest.files)):
@@ -192,7 +194,7 @@ def _record(file: BinaryIO, path: Path, member: Member, kind: type[Record]) -> R
     try:
         return kind.model_validate_json(_bytes(file, member))
     except ValidationError as error:
-        _refuse(path, f"has a {kind.__name__.lower()} that cannot be read ({first_line(error)})")
+        _refuse(path, f"has a {kind.__name__.lower()} that cannot be read ({first_cause(error)})")
 
 
 def _bytes(file: BinaryIO, member: Member) -> bytes:

@@ -1,7 +1,7 @@
-"""activations.jsonl: what moved `current`, one line before each move.
+"""activations.jsonl: a line for each change of `current`, written and synced before the change.
 
-A line is on the disk before the symlink is renamed. Whatever is killed between the two, `current`
-or the next line's `from` tells what was done: a line that was not carried out counts for nothing.
+When a process is killed between the line and the change, `current` or the next line's `from` shows
+that the change was not made; such a line is ignored.
 """
 
 import json
@@ -22,7 +22,7 @@ Kind = Literal["activate", "rollback", "calibrate"]
 
 
 class Activation(BaseModel):
-    """`current` moves from `before` (None: there was none) to `to`."""
+    """`current` changes from `before` (None: there was none) to `to`."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
     at: str
@@ -32,31 +32,29 @@ class Activation(BaseModel):
 
 
 def activations(folder: Path) -> list[Activation]:
-    """All lines of a product, oldest first; a last one that was torn is no line."""
+    """All lines of a product, oldest first; an incomplete last line is ignored."""
     try:
-        data = (folder / ACTIVATIONS).read_bytes()
+        lines = (folder / ACTIVATIONS).read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
     found = []
-    lines = data.split(b"\n")
     for number, line in enumerate(lines, 1):
         try:
             if line:
                 found.append(Activation.model_validate_json(line))
         except ValidationError:
             if number < len(lines):
-                log.warning("%s line %d cannot be read and is left out", ACTIVATIONS, number)
+                log.warning("%s line %d cannot be read and is ignored", ACTIVATIONS, number)
     return found
 
 
-def intend(folder: Path, kind: Kind, before: str | None, to: str) -> None:
-    """Put a line on the disk. The caller holds the product's lock.
+def log_activation(folder: Path, kind: Kind, before: str | None, to: str) -> None:
+    """Append a line and sync it. The caller holds the product's `release_lock`.
 
-    A torn line before it goes: what it meant was never begun.
+    An incomplete last line is removed: its change was never begun.
     """
-    path = folder / ACTIVATIONS
     line = json.dumps({"at": now(), "kind": kind, "from": before, "to": to}) + "\n"
-    with path.open("a+b") as file:
+    with (folder / ACTIVATIONS).open("a+b") as file:
         file.seek(0)
         os.ftruncate(file.fileno(), file.read().rfind(b"\n") + 1)
         file.write(line.encode())
@@ -65,10 +63,10 @@ def intend(folder: Path, kind: Kind, before: str | None, to: str) -> None:
     fsync(folder)
 
 
-def before(folder: Path, current: str) -> str | None:
-    """What ran before `current` became what runs; None where nothing did.
+def previous_version(folder: Path, current: str) -> str | None:
+    """The version that ran before `current` was last activated; None where none did.
 
-    A rollback does not count: it leads back along the same way.
+    Rollbacks are left out, so that a second rollback goes one step further back.
     """
     lines = activations(folder)
     after = [*(line.before for line in lines[1:]), current][: len(lines)]

@@ -1,8 +1,8 @@
-"""A version's seal: names what the version holds, so that a change shows.
+"""A version's seal: a digest of its content, so that a change is detected.
 
-seal.json stands beside manifest.json and holds the SHA-256 of the manifest without its version
-number: the same content keeps its name on another station, where the number may be taken. Since
-the manifest has the SHA-256 of every portable file, this one digest stands for all of them.
+seal.json is beside manifest.json and has the SHA-256 of the manifest without its version number:
+the same content has the same digest on another station, where the number may differ. Since the
+manifest has the SHA-256 of every portable file, this one digest covers all of them.
 """
 
 import hashlib
@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 SEAL = "seal.json"
 SEAL_SCHEMA = 1
 LOCAL = frozenset({"version"})
-"""What an import may change in a manifest."""
+"""Fields of the manifest that an import may change."""
 
 
 class Seal(BaseModel):
-    """The content's digest and when it was sealed; with a key also who vouches for both.
+    """The content's digest and the time of sealing, optionally signed.
 
-    `key` is an Ed25519 public key, `signature` is over the digest and the date, both hexadecimal.
+    `key` is an Ed25519 public key, `signature` is over the digest and the time, both hexadecimal.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,9 +39,9 @@ class Seal(BaseModel):
 
 
 def content_digest(manifest: Mapping[str, object]) -> str:
-    """SHA-256 over a manifest as it was read from JSON.
+    """SHA-256 of a manifest as it was read from JSON.
 
-    Not over a model's fields: a later program may give those defaults that this one does not know.
+    Not of the pydantic model: a later program version may add defaults to that.
     """
     kept = {name: value for name, value in manifest.items() if name not in LOCAL}
     text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -1,8 +1,7 @@
-"""Writing versions: drafts that become versions by a rename, and what moves `current`.
+"""Write versions: drafts that become versions by a rename, and changes of `current`.
 
-products/<name>/.draft.*            a version being written; a flock on it: its writer lives
-products/<name>/.lock               held while a release is sealed, imported, or `current` is moved
-products/<name>/activations.jsonl   each move of `current`, written before it is made
+products/<name>/.draft.*            a version being written, locked (flock) by its writer
+products/<name>/.lock               held while a release is sealed, imported, or `current` changes
 """
 
 import contextlib
@@ -19,65 +18,72 @@ from typing import IO
 
 from edge.base.errors import ProductError
 from edge.base.files import digest, fsync, fsync_tree, write_json
-from edge.product.activation_log import Kind, intend
-from edge.product.product import MANIFEST, Manifest, Product, check_name, read_version, versions
+from edge.product.activation_log import Kind, log_activation
+from edge.product.manifest import MANIFEST, Manifest
+from edge.product.product import Product, check_name, read_version, versions
 from edge.product.seal import SEAL
 
 LOCK = ".lock"
 POLL_S = 0.05
-PATIENCE_S = 10.0
+LOCK_TIMEOUT_S = 10.0
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
 def new_version(products: Path, name: str) -> Iterator[Path]:
-    """A folder to fill; on success `finish_version` has renamed it, on failure it is gone.
+    """A draft folder to fill and pass to `finish_version`; removed when the block fails.
 
-    Drafts that a killed process left behind are removed first.
+    Drafts of killed processes are removed first.
     """
     check_name(name)
     folder = products / name
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_left_drafts(folder)
-    draft, held = _held_draft(folder)
+    for abandoned in folder.glob(".draft.*"):
+        if (lock := _lock_draft(abandoned)) is not None:
+            shutil.rmtree(abandoned, ignore_errors=True)
+            os.close(lock)
+    draft, lock = _new_draft(folder)
     try:
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        os.close(held)
+        os.close(lock)
 
 
 def finish_version(draft: Path, manifest: Manifest) -> Product:
     """Write the manifest with the digest of each file in `draft`, and rename it to its version.
 
-    The first version of a product becomes its `current`, unless what is here was released.
+    The first version of a product becomes current, unless a release exists here.
     """
     folder = draft.parent
-    whole_draft = sorted(p.relative_to(draft) for p in draft.rglob("*") if p.is_file())
-    files = {str(p): digest(draft / p) for p in whole_draft if p.parts[0] != "engines"}
-    whole = manifest.model_copy(update={"files": files})
-    path = settle(
-        draft, whole.model_dump(), max(versions(folder.parent, folder.name), default=0) + 1
-    )
-    first_current(path)
+    paths = sorted(p.relative_to(draft) for p in draft.rglob("*") if p.is_file())
+    files = {str(p): digest(draft / p) for p in paths if p.parts[0] != "engines"}
+    complete = manifest.model_copy(update={"files": files})
+    number = max(versions(folder.parent, folder.name), default=0) + 1
+    path = rename_to_version(draft, complete.model_dump(), number)
+    activate_first(path)
     return read_version(path)
 
 
-def first_current(version: Path) -> None:
-    """Make the first version current. It is whole either way: who holds the lock may decide."""
+def activate_first(version: Path) -> None:
+    """Make a version current where none is and none was released; a held lock is no error."""
     folder = version.parent
-    if (folder / "current").exists() or released(folder):
+    if not _has_no_current(folder):
         return
-    with contextlib.suppress(ProductError), changing(folder, PATIENCE_S):
-        if not (folder / "current").exists() and not released(folder):
+    with contextlib.suppress(ProductError), release_lock(folder, LOCK_TIMEOUT_S):
+        if _has_no_current(folder):
             set_current(version)
 
 
-def settle(draft: Path, manifest: Mapping[str, object], number: int) -> Path:
-    """Rename a draft to its version: `number`, or the next free one where that is taken.
+def _has_no_current(folder: Path) -> bool:
+    return not (folder / "current").exists() and not is_released(folder)
 
-    All of it is on the disk before it has its name.
+
+def rename_to_version(draft: Path, manifest: Mapping[str, object], number: int) -> Path:
+    """Rename a draft to its version: `number`, or the next free one where that exists.
+
+    All of it is synced to the disk before.
     """
     folder = draft.parent
     while True:
@@ -87,7 +93,7 @@ def settle(draft: Path, manifest: Mapping[str, object], number: int) -> Path:
         try:
             draft.rename(target)
         except OSError:
-            # Somebody took this number in the meantime: a filled folder refuses the rename.
+            # Another process took this number: a folder with files cannot be replaced.
             if not target.exists():
                 raise
             number = max(versions(folder.parent, folder.name)) + 1
@@ -97,7 +103,7 @@ def settle(draft: Path, manifest: Mapping[str, object], number: int) -> Path:
 
 
 def set_current(version: Path) -> None:
-    """Make a version the one that runs, by renaming a symlink; `changing` removes others' left."""
+    """Make a version current by renaming a symlink; `release_lock` removes abandoned ones."""
     link = version.parent / f".current.{os.getpid()}"
     link.unlink(missing_ok=True)
     link.symlink_to(version.name)
@@ -106,36 +112,36 @@ def set_current(version: Path) -> None:
 
 
 def current_version(folder: Path) -> str | None:
-    """The version that `current` names, whether it is there or not; None without."""
+    """The version that `current` names, whether it exists or not; None without `current`."""
     link = folder / "current"
     return link.readlink().name if link.is_symlink() else None
 
 
-def released(folder: Path) -> bool:
-    """Whether people alone move `current` here: what runs was sealed, or only sealed ones came."""
+def is_released(folder: Path) -> bool:
+    """Whether only a person may change `current`: it is sealed, or only others are."""
     current = folder / "current"
     if current.exists():
         return (current / SEAL).exists()
     return any((folder / str(n) / SEAL).exists() for n in versions(folder.parent, folder.name))
 
 
-def move_current(version: Path, kind: Kind) -> None:
-    """Write down what is meant, then do it. The caller holds `changing`."""
-    intend(version.parent, kind, current_version(version.parent), version.name)
+def change_current(version: Path, kind: Kind) -> None:
+    """Log the change of `current`, then make it. The caller holds `release_lock`."""
+    log_activation(version.parent, kind, current_version(version.parent), version.name)
     set_current(version)
 
 
-def offer(product: Product) -> bool:
-    """Make a new version current, unless what runs was released; whether it did.
+def activate_unless_released(product: Product) -> bool:
+    """Make a new version current, unless a release runs; whether it was.
 
-    Raises ProductError where somebody else is changing releases for too long.
+    Raises ProductError where another process holds the lock for too long.
     """
     folder, number = product.path.parent, product.version
-    with changing(folder, PATIENCE_S):
-        free = not released(folder)
-        if free and current_version(folder) != number:
-            move_current(product.path, "calibrate")
-    if free:
+    with release_lock(folder, LOCK_TIMEOUT_S):
+        allowed = not is_released(folder)
+        if allowed and current_version(folder) != number:
+            change_current(product.path, "calibrate")
+    if allowed:
         log.info("%s version %s is current", product.name, number)
     else:
         command = f"draem release {{}} {number} --product {product.name}"
@@ -143,77 +149,64 @@ def offer(product: Product) -> bool:
             "version %s is not current, since a release runs here: '%s', then '%s'",
             *(number, command.format("seal"), command.format("activate")),
         )
-    return free
+    return allowed
 
 
 @contextmanager
-def changing(folder: Path, patience_s: float = 0) -> Iterator[None]:
-    """The right to change a product's releases; one process has it, a killed one gives it back.
+def release_lock(folder: Path, timeout_s: float = 0) -> Iterator[None]:
+    """Lock a product's releases and `current` for this process; the system releases it at its end.
 
-    Raises ProductError where somebody else has it for longer than `patience_s`.
+    Raises ProductError where another process holds the lock for longer than `timeout_s`.
     """
     with (folder / LOCK).open("a+") as file:
-        end = time.monotonic() + patience_s
-        while not _take(file.fileno()):
-            if time.monotonic() >= end:
+        deadline = time.monotonic() + timeout_s
+        while not _try_lock(file.fileno()):
+            if time.monotonic() >= deadline:
                 raise ProductError(
-                    f"somebody else is changing the releases of {folder.name}{_holder(file)}: "
-                    "nothing was done, try again when that has ended"
+                    f"another process{_holder(file)} is changing the releases of {folder.name}: "
+                    "nothing was done, try again when it has ended"
                 )
             time.sleep(POLL_S)
-        with contextlib.suppress(OSError):  # on a full disk the name is missing, not the lock
+        with contextlib.suppress(OSError):  # on a full disk the process number is missing
             os.ftruncate(file.fileno(), 0)
             os.write(file.fileno(), str(os.getpid()).encode())
-        for left in folder.glob(".current.*"):  # of a process that was killed
-            left.unlink(missing_ok=True)
+        for abandoned in folder.glob(".current.*"):  # of a killed process
+            abandoned.unlink(missing_ok=True)
         yield
 
 
 def _holder(file: IO[str]) -> str:
-    """Who wrote itself into the lock; nothing where that was not done yet."""
+    """The process number in the lock file; empty where it was not written yet."""
     file.seek(0)
     text = file.read(20)
-    return f" (process {text})" if text.isdecimal() else ""
+    return f" ({text})" if text.isdecimal() else ""
 
 
-def _take(opened: int) -> bool:
-    """A lock on an open file or folder, without waiting; its end closes with the process."""
+def _try_lock(descriptor: int) -> bool:
+    """Lock an open file or folder without waiting; closing it releases the lock."""
     try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def _held_draft(folder: Path) -> tuple[Path, int]:
-    """An empty draft and the lock that keeps others from removing it."""
+def _new_draft(folder: Path) -> tuple[Path, int]:
+    """An empty draft and its lock; another one where a process took it for abandoned."""
     while True:
         draft = folder / f".draft.{os.getpid()}.{secrets.token_hex(4)}"
         draft.mkdir()
-        try:
-            held = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue  # taken for a left one before it was locked
-        # A disk without locks keeps its drafts: nobody else can lock one to remove it either.
-        with contextlib.suppress(OSError):
-            if _take(held) and draft.exists():
-                return draft, held
-            os.close(held)
-            continue
-        return draft, held
+        if (lock := _lock_draft(draft)) is not None:
+            return draft, lock
 
 
-def _remove_left_drafts(folder: Path) -> None:
-    """Those whose writer has died: nobody holds their lock."""
-    for draft in folder.glob(".draft.*"):
-        try:
-            held = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError:
-            continue
-        try:
-            if _take(held):
-                shutil.rmtree(draft, ignore_errors=True)
-        except OSError:
-            continue
-        finally:
-            os.close(held)
+def _lock_draft(draft: Path) -> int | None:
+    """The open folder that holds a draft's lock; None where it is locked or was removed."""
+    try:
+        descriptor = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    if _try_lock(descriptor) and draft.exists():
+        return descriptor
+    os.close(descriptor)
+    return None

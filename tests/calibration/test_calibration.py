@@ -100,7 +100,7 @@ def test_calibration_is_a_new_version_with_hard_links(plant: Plant, calibrated: 
 def test_images_that_training_saw_are_left_out(plant: Plant, tmp_path: Path) -> None:
     good = tmp_path / "good"
     paths = write_parts(good, 12, seed=2)
-    from edge.product.product import MANIFEST
+    from edge.product.manifest import MANIFEST
 
     copied = shutil.copytree(plant.product.path, tmp_path / "products" / "lid" / "1")
     seen = [{"sha256": digest(p), "path": str(p), "split": "train"} for p in paths[:4]]

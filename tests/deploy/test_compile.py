@@ -208,7 +208,7 @@ def test_ctrl_c_ends_a_compilation(product: Product) -> None:
     onnx.save_model(build_onnx(Draem(128, 64).eval(), 64, 64), str(product.model_path))
     code = (
         "import sys, json, pathlib; from deploy.engine.build import build_ahead;"
-        "from edge.product.product import Product, Manifest;"
+        "from edge.product.manifest import Manifest; from edge.product.product import Product;"
         "path = pathlib.Path(sys.argv[1]);"
         "m = Manifest.model_validate_json((path / 'manifest.json').read_text());"
         "build_ahead(Product(path, m, None), None, '8.6', [1],"

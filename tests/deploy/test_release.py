@@ -13,9 +13,15 @@ from deploy.release.listing import difference, rows, table
 from deploy.release.signing import make_key
 from edge.base.errors import DraemError, EngineError, ProductError
 from edge.base.files import write_json
-from edge.product.activation_log import ACTIVATIONS, activations, intend
+from edge.product.activation_log import ACTIVATIONS, activations, log_activation
 from edge.product.product import Product, load_product, read_version, versions
-from edge.product.versions import changing, current_version, finish_version, new_version, offer
+from edge.product.versions import (
+    activate_unless_released,
+    current_version,
+    finish_version,
+    new_version,
+    release_lock,
+)
 from tests.support.forge import Forge
 from tests.support.minimal_station import PRODUCT
 from tests.support.release_files import MANIFEST, build, make
@@ -140,9 +146,9 @@ def test_a_release_rolls_back_step_by_step(four: Path) -> None:
 
 def test_a_release_that_was_meant_but_never_made_current_is_no_way_back(four: Path) -> None:
     """Killed between the line and the symlink."""
-    intend(four, "activate", "3", "4")
+    log_activation(four, "activate", "3", "4")
     assert back(four) == "2"
-    intend(four, "rollback", "2", "1")
+    log_activation(four, "rollback", "2", "1")
     activate(four / "4")
     assert back(four) == "2"
     assert back(four) == "1"
@@ -151,7 +157,7 @@ def test_a_release_that_was_meant_but_never_made_current_is_no_way_back(four: Pa
 def test_a_release_that_was_meant_again_does_not_lead_in_a_circle(four: Path) -> None:
     released(four.parent, b"5")
     activate(four / "5")
-    intend(four, "activate", "5", "3")
+    log_activation(four, "activate", "5", "3")
     assert back(four) == "3"
     assert back(four) == "2", "not to 5, from where 3 was never activated"
 
@@ -189,11 +195,11 @@ def test_calibration_does_not_change_what_a_released_line_runs(
     caplog.set_level("INFO")
     make(tmp_path)
     second = make(tmp_path, b"2")
-    assert offer(second), "before the first release it does"
+    assert activate_unless_released(second), "before the first release it does"
     assert current_version(tmp_path / "lid") == "2"
     seal(second.path)
     third = make(tmp_path, b"3")
-    assert not offer(third)
+    assert not activate_unless_released(third)
     assert current_version(tmp_path / "lid") == "2"
     assert "'draem release seal 3 --product lid', then 'draem release activate" in caplog.text
 
@@ -319,8 +325,8 @@ def test_a_draft_of_a_living_process_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_release_waits_for_nobody_but_calibration_does(tmp_path: Path) -> None:
     product = make(tmp_path)
-    with changing(tmp_path / "lid"):
-        with pytest.raises(DraemError, match=r"somebody else .* \(process \d+\)"):
+    with release_lock(tmp_path / "lid"):
+        with pytest.raises(DraemError, match=r"another process \(\d+\) is changing"):
             seal(product.path)
         assert read_version(product.path).seal is None
 

@@ -97,8 +97,8 @@ def test_two_releases_at_once_one_wins_the_other_says_so(
     for words in (("activate", "1"), ("rollback",), ("seal", "4")):
         other = forge.run(root, "release", *words)
         assert other.code == 2
-        assert f"somebody else is changing the releases of lid (process {first})" in other.text
-    assert "somebody else" in forge.run(root, "release", "import", "five.draem").text
+        assert f"another process ({first}) is changing the releases of lid" in other.text
+    assert "another process" in forge.run(root, "release", "import", "five.draem").text
     os.kill(first, signal.SIGCONT)
     assert forge.wait(first).code == 0
     assert current_version(folder) == "3"
@@ -114,7 +114,7 @@ def _locked_at(forge: Forge, root: Path, step: int) -> bool:
     """Whether a process that stops before this step holds the lock."""
     pid = forge.start(root, "release", "activate", "3", step=step, stop=True)
     assert forge.wait(pid).code == -signal.SIGSTOP
-    held = "somebody else" in forge.run(root, "release", "seal", "1").text
+    held = "another process" in forge.run(root, "release", "seal", "1").text
     os.kill(pid, signal.SIGKILL)
     forge.wait(pid)
     return held
@@ -128,7 +128,7 @@ def test_many_releases_at_once_leave_a_history_that_can_be_walked(
     under_way = [forge.start(root, "release", "activate", str(1 + i % 3)) for i in range(12)]
     ended = [forge.wait(pid) for pid in under_way]
     assert {e.code for e in ended} <= {0, 2}
-    assert all("somebody else" in e.text for e in ended if e.code == 2)
+    assert all("another process" in e.text for e in ended if e.code == 2)
     moves = activations(folder)
     assert moves[-1].to == current_version(folder)
     assert all(one.to == other.before for one, other in itertools.pairwise(moves))

@@ -25,7 +25,8 @@ from edge.events.client import NoAnswer, RequestClient, service_endpoint
 from edge.events.control_messages import Request, SwitchRequest
 from edge.events.event import Inspection, Status
 from edge.events.subscriber import events
-from edge.product.product import MANIFEST, load_product
+from edge.product.manifest import MANIFEST
+from edge.product.product import load_product
 from edge.vision.frame import Frame
 from tests.support.ports import free_ports
 

@@ -11,7 +11,8 @@ from edge.camera.capture import CapturedFrame
 from edge.engine import Inference as Inferred
 from edge.events.encoding import encode_mask
 from edge.events.event import Inspection
-from edge.product.product import Manifest, Product
+from edge.product.manifest import Manifest
+from edge.product.product import Product
 from edge.station.event_writer import EventWriter
 from edge.station.inspector import Inspector, Stopwatch
 from edge.vision.calibration import Calibration, Range

@@ -10,7 +10,8 @@ from typing import Any
 from edge.base.files import write_json
 from edge.engine import runtimes
 from edge.engine.plan import Plan, Record, store_plan
-from edge.product.product import Manifest, Product
+from edge.product.manifest import Manifest
+from edge.product.product import Product
 from edge.product.seal import content_digest
 from edge.product.versions import finish_version, new_version
 from tests.support.minimal_station import PRODUCT

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from edge.base.errors import ProductError
 from edge.base.files import digest, write_atomic, write_json
-from edge.product.product import Manifest, Product, load_product, now
-from edge.product.versions import finish_version, first_current, new_version
+from edge.product.manifest import Manifest
+from edge.product.product import Product, load_product, now
+from edge.product.versions import activate_first, finish_version, new_version
 from edge.vision.fit import Fit
 from trainer.network.model import Draem
 from trainer.network.onnx_export import export
@@ -79,7 +80,7 @@ def saved_before(trained: Trained, products: Path, name: str) -> Product | None:
     made = newest.manifest.origin, newest.fit, sources, training
     if made != (trained.origin, trained.fit, trained.sources, {"curve": trained.curve}):
         return None
-    first_current(newest.path)
+    activate_first(newest.path)
     return newest
 
 

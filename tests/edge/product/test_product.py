@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge.base.errors import ProductError
-from edge.product.product import Manifest, load_product, versions
+from edge.product.manifest import Manifest
+from edge.product.product import load_product, versions
 from edge.product.versions import finish_version, new_version, set_current
 
 MANIFEST = Manifest(
@@ -116,7 +117,7 @@ def test_a_name_that_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_renamed_product_is_refused(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "lid").rename(tmp_path / "cap")
-    with pytest.raises(ProductError, match="calls itself lid version 1"):
+    with pytest.raises(ProductError, match="is lid version 1 by its manifest"):
         load_product(tmp_path, "cap")
 
 

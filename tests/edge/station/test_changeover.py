@@ -16,7 +16,7 @@ from edge.base.files import digest
 from edge.engine import runtimes
 from edge.engine.verify import prove
 from edge.events.event import Code
-from edge.product.product import MANIFEST
+from edge.product.manifest import MANIFEST
 from edge.product.versions import set_current
 from edge.station.active_product import ActiveProduct, ChangeoverError, Stopped, load_verified
 from edge.station.changeover import Changeover
