@@ -17,7 +17,7 @@ test *ARGS: setup
     ruff check .
     mypy
     lint-imports
-    pytest {{ARGS}}
+    OMP_NUM_THREADS=1 pytest -n auto --dist loadfile {{ARGS}}
 
 # put the code into the house's format
 format: setup
