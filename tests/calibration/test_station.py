@@ -254,7 +254,7 @@ def test_rubbish_pictures_are_refused_in_words(board: Board, name: str) -> None:
         (["--to", "g.json", "--mm-per-pixel", "-1"], "greater than 0"),
         (["--to", "g.json", "--mm-per-pixel", "1", "--show", "s.png"], "--show needs a picture"),
         (["--to", "g.json", "--from", "none.json"], "cannot be read"),
-        (["--to", "none/g.json", "--mm-per-pixel", "1"], "does not exist"),
+        (["--to", "none/g.json", "--mm-per-pixel", "1"], "No such file"),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(
