@@ -46,17 +46,11 @@ bottle *ARGS: setup
 
 # what DRAEM reaches on real bottles and magnetic tiles: 35 or 50 minutes of a core each (resumable)
 targets *ARGS: setup
-    @python -m trainer.studies.study targets {{ARGS}}
-    @python -m trainer.studies.tables
+    @python -m tests.measure.targets {{ARGS}}
 
 # whether a calibration for 1 % holds on real parts: with the products of the last targets
 rates *ARGS: setup
     @python -m tests.measure.rates {{ARGS}}
-
-# how narrow DRAEM may be: four widths, 15 minutes of one core each, on two data sets (resumable)
-study *ARGS: setup
-    @python -m trainer.studies.study widths {{ARGS}}
-    @python -m trainer.studies.tables
 
 # kill, freeze and cut everything 200 times while 50,000 triggers come: nothing lost, nothing twice
 chaos *ARGS: setup

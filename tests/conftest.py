@@ -1,8 +1,11 @@
-"""What many tests need: images of parts, and small networks that were really trained."""
+"""What many tests need: images of parts, and a small product that was really trained."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,12 +19,14 @@ from deploy.engine.build import build
 from edge.camera.simulated.renderer import PartRenderer
 from edge.product.product import Product, load_product
 from edge.vision.fit import Fit
+from tests.support.commands import draem_in_process
+from trainer.data.sources import Images
 from trainer.network.model import Draem
 from trainer.simulation.textures import procedural
-from trainer.training.distributed import World
-from trainer.training.save_product import Trained, save_product
-from trainer.training.train import Images, TrainingOutcome, train
-from trainer.training.train_settings import TrainSettings
+from trainer.training.distributed import ProcessGroup
+from trainer.training.save_product import Trained, load_weights, save_product
+from trainer.training.settings import TrainSettings
+from trainer.training.train import train
 
 SIZE = 64
 FIT = Fit(SIZE, SIZE)
@@ -29,7 +34,7 @@ FIT = Fit(SIZE, SIZE)
 
 @dataclass(frozen=True)
 class Plant:
-    """A folder with a trained product `lid`, built for this machine but not calibrated."""
+    """A folder with a trained product `lid`, built for this machine."""
 
     root: Path
     product: Product
@@ -40,7 +45,10 @@ class Plant:
 
 
 for name in [name for name in os.environ if name.upper().startswith("DRAEM_")]:
-    del os.environ[name]  # the settings of whoever runs the tests are not theirs
+    del os.environ[name]  # settings of the shell that runs the tests
+# Threads of several processes wait for each other on the same cores, and change the last bits.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 
 def write_parts(folder: Path, count: int, seed: int, *, defective: bool = False) -> list[Path]:
@@ -73,58 +81,71 @@ def good_frames() -> NDArray[np.uint8]:
     return np.stack([FIT(line.part(i).image)[0] for i in range(24)])
 
 
-@pytest.fixture(scope="session")
-def outcome(good_frames: NDArray[np.uint8]) -> TrainingOutcome:
-    """Networks of widths 8/16, trained until they find anomalies by colour and by contrast."""
-    settings = TrainSettings(
-        images=Path("unused"),
-        product="lid",
-        products=Path("unused"),
-        height=SIZE,
-        width=SIZE,
-        rec_width=8,
-        seg_width=16,
-        steps=250,
-        batch=8,
-        learning_rate=1e-3,
-        score_window=5,
-        simulation="paper",  # so few steps learn textures alone
-        device="cpu",
-    )
-    images = Images(good_frames, good_frames[:8])
-    return train(settings, images, World(torch.device("cpu")))
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that `make` fills once for all processes of a test run; tests must not change it."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # each worker has a folder of its own in it
+    folder, draft = base / name, base / f"{name}.draft"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir()
+            make(draft)
+            draft.rename(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def model(outcome: TrainingOutcome) -> Draem:
-    return outcome.model
+def plant(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Plant:
+    """Networks of widths 4/8 that find anomalies by colour and contrast, as a built product."""
 
+    def make(root: Path) -> None:
+        settings = TrainSettings(
+            images=Path("unused"),
+            product="lid",
+            products=Path("unused"),
+            height=SIZE,
+            width=SIZE,
+            rec_width=4,
+            seg_width=8,
+            steps=120,
+            batch=4,
+            learning_rate=6e-3,
+            score_window=5,
+            simulation="paper",  # so few steps learn textures only
+            precision="float32",
+            device="cpu",
+        )
+        good = good_frames[:8]
+        group = ProcessGroup(torch.device("cpu"))
+        outcome = train(settings, Images(good_frames, good), group)
+        curve = [asdict(point) for point in outcome.curve]
+        trained = Trained(outcome.model, FIT, good, procedural, 0, {"images": []}, {}, curve)
+        build(save_product(trained, root / "products", "lid", root / "runs"), "openvino")
 
-@pytest.fixture(scope="session")
-def plant(
-    outcome: TrainingOutcome,
-    good_frames: NDArray[np.uint8],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Plant:
-    """The trained networks as a product with an engine; shared, so tests must not change it."""
-    root = tmp_path_factory.mktemp("plant")
-    curve = [asdict(point) for point in outcome.curve]
-    good = good_frames[:8]
-    trained = Trained(outcome.model, FIT, good, procedural, 0, {"images": []}, {}, curve)
-    product = save_product(trained, root / "products", "lid", root / "runs")
-    build(product, "openvino")
+    root = made_once(tmp_path_factory, "plant", make)
     return Plant(root, load_product(root / "products", "lid"))
+
+
+@pytest.fixture(scope="session")
+def model(plant: Plant) -> Draem:
+    """The trained networks of `plant`."""
+    return load_weights(plant.product, plant.root / "runs")
 
 
 @pytest.fixture(scope="session")
 def calibrated(plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Plant:
     """The same product with a threshold, in a folder of its own."""
-    root = tmp_path_factory.mktemp("calibrated")
-    (root / "products").symlink_to(plant.products)
-    good = root / "good"
-    write_parts(good, 40, seed=1)
-    done = draem("calibrate", "--product", "lid", "--images", str(good), cwd=root)
-    assert done.returncode == 0, done.stderr
+
+    def make(root: Path) -> None:
+        shutil.copytree(plant.products, root / "products", symlinks=True)
+        write_parts(root / "good", 40, seed=1)
+        done = draem_in_process("calibrate", "--product", "lid", "--images", "good", cwd=root)
+        assert done.returncode == 0, done.stderr
+
+    root = made_once(tmp_path_factory, "calibrated", make)
     return Plant(root, load_product(root / "products", "lid"))
 
 

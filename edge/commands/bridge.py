@@ -9,7 +9,7 @@ Each has its own options: 'draem bridge modbus --help'. docs/plc.md has the maps
 handshake.
 
 A part is good only where a valid result says OK for its id within its deadline. Whatever else
-happens, the bridge has no valid result, says NG and tells why. This is no safety function
+happens, the bridge has no valid result, reports NG and the reason. This is no safety function
 (ISO 13849).
 """
 

@@ -79,7 +79,7 @@ def is_local(endpoint: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
-        return False  # a host name, an interface or *: perhaps not local
+        return False  # a host name, an interface or *: may not be local
 
 
 def bound_address(socket: "zmq.Socket[Any]") -> str:

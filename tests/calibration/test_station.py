@@ -326,8 +326,9 @@ def test_training_is_told_the_calibration_of_the_station(tmp_path: Path) -> None
     """The geometry goes into the settings, through a checkpoint's JSON, and into `fit`."""
     import argparse
 
-    from trainer.training.options import add_arguments, given_settings, make_settings
-    from trainer.training.train_settings import TrainSettings
+    from trainer.commands.train import add_arguments
+    from trainer.training.options import given_settings, make_settings
+    from trainer.training.settings import TrainSettings
 
     path = tmp_path / "geometry.json"
     geometry = Geometry(frame=FRAME, lens=LENS, mm_per_pixel=0.2)

@@ -1,7 +1,7 @@
-"""Does a calibration for 1 % hold on real parts? False rejects and escapes on test images.
+"""False rejects and escapes on real test images after a calibration for 1 %: `./just rates`.
 
-Run by './just rates' with the products of './just targets' (or of another folder): each is built,
-calibrated for 1 % on the good images that its training set aside, and judges the test images.
+Uses the products of `./just targets`, or of another folder. Each is built, calibrated for 1 % on
+the good images that its training set aside, and judges the test images.
 """
 
 import json
@@ -13,14 +13,13 @@ from pathlib import Path
 from scipy import stats
 
 from edge.product.product import load_product
-from trainer.studies.plans import PLANS, data_folder
-from trainer.studies.results_file import WORK
+from tests.measure.targets import DATA, RUNS, WORK
 
 RATE = 0.01
 
 
 def draem(*words: str) -> str:
-    """One command; what it printed."""
+    """Run one command and return what it prints."""
     done = subprocess.run(
         [sys.executable, "-m", "draem", *words], check=True, capture_output=True, text=True
     )
@@ -28,7 +27,7 @@ def draem(*words: str) -> str:
 
 
 def judged(folder: Path, products: Path, name: str) -> dict[str, Counter[str]]:
-    """How often each verdict was given to each kind of test image."""
+    """Count the verdicts for each kind of test image."""
     rows = draem(
         "inspect", str(folder), "--product", name, "--products", str(products),
         "--version", "newest", "--json",
@@ -46,13 +45,13 @@ def upper(count: int, of: int) -> float:
 
 
 def main(products: Path) -> int:
-    runs = [run for run in PLANS["targets"] if (products / run.product).is_dir()]
-    if not runs or not data_folder().is_dir():
-        where = f"no products in {products} or no images in {data_folder()}"
+    runs = [run for run in RUNS if (products / run.product).is_dir()]
+    if not runs or not DATA.is_dir():
+        where = f"no products in {products} or no images in {DATA}"
         print(f"{where}: run './just targets' first, with DATA set to the folder of the data sets")
         return 2
     for run in runs:
-        name, data = run.product, data_folder() / run.data
+        name, data = run.product, DATA / run.data
         common = ("--product", name, "--products", str(products))
         draem("build", *common, "--version", "1")
         draem("calibrate", *common, "--version", "1", "--false-reject-rate", str(RATE))

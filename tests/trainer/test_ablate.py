@@ -1,12 +1,14 @@
-"""The paper's variants: each does what its name says, and an interrupted ablation goes on."""
+"""The paper's variants: each does what its name says, and an ablation is resumable."""
 
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Generator
 
-from tests.conftest import draem, write_masks, write_parts
+from tests.conftest import write_masks, write_parts
+from tests.support.commands import draem_in_process
 from trainer.network.model import heatmap_and_score
 from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import plain_colours, procedural
@@ -27,7 +29,7 @@ def test_rectangles_are_rectangles() -> None:
     assert len(single) > 10, "images with one rectangle: their area is height times width"
 
 
-def test_the_discriminative_network_alone_sees_no_reconstruction() -> None:
+def test_the_discriminative_network_alone_gets_no_reconstruction() -> None:
     model = DiscriminativeAlone(4, 4)
     image = torch.rand(2, 3, 32, 32)
     output = model(image)
@@ -72,28 +74,33 @@ def test_variants_change_what_they_say() -> None:
     assert VARIANTS["rectangles"].change(usual).masks == {rectangle_masks: 1.0}
 
 
-def test_the_command_prints_its_figures_beside_the_papers_and_goes_on(tmp_path: Path) -> None:
+def test_the_command_prints_its_figures_beside_the_papers_and_is_resumable(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     root = tmp_path / "set"
     write_parts(root / "train/good", 16, seed=1)
     write_parts(root / "test/good", 4, seed=2)
     write_masks(root, write_parts(root / "test/scratch", 4, seed=3, defective=True))
     words = ("ablate", str(root), "--input", "32", "--widths", "4/4", "--batch", "2",
              "--steps", "3", "--json")  # fmt: skip
-    first = draem(*words, "--only", "reconstruction alone", cwd=tmp_path)
+    first = draem_in_process(*words, "--only", "reconstruction alone", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
-    again = draem(*words, "--only", "reconstruction alone,discriminative alone", cwd=tmp_path)
+    with caplog.at_level("INFO"):
+        both = ("--only", "reconstruction alone,discriminative alone")
+        again = draem_in_process(*words, *both, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert "'reconstruction alone'" not in again.stderr, "its figures are kept"
+    assert "'discriminative alone'" in caplog.text
+    assert "'reconstruction alone'" not in caplog.text, "its figures are kept"
     rows = [json.loads(line) for line in again.stdout.splitlines()]
     assert [row["variant"] for row in rows] == ["reconstruction alone", "discriminative alone"]
     assert rows[0] == json.loads(first.stdout)
     assert rows[0]["published"] == {"image_auroc": 83.9, "pixel_auroc": 89.7, "pixel_ap": 47.5}
     assert 0 <= rows[1]["pixel_ap"] <= 100
-    other = draem(*words, "--seed", "1", "--only", "rectangles", cwd=tmp_path)
+    other = draem_in_process(*words, "--seed", "1", "--only", "rectangles", cwd=tmp_path)
     assert other.returncode == 2
     assert "--restart" in other.stderr
     kept = json.loads((tmp_path / "runs/ablation/ablation.json").read_text())
-    assert len(kept["rows"]) == 2, "hours of another ablation are not thrown away unasked"
-    unknown = draem(*words, "--only", "everything", cwd=tmp_path)
+    assert len(kept["rows"]) == 2, "hours of another ablation are not discarded without --restart"
+    unknown = draem_in_process(*words, "--only", "everything", cwd=tmp_path)
     assert unknown.returncode == 2
     assert "rectangles" in unknown.stderr

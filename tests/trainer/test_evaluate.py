@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from edge.base.errors import ImageError
 from edge.engine import Inference
 from edge.vision.fit import Fit
-from tests.conftest import Plant, draem, write_masks, write_parts
+from tests.conftest import Plant, write_masks, write_parts
+from tests.support.commands import draem_in_process
 from trainer.data.layout import samples
-from trainer.evaluation.evaluate import Metrics, judge_all, measure
+from trainer.evaluation.evaluate import Metrics, measure, score_all
 
 CROP = (40, 20, 64, 64)
 
@@ -51,7 +52,7 @@ def labelled(root: Path, *, masks: bool = True) -> Path:
 def evaluate(
     crop: tuple[int, int, int, int] | None, root: Path, threshold: float | None = None
 ) -> Metrics:
-    return measure(judge_all(Fit(64, 64, crop=crop), Seer(), samples(root)), threshold)
+    return measure(score_all(Fit(64, 64, crop=crop), Seer(), samples(root)), threshold)
 
 
 @pytest.mark.parametrize("crop", [None, CROP])
@@ -81,7 +82,7 @@ def test_the_authors_mask_rule_stands_beside_ours(tmp_path: Path) -> None:
     image[101:104, 50:400] = 255
     cv2.imwrite(str(tmp_path / "test/line/0.png"), image)
     cv2.imwrite(str(tmp_path / "ground_truth/line/0_mask.png"), image)
-    pixels = measure(judge_all(Fit(256, 256), FlatSeer(), samples(tmp_path))).pixels
+    pixels = measure(score_all(Fit(256, 256), FlatSeer(), samples(tmp_path))).pixels
     assert pixels is not None
     assert pixels.ap > 0.99
     assert pixels.ap_as_authors < 0.9
@@ -131,7 +132,7 @@ def test_the_command_prints_figures_and_writes_a_page(calibrated: Plant, tmp_pat
     write_masks(tmp_path / "set", scratched[:3])
     page = tmp_path / "page.html"
     words = ("evaluate", str(tmp_path / "set"), "--product", "lid")
-    shown = draem(*words, "--report", str(page), cwd=calibrated.root)
+    shown = draem_in_process(*words, "--report", str(page), cwd=calibrated.root)
     assert shown.returncode == 0, shown.stderr
     assert "image AUROC" in shown.stdout
     assert "pixel figures are of 3 of 4 defective images" in shown.stdout
@@ -141,6 +142,6 @@ def test_the_command_prints_figures_and_writes_a_page(calibrated: Plant, tmp_pat
     assert "of 3 of the 4 defective images" in text
     assert text.count("<img") == 8, "four misses and four false alarms at most"
     assert "scratch/part_000.png" in text
-    figures = json.loads(draem(*words, "--json", cwd=calibrated.root).stdout)
+    figures = json.loads(draem_in_process(*words, "--json", cwd=calibrated.root).stdout)
     assert figures["images"] == 8
     assert figures["by_defect"]["scratch"]["images"] == 4

@@ -10,7 +10,7 @@ from torch.nn.functional import avg_pool2d
 
 from edge.engine import runtimes
 from edge.product.product import load_product
-from tests.conftest import draem
+from tests.support.commands import draem_in_process
 from trainer.network.model import Draem
 from trainer.network.onnx_export import build_onnx
 from trainer.network.published_weights import CheckpointError, load_pair
@@ -63,11 +63,13 @@ def test_an_imported_pair_gives_the_authors_scores(
     anomalous: list[np.ndarray],
     tmp_path: Path,
 ) -> None:
-    done = draem("import", *map(str, pair), "--product", "lid", "--input", "64", cwd=tmp_path)
+    done = draem_in_process(
+        "import", *map(str, pair), "--product", "lid", "--input", "64", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
-    assert draem("build", "--product", "lid", cwd=tmp_path).returncode == 0
+    assert draem_in_process("build", "--product", "lid", cwd=tmp_path).returncode == 0
     product = load_product(tmp_path / "products", "lid")
-    assert (product.manifest.rec_width, product.manifest.seg_width) == (8, 16)
+    assert (product.manifest.rec_width, product.manifest.seg_width) == (4, 8)
     assert product.manifest.interpolation == "linear"
     assert product.manifest.score_window == 5, "the authors' 21 at 256"
     with runtimes.load(product) as engine:
@@ -89,7 +91,7 @@ def test_each_likely_mistake_would_be_noticed(
             rebuilt = self.reconstructive(image)
             return self.discriminative(torch.cat((image, rebuilt), dim=1))
 
-    swapped = Swapped(8, 16).eval()
+    swapped = Swapped(4, 8).eval()
     swapped.load_state_dict(model.state_dict())
     right, other = [], {"swapped": [], "rgb": [], "window": []}  # type: ignore[var-annotated]
     for image in anomalous:

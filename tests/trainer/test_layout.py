@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edge.base.errors import ImageError
-from tests.conftest import Plant, draem, write_parts
+from tests.conftest import Plant, write_parts
+from tests.support.commands import draem_in_process
 from trainer.data.layout import count_samples, good_images, samples
 
 
@@ -96,7 +97,7 @@ def test_a_mask_that_is_none_of_its_image_is_told(
 def test_dagm_is_evaluated_with_rates(calibrated: Plant, tmp_path: Path) -> None:
     """The network has never seen such images: the figures need not be good to be there."""
     root = dagm(tmp_path / "Class1")
-    done = draem("evaluate", str(root), "--product", "lid", cwd=calibrated.root)
+    done = draem_in_process("evaluate", str(root), "--product", "lid", cwd=calibrated.root)
     assert done.returncode == 0, done.stderr
     for word in ("5 images, 2 of them defective", "TPR", "TNR", "accuracy", "AUPRO"):
         assert word in done.stdout
@@ -107,7 +108,7 @@ def test_training_on_dagm_leaves_its_defects_out(tmp_path: Path) -> None:
     for i in range(10, 26):
         cv2.imwrite(str(root / f"Train/{i:04d}.PNG"), np.full((64, 64), 5 * i, np.uint8))
     words = ("--product", "dagm", "--input", "32", "--widths", "4/4", "--steps", "2")
-    done = draem("train", str(root), *words, cwd=tmp_path)
+    done = draem_in_process("train", str(root), *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     listed = json.loads((tmp_path / "products/dagm/1/sources.json").read_text())["images"]
     assert len(listed) == 3 + 16

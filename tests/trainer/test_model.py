@@ -3,10 +3,7 @@
 import pytest
 import torch
 
-from edge.base.errors import SettingsError
 from trainer.network.model import Draem, authors_window, heatmap_and_score
-from trainer.training.options import make_settings
-from trainer.training.train_settings import PRESETS, TrainSettings
 
 
 def test_the_papers_widths_have_the_papers_parameters() -> None:
@@ -52,25 +49,3 @@ def test_the_score_is_the_maximum_of_the_zero_padded_mean() -> None:
     heatmap, score = heatmap_and_score(logits, 5)
     assert heatmap.max() == pytest.approx(1)
     assert score.item() == pytest.approx(1 / 25, rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("given", "window"),
-    [
-        ({}, 3),
-        ({"height": 256, "width": 256}, 5),
-        ({"height": 64, "width": 256}, 1),
-        ({"score_window": 7}, 7),
-        (PRESETS["paper"], 21),
-        (PRESETS["paper"] | {"height": 128, "width": 128}, 11),
-    ],
-)
-def test_the_settings_choose_the_window(given: dict[str, object], window: int) -> None:
-    places = {"images": "good", "product": "lid", "products": "products"}
-    assert TrainSettings.model_validate(places | given).window == window
-
-
-@pytest.mark.parametrize("window", [2, 0, -1, 129])
-def test_a_window_without_a_middle_is_refused(window: int) -> None:
-    with pytest.raises(SettingsError, match="--score-window"):
-        make_settings({"images": "g", "product": "p", "products": "x", "score_window": window})

@@ -1,8 +1,8 @@
-"""Ask the paper's ablation again on your own images, and print it beside the published figures.
+"""Repeat the paper's ablation on your own images, and print it beside the published figures.
 
 DIR holds good images to train on and labelled ones with masks to measure on, in MVTec's or DAGM's
-layout. Every variant is trained alike. An interrupted ablation goes on where it stopped; finished
-variants are kept in --runs.
+layout. Every variant is trained alike. An interrupted ablation is continued; finished variants are
+kept in --runs.
 """
 
 import argparse
@@ -15,15 +15,12 @@ from trainer.training.options import add_training, chosen, given_settings, make_
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", type=Path, metavar="DIR", help="a data set with labelled defects")
-    parser.add_argument("--only", metavar="NAMES", help="some variants, separated by commas")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a variant")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs/ablation"), metavar="DIR", help="where it is kept"
-    )
-    parser.add_argument(
-        "--restart", action="store_true", help="throw away what --runs holds of another ablation"
-    )
+    add = parser.add_argument
+    add("images", type=Path, metavar="DIR", help="a data set with labelled defects")
+    add("--only", metavar="NAMES", help="some variants, separated by commas")
+    add("--json", action="store_true", help="print one JSON object a variant")
+    add("--runs", type=Path, default=Path("runs/ablation"), metavar="DIR", help="where it is kept")
+    add("--restart", action="store_true", help="discard another ablation in --runs")
     add_training(parser)
 
 
@@ -32,17 +29,16 @@ def main(options: argparse.Namespace) -> int:
     from rich.table import Table
 
     from trainer.studies.ablation import VARIANTS, ablate
-    from trainer.training.distributed import World, pick_device
+    from trainer.training.distributed import ProcessGroup, pick_device
 
     names = [n.strip() for n in options.only.split(",")] if options.only else list(VARIANTS)
     unknown = [name for name in names if name not in VARIANTS]
     if unknown:
         raise SettingsError(f"no variant '{unknown[0]}': choose from {', '.join(VARIANTS)}")
-    places = {"images": options.images, "product": "ablation", "products": options.runs}
-    asked = {"simulation": "paper"} | given_settings(options)
-    settings = make_settings(chosen(asked) | places | {"runs": options.runs})
-    world = World(pick_device(settings.device))
-    rows = ablate(settings, names, options.runs, world, restart=options.restart)
+    places = {"product": "ablation", "products": options.runs, "runs": options.runs}
+    settings = make_settings(chosen({"simulation": "paper"} | given_settings(options)) | places)
+    group = ProcessGroup(pick_device(settings.device))
+    rows = ablate(settings, names, options.runs, group, restart=options.restart)
     if options.json:
         for row in rows:
             published = dict(zip(PUBLISHED, VARIANTS[row.variant].published, strict=True))

@@ -1,8 +1,8 @@
 """Milliseconds of each stage, and the engine against torch eager; or of a training step.
 
 Frames (640x480) come from the simulated line unless --source names others; events go to a
-subscriber in another process. Where torch and the product's float32 weights are at hand, engine and
-torch judge the same frames in turn.
+subscriber in another process. Where torch and the product's float32 weights are found, engine and
+torch process the same frames in turn.
 
 'draem bench train' times the steps of a training: the simulation of anomalies, the share of the
 convolutions, and the authors' recipe (float32, contiguous, each image simulated in the loader) in
@@ -16,6 +16,7 @@ import json
 import logging
 import platform
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -42,14 +43,13 @@ BESIDE_INFER = ("fit", "judge", "encode", "receive")  # receive contains send
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", choices=["line", "train"], default="line",
-                        help="the line's stages, or a training's steps")  # fmt: skip
-    parser.add_argument("--frames", type=parse_count, default=300, metavar="N", help="default 300")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--version", help="the product's version (default: its current one)")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept"
-    )
+    add = parser.add_argument
+    add("what", nargs="?", choices=["line", "train"], default="line",
+        help="the line's stages, or a training's steps")  # fmt: skip
+    add("--frames", type=parse_count, default=300, metavar="N", help="default 300")
+    add("--json", action="store_true", help="print one JSON object")
+    add("--version", help="the product's version (default: its current one)")
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept")
     add_settings(parser, "product", "products", "flavour", "source")
     training = parser.add_argument_group("for 'draem bench train'")
     training.add_argument("--widths", type=parse_widths, default=(64, 32), metavar="REC/SEG")
@@ -67,17 +67,16 @@ def main(options: argparse.Namespace) -> int:
         pictures = frames(product, settings.source or SOURCE)
         times = stages(engine, product, pictures, options.frames)
         pairs = torch_pairs(engine, product, pictures, options)
-    figures: dict[str, object] = {
+    beside = [sum(ms) for ms in zip(*(times[stage] for stage in BESIDE_INFER), strict=True)]
+    figures = {
         "product": f"{product.name} version {product.version}",
         "frame": "{1}x{0}".format(*pictures[0].image.shape[:2]),
         "input": f"{product.shape[1]}x{product.shape[0]}",
         "widths": f"{product.manifest.rec_width}/{product.manifest.seg_width}",
         "machine": f"{processor()}, Python {platform.python_version()}",
         "frames": options.frames,
-        "stages_ms": {stage: percentiles(values) for stage, values in times.items()},
-        "all_but_infer_ms": percentiles(
-            [sum(v) for v in zip(*(times[s] for s in BESIDE_INFER), strict=True)]
-        ),
+        "stages_ms": {stage: percentiles(ms) for stage, ms in times.items()},
+        "all_but_infer_ms": percentiles(beside),
         "engine_and_torch": pairs,
     }
     print(json.dumps(figures)) if options.json else show(figures)
@@ -85,24 +84,21 @@ def main(options: argparse.Namespace) -> int:
 
 
 def bench_training(options: argparse.Namespace) -> int:
-    """Figures of a training step, as a table or JSON."""
+    """Print the figures of a training step."""
     from trainer.studies.bench_training import measure
-    from trainer.training.distributed import World, pick_device
-    from trainer.training.options import make_settings
+    from trainer.training.distributed import ProcessGroup, pick_device
+    from trainer.training.options import chosen, make_settings
 
-    settings = make_settings({
-        "images": Path(), "product": "bench", "products": Path(), "batch": options.batch,
-        "rec_width": options.widths[0], "seg_width": options.widths[1],
-        "height": options.input[0], "width": options.input[1],
-    })  # fmt: skip
-    figures = measure(settings, World(pick_device("auto")), options.pairs)
+    settings = make_settings(
+        chosen({"widths": options.widths, "input": options.input, "batch": options.batch})
+        | {"images": Path(), "product": "bench", "products": Path()}
+    )
+    figures = measure(settings, ProcessGroup(pick_device("auto")), options.pairs)
     if options.json:
         print(json.dumps(dataclasses.asdict(figures)))
         return 0
-    title = "widths {}/{}, {}x{}, {} images a step".format(
-        *options.widths, *options.input[::-1], options.batch
-    )
-    print(f"{title}, {processor()}")
+    size = "widths {}/{}, {}x{}".format(*options.widths, *options.input[::-1])
+    print(f"{size}, {options.batch} images a step, {processor()}")
     print(f"simulation of a 256x256 image on one core (or the GPU)  {figures.simulation_ms:.2f} ms")
     print(f"a step                     {figures.step_ms:.0f} ms")
     print(f"  making its batch         {figures.simulation_share:.1%}")
@@ -130,24 +126,19 @@ def torch_pairs(
     return pairs(engine, model, fitted, options.frames)
 
 
-def show(figures: dict[str, object]) -> None:
-    """The figures as a table."""
-    title = ", ".join(
-        str(figures[name]) for name in ("product", "frame", "input", "widths", "machine")
-    )
+def show(figures: dict[str, Any]) -> None:
+    """Print the figures as a table."""
+    title = ", ".join(figures[name] for name in ("product", "frame", "input", "widths", "machine"))
     table = Table("stage", "p50 ms", "p99 ms", title=title)
-    rows = {**_dict(figures["stages_ms"]), "all but infer": figures["all_but_infer_ms"]}
-    pairs = _dict(figures["engine_and_torch"])
-    rows |= {name: pairs[name] for name in ("engine", "torch eager") if name in pairs}
+    rows = figures["stages_ms"] | {"all but infer": figures["all_but_infer_ms"]}
+    pairs = figures["engine_and_torch"]
+    if pairs:
+        rows |= {name: pairs[name] for name in ("engine", "torch eager")}
     for name, row in rows.items():
-        table.add_row(name, *(f"{value:.2f}" for value in _dict(row).values()))
+        table.add_row(name, f"{row['p50']:.2f}", f"{row['p99']:.2f}")
     console = Console()
     console.print(table)
     if pairs:
         console.print(f"torch eager takes {pairs['ratio']:.2f} times as long (median of pairs)")
     else:
-        console.print("no comparison: torch or the weights (--runs) are not here")
-
-
-def _dict(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}
+        console.print("no comparison: torch or the weights (--runs) were not found")

@@ -2,7 +2,7 @@
 
 DIR is in MVTec's layout (test/good, test/<defect>, ground_truth/<defect>/<name>_mask.png) or
 DAGM's (Test/*.PNG, Test/Label/<name>_label.PNG). Pixels are compared at 256x256; a mask is reduced
-so that no pixel of a defect is lost. A page with plots and the worst pictures goes to --report.
+so that no pixel of a defect is lost. --report writes a page with plots and the worst images.
 """
 
 import argparse
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", type=Path, metavar="DIR", help="labelled images")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--report", type=Path, metavar="HTML", help="write a page that shows why")
+    parser.add_argument(
+        "--report", type=Path, metavar="HTML", help="write a page with plots and the worst images"
+    )
     parser.add_argument("--version", help="the product's version (default: its current one)")
     add_settings(parser, "product", "products", "flavour", "bit_depth")
 
@@ -30,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     from edge.engine import runtimes
     from edge.product.product import load_product
     from trainer.data.layout import count_samples, samples
-    from trainer.evaluation.evaluate import judge_all, measure
+    from trainer.evaluation.evaluate import measure, score_all
     from trainer.evaluation.report import write_report
 
     settings = settings_of(options)
@@ -39,10 +41,10 @@ def main(options: argparse.Namespace) -> int:
     total = count_samples(options.images)
     with runtimes.load(product, settings.flavour) as engine:
         labelled = samples(options.images, settings.bit_depth)
-        judged = judge_all(product.fit, engine, track(labelled, "judging", total=total))
-    metrics = measure(judged, threshold)
+        scored = score_all(product.fit, engine, track(labelled, "scoring", total=total))
+    metrics = measure(scored, threshold)
     if options.report:
-        write_report(options.report, product, judged, metrics, settings.bit_depth)
+        write_report(options.report, product, scored, metrics, settings.bit_depth)
     print(json.dumps(dataclasses.asdict(metrics)) if options.json else text(metrics))
     return 0
 

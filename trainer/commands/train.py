@@ -3,7 +3,7 @@
 DIR is a plain folder of good images, or a data set in MVTec's or DAGM's layout, of which the good
 training images are taken. Some images are set aside: a tenth to choose the best weights with, on
 simulated anomalies, and a fifth for 'draem calibrate'. The float32 weights, a report and
-TensorBoard's curves stay under --runs. A training that was interrupted goes on with --resume.
+TensorBoard's curves are kept under --runs. --resume continues an interrupted training.
 The next step is 'draem build'.
 """
 
@@ -13,22 +13,23 @@ import tempfile
 from pathlib import Path
 
 from edge.base.errors import SettingsError
-from edge.commands.arguments import (
-    product_name,
-    settings_of,
-)
-from trainer.training.options import (
-    OPTIONS,
-    add_arguments,
-    chosen,
-    flag,
-    given_settings,
-    make_settings,
-)
-from trainer.training.train_settings import TrainSettings
+from edge.commands.arguments import add_settings, product_name, settings_of
+from trainer.training.options import add_training, chosen, flag, given_settings, make_settings
+from trainer.training.settings import TrainSettings
 
-__all__ = ["add_arguments", "main"]
 log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("images", type=Path, nargs="?", metavar="DIR", help="good images")
+    unfinished = parser.add_mutually_exclusive_group()
+    unfinished.add_argument("--resume", action="store_true", help="continue an unfinished training")
+    unfinished.add_argument("--restart", action="store_true", help="discard an unfinished training")
+    add("--preview", type=Path, metavar="PNG", help="only show what the network would see")
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept")
+    add_training(parser)
+    add_settings(parser, "product", "products", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -38,7 +39,7 @@ def main(options: argparse.Namespace) -> int:
     if options.resume:
         if given:
             raise SettingsError(
-                "--resume goes on with the settings that the training was started with: leave out "
+                "--resume continues with the settings of the unfinished training: leave out "
                 + ", ".join("the folder" if k == "images" else flag(k) for k in sorted(given))
             )
         return run(name, options.runs, None)
@@ -51,36 +52,28 @@ def main(options: argparse.Namespace) -> int:
     return run(name, options.runs, settings, restart=options.restart)
 
 
-OPTIONS |= dict.fromkeys(("rec_width", "seg_width"), "--widths")
-"""Where a setting comes from an option of another name."""
-
-
 def preview(settings: TrainSettings, path: Path) -> int:
-    """A picture sheet of simulated anomalies, and no training."""
+    """Write a sheet of simulated anomalies, and do not train."""
     from edge.vision.image_files import write_png
+    from trainer.training.job import read_sources
     from trainer.training.preview import sheet
-    from trainer.training.session import all_sources
-    from trainer.training.train import Images
 
-    sources = all_sources(settings)
-    images = Images(sources.part("train"), sources.part("validation"))
-    write_png(path, sheet(settings, images))
+    write_png(path, sheet(settings, read_sources(settings).training_images()))
     log.info("%s shows good images, the same with anomalies, and the masks", path)
     return 0
 
 
 def run(name: str, runs: Path, settings: TrainSettings | None, *, restart: bool = False) -> int:
-    """Train, or go on where there are no settings, and write the product."""
+    """Train, or resume where there are no settings, and write the product."""
     from edge.product.product import check_name
-    from trainer.training.session import TrainingJob, session
+    from trainer.training.job import TrainingJob, run_job
 
     check_name(name)
     for folder in (runs, settings.products if settings else runs):
         folder.mkdir(parents=True, exist_ok=True)
-        # Better refused now than after the training.
         with tempfile.TemporaryFile(dir=folder):
-            pass
-    product = session(TrainingJob(name, runs, settings, restart))
+            pass  # a folder that cannot be written is better refused before the training
+    product = run_job(TrainingJob(name, runs, settings, restart))
     if product is not None:
         log.info(
             "%s version %s is trained (%.0f s): next 'draem build --product %s'",

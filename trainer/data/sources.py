@@ -19,8 +19,22 @@ from trainer.data.layout import good_images
 
 Split = Literal["train", "validation", "calibration"]
 SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
-FEWEST = 12
-FEWEST_FOR_CALIBRATION = 5
+MIN_IMAGES = 12
+MIN_CALIBRATION_IMAGES = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Good images uint8 [N, H, W, 3]: to train on, to validate with, and the digest of them all."""
+
+    train: NDArray[np.uint8]
+    validation: NDArray[np.uint8]
+    digest: str = ""
+
+    @property
+    def gray(self) -> bool:
+        """Whether no image has any colour."""
+        return all(bool((i[..., :1] == i).all()) for i in (*self.train, *self.validation))
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +53,14 @@ class Sources:
     def part(self, split: Split) -> NDArray[np.uint8]:
         return self.images[[s == split for s in self.splits]]
 
-    @property
-    def digest(self) -> str:
-        """One digest for all of them and how they are split: the same only for the same images."""
+    def training_images(self) -> Images:
+        """All but those for calibration; the digest is the same only for the same images."""
         rows = [f"{sha} {split}" for sha, split in zip(self.digests, self.splits, strict=True)]
-        return hashlib.sha256("\n".join([*rows, *self.textures]).encode()).hexdigest()
+        whole = hashlib.sha256("\n".join([*rows, *self.textures]).encode()).hexdigest()
+        return Images(self.part("train"), self.part("validation"), whole)
 
     def record(self) -> dict[str, object]:
-        """What `sources.json` holds."""
+        """The contents of `sources.json`."""
         rows = zip(self.digests, self.paths, self.splits, strict=True)
         return {
             "images": [
@@ -56,24 +70,23 @@ class Sources:
         }
 
 
-def split_of(sha256: str, seed: int) -> float:
-    """A number in 0..1 that belongs to an image's content: copies of an image share their split."""
-    mixed = hashlib.sha256(f"{seed}:{sha256}".encode()).digest()
-    return int.from_bytes(mixed[:8], "big") / 2**64
-
-
-def assign_splits(digests: list[str], seed: int, picked: Set[str] = frozenset()) -> list[Split]:
+def assign_splits(digests: list[str], seed: int, marked: Set[str] = frozenset()) -> list[Split]:
     """Exact shares of the distinct images for validation and calibration, the rest for training.
 
-    Those that were `picked` are for training, and count for no share.
+    The order is random but depends on seed and content only, so that copies of an image share their
+    split. `marked` images are for training and count for no share.
     """
-    order = sorted(set(digests) - picked, key=lambda sha: split_of(sha, seed))
-    held = {split: max(1, round(share * len(order))) for split, share in SHARES.items()}
-    held["calibration"] = max(held["calibration"], FEWEST_FOR_CALIBRATION)
+
+    def order(sha256: str) -> bytes:
+        return hashlib.sha256(f"{seed}:{sha256}".encode()).digest()[:8]
+
+    distinct = sorted(set(digests) - marked, key=order)
+    held = {split: max(1, round(share * len(distinct))) for split, share in SHARES.items()}
+    held["calibration"] = max(held["calibration"], MIN_CALIBRATION_IMAGES)
     names: list[Split] = []
     for split, count in held.items():
         names += [split] * count
-    chosen = dict(zip(order, names, strict=False))
+    chosen = dict(zip(distinct, names, strict=False))
     return [chosen.get(sha, "train") for sha in digests]
 
 
@@ -83,6 +96,7 @@ def load_sources(
     seed: int,
     bit_depth: int | None = None,
     also: tuple[Path, ...] = (),
+    textures: Path | None = None,
 ) -> Sources:
     """Read and fit the good images of `folder` (see trainer.data.layout) and of `also`.
 
@@ -103,14 +117,15 @@ def load_sources(
             raise ImageError(f"{path}: {error}; choose another --crop") from error
         paths.append(path)
     digests = [digest(path) for path in paths]
-    # What somebody picked says nothing about parts as they come: it is for training alone.
-    picked = {sha for path, sha in zip(paths, digests, strict=True) if marks[path]}
-    count = len(set(digests) - picked)
-    if count < FEWEST:
-        apart = f" beside the {len(picked)} marked ones" if picked else ""
+    # Images that somebody selected do not represent parts as they come: for training only.
+    marked = {sha for path, sha in zip(paths, digests, strict=True) if marks[path]}
+    count = len(set(digests) - marked)
+    if count < MIN_IMAGES:
+        beside = f" beside the {len(marked)} marked ones" if marked else ""
         raise ImageError(
-            f"{folder} holds {count} different images{apart}: at least {FEWEST} are needed, and "
-            "some hundreds make a good product"
+            f"{folder} holds {count} different images{beside}: at least {MIN_IMAGES} are needed, "
+            "and some hundreds make a good product"
         )
-    splits = assign_splits(digests, seed, picked)
-    return Sources(paths, digests, splits, np.stack(fitted))
+    splits = assign_splits(digests, seed, marked)
+    pictures = [digest(path) for path in find_images(textures)] if textures else []
+    return Sources(paths, digests, splits, np.stack(fitted), tuple(pictures))

@@ -1,7 +1,7 @@
-"""The whole machine in one command: collect, train, build, calibrate, then judge a line.
+"""All steps in one command: collect, train, build, calibrate, then inspect a simulated line.
 
-Every step is a `draem` command that works the same on your own pictures; it is printed before it
-runs. The judged line is seeded afresh each time; --seed repeats one.
+Every step is a `draem` command that works the same on your own images; it is printed before it
+runs. The inspected line has a new random seed each time; --seed repeats one.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from edge.base.errors import DraemError
@@ -27,7 +28,7 @@ CALIBRATION_FRAMES = 420
 PARTS = 320
 DEFECTS = 0.25
 RATE = 12
-# In some minutes textures alone teach more than the mixture of anomalies (docs/results.md).
+# A training of a few minutes learns more from textures alone (docs/results.md).
 NETWORK = ("--crop", "80,48,480,384", "--input", "128x160", "--steps", "700",
            "--validate-every", "350", "--simulation", "paper")  # fmt: skip
 FALSE_REJECTS = 0.005
@@ -37,10 +38,8 @@ PORT = 5571
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="just demo", description=__doc__)
-    parser.add_argument("--seed", type=_seed, help="of the judged line (default: a fresh one)")
-    parser.add_argument(
-        "--again", action="store_true", help="judge with the product that the last demo made"
-    )
+    parser.add_argument("--seed", type=_seed, help="of the inspected line (default: random)")
+    parser.add_argument("--again", action="store_true", help="use the product of the last demo")
     options = parser.parse_args(argv)
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     start = time.monotonic()
@@ -50,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if not options.again:
             prepare()
-        summary = judge(seed)
+        summary = inspect(seed)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         print(f"demo: '{shlex.join(error.cmd[2:])}' failed, see above", file=sys.stderr)
         return 2
@@ -71,7 +70,7 @@ def _seed(text: str) -> int:
 
 
 def environment() -> dict[str, str]:
-    """Without the station settings of whoever starts the demo: it brings its own."""
+    """Without the station settings of this shell: the demo has its own."""
     return {k: v for k, v in os.environ.items() if not k.upper().startswith("DRAEM_")}
 
 
@@ -82,7 +81,7 @@ def prepare() -> None:
     collect(TRAINING_SEED, "good", GOOD_FRAMES)
     draem("train", "good", "--product", PRODUCT, *NETWORK)
     draem("build", "--product", PRODUCT)
-    # A morning later: the threshold comes from parts that the training's lamp never lit.
+    # Another seed is another light: the threshold comes from parts that training never saw.
     collect(CALIBRATION_SEED, "calibration", CALIBRATION_FRAMES)
     draem("calibrate", "--product", PRODUCT, "--images", "calibration",
           "--false-reject-rate", str(FALSE_REJECTS))  # fmt: skip
@@ -101,13 +100,13 @@ def line(seed: int, *, rate: float, defects: float, parts: int = 0, truth: str =
 
 
 def draem(*words: str) -> None:
-    """One step, shown as it would be typed. Raises CalledProcessError where it fails."""
+    """Print and run one command. Raises CalledProcessError where it fails."""
     announce(*words)
     subprocess.run(command(*words), cwd=FOLDER, env=environment(), check=True)
 
 
 def announce(*words: str) -> None:
-    """The command line of a step."""
+    """Print a command as it would be typed."""
     print(f"\n$ draem {shlex.join(words)}", flush=True)
 
 
@@ -115,10 +114,10 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "draem", *words]
 
 
-def judge(seed: int) -> Summary:
-    """Run the line; one process prints the rejects it receives, another keeps every event."""
+def inspect(seed: int) -> Summary:
+    """Inspect the line; one process prints the rejected parts, another keeps every event."""
     endpoint = f"tcp://127.0.0.1:{PORT}"
-    print(f"\nthe judged line has seed {seed}")
+    print(f"\nthe inspected line has seed {seed}")
     source = line(seed, rate=RATE, defects=DEFECTS, parts=PARTS, truth="truth.jsonl")
     watch = ("watch", "--endpoint", endpoint, "--until-stopped")
     run = ("run", "--product", PRODUCT, "--source", source, "--endpoint", endpoint,
@@ -141,20 +140,20 @@ def judge(seed: int) -> Summary:
 
 
 def report(seed: int) -> Summary:
-    """Score the events against the truth; write summary.json and report.html."""
+    """Compare the events with the truth; write summary.json and report.html."""
     from trainer.demo.report import write_report
 
     events = read_events(FOLDER / "events.jsonl")
     truth = read_truth(FOLDER / "truth.jsonl")
     summary = summarise(events, truth, seed)
-    text = json.dumps(summary.as_dict(), indent=2) + "\n"
+    text = json.dumps(asdict(summary), indent=2) + "\n"
     (FOLDER / "summary.json").write_text(text)
     write_report(FOLDER, PRODUCT, KIND, events, truth, summary)
     return summary
 
 
 def show(summary: Summary, seconds: float) -> None:
-    """The figures as they are."""
+    """Print the figures."""
     s = summary
     print(f"\n{s.parts} parts, {s.good} good, {s.defective} defective (seed {s.seed})")
     print(f"found    {s.found} of {s.defective} defective ({s.found_share:.1%})")
@@ -166,7 +165,7 @@ def show(summary: Summary, seconds: float) -> None:
     print("milliseconds  p50    p99")
     for stage, (p50, p99) in s.stages_ms.items():
         print(f"  {stage:<9} {p50:7.2f} {p99:7.2f}")
-    print(f"\n{seconds / 60:.1f} minutes; look at {(FOLDER / 'report.html').resolve()}")
+    print(f"\n{seconds / 60:.1f} minutes; see {(FOLDER / 'report.html').resolve()}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A run of the simulated line held against its truth."""
+"""Verdicts of a simulated line compared with its truth."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +34,6 @@ class Summary:
     def rejected_share(self) -> float:
         return self.rejected / self.good if self.good else float("nan")
 
-    def as_dict(self) -> dict[str, object]:
-        return asdict(self)
-
 
 def read_events(path: Path) -> list[Inspection]:
     """The inspections among the headers that `draem watch --json` wrote."""
@@ -45,37 +42,38 @@ def read_events(path: Path) -> list[Inspection]:
 
 
 def read_truth(path: Path) -> dict[int, str | None]:
-    """Frame id to kind of defect, None for a good part, as the line wrote it."""
+    """The kind of defect of each frame id, None for a good part, as the line wrote it."""
     rows = [json.loads(row) for row in path.read_text(encoding="utf-8").splitlines()]
     return {row["frame_id"]: row["defect"] for row in rows}
 
 
 def summarise(events: list[Inspection], truth: dict[int, str | None], seed: int) -> Summary:
-    """Every part of the truth counts: one without an event is a good part rejected or none found.
+    """Every part of the truth counts; one without an event counts as NO_VERDICT.
 
-    That is what happens at a gate that opens for an OK alone.
+    So it is rejected, as at a gate that opens for an OK only.
     """
-    verdicts = {event.frame_id: event.verdict for event in events}
-    judged = {part: verdicts.get(part, "NO_VERDICT") for part in truth}
-    defective = {part: kind for part, kind in truth.items() if kind}
-    kinds = sorted(set(defective.values()))
-    by_defect = {
-        kind: [judged[p] == "NG" for p, k in defective.items() if k == kind] for kind in kinds
-    }
+    received = {event.frame_id: event.verdict for event in events}
+    verdicts = {part: received.get(part, "NO_VERDICT") for part in truth}
+    good = [verdicts[part] for part, defect in truth.items() if not defect]
+    bad = [verdicts[part] for part, defect in truth.items() if defect]
+    by_defect: dict[str, list[str]] = {}
+    for part, defect in sorted(truth.items(), key=lambda item: item[1] or ""):
+        if defect:
+            by_defect.setdefault(defect, []).append(verdicts[part])
     stages: dict[str, list[float]] = {}
     for event in events:
         for stage, ms in event.stages_ms.items():
             stages.setdefault(stage, []).append(ms)
     return Summary(
         parts=len(truth),
-        good=len(truth) - len(defective),
-        defective=len(defective),
-        found=sum(judged[part] == "NG" for part in defective),
-        missed=sum(judged[part] == "OK" for part in defective),
-        rejected=sum(judged[part] != "OK" for part in truth if part not in defective),
-        no_verdict=sum(verdict == "NO_VERDICT" for verdict in judged.values()),
+        good=len(good),
+        defective=len(bad),
+        found=bad.count("NG"),
+        missed=bad.count("OK"),
+        rejected=len(good) - good.count("OK"),
+        no_verdict=(good + bad).count("NO_VERDICT"),
         seed=seed,
-        by_defect={kind: (sum(hits), len(hits)) for kind, hits in by_defect.items()},
+        by_defect={kind: (of.count("NG"), len(of)) for kind, of in by_defect.items()},
         stages_ms={
             stage: (float(np.percentile(ms, 50)), float(np.percentile(ms, 99)))
             for stage, ms in stages.items()

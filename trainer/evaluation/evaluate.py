@@ -1,4 +1,4 @@
-"""How well an engine tells good from bad on labelled images, and finds the defects' pixels."""
+"""How well an engine separates good from defective images, and finds the defects' pixels."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from trainer.evaluation.metrics import (
 )
 
 
-class Judge(Protocol):
+class Scorer(Protocol):
     """What is evaluated: any engine, or trained networks."""
 
     def infer(self, batch: NDArray[np.uint8]) -> Inference: ...
@@ -36,7 +36,7 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ScoredImage:
-    """One image: score, heatmap and truth at 256x256; no truths where a defect has no mask."""
+    """One image: score, heatmap and masks at 256x256; no masks where a defect has none."""
 
     path: Path
     defect: str | None
@@ -62,7 +62,7 @@ class PixelMetrics:
 
 @dataclass(frozen=True)
 class DefectMetrics:
-    """One kind of defect against all good images; no `pixels` where no mask exists."""
+    """One kind of defect against all good images; no `pixels` where there is no mask."""
 
     images: int
     image_auroc: float
@@ -74,7 +74,7 @@ class Metrics:
     """Over `images` images, `defective` of them with a defect.
 
     `calibrated` are the rates at the product's threshold, None before calibration; `best_possible`
-    those at the threshold that suits these very images best.
+    those at the threshold that is best for these very images.
     """
 
     images: int
@@ -86,49 +86,52 @@ class Metrics:
     best_possible: Rates
 
 
-def judge_all(fit: Fit, judge: Judge, samples: Iterable[Sample]) -> list[ScoredImage]:
-    """Every sample judged. With a crop, truth is compared where the product looks.
+def score_all(fit: Fit, scorer: Scorer, samples: Iterable[Sample]) -> list[ScoredImage]:
+    """Score every sample. With a crop, masks are cropped like the image.
 
     Raises ImageError where the crop lies outside an image.
     """
-    judged = []
+    scored = []
     for sample in samples:
         try:
             fitted, placement = fit(sample.image)
         except ValueError as error:
             raise ImageError(f"{sample.path}: {error}") from error
-        score, heatmap = judge.infer(fitted[None])
+        score, heatmap = scorer.infer(fitted[None])
         large = cv2.resize(heatmap[0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-        seen = None if sample.truth is None else corrected_crop(sample.truth, placement)
-        judged.append(
+        truth = None if sample.truth is None else corrected_crop(sample.truth, placement)
+        scored.append(
             ScoredImage(
                 path=sample.path,
                 defect=sample.defect,
                 score=float(score[0]),
                 heatmap=np.asarray(large, np.float32),
-                truth=None if seen is None else reduce_mask(seen),
-                truth_as_authors=None if seen is None else reduce_mask_as_authors(seen),
+                truth=None if truth is None else reduce_mask(truth),
+                truth_as_authors=None if truth is None else reduce_mask_as_authors(truth),
             )
         )
-    return judged
+    return scored
 
 
-def measure(judged: Sequence[ScoredImage], threshold: float | None = None) -> Metrics:
-    """All figures. Raises ImageError where there are not both good and defective images."""
-    defective = np.array([j.defect is not None for j in judged])
-    scores = np.array([j.score for j in judged])
+def measure(scored: Sequence[ScoredImage], threshold: float | None = None) -> Metrics:
+    """All metrics. Raises ImageError where there are not both good and defective images."""
+    defective = np.array([image.defect is not None for image in scored])
+    scores = np.array([image.score for image in scored])
     if len(set(defective.tolist())) < 2:
         raise ImageError("good and defective images are needed, these are of one kind only")
     if not np.isfinite(scores).all():
         raise ImageError("an image has no finite score: build the engine again, or train again")
-    good = [j for j in judged if j.defect is None]
-    kinds = sorted({j.defect for j in judged if j.defect is not None})
+    good = [image for image in scored if image.defect is None]
+    by_defect: dict[str, list[ScoredImage]] = {}
+    for image in sorted(scored, key=lambda image: image.defect or ""):
+        if image.defect:
+            by_defect.setdefault(image.defect, []).append(image)
     return Metrics(
-        images=len(judged),
+        images=len(scored),
         defective=int(defective.sum()),
         image_auroc=float(roc_auc_score(defective, scores)),
-        pixels=_pixels(judged),
-        by_defect={kind: _of_kind(good, [j for j in judged if j.defect == kind]) for kind in kinds},
+        pixels=_pixels(scored),
+        by_defect={kind: _of_kind(good, bad) for kind, bad in by_defect.items()},
         calibrated=None if threshold is None else rates_at(threshold, defective, scores),
         best_possible=best_accuracy(defective, scores),
     )
@@ -136,26 +139,26 @@ def measure(judged: Sequence[ScoredImage], threshold: float | None = None) -> Me
 
 def _of_kind(good: list[ScoredImage], bad: list[ScoredImage]) -> DefectMetrics:
     labels = [False] * len(good) + [True] * len(bad)
-    auroc = float(roc_auc_score(labels, [j.score for j in good + bad]))
+    auroc = float(roc_auc_score(labels, [image.score for image in good + bad]))
     return DefectMetrics(len(bad), auroc, _pixels(good + bad))
 
 
-def _pixels(judged: Sequence[ScoredImage]) -> PixelMetrics | None:
+def _pixels(scored: Sequence[ScoredImage]) -> PixelMetrics | None:
     """None where no defect has a mask."""
-    truth, heat = _stacked(judged)
+    truth, heatmap = with_masks(scored)
     if not truth.any():
         return None
-    theirs = np.stack([j.truth_as_authors for j in judged if j.truth_as_authors is not None])
+    as_authors = [i.truth_as_authors for i in scored if i.truth_as_authors is not None]
     return PixelMetrics(
-        defective=sum(j.truth is not None and j.defect is not None for j in judged),
-        auroc=float(roc_auc_score(truth.ravel(), heat.ravel())),
-        ap=float(average_precision_score(truth.ravel(), heat.ravel())),
-        ap_as_authors=float(average_precision_score(theirs.ravel(), heat.ravel())),
-        aupro=aupro(truth, heat),
+        defective=sum(i.truth is not None and i.defect is not None for i in scored),
+        auroc=float(roc_auc_score(truth.ravel(), heatmap.ravel())),
+        ap=float(average_precision_score(truth.ravel(), heatmap.ravel())),
+        ap_as_authors=float(average_precision_score(np.ravel(as_authors), heatmap.ravel())),
+        aupro=aupro(truth, heatmap),
     )
 
 
-def _stacked(judged: Sequence[ScoredImage]) -> tuple[Mask, Map]:
-    """Truths and heatmaps [N, 256, 256] of the images whose truth is known."""
-    known = [(j.truth, j.heatmap) for j in judged if j.truth is not None]
+def with_masks(scored: Sequence[ScoredImage]) -> tuple[Mask, Map]:
+    """Masks and heatmaps [N, 256, 256] of the images that have a mask, and of the good ones."""
+    known = [(image.truth, image.heatmap) for image in scored if image.truth is not None]
     return np.stack([t for t, _ in known]), np.stack([h for _, h in known])

@@ -1,4 +1,4 @@
-"""Beyond sklearn: overlap per region (AUPRO), masks at 256x256, rates at a threshold."""
+"""Metrics that scikit-learn lacks: AUPRO, masks at 256x256, rates at a threshold."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ Map = NDArray[np.float32]
 def reduce_mask(mask: Mask) -> Mask:
     """A mask at 256x256 in which any pixel that touches a defect counts: none is lost.
 
-    A side that is shorter is repeated first: where either grows, OpenCV's averaging is none.
+    A shorter side is enlarged by repetition first: INTER_AREA averages only when it shrinks both.
     """
     down, right = (-(-SIDE // side) for side in mask.shape)
     large = mask.repeat(down, axis=0).repeat(right, axis=1).astype(np.float32)
@@ -25,7 +25,7 @@ def reduce_mask(mask: Mask) -> Mask:
 
 
 def reduce_mask_as_authors(mask: Mask) -> Mask:
-    """A mask at 256x256 by the authors' rule: bilinear, rounded down, so that edges are shaved."""
+    """A mask at 256x256 by the authors' rule: bilinear, rounded down, so that edges are cut off."""
     shrunk = cv2.resize(mask.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     return np.asarray(shrunk >= 1)
 
@@ -35,7 +35,7 @@ def aupro(truths: NDArray[np.bool_], heatmaps: Map, limit: float = 0.3) -> float
 
     `truths` and `heatmaps` are [N, H, W]. A region is a connected component (8 neighbours) of a
     truth; the overlap at a threshold is the mean over all regions of the share found (Bergmann et
-    al. 2021). Every distinct heat is a threshold. Raises ValueError without regions or background.
+    al. 2021). Every distinct value is a threshold. Raises ValueError without regions or background.
     """
     shares = np.concatenate([_region_shares(truth).ravel() for truth in truths])
     regions = round(float(shares.sum()))
@@ -44,7 +44,7 @@ def aupro(truths: NDArray[np.bool_], heatmaps: Map, limit: float = 0.3) -> float
         raise ValueError("AUPRO needs pixels of defects and others")
     order = np.argsort(-heatmaps.ravel(), kind="stable")
     heat = heatmaps.ravel()[order]
-    last = np.append(np.flatnonzero(np.diff(heat)), len(heat) - 1)  # of each run of equal heats
+    last = np.append(np.flatnonzero(np.diff(heat)), len(heat) - 1)  # of each run of equal values
     overlap = np.append(0, np.cumsum(shares[order])[last] / regions)
     false = np.append(0, np.cumsum(background[order])[last] / background.sum())
     within = false <= limit
@@ -84,6 +84,6 @@ def rates_at(threshold: float, defective: NDArray[np.bool_], scores: NDArray[np.
 
 
 def best_accuracy(defective: NDArray[np.bool_], scores: NDArray[np.float64]) -> Rates:
-    """The rates at the threshold that suits these images best: it has seen the answers."""
+    """The rates at the threshold that is best for these images, which need their labels."""
     candidates = [rates_at(float(t), defective, scores) for t in [*np.unique(scores), np.inf]]
     return max(candidates, key=lambda rates: rates.accuracy)

@@ -1,4 +1,4 @@
-"""Plots as SVG text, to be set into a page that needs no other file."""
+"""Plots as SVG text, for HTML pages that need no other file."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,39 +9,35 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from edge.base.html_page import svg
 
-MOST_POINTS = 1000
-
-
-def _thin(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """At most a thousand points of a curve, its ends among them."""
-    places = np.linspace(0, len(values) - 1, min(len(values), MOST_POINTS)).round().astype(int)
-    return np.asarray(values[places])
+MAX_POINTS = 1000
 
 
 def roc(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> str:
     """Defective parts found against good parts rejected."""
     false, true, _ = roc_curve(labels, scores)
+    return _line(false, true, "good parts rejected", "defective parts found")
+
+
+def precision_recall(truth: NDArray[np.bool_], heatmap: NDArray[np.float32]) -> str:
+    """Precision against recall, over all pixels."""
+    precision, recall, _ = precision_recall_curve(truth.ravel(), heatmap.ravel())
+    return _line(recall, precision, "recall (pixels)", "precision (pixels)")
+
+
+def _line(x: NDArray[np.float64], y: NDArray[np.float64], x_label: str, y_label: str) -> str:
+    """A line through at most a thousand of the points, with its ends."""
+    points = np.linspace(0, len(x) - 1, min(len(x), MAX_POINTS)).round().astype(int)
 
     def draw(axes: Axes) -> None:
-        axes.plot(_thin(false), _thin(true), color="#1f6feb")
-        axes.set(xlabel="good parts rejected", ylabel="defective parts found", xlim=(-0.02, 1.02))
-
-    return svg(draw)
-
-
-def precision_recall(truth: NDArray[np.bool_], heat: NDArray[np.float32]) -> str:
-    """Of the pixels called defective how many are, against how many of the defects' are found."""
-    precision, recall, _ = precision_recall_curve(truth.ravel(), heat.ravel())
-
-    def draw(axes: Axes) -> None:
-        axes.plot(_thin(recall), _thin(precision), color="#1f6feb")
-        axes.set(xlabel="recall (pixels)", ylabel="precision (pixels)", ylim=(-0.02, 1.02))
+        axes.plot(x[points], y[points], color="#1f6feb")
+        limits = (-0.02, 1.02)
+        axes.set(xlabel=x_label, ylabel=y_label, xlim=limits, ylim=limits)
 
     return svg(draw)
 
 
 def curve(points: Sequence[Mapping[str, float]]) -> str:
-    """The validations of a training; a ring marks the weights that were taken."""
+    """The validations of a training; a ring marks those of the product's weights."""
 
     def draw(axes: Axes) -> None:
         steps = [p["step"] for p in points]

@@ -1,4 +1,4 @@
-"""The page behind an evaluation's figures: plots, the worst misses, the false alarms."""
+"""The report of an evaluation: metrics, plots, the worst misses and false alarms as pictures."""
 
 import json
 from collections.abc import Sequence
@@ -12,95 +12,73 @@ from edge.product.product import Product
 from edge.vision.crops import corrected_crop
 from edge.vision.image_files import read_image
 from trainer.evaluation import plots
-from trainer.evaluation.evaluate import Metrics, ScoredImage
+from trainer.evaluation.evaluate import Metrics, ScoredImage, with_masks
 from trainer.evaluation.metrics import SIDE
 
 SHOWN = 8
-SIDES = "left the picture, right the heatmap, outlined in green what the mask calls defective"
+SIDES = "left the image, right the heatmap, the mask outlined in green"
 
 
 def write_report(
     path: Path,
     product: Product,
-    judged: Sequence[ScoredImage],
+    scored: Sequence[ScoredImage],
     metrics: Metrics,
     bit_depth: int | None = None,
 ) -> None:
-    """One file, pictures and plots inside."""
-    bad = sorted((j for j in judged if j.defect is not None), key=lambda j: j.score)
-    good = sorted((j for j in judged if j.defect is None), key=lambda j: -j.score)
-    training = _training(product)
+    """One HTML file that contains its pictures and plots."""
+    ranked = sorted(scored, key=lambda image: image.score)
+    missed = [image for image in ranked if image.defect is not None][:SHOWN]
+    alarms = [image for image in reversed(ranked) if image.defect is None][:SHOWN]
+    training = product.path / "training.json"
+    curve = json.loads(training.read_text("utf-8"))["curve"] if training.is_file() else None
     write_page(
         path,
         Path(__file__).with_name("evaluation.html"),
         product=product,
         metrics=metrics,
-        plots=_plots(judged, metrics),
-        training=plots.curve(training) if training else None,
+        plots=_plots(scored, metrics),
+        training=plots.curve(curve) if curve else None,  # imported weights have none
         groups=[
-            (
-                "Worst misses",
-                f"defective images with the lowest scores; {SIDES}",
-                _rows(product, bad, bit_depth),
-            ),
-            (
-                "False alarms",
-                f"good images with the highest scores; {SIDES}",
-                _rows(product, good, bit_depth),
-            ),
+            (title, f"{text}; {SIDES}", [_row(product, image, bit_depth) for image in chosen])
+            for title, text, chosen in (
+                ("Worst misses", "defective images with the lowest scores", missed),
+                ("False alarms", "good images with the highest scores", alarms),
+            )
         ],
     )
 
 
-def _training(product: Product) -> list[dict[str, float]]:
-    """The validations behind the product's weights; empty where they were imported."""
-    path = product.path / "training.json"
-    if not path.is_file():
-        return []
-    curve: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))["curve"]
-    return curve
-
-
-def _plots(judged: Sequence[ScoredImage], metrics: Metrics) -> list[tuple[str, str]]:
-    scores: dict[str, list[float]] = {}
-    for one in sorted(judged, key=lambda j: j.defect or ""):
-        scores.setdefault(one.defect or "good", []).append(one.score)
-    labels = np.array([j.defect is not None for j in judged])
+def _plots(scored: Sequence[ScoredImage], metrics: Metrics) -> list[tuple[str, str]]:
+    """Titles and SVG texts."""
+    by_kind: dict[str, list[float]] = {}
+    for image in sorted(scored, key=lambda image: image.defect or ""):
+        by_kind.setdefault(image.defect or "good", []).append(image.score)
+    labels = np.array([image.defect is not None for image in scored])
     threshold = metrics.calibrated.threshold if metrics.calibrated else None
     made = [
-        ("Scores", histogram(scores, threshold)),
-        ("ROC of the images", plots.roc(labels, np.array([j.score for j in judged]))),
+        ("Scores", histogram(by_kind, threshold)),
+        ("ROC of the images", plots.roc(labels, np.array([image.score for image in scored]))),
     ]
     if metrics.pixels is not None:
-        known = [(j.truth, j.heatmap) for j in judged if j.truth is not None]
-        truth, heat = np.stack([t for t, _ in known]), np.stack([h for _, h in known])
-        made.append(("Precision and recall of the pixels", plots.precision_recall(truth, heat)))
+        curve = plots.precision_recall(*with_masks(scored))
+        made.append(("Precision and recall of the pixels", curve))
     return made
 
 
-def _rows(
-    product: Product, judged: Sequence[ScoredImage], bit_depth: int | None
-) -> list[dict[str, object]]:
-    return [
-        {
-            "name": f"{j.defect or 'good'}/{j.path.name}",
-            "score": j.score,
-            "uri": _picture(product, j, bit_depth),
-        }
-        for j in judged[:SHOWN]
-    ]
-
-
-def _picture(product: Product, one: ScoredImage, bit_depth: int | None) -> str:
-    """The part that the product looks at, its heatmap, and the truth's outline on both."""
-    image = read_image(one.path, bit_depth)
-    seen = cv2.resize(corrected_crop(image, product.fit(image)[1]), (SIDE, SIDE))
-    shades = (one.heatmap.clip(0, 1) * 255).astype(np.uint8)
+def _row(product: Product, image: ScoredImage, bit_depth: int | None) -> dict[str, object]:
+    """One image for groups.html: the part that is inspected and its heatmap, with the outlines."""
+    frame = read_image(image.path, bit_depth)
+    inspected = cv2.resize(corrected_crop(frame, product.fit(frame)[1]), (SIDE, SIDE))
+    shades = (image.heatmap.clip(0, 1) * 255).astype(np.uint8)
     heat = cv2.applyColorMap(shades, cv2.COLORMAP_INFERNO)
-    if one.truth is not None:
-        outlines, _ = cv2.findContours(
-            one.truth.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-        )
-        for picture in (seen, heat):
+    if image.truth is not None:
+        truth = image.truth.astype(np.uint8)
+        outlines, _ = cv2.findContours(truth, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for picture in (inspected, heat):
             cv2.drawContours(picture, outlines, -1, (0, 255, 0), 1)
-    return data_uri(np.hstack([seen, heat]).astype(np.uint8))
+    return {
+        "name": f"{image.defect or 'good'}/{image.path.name}",
+        "score": image.score,
+        "uri": data_uri(np.hstack([inspected, heat]).astype(np.uint8)),
+    }

@@ -1,4 +1,4 @@
-"""How good parts may vary on the line beyond what the training images show."""
+"""Variation of good parts beyond what the training images show."""
 
 import math
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from trainer.simulation.perlin import turn, uniform
+from trainer.simulation.perlin import rotate, uniform
 
 CHANCE = 0.5
-"""Of each change by itself: what the line's camera gave, and as sharp, is to be seen as well."""
+"""Of each change by itself: images as the camera gave them, and as sharp, must be seen as well."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Turned by up to +-`rotation` degrees, mirrored (left to right, and top to bottom), and darker
-    or lighter by up to a share `light` of their brightness.
+    """Rotation by up to +-`rotation` degrees, mirroring (left to right, and top to bottom), and
+    brightness changed by up to a share `light`.
     """
 
     rotation: float = 0
@@ -23,19 +23,19 @@ class Augmentation:
     light: float = 0
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Varies good images [N, 3, H, W] in 0..1 in place, and gives them back."""
+        """Vary good images [N, 3, H, W] in 0..1 in place, and return them."""
         if self.rotation:
-            places = _half(len(images), generator)
-            degrees = uniform(len(places), -self.rotation, self.rotation, generator)
-            images[places] = turn(images[places], degrees * math.pi / 180)
+            chosen = _half(len(images), generator)
+            degrees = uniform(len(chosen), -self.rotation, self.rotation, generator)
+            images[chosen] = rotate(images[chosen], degrees * math.pi / 180)
         if self.mirror:
             for axis in (2, 3):
-                places = _half(len(images), generator)
-                images[places] = images[places].flip(axis)
+                chosen = _half(len(images), generator)
+                images[chosen] = images[chosen].flip(axis)
         if self.light:
-            places = _half(len(images), generator)
-            gain = uniform(len(places), 1 - self.light, 1 + self.light, generator)
-            images[places] = (images[places] * gain).clamp_(0, 1)
+            chosen = _half(len(images), generator)
+            gain = uniform(len(chosen), 1 - self.light, 1 + self.light, generator)
+            images[chosen] = (images[chosen] * gain).clamp_(0, 1)
         return images
 
 

@@ -1,9 +1,9 @@
-"""Perlin noise of any size in batches, as products of matrices.
+"""Perlin noise of any size in batches, as matrix products; rotation of images.
 
 On an axis-parallel grid the noise is separable: with the gradients (gy, gx) of the lattice and, for
 each row and column of pixels, the faded weight and the offset of each lattice line,
 `noise = (w*d)y . gy . wx' + wy . gx . (w*d)x'`. Two small products replace a gather for each pixel;
-the result is then turned by sampling.
+the result is then rotated by sampling.
 """
 
 import math
@@ -17,13 +17,13 @@ LINES = 2**MAX_EXPONENT + 2
 
 
 def uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
-    """`count` numbers in low..high on the generator's device, shaped to broadcast over images."""
+    """Random numbers in low..high [count, 1, 1, 1], on the generator's device."""
     drawn = torch.rand(count, 1, 1, 1, generator=generator, device=generator.device)
     return low + (high - low) * drawn
 
 
 def perlin(count: int, height: int, width: int, generator: Generator) -> Tensor:
-    """One octave of Perlin noise [count, height, width] in about -1..1, turned by a random angle.
+    """One octave of Perlin noise [count, height, width] in about -1..1, at a random angle.
 
     Scales are 2^0 .. 2^5 cells per image and axis.
     """
@@ -36,11 +36,11 @@ def perlin(count: int, height: int, width: int, generator: Generator) -> Tensor:
     columns, column_slopes = _lattice(width, cells[1], shift[1])
     noise = row_slopes @ turns.sin() @ columns.mT + rows @ turns.cos() @ column_slopes.mT
     angle = uniform(count, -math.pi / 2, math.pi / 2, generator)
-    return turn(noise[:, None], angle)[:, 0].mul_(math.sqrt(2))
+    return rotate(noise[:, None], angle)[:, 0].mul_(math.sqrt(2))
 
 
 def _lattice(size: int, cells: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """Of every lattice line at every pixel of an axis: its weight, and weight times distance.
+    """The weight of every lattice line at every pixel of an axis, and weight times distance.
 
     Both [count, size, LINES]; the weight is Perlin's quintic fade, 1 on the line, 0 a cell away.
     """
@@ -54,23 +54,27 @@ def _lattice(size: int, cells: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
 def smooth(coarse: Tensor, height: int, width: int) -> Tensor:
     """A few values [N, C, h, w] as a smooth surface [N, C, height, width] through them.
 
-    Bicubic where it is cheap, bilinear for the last step.
+    Bicubic at four times their size, which is cheap, then bilinear.
     """
     middle = [4 * side for side in coarse.shape[2:]]
     fine = interpolate(coarse, middle, mode="bicubic", align_corners=True)
     return interpolate(fine, (height, width), mode="bilinear", align_corners=True)
 
 
-def turn(images: Tensor, angle: Tensor) -> Tensor:
-    """Images [N, C, H, W] turned about their centres by `angle` [N, 1, 1, 1] in radians.
+def rotate(images: Tensor, angle: Tensor) -> Tensor:
+    """Images [N, C, H, W] rotated about their centres by `angle` [N, 1, 1, 1] in radians.
 
     What comes from beyond the border is mirrored.
     """
-    count, _, height, width = images.shape
+    height, width = images.shape[2:]
     y = torch.linspace(1 - height, height - 1, height, device=images.device)[:, None]
     x = torch.linspace(1 - width, width - 1, width, device=images.device)
     cos, sin = angle[:, 0].cos(), angle[:, 0].sin()
-    grid = images.new_empty(count, height, width, 2)
-    torch.sub(x * (cos / width), y * (sin / width), out=grid[..., 0])
-    torch.add(x * (sin / height), y * (cos / height), out=grid[..., 1])
+    x, y = x * (cos / width) - y * (sin / width), x * (sin / height) + y * (cos / height)
+    return sample(images, x, y)
+
+
+def sample(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Images [N, C, H, W] read at the places x and y [N, H, W], which are in -1..1 inside them."""
+    grid = torch.stack((x, y), dim=3)
     return grid_sample(images, grid, padding_mode="reflection", align_corners=False)

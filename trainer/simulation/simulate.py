@@ -1,6 +1,6 @@
-"""Simulated anomalies, made in batches on the training device: where, what, how strong.
+"""Simulated anomalies, drawn in batches on the training device.
 
-Every random number comes from one generator, so the same seed gives the same batches.
+All random numbers come from one generator, so the same seed gives the same batches.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,22 +11,22 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import max_pool2d
 
-from trainer.simulation.masks import blobs, lines, perlin_masks, soft_perlin
+from trainer.simulation.image_changes import ImageChange, blurred, displaced, shaded, warped
+from trainer.simulation.masks import lines, perlin_masks, soft_perlin_masks, spots
 from trainer.simulation.perlin import uniform
-from trainer.simulation.self_changes import SelfChange, blurred, displaced, shaded, warped
 from trainer.simulation.textures import TextureSource
 
 T = TypeVar("T")
-VISIBLE = 0.3  # of a mask's full strength: where a soft edge begins to count
-LEAST_OF_A_CHANGE = 0.5
+VISIBLE = 0.3  # of a mask's full opacity: where a soft edge begins to count
+MIN_CHANGE_OPACITY = 0.5  # a change of the image is weak by itself
 BLOCK = 4
 
 MaskSource = Callable[[int, int, int, Generator], Tensor]
-"""(count, height, width, generator) -> strengths [count, height, width] in 0..1."""
+"""(count, height, width, generator) -> opacities [count, height, width] in 0..1."""
 
 
 class Simulated(NamedTuple):
-    """A batch for one step: images [N, 3, H, W] and where they were changed [N, H, W], 0 or 1."""
+    """Images [N, 3, H, W] and where they were changed [N, H, W], 0 or 1."""
 
     images: Tensor
     mask: Tensor
@@ -44,94 +44,90 @@ def jitter_colours(textures: Tensor, generator: Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Simulation:
-    """How anomalies are made; `good_share` of the images stay as they are.
+    """How anomalies are drawn; `good_share` of the images stay as they are.
 
-    As it stands it is the paper's: textures behind Perlin masks, opacity from 0.1 to 1. `masks`
-    and `changes` are weighted: each image draws one mask, and either `textures` or a change of
-    itself. `least` is how much a pixel or one beside it must have changed to count as anomalous:
-    what cannot be seen must not be learned. For gray images the textures must be `gray` too: a
-    network would learn that colour is the defect.
+    The defaults are the paper's: textures behind Perlin masks, opacity from 0.1 to 1. `masks` and
+    `changes` have weights: each image draws one mask, and either `textures` or a change of itself.
+    The mask holds pixels that changed by more than `min_difference`, or that are next to one. For
+    gray images the textures must be `gray` too, or a network learns that colour is the defect.
     """
 
     textures: TextureSource
     masks: Mapping[MaskSource, float] = field(default_factory=lambda: {perlin_masks: 1.0})
-    changes: Mapping[SelfChange, float] = field(default_factory=dict)
+    changes: Mapping[ImageChange, float] = field(default_factory=dict)
     opacity: tuple[float, float] = (0.1, 1.0)
     good_share: float = 0.5
     jitter: bool = True
     gray: bool = False
-    least: float = 0.0
+    min_difference: float = 0.0
 
     def __call__(self, images: Tensor, generator: Generator) -> Simulated:
-        """Change the first of the good images [N, 3, H, W] (0..1); the rest stay."""
+        """Draw anomalies on the first of the good images [N, 3, H, W] (0..1)."""
         count, _, height, width = images.shape
         chance = torch.rand(1, generator=generator, device=generator.device).item()
         changed = int(count * (1 - self.good_share) + chance)
         mask = images.new_zeros(count, height, width)
         if changed == 0:
             return Simulated(images, mask)
-        where = self._where(changed, height, width, generator)
-        what, opacity = self._what(images[:changed], generator)
+        shape = self._masks(changed, height, width, generator)
+        content, opacity = self._contents(images[:changed], generator)
         made = torch.empty_like(images)
         made[changed:] = images[changed:]
-        torch.lerp(images[:changed], what, opacity * where[:, None], out=made[:changed])
-        mask[:changed] = where > VISIBLE
-        if self.least:
-            mask[:changed] *= _changed(images[:changed], made[:changed]) > self.least
+        torch.lerp(images[:changed], content, opacity * shape[:, None], out=made[:changed])
+        mask[:changed] = shape > VISIBLE
+        if self.min_difference:
+            difference = _difference(images[:changed], made[:changed])
+            mask[:changed] *= difference > self.min_difference
         return Simulated(made, mask)
 
-    def _where(self, count: int, height: int, width: int, generator: Generator) -> Tensor:
+    def _masks(self, count: int, height: int, width: int, generator: Generator) -> Tensor:
         """One kind of mask for each image."""
-        where = torch.empty(count, height, width, device=generator.device)
+        masks = torch.empty(count, height, width, device=generator.device)
         for source, rows in draw(self.masks, count, generator):
-            where[rows] = source(len(rows), height, width, generator)
-        return where
+            masks[rows] = source(len(rows), height, width, generator)
+        return masks
 
-    def _what(self, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """A texture, or the image itself changed; and how strong [N, 1, 1, 1].
-
-        A change of the image is weak by itself, so it is never very faint.
-        """
-        what = torch.empty_like(images)
+    def _contents(self, images: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Textures or changed images, one for each image, and their opacities [N, 1, 1, 1]."""
+        content = torch.empty_like(images)
         opacity = uniform(len(images), *self.opacity, generator)
-        textured = max(0.0, 1 - sum(self.changes.values()))
-        kinds: dict[SelfChange | None, float] = {None: textured}
+        kinds: dict[ImageChange | None, float] = {None: max(0.0, 1 - sum(self.changes.values()))}
         kinds.update(self.changes.items())
         for change, rows in draw(kinds, len(images), generator):
             if change is None:
-                what[rows] = self._texture(images[rows], generator)
+                content[rows] = self._texture(images[rows], generator)
             else:
-                what[rows] = change(images[rows], generator)
-                opacity[rows] = opacity[rows].clamp(min=LEAST_OF_A_CHANGE)
-        return what, opacity
+                content[rows] = change(images[rows], generator)
+                opacity[rows] = opacity[rows].clamp(min=MIN_CHANGE_OPACITY)
+        return content, opacity
 
     def _texture(self, images: Tensor, generator: Generator) -> Tensor:
         count, _, height, width = images.shape
-        pasted = self.textures(count, height, width, generator)
-        pasted = jitter_colours(pasted, generator) if self.jitter else pasted
-        return pasted.mean(dim=1, keepdim=True).expand_as(images) if self.gray else pasted
+        texture = self.textures(count, height, width, generator)
+        texture = jitter_colours(texture, generator) if self.jitter else texture
+        return texture.mean(dim=1, keepdim=True).expand_as(images) if self.gray else texture
 
 
 def mixed(textures: TextureSource, *, gray: bool, good_share: float = 0.5) -> Simulation:
-    """The default of `draem train`: textures, and structure that is out of place, bent, shaded or
+    """The default of `draem train`: textures, and the image itself displaced, shaded, warped or
     blurred, in patches, spots and lines with hard and soft edges.
 
-    Chosen by leaving kinds of anomaly out of the training and judging them (docs/results.md).
+    Chosen by leaving kinds of anomaly out of the training and measuring how well they are found.
     """
     return Simulation(
         textures,
-        masks={soft_perlin: 0.5, blobs: 0.4, lines: 0.1},
+        masks={soft_perlin_masks: 0.5, spots: 0.4, lines: 0.1},
         changes={displaced: 0.2, shaded: 0.2, warped: 0.1, blurred: 0.1},
         good_share=good_share,
         gray=gray,
-        least=0.03,
+        min_difference=0.03,
     )
 
 
 def draw(
     weights: Mapping[T, float], count: int, generator: Generator
 ) -> Iterator[tuple[T, Tensor]]:
-    """Deal `count` images out to the keys by weight: each key that got some, with their rows."""
+    """Assign `count` images to the keys by weight: each key that has any, with their rows."""
     chances = torch.tensor(list(weights.values()), dtype=torch.float32, device=generator.device)
     picked = torch.multinomial(chances, count, replacement=True, generator=generator)
     for place, key in enumerate(weights):
@@ -140,8 +136,8 @@ def draw(
             yield key, rows
 
 
-def _changed(good: Tensor, made: Tensor) -> Tensor:
-    """How much each block of pixels has changed at most, spread over the block, [N, H, W]."""
+def _difference(good: Tensor, made: Tensor) -> Tensor:
+    """The largest difference within each block of pixels, spread over the block, [N, H, W]."""
     difference = (made - good).abs_().amax(dim=1, keepdim=True)
     blocks = max_pool2d(difference, BLOCK, ceil_mode=True)
     wide = blocks.repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3)

@@ -1,4 +1,4 @@
-"""Textures of simulated anomalies: procedures by default, pictures on request."""
+"""Textures of simulated anomalies: procedural by default, or from pictures."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ TAU = 2 * math.pi
 
 
 def _octaves(v: Tensor, u: Tensor, generator: Generator) -> Tensor:
-    """Value noise: octaves whose strengths are drawn for each image."""
+    """Value noise: octaves whose weights are drawn for each image."""
     count, height, width = v.shape
     total = torch.full((count, 1, 1, 1), 0.5, device=v.device)
     for octave in range(OCTAVES):
@@ -41,7 +41,7 @@ def _stripes(v: Tensor, u: Tensor, generator: Generator) -> Tensor:
 
 
 def _checks(v: Tensor, u: Tensor, generator: Generator) -> Tensor:
-    """A chessboard of 2 to 30 fields an image, turned."""
+    """A chessboard of 2 to 30 fields an image, rotated."""
     fields = uniform(len(v), 2, 30, generator)[:, 0]
     return ((v * fields).floor_() + (u * fields).floor_()) % 2
 
@@ -63,13 +63,15 @@ def _plain(v: Tensor, u: Tensor, generator: Generator) -> Tensor:
 
 
 Pattern = Callable[[Tensor, Tensor, Generator], Tensor]
-"""(v, u, generator) -> pattern in 0..1, shaped like the turned coordinates v and u [N, H, W]."""
+"""(v, u, generator) -> pattern in 0..1, shaped like the rotated coordinates v and u [N, H, W]."""
 
 PATTERNS: tuple[Pattern, ...] = (_octaves, _stripes, _checks, _cells, _plain)
 
 
-def turned_grid(count: int, height: int, width: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Coordinates [count, height, width], turned by a random angle, one unit per image."""
+def rotated_grid(
+    count: int, height: int, width: int, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Coordinates [count, height, width], rotated by a random angle, one unit per image."""
     angle = uniform(count, 0, TAU, generator)[:, 0]
     y = torch.linspace(0, 1, height, device=generator.device)[None, :, None]
     x = torch.linspace(0, 1, width, device=generator.device)[None, None, :]
@@ -85,7 +87,7 @@ def two_colours(pattern: Tensor, generator: Generator) -> Tensor:
 def procedural(count: int, height: int, width: int, generator: Generator) -> Tensor:
     """Textures [count, 3, height, width] in 0..1: random patterns between two random colours."""
     kinds = torch.randint(0, len(PATTERNS), (count,), generator=generator, device=generator.device)
-    v, u = turned_grid(count, height, width, generator)
+    v, u = rotated_grid(count, height, width, generator)
     pattern = torch.empty_like(v)
     for kind in sorted(set(kinds.tolist())):
         rows = (kinds == kind).nonzero()[:, 0]
@@ -108,18 +110,17 @@ def pictures(folder: Path, device: torch.device) -> TextureSource:
     images = _read(folder, device)
 
     def source(count: int, height: int, width: int, generator: Generator) -> Tensor:
-        def crop() -> Tensor:
-            draw = torch.rand(4, generator=generator, device=generator.device).tolist()
-            image = images[int(draw[0] * len(images))]
-            rows = max(16, int(image.shape[1] * (0.3 + 0.7 * draw[1])))
-            columns = max(16, int(image.shape[2] * (0.3 + 0.7 * draw[1])))
-            top = int(draw[2] * (image.shape[1] - rows + 1))
-            left = int(draw[3] * (image.shape[2] - columns + 1))
-            piece = image[None, :, top : top + rows, left : left + columns]
-            return interpolate(
-                piece.float() / 255, (height, width), mode="bilinear", align_corners=False
-            )
-
-        return torch.cat([crop() for _ in range(count)])
+        return torch.cat([_random_crop(images, height, width, generator) for _ in range(count)])
 
     return source
+
+
+def _random_crop(images: list[Tensor], height: int, width: int, generator: Generator) -> Tensor:
+    """A crop [1, 3, height, width] in 0..1 of a random one of the images [3, H, W]."""
+    draw = torch.rand(4, generator=generator, device=generator.device).tolist()
+    image = images[int(draw[0] * len(images))]
+    rows, columns = (max(16, int(side * (0.3 + 0.7 * draw[1]))) for side in image.shape[1:])
+    top = int(draw[2] * (image.shape[1] - rows + 1))
+    left = int(draw[3] * (image.shape[2] - columns + 1))
+    crop = image[None, :, top : top + rows, left : left + columns].float() / 255
+    return interpolate(crop, (height, width), mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""The paper's ablation asked again: each variant trained alike, beside the published figures."""
+"""The paper's ablation repeated: each variant trained alike, beside the published figures."""
 
 import json
 import logging
@@ -17,31 +17,34 @@ from edge.base.errors import ImageError
 from edge.base.files import write_json
 from edge.engine import Inference
 from trainer.data.layout import samples
-from trainer.evaluation.evaluate import PixelMetrics, judge_all, measure
+from trainer.data.sources import Images
+from trainer.evaluation.evaluate import PixelMetrics, measure, score_all
 from trainer.network.loss import WINDOW, ssim_map
 from trainer.network.model import Draem, Output
 from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import plain_colours
 from trainer.training import checkpoint
+from trainer.training.batches import make_simulation
 from trainer.training.checkpoint import TrainingError
-from trainer.training.distributed import World
+from trainer.training.distributed import ProcessGroup
+from trainer.training.duration import count_steps
 from trainer.training.golden import infer
-from trainer.training.session import all_sources
-from trainer.training.train import Images, count_steps, simulation_of, train
-from trainer.training.train_settings import TrainSettings
+from trainer.training.job import read_sources
+from trainer.training.settings import TrainSettings
+from trainer.training.train import train
 
 log = logging.getLogger(__name__)
 
 
 class DiscriminativeAlone(Draem):
-    """The discriminative network sees the image twice, and no reconstruction."""
+    """The discriminative network gets the image twice, and no reconstruction."""
 
     def forward(self, image: Tensor) -> Output:
         return Output(image, self.discriminative(torch.cat((image, image), dim=1)))
 
 
 class ReconstructiveAlone(Draem):
-    """The heatmap is what the reconstruction lacks in structural similarity, (1 - SSIM) / 2."""
+    """The heatmap is the reconstruction's structural dissimilarity, (1 - SSIM) / 2."""
 
     def forward(self, image: Tensor) -> Output:
         reconstruction = self.reconstructive(image)
@@ -49,8 +52,9 @@ class ReconstructiveAlone(Draem):
             return Output(reconstruction, image.new_zeros(len(image), 2, *image.shape[2:]))
         border = (WINDOW // 2,) * 4
         pair = (pad(x, border, mode="reflect") for x in (reconstruction, image))
-        lack = ((1 - ssim_map(*pair).mean(dim=1)) / 2).clamp(1e-6, 1 - 1e-6)
-        return Output(reconstruction, torch.stack((torch.log1p(-lack), lack.log()), dim=1))
+        dissimilarity = ((1 - ssim_map(*pair).mean(dim=1)) / 2).clamp(1e-6, 1 - 1e-6)
+        logits = torch.stack((torch.log1p(-dissimilarity), dissimilarity.log()), dim=1)
+        return Output(reconstruction, logits)
 
 
 def rectangle_masks(count: int, height: int, width: int, generator: Generator) -> Tensor:
@@ -106,7 +110,7 @@ class AblationRow:
 
 
 class Networks:
-    """Trained networks in the place of an engine."""
+    """Trained networks in place of an engine."""
 
     def __init__(self, model: Draem) -> None:
         self._model = model
@@ -116,54 +120,57 @@ class Networks:
 
 
 def ablate(
-    settings: TrainSettings, names: list[str], folder: Path, world: World, *, restart: bool = False
+    settings: TrainSettings,
+    names: list[str],
+    folder: Path,
+    group: ProcessGroup,
+    *,
+    restart: bool = False,
 ) -> list[AblationRow]:
-    """Train and evaluate the named variants; those that `folder` has figures of are left out.
+    """Train and evaluate the named variants; those that `folder` has figures of are skipped.
 
     All take as many steps as the full method has time for. Raises ImageError where the test images
     have no masks, TrainingError where `folder` holds the figures of another ablation.
     """
-    _need_masks(settings.images)
+    _check_masks(settings.images)
     folder.mkdir(parents=True, exist_ok=True)
-    with checkpoint.alone(folder):
-        return _ablate(settings, names, folder, world, restart)
+    with checkpoint.lock(folder):
+        return _ablate(settings, names, folder, group, restart)
 
 
 def _ablate(
-    settings: TrainSettings, names: list[str], folder: Path, world: World, restart: bool
+    settings: TrainSettings, names: list[str], folder: Path, group: ProcessGroup, restart: bool
 ) -> list[AblationRow]:
-    sources = all_sources(settings)
-    images = Images(sources.part("train"), sources.part("validation"), sources.digest)
-    book = folder / "ablation.json"
+    images = read_sources(settings).training_images()
+    results = folder / "ablation.json"
     asked = settings.model_dump(mode="json", exclude={"runs"}) | {"images_digest": images.digest}
-    kept = json.loads(book.read_text(encoding="utf-8")) if book.is_file() else {}
+    kept = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
     if kept and kept["asked"] != asked and not restart:
         raise TrainingError(
             f"{folder} holds the ablation of other images or settings ({kept['asked']['images']}): "
-            "name another folder with --runs, or throw it away with --restart"
+            "name another folder with --runs, or discard it with --restart"
         )
     if restart or not kept:
-        settings = count_steps(settings, images, world)
+        settings = count_steps(settings, images, group)
         kept = {"asked": asked, "steps": settings.steps, "rows": []}
-        write_json(book, kept)
+        write_json(results, kept)
     settings = settings.model_copy(update={"steps": kept["steps"]})
-    done = [AblationRow(**row) for row in kept["rows"]]
+    done = {row["variant"]: AblationRow(**row) for row in kept["rows"]}
     for name in names:
-        if any(row.variant == name for row in done):
-            continue
-        log.info("variant '%s', %d steps", name, settings.steps)
-        done.append(_one(name, settings, images, folder / name.replace(" ", "-"), world))
-        write_json(book, kept | {"rows": [asdict(row) for row in done]})
-    return [row for name in names for row in done if row.variant == name]
+        if name not in done:
+            log.info("variant '%s', %d steps", name, settings.steps)
+            done[name] = _one(name, settings, images, folder / name.replace(" ", "-"), group)
+            write_json(results, kept | {"rows": [asdict(row) for row in done.values()]})
+    return [done[name] for name in names]
 
 
-def _need_masks(folder: Path) -> None:
-    """Better said now than after a training."""
-    seen = set()
+def _check_masks(folder: Path) -> None:
+    """Raise ImageError unless there are good and defective images with masks."""
+    found = set()
     for sample in samples(folder):
         if sample.truth is not None:
-            seen.add(sample.defect is not None)
-        if len(seen) == 2:
+            found.add(sample.defect is not None)
+        if len(found) == 2:
             return
     raise ImageError(
         f"{folder} needs good and defective test images with masks: name a data set that has them"
@@ -171,22 +178,20 @@ def _need_masks(folder: Path) -> None:
 
 
 def _one(
-    name: str, settings: TrainSettings, images: Images, folder: Path, world: World
+    name: str, settings: TrainSettings, images: Images, folder: Path, group: ProcessGroup
 ) -> AblationRow:
-    """One variant, trained or trained on from its checkpoint."""
+    """Train one variant, from its checkpoint if there is one, and evaluate it."""
     variant = VARIANTS[name]
     saved = None
     if checkpoint.exists(folder):
-        waiting = checkpoint.load(folder)
-        same = (waiting.settings, waiting.images) == (settings, images.digest)
-        saved = waiting.state if same else None
-    simulation = variant.change(simulation_of(settings, images, world.device))
-    with checkpoint.alone(folder):
-        outcome = train(settings, images, world, folder=folder, saved=saved,
-                        simulation=simulation, networks=variant.networks)  # fmt: skip
-    judged = judge_all(settings.fit, Networks(outcome.model), samples(settings.images))
-    metrics = measure(judged)
+        unfinished = checkpoint.load(folder)
+        if (unfinished.settings, unfinished.images) == (settings, images.digest):
+            saved = unfinished.state
+    simulation = variant.change(make_simulation(settings, images, group.device))
+    outcome = train(settings, images, group, folder=folder, saved=saved,
+                    simulation=simulation, networks=variant.networks)  # fmt: skip
+    metrics = measure(score_all(settings.fit, Networks(outcome.model), samples(settings.images)))
     checkpoint.discard(folder)
-    pixels = cast(PixelMetrics, metrics.pixels)  # _need_masks has seen some
+    pixels = cast(PixelMetrics, metrics.pixels)  # _check_masks has found some
     figures = (metrics.image_auroc, pixels.auroc, pixels.ap)
     return AblationRow(name, settings.steps, *(100 * figure for figure in figures))

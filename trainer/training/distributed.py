@@ -12,36 +12,28 @@ from trainer.training.checkpoint import TrainingError
 
 
 @dataclass(frozen=True)
-class World:
-    """This process is `rank` of `size`, and computes on `device`; rank 0 alone writes and tells."""
+class ProcessGroup:
+    """This process is `rank` of `size` and computes on `device`; rank 0 validates and writes."""
 
     device: torch.device
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
-    def agree(self, value: int) -> int:
-        """Rank 0's value, in every process."""
+    def maximum(self, value: int) -> int:
+        """The largest value of all processes."""
         if self.size == 1:
             return value
-        held = torch.tensor(value, device=self.device)
-        distributed.broadcast(held, 0)
-        return int(held.item())
-
-    def any(self, here: bool) -> bool:
-        """Whether it is so in any process."""
-        if self.size == 1:
-            return here
-        held = torch.tensor(int(here), device=self.device)
+        held = torch.tensor(int(value), device=self.device)
         distributed.all_reduce(held, distributed.ReduceOp.MAX)
-        return bool(held.item())
+        return int(held.item())
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one; under torchrun each local process has its own GPU."""
+    """`auto` is CUDA where there is a GPU; under torchrun each local process has its own GPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
@@ -52,15 +44,15 @@ def pick_device(name: str) -> torch.device:
 
 
 @contextmanager
-def join(device: torch.device) -> Iterator[World]:
-    """The world that torchrun has made (it sets RANK and WORLD_SIZE), or one process alone."""
+def join(device: torch.device) -> Iterator[ProcessGroup]:
+    """The group that torchrun started (it sets RANK and WORLD_SIZE), or this process alone."""
     if "RANK" not in os.environ:
-        yield World(device)
+        yield ProcessGroup(device)
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield World(device, distributed.get_rank(), distributed.get_world_size())
+        yield ProcessGroup(device, distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Golden frames: what the trained network says in float32, for every engine to be held to."""
+"""Golden frames: the trained network's float32 outputs, which every engine is compared with."""
 
 from pathlib import Path
 
@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator
 
-from trainer.network.model import Draem, heatmap_and_score
+from trainer.network.model import Draem
 from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import TextureSource
 from trainer.training.batches import to_tensor
+from trainer.training.validate import infer_all
 
 COUNT = 8
 
@@ -18,20 +19,14 @@ COUNT = 8
 def infer(
     model: Draem, frames: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Score [N] and heatmap [N, H, W] of uint8 frames [N, H, W, 3], float32, one at a time."""
-    model.eval()
-    device, results = next(model.parameters()).device, []
-    with torch.inference_mode():
-        for frame in frames:
-            output = model(to_tensor(frame[None], device))
-            results.append(heatmap_and_score(output.logits, model.window))
-    heatmap = torch.cat([r[0] for r in results]).cpu().numpy()
-    score = torch.cat([r[1] for r in results]).cpu().numpy()
-    return score, heatmap
+    """Score [N] and heatmap [N, H, W] of uint8 frames [N, H, W, 3], one at a time."""
+    images = to_tensor(frames, next(model.parameters()).device)
+    heatmap, score = infer_all(model.eval(), images, at_once=1)
+    return score.numpy(), heatmap.numpy()
 
 
 def untrained(model: Draem, seed: int) -> Draem:
-    """Networks of the same widths from another initialisation: for the check that must fail."""
+    """Networks of the same widths with other weights: for the check that must fail."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Draem(*model.widths, model.window).eval()
@@ -40,7 +35,7 @@ def untrained(model: Draem, seed: int) -> Draem:
 def simulated_frames(
     good: NDArray[np.uint8], textures: TextureSource, seed: int
 ) -> NDArray[np.uint8]:
-    """Each good frame with a simulated anomaly, rounded to uint8 as a camera would."""
+    """Each good frame with a simulated anomaly, rounded to uint8 like a camera's."""
     images = to_tensor(good, torch.device("cpu"))
     simulation = Simulation(textures, good_share=0)
     made = simulation(images, Generator().manual_seed(seed)).images
@@ -50,7 +45,7 @@ def simulated_frames(
 def write_golden(
     model: Draem, good: NDArray[np.uint8], textures: TextureSource, seed: int, path: Path
 ) -> None:
-    """golden.npz: 8 good and 8 simulated-anomaly frames, the network's outputs and a negative's."""
+    """golden.npz: 8 good frames, 8 with anomalies, the outputs of the network and of another."""
     chosen = good[np.arange(COUNT) % len(good)]
     frames = np.concatenate([chosen, simulated_frames(chosen, textures, seed)])
     score, heatmap = infer(model, frames)

@@ -1,4 +1,4 @@
-"""Ctrl-C during a training: the step is finished and saved first."""
+"""Ctrl-C during a training: the current step is finished and saved first."""
 
 import signal
 import threading
@@ -8,19 +8,19 @@ from contextlib import contextmanager
 
 @contextmanager
 def deferred_interrupt() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets; a second Ctrl-C interrupts at once. In the main thread alone."""
-    asked = threading.Event()
+    """An event that Ctrl-C sets; a second Ctrl-C interrupts at once. Only in the main thread."""
+    requested = threading.Event()
 
-    def note(*_: object) -> None:
-        if asked.is_set():
+    def request(*_: object) -> None:
+        if requested.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        requested.set()
 
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield requested
         return
-    before = signal.signal(signal.SIGINT, note)
+    before = signal.signal(signal.SIGINT, request)
     try:
-        yield asked
+        yield requested
     finally:
         signal.signal(signal.SIGINT, before)

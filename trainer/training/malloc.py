@@ -1,4 +1,4 @@
-"""Memory that a training frees and needs again at the next step."""
+"""A setting of glibc's memory allocator that makes training faster."""
 
 import ctypes
 import sys
@@ -8,13 +8,13 @@ LARGE = 2**30
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what it is given back, instead of faulting every page in again (Linux only).
+    """Let glibc keep freed memory for the next step instead of returning it (Linux only).
 
-    The simulation of anomalies alone takes a third less time so.
+    The simulation of anomalies takes a third less time.
     """
     if sys.platform != "linux":
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # another C library has no such thing
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGE)
         mallopt(M_TRIM_THRESHOLD, LARGE)

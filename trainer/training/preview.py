@@ -1,23 +1,24 @@
-"""A picture sheet of what the network will see."""
+"""A sheet of pictures that shows what the network will be trained on."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer.training.distributed import World
-from trainer.training.train import Images, make_batches, simulation_of
-from trainer.training.train_settings import TrainSettings
+from trainer.data.sources import Images
+from trainer.training.batches import make_batches, make_simulation
+from trainer.training.distributed import ProcessGroup
+from trainer.training.settings import TrainSettings
 
 ROWS = 8
 
 
 def sheet(settings: TrainSettings, images: Images) -> NDArray[np.uint8]:
-    """BGR picture of good images, the same with anomalies and their masks, two triples a row."""
-    world = World(torch.device("cpu"))
+    """BGR picture of good images, the same with anomalies, and their masks; six pictures a row."""
+    group = ProcessGroup(torch.device("cpu"))
     whole = settings.model_copy(update={"batch": 2 * ROWS, "good_share": 0.25})
-    simulation = simulation_of(whole, images, world.device)
-    batch = make_batches(whole, images.train, simulation, world)(0)
+    simulation = make_simulation(whole, images, group.device)
+    batch = make_batches(whole, images.train, simulation, group)(0)
     masks = batch.simulated.mask[:, None].expand(-1, 3, -1, -1)
     triples = torch.cat((batch.good, batch.simulated.images, masks), dim=3)
     rows = [torch.cat((triples[i], triples[i + ROWS]), dim=2) for i in range(ROWS)]

@@ -1,6 +1,5 @@
-"""From trained networks to a product's version, with the weights kept beside the runs."""
+"""From trained networks to a product's version; the float32 weights are kept in the runs folder."""
 
-import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from edge.base.errors import ProductError
-from edge.base.files import digest, write_atomic, write_json
+from edge.base.files import digest, write_json
 from edge.product.manifest import Manifest
 from edge.product.product import Product, load_product, now
 from edge.product.versions import activate_first, finish_version, new_version
@@ -18,12 +17,13 @@ from edge.vision.fit import Fit
 from trainer.network.model import Draem
 from trainer.network.onnx_export import export
 from trainer.simulation.textures import TextureSource
+from trainer.training.checkpoint import save_tensors
 from trainer.training.golden import write_golden
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """Networks, what they were trained for and from what.
+    """Trained networks and what they were trained from.
 
     `good` are fitted frames uint8 [N, H, W, 3] for the golden check, with anomalies of `textures`;
     `curve` are the validations that the weights were chosen by.
@@ -48,10 +48,10 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
         write_golden(model, trained.good, trained.textures, trained.seed, golden)
         write_json(draft / "sources.json", trained.sources)
         write_json(draft / "training.json", {"curve": trained.curve})
-        save_weights(model, weights_path(runs, name, digest(draft / "model.onnx")))
+        save_tensors(model.state_dict(), weights_path(runs, name, digest(draft / "model.onnx")))
         manifest = Manifest(
             name=name,
-            version="0",  # finish_version gives the number
+            version="0",  # finish_version sets the number
             created=now(),
             height=fit.height,
             width=fit.width,
@@ -68,7 +68,7 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
 
 
 def saved_before(trained: Trained, products: Path, name: str) -> Product | None:
-    """The version that this very training wrote already, if it was stopped right after that."""
+    """The newest version, if this training wrote it and was stopped right after that."""
     try:
         newest = load_product(products, name, "newest")
     except ProductError:
@@ -85,29 +85,20 @@ def saved_before(trained: Trained, products: Path, name: str) -> Product | None:
 
 
 def weights_path(runs: Path, name: str, model_digest: str) -> Path:
-    """Where the float32 weights behind a model.onnx are kept."""
+    """The file of the float32 weights behind a model.onnx."""
     return runs / name / f"{model_digest[:12]}.pt"
 
 
-def save_weights(model: Draem, path: Path) -> None:
-    """The state dict, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # By way of memory: torch hides a full disk behind an error of its own.
-    buffer = io.BytesIO()
-    torch.save(model.state_dict(), buffer)
-    write_atomic(path, buffer.getvalue())
-
-
 def load_weights(product: Product, runs: Path) -> Draem:
-    """The trained networks behind a product. Raises ProductError where they are not at hand."""
+    """The trained networks behind a product. Raises ProductError where their file is missing."""
     path = weights_path(runs, product.name, product.model_digest)
     if not path.is_file():
         raise ProductError(
             f"the weights of {product.name} version {product.version} are not at {path}: "
             "name the folder of its training with --runs"
         )
-    made = product.manifest
-    model = Draem(made.rec_width, made.seg_width, made.score_window)
+    manifest = product.manifest
+    model = Draem(manifest.rec_width, manifest.seg_width, manifest.score_window)
     try:
         model.load_state_dict(torch.load(path, weights_only=True))
     except Exception as error:

@@ -1,6 +1,5 @@
-"""How good the networks are so far: simulated anomalies over held-out good images."""
+"""How good the networks are so far: simulated anomalies on held-out good images."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,10 +8,10 @@ from torch import Tensor, nn
 
 from trainer.network.model import Draem, heatmap_and_score
 from trainer.simulation.simulate import Simulated, Simulation
-from trainer.training.batches import Batches, generator_for
+from trainer.training.batches import Batches, generator_for, to_float
 from trainer.training.checkpoint import TrainingError
 
-FEWEST_PAIRS, MOST_PAIRS = 32, 64
+MIN_PAIRS, MAX_PAIRS = 32, 64
 STATISTICS_BATCHES = 40
 AT_ONCE = 8
 
@@ -26,30 +25,35 @@ class Point:
     pixel_ap: float
 
 
-def validation_set(images: Tensor, simulation: Simulation, seed: int) -> Simulated:
-    """The held-out images (`to_pool`), each with an anomaly and as it is: the same at every call.
+def best_of(curve: list[Point]) -> Point:
+    """The highest pixel AP, which false spots on good images lower too; of equals the latest."""
+    return max(curve, key=lambda point: (point.pixel_ap, point.step))
 
-    In pairs: where good parts differ, an image AUROC between different images tells of the images.
-    Few images come several times, each time with another anomaly.
+
+def validation_set(images: Tensor, simulation: Simulation, seed: int) -> Simulated:
+    """Each held-out image (`to_pool`) with an anomaly and without: the same at every call.
+
+    In pairs, because an AUROC between different images would depend on how good parts differ.
+    Few images are repeated, each time with another anomaly.
     """
-    pairs = min(max(len(images), FEWEST_PAIRS), MOST_PAIRS)
+    pairs = min(max(len(images), MIN_PAIRS), MAX_PAIRS)
     spread = torch.arange(pairs, device=images.device) * max(len(images), pairs) // pairs
-    good = images[spread % len(images)].float().div_(255)
+    good = to_float(images[spread % len(images)])
     made = replace(simulation, good_share=0)(good, generator_for(good.device, seed, "validation"))
     return Simulated(
         torch.cat([made.images, good]), torch.cat([made.mask, torch.zeros_like(made.mask)])
     )
 
 
-def validate(model: Draem, held: Simulated, step: int) -> Point:
-    """Judge the validation set with networks in eval. Raises TrainingError for a NaN."""
-    heatmaps, scores = infer_all(model, held.images)
+def validate(model: Draem, held_out: Simulated, step: int) -> Point:
+    """Measure networks in eval mode on the validation set. Raises TrainingError for a NaN."""
+    heatmaps, scores = infer_all(model, held_out.images)
     if not torch.isfinite(scores).all():
         raise TrainingError(
-            f"the weights stopped being numbers before step {step}: lower --learning-rate"
+            f"the weights are no longer finite before step {step}: lower --learning-rate"
         )
-    anomalous = held.mask.flatten(1).amax(1).cpu().numpy() > 0
-    truth = held.mask.cpu().numpy().ravel() > 0
+    anomalous = held_out.mask.flatten(1).amax(1).cpu().numpy() > 0
+    truth = held_out.mask.cpu().numpy().ravel() > 0
     return Point(
         step=step,
         image_auroc=float(roc_auc_score(anomalous, scores.numpy())),
@@ -57,41 +61,29 @@ def validate(model: Draem, held: Simulated, step: int) -> Point:
     )
 
 
-def infer_all(model: Draem, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Heatmaps [N, H, W] and scores [N] on the CPU, some images at a time."""
-    heatmaps, scores = [], []
+def infer_all(model: Draem, images: Tensor, at_once: int = AT_ONCE) -> tuple[Tensor, Tensor]:
+    """Heatmaps [N, H, W] and scores [N] on the CPU of images [N, 3, H, W] in 0..1."""
     with torch.inference_mode():
-        for part in torch.split(images, AT_ONCE):
-            heatmap, score = heatmap_and_score(model(part).logits, model.window)
-            heatmaps.append(heatmap.cpu())
-            scores.append(score.cpu())
-    return torch.cat(heatmaps), torch.cat(scores)
+        pairs = [
+            heatmap_and_score(model(part).logits, model.window)
+            for part in torch.split(images, at_once)
+        ]
+    heatmaps, scores = zip(*pairs, strict=True)
+    return torch.cat(heatmaps).cpu(), torch.cat(scores).cpu()
 
 
-def recompute_statistics(model: nn.Module, draw: Callable[[int], Tensor]) -> None:
-    """BatchNorm's means and variances for averaged weights, over fresh batches; then eval.
+def recompute_statistics(model: nn.Module, batches: Batches) -> None:
+    """BatchNorm's means and variances for averaged weights, over fresh batches; then eval mode.
 
-    The running ones belong to weights that are gone.
+    The running ones belong to earlier weights. The batches are the same at every validation.
     """
-    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over all batches
+    batches = replace(batches, stream="statistics", rank=0, processes=1)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # the plain mean over all batches
     model.train()
     with torch.no_grad():
         for step in range(STATISTICS_BATCHES):
-            model(draw(step))
+            model(batches(step).simulated.images)
     model.eval()
-
-
-def statistics_batches(batches: Batches) -> Callable[[int], Tensor]:
-    """Batches as the training has them, of a stream of their own: the same at every validation."""
-    own = Batches(
-        batches.images,
-        batches.simulation,
-        batches.batch,
-        batches.seed,
-        batches.variation,
-        stream="statistics",
-    )
-    return lambda step: own(step).simulated.images

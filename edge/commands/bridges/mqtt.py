@@ -80,7 +80,7 @@ def main(options: argparse.Namespace) -> int:
             if options.simulate is None:
                 _record(mqtt, settings, lambda: stop.is_set() or feed.died is not None)
             else:
-                _wait(feed, stop)  # a line on paper has no record
+                _wait(feed, stop)  # a simulated line has no record
         finally:
             stop.set()
             watcher.join()

@@ -41,8 +41,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--simulate", type=_rate, metavar="RATE",
-        help="parts a second of a line on paper, for commissioning without a camera: every tenth "
-        "is NG, every 25th has no verdict",
+        help="parts a second of a simulated line, for commissioning without a camera: every "
+        "tenth is NG, every 25th has no verdict",
     )  # fmt: skip
     parser.add_argument(
         "--recipe", dest="recipes", action="append", type=parse_recipe, metavar="NUMBER=NAME",
@@ -97,10 +97,10 @@ def opened_feed(
 ) -> Iterator[Feed]:
     """A gate that is fed, and the file of what it misses; raises what ended the feed, if anything.
 
-    `address` tells this bridge from the station's others.
+    `address` distinguishes this bridge from the others of the station.
     """
-    paper = "" if options.simulate is None else "-simulated"
-    folder = settings.data / f"{settings.station}{paper}"
+    suffix = "" if options.simulate is None else "-simulated"
+    folder = settings.data / f"{settings.station}{suffix}"
     with (
         MissedFile(folder / f"missed-{options.wire}-{address}.jsonl") as missed,
         Feed(Gate(rules), source(options, settings), in_time, missed.add) as feed,
@@ -110,7 +110,7 @@ def opened_feed(
 
 
 def source(options: argparse.Namespace, settings: Station) -> Source:
-    """The station's events, or a line on paper."""
+    """The station's events, or those of a simulated line."""
     if options.simulate is not None:
         rate = options.simulate.rate
         log.warning("simulating %g parts a second: no camera, no station", rate)
@@ -122,7 +122,7 @@ def source(options: argparse.Namespace, settings: Station) -> Source:
 def opened_changes(
     options: argparse.Namespace, settings: Station, feed: Feed
 ) -> Iterator[ProductChanges]:
-    """Whoever changes the line's product. Raises DraemError for an address that cannot be used."""
+    """Changes the line's product. Raises DraemError for an address that cannot be used."""
     line: LineClient = options.simulate or ask_control(settings)
     with ProductChanges(settings.recipes, line, feed.running) as changes:
         yield changes
@@ -130,7 +130,7 @@ def opened_changes(
 
 @contextmanager
 def opened_triggering(options: argparse.Namespace, settings: Station) -> Iterator[PlcTrigger]:
-    """Whoever gives triggers to the line. Raises DraemError for an address that cannot be used."""
+    """Passes triggers to the line. Raises DraemError for an address that cannot be used."""
     line: LineClient = options.simulate or ask_control(settings, ANSWER_MS)
     with PlcTrigger(line) as triggering:
         yield triggering

@@ -6,11 +6,11 @@ from torch import Tensor
 from trainer.simulation.augmentation import Augmentation
 
 
-def varied(variation: Augmentation) -> tuple[Tensor, Tensor]:
+def varied(augmentation: Augmentation) -> tuple[Tensor, Tensor]:
     """Forty images of a gradient that is no mirror of itself, before and after."""
     rows, columns = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
     images = ((rows * 8 + columns) / 128 + 0.1).expand(40, 3, 8, 8)
-    return images, variation(images.clone(), torch.Generator().manual_seed(0))
+    return images, augmentation(images.clone(), torch.Generator().manual_seed(0))
 
 
 def like(images: Tensor, others: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""What a training run is told: frozen, flat, kept with the weights it led to."""
+"""The settings of a training: frozen, flat, and kept with the weights that they led to."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,21 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from edge.vision.fit import Fit, Interpolation
+from edge.vision.fit import Fit
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
 
-Schedule = Literal["one-cycle", "steps"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
-
 
 class TrainSettings(BaseModel):
-    """One training run. Sizes in pixels (multiples of 32), angles in degrees.
+    """One training. Sizes in pixels (multiples of 32), angles in degrees.
 
-    `steps` counts, unless `epochs` or `minutes` says how many are made of them at the start.
-    `average` is the decay of the weights' moving average and `clip` the largest gradient norm;
-    0 turns either off. `learning_rate` is the highest of its schedule. `score_window` is odd, or
-    'authors': 21 at 256x256 and in proportion.
+    A setting with a description has an option of the same name. `steps` is computed from `epochs`
+    or `minutes` where one of them is given. `average` is the decay of the weights' moving average
+    and `clip` the largest gradient norm; 0 turns either off. `score_window` is odd, or 'authors':
+    21 at 256x256 and in proportion.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -33,32 +30,51 @@ class TrainSettings(BaseModel):
     width: int = Field(128, ge=32, multiple_of=32)
     crop: Box | None = None
     geometry: Geometry | None = None
-    interpolation: Interpolation = "area"
     bit_depth: int | None = Field(None, ge=8, le=16)
     rec_width: int = Field(16, ge=1)
     seg_width: int = Field(8, ge=1)
-    score_window: Literal["authors"] | Annotated[int, Field(ge=1)] | None = None
-    steps: int = Field(4000, ge=1)
-    epochs: int | None = Field(None, ge=1)
-    minutes: float | None = Field(None, gt=0)
-    batch: int = Field(4, ge=1)
-    learning_rate: float = Field(2e-3, gt=0)
-    schedule: Schedule = "one-cycle"
+    schedule: Literal["one-cycle", "steps"] = "one-cycle"
     init: Literal["torch", "paper"] = "torch"
     average: float = Field(0.99, ge=0, lt=1)
     clip: float = Field(1, ge=0)
-    good_share: float = Field(0.5, ge=0, lt=1)
-    rotation: float = Field(0, ge=0, le=180)
-    mirror: bool = False
-    light: float = Field(0, ge=0, lt=1)
-    simulation: Literal["mixed", "paper"] = "mixed"
-    textures: Path | None = None
-    validate_every: int = Field(250, ge=1)
-    precision: Precision = "auto"
-    compile: bool = False
-    sync_batchnorm: bool = False
-    seed: int = Field(0, ge=0, lt=2**63)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    steps: int = Field(4000, ge=1, description="training steps")
+    epochs: int | None = Field(
+        None, ge=1, description="instead of steps: how often every image is seen"
+    )
+    minutes: float | None = Field(
+        None, gt=0, description="instead of steps: a time; a few steps are timed at the start"
+    )
+    batch: int = Field(4, ge=1, description="images a step (and process)")
+    learning_rate: float = Field(2e-3, gt=0, description="the highest rate of the schedule")
+    rotation: float = Field(
+        0, ge=0, le=180, description="rotate half of the good images by up to so many degrees"
+    )
+    light: float = Field(
+        0, ge=0, lt=1, description="make half of them darker or lighter by up to this share of 1"
+    )
+    mirror: bool = Field(
+        False, description="mirror half of them left to right, and half top to bottom"
+    )
+    good_share: float = Field(
+        0.5, ge=0, lt=1, description="the share of images that get no anomaly"
+    )
+    simulation: Literal["mixed", "paper"] = Field(
+        "mixed",
+        description="anomalies to learn from: 'mixed' is textures, and the image itself displaced, "
+        "shaded, warped or blurred; 'paper' is textures alone",
+    )
+    textures: Path | None = Field(None, description="a folder of pictures as anomaly textures")
+    score_window: Literal["authors"] | Annotated[int, Field(ge=1)] | None = Field(
+        None,
+        description="pixels a side that the score averages the heatmap over (default 3 at 128x128, "
+        "5 at 256x256); fewer for small defects, 21 at 256x256 are the authors'",
+    )
+    validate_every: int = Field(250, ge=1, description="steps from one validation to the next")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="of the convolutions; 'auto' is the device's fastest"
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="the same seed gives the same training")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
 
     @field_validator("batch")
     @classmethod
@@ -73,12 +89,12 @@ class TrainSettings(BaseModel):
     def _has_a_middle(cls, window: int | str | None, info: ValidationInfo) -> int | str | None:
         side = min(info.data.get("height", 32), info.data.get("width", 32))
         if isinstance(window, int) and (window % 2 == 0 or window > side):
-            raise ValueError(f"take an odd number, up to the {side} pixels of the picture")
+            raise ValueError(f"take an odd number, up to the {side} pixels of the image")
         return window
 
     @property
     def window(self) -> int:
-        """The score's window; unless it is set 3 at 128x128, and in proportion elsewhere."""
+        """The score's window; unless it is set, 3 at 128x128 and in proportion elsewhere."""
         if self.score_window == "authors":
             from trainer.network.model import authors_window
 
@@ -87,7 +103,7 @@ class TrainSettings(BaseModel):
 
     @property
     def fit(self) -> Fit:
-        return Fit(self.height, self.width, self.interpolation, self.crop, self.geometry)
+        return Fit(self.height, self.width, crop=self.crop, geometry=self.geometry)
 
 
 PRESETS: dict[str, dict[str, object]] = {
@@ -109,7 +125,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "simulation": "paper",
     },
 }
-"""What a preset sets; whatever else is given goes before it."""
+"""The settings of each preset; options that are given replace them."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +152,7 @@ class Size:
 
 SIZES = {
     "paper": Size(128, 64, "the published networks, for a GPU", "97.4 M", 197.9, 685),
-    "standard": Size(32, 16, "a small GPU or patience", "6.1 M", 12.5, 46),
+    "standard": Size(32, 16, "a small GPU, or a longer training", "6.1 M", 12.5, 46),
     "small": Size(16, 8, "two CPU cores", "1.5 M", 3.2, 15),
     "tiny": Size(8, 4, "the weakest device", "0.4 M", 0.8, 8),
 }

@@ -1,0 +1,97 @@
+"""What a training shows while it runs: a progress bar, log lines, TensorBoard's curves."""
+
+import logging
+import math
+from pathlib import Path
+from typing import Self
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from torch.utils.tensorboard import SummaryWriter
+
+from edge.base.console import console
+from trainer.network.loss import Losses
+from trainer.training.distributed import ProcessGroup
+from trainer.training.settings import TrainSettings
+from trainer.training.state import TrainingState
+from trainer.training.validate import Point, best_of
+
+log = logging.getLogger(__name__)
+
+LOG_EVERY = 10
+
+
+class TrainingProgress:
+    """Bar and curves of one training, a context manager. Only rank 0 shows and writes anything.
+
+    Curves are written where there is a `folder`.
+    """
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        state: TrainingState,
+        group: ProcessGroup,
+        folder: Path | None,
+    ) -> None:
+        self._steps = settings.steps
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4f} rate {task.fields[rate]:.1e}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            disable=not group.is_main,
+            console=console(),
+        )
+        self._task = self._bar.add_task(
+            "training", total=settings.steps, completed=state.step, loss=math.nan, rate=math.nan
+        )
+        self._writer = None
+        if folder and group.is_main:
+            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=state.step + 1)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+        if self._writer:
+            self._writer.close()
+
+    def step(self, state: TrainingState, losses: Losses) -> None:
+        """Advance the bar; the losses are read, and curves written, every tenth step."""
+        self._bar.update(self._task, completed=state.step)
+        if state.step % LOG_EVERY == 0 or state.step in (1, self._steps):
+            rate = float(state.schedule.get_last_lr()[0])  # of the next step
+            self._bar.update(self._task, loss=losses.total.item(), rate=rate)
+            figures = {f"loss/{name}": value.item() for name, value in losses._asdict().items()}
+            self._write(figures | {"rate": rate}, state.step)
+        if not self._bar.console.is_terminal and state.step % max(1, self._steps // 10) == 0:
+            log.info("step %d of %d, loss %.4f", state.step, self._steps, losses.total.item())
+
+    def validated(self, curve: list[Point]) -> None:
+        """Log the last validation and add it to TensorBoard's curves."""
+        point = curve[-1]
+        is_best = point is best_of(curve)
+        log.info(
+            "validation at step %d: image AUROC %.4f, pixel AP %.4f%s",
+            *(point.step, point.image_auroc, point.pixel_ap, " (best so far)" if is_best else ""),
+        )
+        figures = {"image_auroc": point.image_auroc, "pixel_ap": point.pixel_ap}
+        self._write({f"validation/{name}": value for name, value in figures.items()}, point.step)
+
+    def _write(self, figures: dict[str, float], step: int) -> None:
+        if self._writer:
+            for name, value in figures.items():
+                self._writer.add_scalar(name, value, step)
+            self._writer.flush()
