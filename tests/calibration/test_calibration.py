@@ -86,11 +86,11 @@ def test_just_enough_frames_are_enough(count: int, rate: float) -> None:
     assert score_threshold(scores, rate).expected <= rate + 1e-9
 
 
-def test_calibration_is_a_new_version_with_hard_links(plant: Plant, calibrated: Plant) -> None:
-    new = calibrated.product
+def test_calibration_is_a_new_version_with_hard_links(calibrated: Plant) -> None:
+    trained, new = load_product(calibrated.products, "lid", "1"), calibrated.product
     assert new.calibration is not None
-    assert new.version != plant.product.version
-    assert new.model_path.stat().st_ino == plant.product.model_path.stat().st_ino
+    assert new.version != trained.version
+    assert new.model_path.stat().st_ino == trained.model_path.stat().st_ino
     assert len(new.calibration.scores) == 40
     assert len(list((new.path / "calibration").glob("*.png"))) == 40
     assert "calibration/000.png" in new.manifest.files
