@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import re
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ from tests.support.training import SMALL
 from trainer.commands.train import add_arguments
 from trainer.data.sources import MIN_CALIBRATION_IMAGES, assign_splits
 from trainer.network.model import Draem
-from trainer.training.options import chosen, given_settings, make_settings
+from trainer.training.options import SIZES_HELP, chosen, given_settings, make_settings
 from trainer.training.settings import PRESETS, SIZES, TrainSettings
 
 RESULTS = Path(__file__).parents[2] / "docs/results.json"
@@ -102,16 +103,18 @@ def test_a_mistake_is_one_line(
 def test_the_named_sizes_are_what_their_help_says() -> None:
     rows = [row for row in json.loads(RESULTS.read_text()) if row["study"] == "times"]
     measured = {row["widths"]: row["value"] for row in rows}
-    for size in SIZES.values():
+    said = re.findall(r"(\w+) (\d+/\d+), .*: ([\d.]+) M, ([\d.]+) GMAC, (\d+) ms", SIZES_HELP)
+    assert {name: widths for name, widths, *_ in said} == {
+        name: f"{rec}/{seg}" for name, (rec, seg) in SIZES.items()
+    }
+    for name, widths, parameters, gmac, milliseconds in said:
         with torch.device("meta"):
-            model = Draem(size.rec_width, size.seg_width)
-        count = sum(p.numel() for p in model.parameters()) / 1e6
-        assert f"{count:.1f} M" == size.parameters
+            model = Draem(*SIZES[name])
+        assert f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}" == parameters
         with FlopCounterMode(display=False) as counted:
             model.eval()(torch.empty(1, 3, 256, 256, device="meta"))
-        assert counted.get_total_flops() / 2e9 == pytest.approx(size.gmac, abs=0.06)
-        expected = measured[f"{size.rec_width}/{size.seg_width}"]
-        assert size.milliseconds == pytest.approx(expected, rel=0.05)
+        assert counted.get_total_flops() / 2e9 == pytest.approx(float(gmac), abs=0.06)
+        assert float(milliseconds) == pytest.approx(measured[widths], rel=0.05)
 
 
 def test_measured_results_name_their_command_machine_and_date() -> None:

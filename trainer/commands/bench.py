@@ -4,9 +4,9 @@ Frames (640x480) come from the simulated line unless --source names others; even
 subscriber in another process. Where torch and the product's float32 weights are found, engine and
 torch process the same frames in turn.
 
-'draem bench train' times the steps of a training: the simulation of anomalies, the share of the
-convolutions, and the authors' recipe (float32, contiguous, each image simulated in the loader) in
-turn with this one. It needs no product.
+'draem bench train' times the steps of a training: the share of the simulation of anomalies, and the
+authors' recipe (float32, contiguous, each image simulated in the loader) in turn with this one. It
+needs no product.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import importlib.util
 import json
 import logging
 import platform
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from edge.commands.doctor import processor
 from edge.engine import Engine, runtimes
 from edge.product.product import Product, load_product
 from edge.vision.frame import Frame
-from trainer.studies.bench_stages import frames, percentiles, stages
+from trainer.studies.bench_stages import frames, pairs, percentiles, stages
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def main(options: argparse.Namespace) -> int:
     with runtimes.load(product, settings.flavour) as engine:
         pictures = frames(product, settings.source or SOURCE)
         times = stages(engine, product, pictures, options.frames)
-        pairs = torch_pairs(engine, product, pictures, options)
+        compared = torch_pairs(engine, product, pictures, options)
     beside = [sum(ms) for ms in zip(*(times[stage] for stage in BESIDE_INFER), strict=True)]
     figures = {
         "product": f"{product.name} version {product.version}",
@@ -77,7 +78,7 @@ def main(options: argparse.Namespace) -> int:
         "frames": options.frames,
         "stages_ms": {stage: percentiles(ms) for stage, ms in times.items()},
         "all_but_infer_ms": percentiles(beside),
-        "engine_and_torch": pairs,
+        "engine_and_torch": compared,
     }
     print(json.dumps(figures)) if options.json else show(figures)
     return 0
@@ -99,10 +100,8 @@ def bench_training(options: argparse.Namespace) -> int:
         return 0
     size = "widths {}/{}, {}x{}".format(*options.widths, *options.input[::-1])
     print(f"{size}, {options.batch} images a step, {processor()}")
-    print(f"simulation of a 256x256 image on one core (or the GPU)  {figures.simulation_ms:.2f} ms")
     print(f"a step                     {figures.step_ms:.0f} ms")
-    print(f"  making its batch         {figures.simulation_share:.1%}")
-    print(f"  convolutions             {figures.convolution_share:.1%}")
+    print(f"  simulating its anomalies {figures.simulation_share:.1%}")
     print(f"the authors' recipe        {figures.authors_step_ms:.0f} ms a step")
     print(f"takes {figures.ratio:.2f} times as long (median of {figures.pairs} pairs)")
     return 0
@@ -114,7 +113,9 @@ def torch_pairs(
     """Engine and torch eager on the same frames in turn; None without torch or the weights."""
     if importlib.util.find_spec("torch") is None:
         return None
-    from trainer.studies.bench_ratio import pairs
+    import torch
+
+    from trainer.training.golden import infer
     from trainer.training.save_product import load_weights
 
     try:
@@ -123,7 +124,8 @@ def torch_pairs(
         log.warning("%s", error)
         return None
     fitted = [product.fit(frame.image)[0] for frame in pictures]
-    return pairs(engine, model, fitted, options.frames)
+    figures = pairs(engine.infer, partial(infer, model), fitted, options.frames)
+    return figures | {"torch_threads": torch.get_num_threads()}
 
 
 def show(figures: dict[str, Any]) -> None:
@@ -131,14 +133,14 @@ def show(figures: dict[str, Any]) -> None:
     title = ", ".join(figures[name] for name in ("product", "frame", "input", "widths", "machine"))
     table = Table("stage", "p50 ms", "p99 ms", title=title)
     rows = figures["stages_ms"] | {"all but infer": figures["all_but_infer_ms"]}
-    pairs = figures["engine_and_torch"]
-    if pairs:
-        rows |= {name: pairs[name] for name in ("engine", "torch eager")}
+    compared = figures["engine_and_torch"]
+    if compared:
+        rows |= {name: compared[name] for name in ("engine", "torch eager")}
     for name, row in rows.items():
         table.add_row(name, f"{row['p50']:.2f}", f"{row['p99']:.2f}")
     console = Console()
     console.print(table)
-    if pairs:
-        console.print(f"torch eager takes {pairs['ratio']:.2f} times as long (median of pairs)")
+    if compared:
+        console.print(f"torch eager takes {compared['ratio']:.2f} times as long (median of pairs)")
     else:
         console.print("no comparison: torch or the weights (--runs) were not found")

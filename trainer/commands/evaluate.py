@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     total = count_samples(options.images)
     with runtimes.load(product, settings.flavour) as engine:
         labelled = samples(options.images, settings.bit_depth)
-        scored = score_all(product.fit, engine, track(labelled, "scoring", total=total))
+        scored = score_all(product.fit, engine.infer, track(labelled, "scoring", total=total))
     metrics = measure(scored, threshold)
     if options.report:
         write_report(options.report, product, scored, metrics, settings.bit_depth)

@@ -1,7 +1,7 @@
-"""Take over a checkpoint pair of the authors' code as a new version of a product.
+"""Import a checkpoint pair of the authors' code as a new version of a product.
 
-Widths are read from the tensors; images are BGR, resized bilinearly, as the authors do. There are
-no images to hold back, so 'draem calibrate' will need --images. The next step is 'draem build'.
+Widths are read from the tensors; images are BGR, resized bilinearly, as in the authors' code. No
+images are set aside, so 'draem calibrate' needs --images. The next step is 'draem build'.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main(options: argparse.Namespace) -> int:
     height, width = options.input
     model = load_pair(options.rec, options.seg)
     model.window = authors_window(height, width)
-    # No images came along: textures, which reach every layer, stand in for good frames.
+    # Without good frames the golden check uses textures, which reach every layer.
     made = procedural(8, height, width, torch.Generator().manual_seed(0))
     good = (made * 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
     trained = Trained(

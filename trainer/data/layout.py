@@ -1,8 +1,8 @@
-"""Where the images of a data set lie: MVTec AD's folders, DAGM 2007's, or a plain folder.
+"""The folders of a data set: MVTec AD's, DAGM 2007's, or a plain folder of good images.
 
 MVTec   train/good/, test/good/, test/<defect>/, ground_truth/<defect>/<name>_mask.png
-DAGM    ClassN/{Train,Test}/*.PNG; what has a Label/<name>_label.PNG beside it is defective
-plain   good images, in folders below or not
+DAGM    ClassN/{Train,Test}/*.PNG; an image with a Label/<name>_label.PNG is defective
+plain   good images, also in subfolders
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,8 @@ LABELS = "Label"
 class Sample:
     """One labelled image; `defect` is its kind, None for a good one.
 
-    `truth` is HW at the image's own size, None where a defect has no mask or an empty one.
+    `truth` is its mask [H, W] at the image's own size, None where a defect has no mask or an empty
+    one.
     """
 
     path: Path
@@ -38,15 +39,15 @@ def good_images(root: Path) -> list[Path]:
         return find_images(root / "train" / "good")
     for folder in (root / "Train", root):
         if (folder / LABELS).is_dir() and folder.name != "Test":
-            return [path for path in _beside_labels(folder) if not _label(path).is_file()]
+            return [path for path in _images_of(folder) if not _label(path).is_file()]
     if list(root.glob(f"Class*/Train/{LABELS}")):
         raise ImageError(f"{root} holds several classes: name one of them, as {root / 'Class1'}")
-    _refuse_tests(root)
+    _check_no_defects(root)
     return find_images(root)
 
 
-def _refuse_tests(root: Path) -> None:
-    """Raise ImageError for a folder that holds images of defects beside good ones."""
+def _check_no_defects(root: Path) -> None:
+    """Raise ImageError for a folder that holds images of defects too."""
     folders = {path.name for path in root.rglob("*") if path.is_dir()}
     beside = [p.name for p in root.iterdir() if p.is_dir()] if root.is_dir() else []
     if {"ground_truth", "test", "Test", LABELS} & folders or ("good" in beside and len(beside) > 1):
@@ -62,7 +63,7 @@ def is_dagm(root: Path) -> bool:
 
 
 def samples(root: Path, bit_depth: int | None = None) -> Iterator[Sample]:
-    """The labelled test images. Raises ImageError where `root` has none that we know."""
+    """The labelled test images. Raises ImageError for another layout."""
     if is_dagm(root):
         yield from _dagm(root / "Test", bit_depth)
         return
@@ -70,7 +71,7 @@ def samples(root: Path, bit_depth: int | None = None) -> Iterator[Sample]:
     if not (test / "good").is_dir():
         raise ImageError(
             f"{root} has neither test/good (MVTec's layout) nor Test/{LABELS} (DAGM's): "
-            "name a folder that has"
+            "name a folder that has one"
         )
     for path, image in read_images(test, bit_depth=bit_depth):
         kind = path.relative_to(test).parts[0]
@@ -79,7 +80,7 @@ def samples(root: Path, bit_depth: int | None = None) -> Iterator[Sample]:
 
 
 def _dagm(folder: Path, bit_depth: int | None) -> Iterator[Sample]:
-    for path, image in read_images(*_beside_labels(folder), bit_depth=bit_depth):
+    for path, image in read_images(*_images_of(folder), bit_depth=bit_depth):
         label = _label(path)
         yield _sample(path, image, "defect" if label.is_file() else None, label)
 
@@ -92,10 +93,10 @@ def _sample(path: Path, image: NDArray[np.uint8], defect: str | None, mask: Path
 
 
 def _read_mask(path: Path, size: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Raises ImageError for one that is no mask of its image: figures over it would be wrong."""
+    """Raises ImageError for a file that cannot be the mask of its image."""
     mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:
-        raise ImageError(f"{path} cannot be read as a mask: restore it, or take it away")
+        raise ImageError(f"{path} cannot be read as a mask: restore it, or delete it")
     if mask.shape != size:
         raise ImageError(
             f"{path} is {mask.shape[1]}x{mask.shape[0]}, but its image {size[1]}x{size[0]}: a mask "
@@ -104,18 +105,18 @@ def _read_mask(path: Path, size: tuple[int, ...]) -> NDArray[np.bool_]:
     return mask > 0
 
 
-def _beside_labels(folder: Path) -> list[Path]:
-    """DAGM's images: those of the folder itself, not the masks below it."""
+def _images_of(folder: Path) -> list[Path]:
+    """DAGM's images: those directly in the folder, without the masks in its subfolder."""
     return [path for path in find_images(folder) if path.parent == folder]
 
 
 def _label(path: Path) -> Path:
-    """DAGM's mask of an image, whether or not it exists."""
+    """The path of DAGM's mask of an image; a good image has none."""
     return path.parent / LABELS / f"{path.stem}_label{path.suffix}"
 
 
 def count_samples(root: Path) -> int:
     """How many test images `samples` would read, for a progress bar."""
     if is_dagm(root):
-        return len(_beside_labels(root / "Test"))
+        return len(_images_of(root / "Test"))
     return len(find_images(root / "test" if (root / "test").is_dir() else root))

@@ -16,13 +16,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 from edge.base.errors import DraemError
+from edge.commands.arguments import parse_whole
 from trainer.demo.score import Summary, read_events, read_truth, summarise
 
 FOLDER = Path("demo")
 KIND = "moulded"
-PRODUCT = "lid"
+PRODUCT = ("--product", "lid")
 GOOD_FRAMES = 400
 CALIBRATION_FRAMES = 420
 PARTS = 320
@@ -33,17 +35,19 @@ NETWORK = ("--crop", "80,48,480,384", "--input", "128x160", "--steps", "700",
            "--validate-every", "350", "--simulation", "paper")  # fmt: skip
 FALSE_REJECTS = 0.005
 TRAINING_SEED, CALIBRATION_SEED = 1, 2
-PORT = 5571
+ENDPOINT = ("--endpoint", "tcp://127.0.0.1:5571")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="just demo", description=__doc__)
-    parser.add_argument("--seed", type=_seed, help="of the inspected line (default: random)")
+    parser.add_argument("--seed", type=parse_whole, help="of the inspected line (default: random)")
     parser.add_argument("--again", action="store_true", help="use the product of the last demo")
     options = parser.parse_args(argv)
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    for name in [name for name in os.environ if name.upper().startswith("DRAEM_")]:
+        del os.environ[name]  # station settings of this shell
     start = time.monotonic()
-    if options.again and not (FOLDER / "products" / PRODUCT / "current").is_dir():
+    if options.again and not (FOLDER / "products/lid/current").is_dir():
         print("demo: there is no product yet: leave out --again", file=sys.stderr)
         return 2
     try:
@@ -63,74 +67,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError("a whole number from 0 on")
-    return int(text)
-
-
-def environment() -> dict[str, str]:
-    """Without the station settings of this shell: the demo has its own."""
-    return {k: v for k, v in os.environ.items() if not k.upper().startswith("DRAEM_")}
-
-
 def prepare() -> None:
     """From an empty folder to a calibrated product."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     collect(TRAINING_SEED, "good", GOOD_FRAMES)
-    draem("train", "good", "--product", PRODUCT, *NETWORK)
-    draem("build", "--product", PRODUCT)
+    draem("train", "good", *PRODUCT, *NETWORK)
+    draem("build", *PRODUCT)
     # Another seed is another light: the threshold comes from parts that training never saw.
     collect(CALIBRATION_SEED, "calibration", CALIBRATION_FRAMES)
-    draem("calibrate", "--product", PRODUCT, "--images", "calibration",
-          "--false-reject-rate", str(FALSE_REJECTS))  # fmt: skip
+    rate = ("--false-reject-rate", str(FALSE_REJECTS))
+    draem("calibrate", *PRODUCT, "--images", "calibration", *rate)
 
 
 def collect(seed: int, folder: str, count: int) -> None:
     """Good frames of one run of the line, each part once."""
-    draem("collect", "--source", line(seed, rate=0, defects=0), "--to", folder,
-          "--frames", str(count))  # fmt: skip
-
-
-def line(seed: int, *, rate: float, defects: float, parts: int = 0, truth: str = "") -> str:
-    """The address of a simulated line."""
-    address = f"line://{KIND}?seed={seed}&rate={rate}&defects={defects}&parts={parts}"
-    return address + (f"&truth={truth}" if truth else "")
+    source = f"line://{KIND}?seed={seed}&rate=0&defects=0"
+    draem("collect", "--source", source, "--to", folder, "--frames", str(count))
 
 
 def draem(*words: str) -> None:
-    """Print and run one command. Raises CalledProcessError where it fails."""
-    announce(*words)
-    subprocess.run(command(*words), cwd=FOLDER, env=environment(), check=True)
+    """Run one command. Raises CalledProcessError where it fails."""
+    process = start_draem(*words)
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, process.args)
 
 
-def announce(*words: str) -> None:
-    """Print a command as it would be typed."""
+def start_draem(*words: str, stdout: IO[str] | None = None) -> subprocess.Popen[str]:
+    """Print a command as it would be typed, and start it."""
     print(f"\n$ draem {shlex.join(words)}", flush=True)
-
-
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "draem", *words]
+    command = [sys.executable, "-m", "draem", *words]
+    return subprocess.Popen(command, cwd=FOLDER, stdout=stdout, text=True)
 
 
 def inspect(seed: int) -> Summary:
     """Inspect the line; one process prints the rejected parts, another keeps every event."""
-    endpoint = f"tcp://127.0.0.1:{PORT}"
-    print(f"\nthe inspected line has seed {seed}")
-    source = line(seed, rate=RATE, defects=DEFECTS, parts=PARTS, truth="truth.jsonl")
-    watch = ("watch", "--endpoint", endpoint, "--until-stopped")
-    run = ("run", "--product", PRODUCT, "--source", source, "--endpoint", endpoint,
-           "--mode", "triggered", "--backlog", "10", "--subscribers", "2")  # fmt: skip
-    announce(*watch, "--rejects", "&")
-    announce(*run)
+    source = (
+        f"line://{KIND}?seed={seed}&rate={RATE}&defects={DEFECTS}&parts={PARTS}&truth=truth.jsonl"
+    )
+    watch = ("watch", *ENDPOINT, "--until-stopped")
     with (FOLDER / "events.jsonl").open("w") as kept:
         watchers = [
-            subprocess.Popen(command(*watch, "--rejects"), cwd=FOLDER, env=environment()),
-            subprocess.Popen(command(*watch, "--json"), cwd=FOLDER, env=environment(), stdout=kept),
+            start_draem(*watch, "--rejects"),
+            start_draem(*watch, "--json", stdout=kept),
         ]
         try:
-            subprocess.run(command(*run), cwd=FOLDER, env=environment(), check=True)
+            draem("run", *PRODUCT, "--source", source, *ENDPOINT,
+                  "--mode", "triggered", "--backlog", "10", "--subscribers", "2")  # fmt: skip
             for watcher in watchers:
                 watcher.wait(timeout=10)
         finally:
@@ -146,9 +129,8 @@ def report(seed: int) -> Summary:
     events = read_events(FOLDER / "events.jsonl")
     truth = read_truth(FOLDER / "truth.jsonl")
     summary = summarise(events, truth, seed)
-    text = json.dumps(asdict(summary), indent=2) + "\n"
-    (FOLDER / "summary.json").write_text(text)
-    write_report(FOLDER, PRODUCT, KIND, events, truth, summary)
+    (FOLDER / "summary.json").write_text(json.dumps(asdict(summary), indent=2) + "\n")
+    write_report(FOLDER, KIND, events, truth, summary)
     return summary
 
 

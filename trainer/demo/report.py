@@ -15,6 +15,7 @@ from edge.station.inspector import Inspector, Stopwatch
 from edge.vision.crops import corrected_crop
 from edge.vision.frame import Frame
 from trainer.demo.score import Summary
+from trainer.evaluation.plots import heat_colours
 from trainer.network.model import Draem
 from trainer.training.batches import to_tensor
 from trainer.training.preview import to_picture
@@ -22,48 +23,41 @@ from trainer.training.save_product import load_weights
 
 SHOWN = 6
 WIDTH = 240
-TEMPLATE = Path(__file__).with_name("report.html")
 SIDES = "frame, reconstruction, heatmap, mask"
 
 
 def write_report(
     folder: Path,
-    product_name: str,
     kind: str,
     events: list[Inspection],
     truth: dict[int, str | None],
     summary: Summary,
 ) -> None:
     """Write report.html; the parts are rendered again from the line's seed."""
-    product = load_product(folder / "products", product_name)
+    product = load_product(folder / "products", "lid")
     model = load_weights(product, folder / "runs")
     line = PartRenderer(kind, summary.seed)
     with runtimes.load(product) as engine:
         inspector = Inspector(engine, product)
         groups = [
-            (
-                title,
-                f"{text}; {SIDES}",
-                [_row(e, truth[e.frame_id], line, inspector, product, model) for e in chosen],
-            )
+            (title, f"{text}; {SIDES}",
+             [_row(e, truth[e.frame_id], line, inspector, product, model) for e in chosen])
             for title, text, chosen in choose(events, truth)
-        ]
-    write_page(folder / "report.html", TEMPLATE, summary=summary, groups=groups, product=product)
+        ]  # fmt: skip
+    template = Path(__file__).with_name("report.html")
+    write_page(folder / "report.html", template, summary=summary, groups=groups, product=product)
 
 
 def choose(
     events: list[Inspection], truth: dict[int, str | None]
 ) -> list[tuple[str, str, list[Inspection]]]:
-    """Title, text and parts of each group: the worst misses and false rejects first."""
+    """Title, text and parts of each group."""
     ranked = sorted((e for e in events if e.frame_id in truth), key=_score)
     bad = [e for e in ranked if truth[e.frame_id]]
     good = [e for e in reversed(ranked) if not truth[e.frame_id]]
     missed = [e for e in bad if e.verdict == "OK"][:SHOWN]
     rejected = [e for e in good if e.verdict != "OK"][:SHOWN]
-    found: dict[str, Inspection] = {}
-    for event in bad:
-        if event.verdict == "NG":
-            found.setdefault(str(truth[event.frame_id]), event)
+    found = {truth[e.frame_id]: e for e in reversed(bad) if e.verdict == "NG"}
     passed = [e for e in good if e.verdict == "OK"][:3]
     return [
         ("Missed", "defective parts with verdict OK, lowest score first", missed),
@@ -96,14 +90,13 @@ def _row(
     with torch.inference_mode():
         reconstruction = model(to_tensor(fitted[None], torch.device("cpu"))).reconstruction[0]
     heatmap = judged.heatmap if judged.heatmap is not None else np.zeros(fitted.shape[:2])
-    shades = (heatmap.clip(0, 1) * 255).astype(np.uint8)
-    size = (WIDTH, round(WIDTH * placement.crop[3] / placement.crop[2]))
     pictures = (
         corrected_crop(image, placement),
         to_picture(reconstruction),
-        np.asarray(cv2.applyColorMap(shades, cv2.COLORMAP_INFERNO)),
+        heat_colours(heatmap),
         cv2.cvtColor(judged.judgement.mask, cv2.COLOR_GRAY2BGR),
     )
+    size = (WIDTH, round(WIDTH * placement.crop[3] / placement.crop[2]))
     resized = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]
     text = (defect or "good").replace("_", " ")
     return {

@@ -1,9 +1,8 @@
 """How well an engine separates good from defective images, and finds the defects' pixels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -27,11 +26,8 @@ from trainer.evaluation.metrics import (
     reduce_mask_as_authors,
 )
 
-
-class Scorer(Protocol):
-    """What is evaluated: any engine, or trained networks."""
-
-    def infer(self, batch: NDArray[np.uint8]) -> Inference: ...
+Infer = Callable[[NDArray[np.uint8]], Inference]
+"""What is evaluated: an engine's `infer`, or trained networks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +82,7 @@ class Metrics:
     best_possible: Rates
 
 
-def score_all(fit: Fit, scorer: Scorer, samples: Iterable[Sample]) -> list[ScoredImage]:
+def score_all(fit: Fit, infer: Infer, samples: Iterable[Sample]) -> list[ScoredImage]:
     """Score every sample. With a crop, masks are cropped like the image.
 
     Raises ImageError where the crop lies outside an image.
@@ -97,7 +93,7 @@ def score_all(fit: Fit, scorer: Scorer, samples: Iterable[Sample]) -> list[Score
             fitted, placement = fit(sample.image)
         except ValueError as error:
             raise ImageError(f"{sample.path}: {error}") from error
-        score, heatmap = scorer.infer(fitted[None])
+        score, heatmap = infer(fitted[None])
         large = cv2.resize(heatmap[0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
         truth = None if sample.truth is None else corrected_crop(sample.truth, placement)
         scored.append(

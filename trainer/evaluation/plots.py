@@ -1,7 +1,8 @@
-"""Plots as SVG text, for HTML pages that need no other file."""
+"""Plots as SVG text, and heatmaps in colours, for HTML pages."""
 
 from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
@@ -10,6 +11,12 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from edge.base.html_page import svg
 
 MAX_POINTS = 1000
+
+
+def heat_colours(heatmap: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """A heatmap [H, W] in 0..1 as a BGR picture."""
+    shades = (heatmap.clip(0, 1) * 255).astype(np.uint8)
+    return np.asarray(cv2.applyColorMap(shades, cv2.COLORMAP_INFERNO), np.uint8)
 
 
 def roc(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> str:

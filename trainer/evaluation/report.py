@@ -70,8 +70,7 @@ def _row(product: Product, image: ScoredImage, bit_depth: int | None) -> dict[st
     """One image for groups.html: the part that is inspected and its heatmap, with the outlines."""
     frame = read_image(image.path, bit_depth)
     inspected = cv2.resize(corrected_crop(frame, product.fit(frame)[1]), (SIDE, SIDE))
-    shades = (image.heatmap.clip(0, 1) * 255).astype(np.uint8)
-    heat = cv2.applyColorMap(shades, cv2.COLORMAP_INFERNO)
+    heat = plots.heat_colours(image.heatmap)
     if image.truth is not None:
         truth = image.truth.astype(np.uint8)
         outlines, _ = cv2.findContours(truth, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

@@ -38,7 +38,7 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 def ssim_map(a: Tensor, b: Tensor) -> Tensor:
     """Structural similarity at each place where the window fits [N, C, H - 10, W - 10].
 
-    Always in float32: under mixed precision its differences of squares lose all meaning.
+    Always in float32: in half precision the differences of squares lose all their digits.
     """
     with torch.autocast(a.device.type, enabled=False):
         a, b = a.float().contiguous(), b.float().contiguous()
@@ -54,9 +54,9 @@ def ssim_map(a: Tensor, b: Tensor) -> Tensor:
 def focal(logits: Tensor, mask: Tensor, gamma: float = 2.0) -> Tensor:
     """Focal loss (Lin et al. 2017) of logits [N, 2, H, W] against mask [N, H, W].
 
-    Both classes count alike, without alpha: with a class weight of 0, as found elsewhere, a network
-    learns to call every pixel anomalous. From the logarithm of the softmax: a pixel that is wrong
-    beyond all doubt is still pulled.
+    Both classes have the same weight, without alpha: with a class weight of 0, as in some other
+    implementations, a network learns to call every pixel anomalous. Computed from the logarithm of
+    the softmax, so that a pixel that is certainly wrong still has a gradient.
     """
     log_good, log_anomalous = torch.log_softmax(logits.float(), dim=1).unbind(dim=1)
     log_right = torch.where(mask > 0.5, log_anomalous, log_good)
@@ -64,7 +64,7 @@ def focal(logits: Tensor, mask: Tensor, gamma: float = 2.0) -> Tensor:
 
 
 class Losses(NamedTuple):
-    """The three terms; both networks are trained together on their sum."""
+    """The three terms; both networks are trained on their sum."""
 
     l2: Tensor
     ssim: Tensor
@@ -76,6 +76,6 @@ class Losses(NamedTuple):
 
 
 def draem_loss(reconstruction: Tensor, image: Tensor, logits: Tensor, mask: Tensor) -> Losses:
-    """The reconstruction held to the good image, the segmentation to the mask."""
+    """The reconstruction compared with the good image, the segmentation with the mask."""
     l2 = mse_loss(reconstruction.float(), image.float())
     return Losses(l2, 1 - ssim(reconstruction, image), focal(logits, mask))

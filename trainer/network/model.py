@@ -47,7 +47,7 @@ class Encoder(nn.Module):
 
 
 class ReconstructiveDecoder(nn.Module):
-    """Four up-convolutions without skips: what the encoder did not keep cannot come back."""
+    """Four up-convolutions without skip connections: only the encoder's output comes through."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class DiscriminativeDecoder(nn.Module):
 
 
 class Reconstructive(nn.Module):
-    """3 -> 3 channels: paints the image as if it were good."""
+    """3 -> 3 channels: reconstructs the image as if it were good."""
 
     def __init__(self, width: int = 128) -> None:
         super().__init__()

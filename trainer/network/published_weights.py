@@ -14,7 +14,7 @@ SEG_KEY = "encoder_segment.block1.0.weight"
 
 
 class CheckpointError(DraemError):
-    """A file is not the checkpoint that it should be."""
+    """A file is not a checkpoint of the authors' code."""
 
 
 def load_pair(rec: Path, seg: Path) -> Draem:
@@ -28,11 +28,11 @@ def load_pair(rec: Path, seg: Path) -> Draem:
 
 
 def _state(path: Path, key: str, kind: str) -> dict[str, Tensor]:
-    """The tensors of one file, if it holds those of the `kind` of network."""
+    """The tensors of one file. Raises CheckpointError for those of another network."""
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist: name the {kind} network's checkpoint")
     try:
-        with warnings.catch_warnings(action="ignore"):  # it is refused or taken, never half
+        with warnings.catch_warnings(action="ignore"):  # a wrong file is an error below
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise CheckpointError(

@@ -109,16 +109,6 @@ class AblationRow:
     pixel_ap: float
 
 
-class Networks:
-    """Trained networks in place of an engine."""
-
-    def __init__(self, model: Draem) -> None:
-        self._model = model
-
-    def infer(self, batch: NDArray[np.uint8]) -> Inference:
-        return Inference(*infer(self._model, batch))
-
-
 def ablate(
     settings: TrainSettings,
     names: list[str],
@@ -166,15 +156,11 @@ def _ablate(
 
 def _check_masks(folder: Path) -> None:
     """Raise ImageError unless there are good and defective images with masks."""
-    found = set()
-    for sample in samples(folder):
-        if sample.truth is not None:
-            found.add(sample.defect is not None)
-        if len(found) == 2:
-            return
-    raise ImageError(
-        f"{folder} needs good and defective test images with masks: name a data set that has them"
-    )
+    found = {sample.defect is None for sample in samples(folder) if sample.truth is not None}
+    if len(found) < 2:
+        raise ImageError(
+            f"{folder} needs good and defective test images with masks: name a data set with them"
+        )
 
 
 def _one(
@@ -190,7 +176,11 @@ def _one(
     simulation = variant.change(make_simulation(settings, images, group.device))
     outcome = train(settings, images, group, folder=folder, saved=saved,
                     simulation=simulation, networks=variant.networks)  # fmt: skip
-    metrics = measure(score_all(settings.fit, Networks(outcome.model), samples(settings.images)))
+
+    def infer_one(batch: NDArray[np.uint8]) -> Inference:
+        return Inference(*infer(outcome.model, batch))
+
+    metrics = measure(score_all(settings.fit, infer_one, samples(settings.images)))
     checkpoint.discard(folder)
     pixels = cast(PixelMetrics, metrics.pixels)  # _check_masks has found some
     figures = (metrics.image_auroc, pixels.auroc, pixels.ap)

@@ -3,14 +3,16 @@
 import multiprocessing
 import signal
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as SharedEvent
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event as StopEvent
-from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.base.errors import EngineError, PublishError
 from edge.camera import next_frame
@@ -34,9 +36,9 @@ DIFFERENT_FRAMES = 50
 
 
 def frames(product: Product, source: str) -> list[Frame]:
-    """Some frames of `source`, to be shown again and again.
+    """Some frames of `source`, to be inspected repeatedly.
 
-    Raises EngineError where the product looks beyond such a frame.
+    Raises EngineError where they are too small for the product.
     """
     with open_camera(source, triggered=False) as camera:
         made = [next_frame(camera) for _ in range(DIFFERENT_FRAMES)]
@@ -62,9 +64,9 @@ def stages(
         Journal(Path(folder)) as journal,
         Sockets() as sockets,
         Publisher(sockets, "tcp://127.0.0.1:*") as publisher,
-        Receiver(publisher.endpoint) as receiver,
+        receiving(publisher.endpoint) as next_age_ms,
     ):
-        stream = EventWriter("bench", product, journal, publisher)
+        writer = EventWriter("bench", product, journal, publisher)
         publisher.wait_for_subscribers(1, StopEvent())
         for i in range(count + WARM_UP):
             frame = pictures[i % len(pictures)]
@@ -72,49 +74,67 @@ def stages(
             judged = inspector.inspect(frame, clock)
             mask = encode_mask(judged.judgement.mask) if judged.placement else b""
             clock.lap("encode")
-            stream.inspection(CapturedFrame(frame, 0), judged, clock.laps_ms, mask)
+            writer.inspection(CapturedFrame(frame, 0), judged, clock.laps_ms, mask)
             clock.lap("send")
             # The next frame waits for this event, as on a line that is not at its limit.
-            laps = {**clock.laps_ms, "receive": receiver.age_ms()}
+            laps = {**clock.laps_ms, "receive": next_age_ms()}
             for stage, ms in laps.items():
                 taken[stage].append(ms)
     return {stage: values[WARM_UP:] for stage, values in taken.items()}
 
 
-class Receiver:
-    """A subscriber in a process of its own that notes how old each event is when it is decoded."""
+def pairs(
+    engine: Callable[[NDArray[np.uint8]], object],
+    torch: Callable[[NDArray[np.uint8]], object],
+    fitted: list[NDArray[np.uint8]],
+    count: int,
+) -> dict[str, object]:
+    """Milliseconds of both for the same frames in turn, and the median of the pairs' ratios."""
+    taken = []
+    for i in range(count + WARM_UP):
+        batch = fitted[i % len(fitted)][None]
+        start = time.perf_counter()
+        engine(batch)
+        between = time.perf_counter()
+        torch(batch)
+        taken.append((1e3 * (between - start), 1e3 * (time.perf_counter() - between)))
+    engine_ms, torch_ms = zip(*taken[WARM_UP:], strict=True)
+    return {
+        "engine": percentiles(engine_ms),
+        "torch eager": percentiles(torch_ms),
+        "ratio": float(np.median(np.array(torch_ms) / np.array(engine_ms))),
+    }
 
-    def __init__(self, endpoint: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._connection, far = context.Pipe()
-        self._done = context.Event()
-        self._process = context.Process(target=_receive, args=(endpoint, far, self._done))
 
-    def __enter__(self) -> Self:
-        self._process.start()
-        return self
+@contextmanager
+def receiving(endpoint: str) -> Iterator[Callable[[], float]]:
+    """A subscriber in another process; the function returns how old the next event was there."""
+    context = multiprocessing.get_context("spawn")
+    connection, other_end = context.Pipe()
+    done = context.Event()
 
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._process.join(5)
+    def next_age_ms() -> float:
+        if not connection.poll(10):
+            raise PublishError("no event arrived within 10 s: try again on a less busy machine")
+        return float(np.frombuffer(connection.recv_bytes(), np.float64)[0])
 
-    def age_ms(self) -> float:
-        """How old the next event was when it arrived. Raises PublishError where none does."""
-        if not self._connection.poll(10):
-            raise PublishError(
-                "an event did not arrive within 10 s: try again on a quieter machine"
-            )
-        return float(np.frombuffer(self._connection.recv_bytes(), np.float64)[0])
+    process = context.Process(target=_receive, args=(endpoint, other_end, done))
+    process.start()
+    try:
+        yield next_age_ms
+    finally:
+        done.set()
+        process.join(5)
 
 
 def _receive(endpoint: str, connection: Connection, done: SharedEvent) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     for event in live(endpoint, done.is_set):
         if isinstance(event, Event) and isinstance(event.header, Inspection):
             age = (time.monotonic_ns() - event.header.published_ns) / 1e6
             connection.send_bytes(np.float64(age).tobytes())
 
 
-def percentiles(values: list[float]) -> dict[str, float]:
+def percentiles(values: Sequence[float]) -> dict[str, float]:
     """p50 and p99."""
     return {"p50": float(np.percentile(values, 50)), "p99": float(np.percentile(values, 99))}

@@ -1,7 +1,6 @@
 """What a training step costs, in turn with a step of the authors' recipe."""
 
 import os
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,43 +9,34 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
-from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, Dataset
 
 from edge.camera.simulated.renderer import PartRenderer
-from edge.vision.fit import Fit
 from trainer.network.loss import draem_loss
 from trainer.network.model import Draem
-from trainer.simulation.augmentation import Augmentation
 from trainer.simulation.simulate import Simulation, mixed
 from trainer.simulation.textures import procedural
-from trainer.training.batches import Batches, make_batches, to_float, to_pool
+from trainer.training.batches import make_batches, to_float, to_pool
 from trainer.training.distributed import ProcessGroup
 from trainer.training.malloc import keep_freed_memory
 from trainer.training.settings import TrainSettings
-from trainer.training.state import TrainingState, initial_state
+from trainer.training.state import initial_state
 from trainer.training.train import train_step
 
 PARTS = 32
 WARM_UP = 2
 WORKERS = min(16, os.cpu_count() or 1)
-SIMULATION_ROUNDS = 30
-SIMULATION_SIDE = 256
 
 
 @dataclass(frozen=True)
 class TrainingFigures:
-    """Milliseconds are medians. `ratio` is the median of the pairs' ratios, theirs over ours.
-
-    `simulation_ms` is of one 256x256 image, rotated too, on one core (or the GPU);
-    `simulation_share` and `convolution_share` are of a step.
+    """Medians in milliseconds. `simulation_share` is the share of a step that makes its batch;
+    `ratio` is the median of the pairs' ratios, the authors' over ours.
     """
 
-    simulation_ms: float
     batch_ms: float
     step_ms: float
     simulation_share: float
-    convolution_share: float
     authors_step_ms: float
     ratio: float
     pairs: int
@@ -55,79 +45,31 @@ class TrainingFigures:
 def measure(settings: TrainSettings, group: ProcessGroup, pairs: int) -> TrainingFigures:
     """Time steps of the settings' networks on parts of the simulated line."""
     keep_freed_memory()
-    images = parts(settings.height, settings.width)
-    simulation = simulation_ms(group.device)
+    line, fit = PartRenderer("moulded", 0), settings.fit
+    images = np.stack([fit(line.part(i).image)[0] for i in range(PARTS)])
     state = initial_state(settings, group)
     batches = make_batches(settings, images, mixed(procedural, gray=False), group)
     authors_step = authors_recipe(settings, images, group.device, WARM_UP + pairs)
-    made, ours, authors = [], [], []
+    times = []
     for step in range(WARM_UP + pairs):
         start = time.perf_counter()
         batch = batches(step)
-        _synchronize(group.device)
-        made.append(time.perf_counter() - start)
+        if group.device.type == "cuda":
+            torch.cuda.synchronize(group.device)
+        made = time.perf_counter()
         train_step(state, batch, settings).total.item()
-        ours.append(time.perf_counter() - start)
-        start = time.perf_counter()
+        trained = time.perf_counter()
         authors_step()
-        authors.append(time.perf_counter() - start)
-    made, ours, authors = made[WARM_UP:], ours[WARM_UP:], authors[WARM_UP:]
+        times.append((made - start, trained - start, time.perf_counter() - trained))
+    batch_s, ours, authors = np.array(times[WARM_UP:]).T
     return TrainingFigures(
-        simulation_ms=simulation,
-        batch_ms=1e3 * statistics.median(made),
-        step_ms=1e3 * statistics.median(ours),
-        simulation_share=sum(made) / sum(ours),
-        convolution_share=convolution_share(state, batches, settings),
-        authors_step_ms=1e3 * statistics.median(authors),
-        ratio=statistics.median(a / o for a, o in zip(authors, ours, strict=True)),
+        batch_ms=1e3 * float(np.median(batch_s)),
+        step_ms=1e3 * float(np.median(ours)),
+        simulation_share=float(batch_s.sum() / ours.sum()),
+        authors_step_ms=1e3 * float(np.median(authors)),
+        ratio=float(np.median(authors / ours)),
         pairs=pairs,
     )
-
-
-def parts(height: int, width: int) -> NDArray[np.uint8]:
-    """Good parts of the simulated line, uint8 [N, H, W, 3]."""
-    line, fit = PartRenderer("moulded", 0), Fit(height, width)
-    return np.stack([fit(line.part(i).image)[0] for i in range(PARTS)])
-
-
-def _synchronize(device: torch.device) -> None:
-    """Wait until a GPU has finished its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def simulation_ms(device: torch.device) -> float:
-    """One image of the whole simulation with rotation, on one core where there is no GPU."""
-    images = to_pool(parts(SIMULATION_SIDE, SIMULATION_SIDE), device)
-    batches = Batches(images, mixed(procedural, gray=False), 8, 0, Augmentation(10))
-    threads, times = torch.get_num_threads(), []
-    torch.set_num_threads(1)
-    try:
-        for step in range(WARM_UP + SIMULATION_ROUNDS):
-            start = time.perf_counter()
-            batches(step)
-            _synchronize(device)
-            times.append((time.perf_counter() - start) / batches.batch)
-    finally:
-        torch.set_num_threads(threads)
-    return 1e3 * statistics.median(times[WARM_UP:])
-
-
-def convolution_share(state: TrainingState, batches: Batches, settings: TrainSettings) -> float:
-    """The share of a step's computing that is convolution, forwards and backwards."""
-    on_gpu = batches.images.is_cuda
-    with profile(
-        activities=[ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]
-    ) as profiled:
-        train_step(state, batches(0), settings).total.item()
-    events = profiled.key_averages()
-    spent = [e.self_device_time_total if on_gpu else e.self_cpu_time_total for e in events]
-    convolved = [
-        e.device_time_total if on_gpu else e.cpu_time_total
-        for e in events
-        if e.key in ("aten::convolution", "aten::convolution_backward")
-    ]
-    return float(sum(convolved) / sum(spent))
 
 
 class SingleImages(Dataset[tuple[Tensor, Tensor, Tensor]]):

@@ -1,18 +1,10 @@
 """What a training shows while it runs: a progress bar, log lines, TensorBoard's curves."""
 
 import logging
-import math
 from pathlib import Path
 from typing import Self
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import MofNCompleteColumn, Progress
 from torch.utils.tensorboard import SummaryWriter
 
 from edge.base.console import console
@@ -41,20 +33,9 @@ class TrainingProgress:
         folder: Path | None,
     ) -> None:
         self._steps = settings.steps
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.4f} rate {task.fields[rate]:.1e}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            disable=not group.is_main,
-            console=console(),
-        )
-        self._task = self._bar.add_task(
-            "training", total=settings.steps, completed=state.step, loss=math.nan, rate=math.nan
-        )
+        columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+        self._bar = Progress(*columns, disable=not group.is_main, console=console())
+        self._task = self._bar.add_task("training", total=settings.steps, completed=state.step)
         self._writer = None
         if folder and group.is_main:
             self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=state.step + 1)
@@ -72,9 +53,10 @@ class TrainingProgress:
         """Advance the bar; the losses are read, and curves written, every tenth step."""
         self._bar.update(self._task, completed=state.step)
         if state.step % LOG_EVERY == 0 or state.step in (1, self._steps):
-            rate = float(state.schedule.get_last_lr()[0])  # of the next step
-            self._bar.update(self._task, loss=losses.total.item(), rate=rate)
+            text = f"training, loss {losses.total.item():.4f}"
+            self._bar.update(self._task, description=text)
             figures = {f"loss/{name}": value.item() for name, value in losses._asdict().items()}
+            rate = float(state.schedule.get_last_lr()[0])  # of the next step
             self._write(figures | {"rate": rate}, state.step)
         if not self._bar.console.is_terminal and state.step % max(1, self._steps // 10) == 0:
             log.info("step %d of %d, loss %.4f", state.step, self._steps, losses.total.item())

@@ -1,6 +1,5 @@
 """The settings of a training: frozen, flat, and kept with the weights that they led to."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -128,31 +127,5 @@ PRESETS: dict[str, dict[str, object]] = {
 """The settings of each preset; options that are given replace them."""
 
 
-@dataclass(frozen=True)
-class Size:
-    """Widths of the two networks, what they are for, parameters, GMAC at 256x256.
-
-    `milliseconds` are of one 128x128 image through the OpenVINO engine on two CPU cores, measured
-    (docs/results.md).
-    """
-
-    rec_width: int
-    seg_width: int
-    purpose: str
-    parameters: str
-    gmac: float
-    milliseconds: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.rec_width}/{self.seg_width}, {self.purpose}: {self.parameters} parameters, "
-            f"{self.gmac} GMAC, {self.milliseconds:.0f} ms"
-        )
-
-
-SIZES = {
-    "paper": Size(128, 64, "the published networks, for a GPU", "97.4 M", 197.9, 685),
-    "standard": Size(32, 16, "a small GPU, or a longer training", "6.1 M", 12.5, 46),
-    "small": Size(16, 8, "two CPU cores", "1.5 M", 3.2, 15),
-    "tiny": Size(8, 4, "the weakest device", "0.4 M", 0.8, 8),
-}
+SIZES = {"paper": (128, 64), "standard": (32, 16), "small": (16, 8), "tiny": (8, 4)}
+"""Widths of the reconstructive and the discriminative network."""
