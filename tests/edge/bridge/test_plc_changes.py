@@ -268,7 +268,7 @@ def test_plc_numbers_are_settings_and_none_is_there_twice(
             load_settings({})
     Path("station.toml").unlink()
     for words, says in (
-        (["--recipe", "1=lid", "--recipe", "1=cap"], "each number and each product may be there"),
+        (["--recipe", "1=lid", "--recipe", "1=cap"], "each number and each product may appear"),
         (["--recipe", "lid"], "write a number and a product's name, as 1=lid"),
         (["--control", "rubbish"], "correct --control"),
     ):
