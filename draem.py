@@ -61,6 +61,10 @@ BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqt
 OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
 EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | OTHERS
 INTERRUPTED = 130
+PATH_ERRORS = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),
+    *(errno.EEXIST, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -127,9 +131,11 @@ def fail(message: str) -> int:
 def os_error(error: OSError) -> str:
     """An error of the operating system as one line, and how to fix it."""
     no_locks = "choose a folder on a local disk, since this file system has no locks"
-    fixes = {errno.ENOSPC: "free space on the disk", errno.EBADF: no_locks, errno.ENOLCK: no_locks}
+    fixes = dict.fromkeys(PATH_ERRORS, "choose another path, or change its permissions")
+    fixes |= dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space on the disk")
+    fixes |= dict.fromkeys((errno.EBADF, errno.ENOLCK), no_locks)
     where = f"{error.filename}: " if error.filename else ""
-    fix = fixes.get(error.errno or 0, "choose another path, or change its permissions")
+    fix = fixes.get(error.errno or 0, "correct it and try again")
     return f"{where}{error.strerror or error}: {fix}"
 
 

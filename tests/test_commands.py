@@ -219,7 +219,14 @@ def test_an_altered_model_is_refused(calibrated: Plant, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "word"), [(errno.ENOSPC, "free space"), (errno.EACCES, "permissions")]
+    ("number", "word"),
+    [
+        (errno.ENOSPC, "free space"),
+        (errno.EDQUOT, "free space"),
+        (errno.EACCES, "permissions"),
+        (errno.EMFILE, "Too many open files: correct it"),
+        (errno.EIO, "Input/output error: correct it"),
+    ],
 )
 def test_errors_of_the_system_say_how_to_fix_them(number: int, word: str) -> None:
     assert word in program.os_error(OSError(number, os.strerror(number), "products"))
