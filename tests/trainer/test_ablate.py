@@ -85,6 +85,7 @@ def test_the_command_prints_its_figures_beside_the_papers_and_is_resumable(
              "--steps", "3", "--json")  # fmt: skip
     first = draem_in_process(*words, "--only", "reconstruction alone", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
+    caplog.clear()
     with caplog.at_level("INFO"):
         both = ("--only", "reconstruction alone,discriminative alone")
         again = draem_in_process(*words, *both, cwd=tmp_path)
