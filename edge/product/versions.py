@@ -40,15 +40,17 @@ def new_version(products: Path, name: str) -> Iterator[Path]:
     folder = products / name
     folder.mkdir(parents=True, exist_ok=True)
     for abandoned in folder.glob(".draft.*"):
-        if (lock := _lock_draft(abandoned)) is not None:
-            shutil.rmtree(abandoned, ignore_errors=True)
-            os.close(lock)
+        with contextlib.suppress(OSError):
+            if (lock := _lock_draft(abandoned)) is not None:
+                shutil.rmtree(abandoned, ignore_errors=True)
+                os.close(lock)
     draft, lock = _new_draft(folder)
     try:
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)
 
 
 def finish_version(draft: Path, manifest: Manifest) -> Product:
@@ -191,22 +193,32 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _new_draft(folder: Path) -> tuple[Path, int]:
+def _new_draft(folder: Path) -> tuple[Path, int | None]:
     """An empty draft and its lock; another one where a process took it for abandoned."""
     while True:
         draft = folder / f".draft.{os.getpid()}.{secrets.token_hex(4)}"
         draft.mkdir()
-        if (lock := _lock_draft(draft)) is not None:
+        try:
+            lock = _lock_draft(draft)
+        except OSError:  # NFS cannot lock folders, so no other process can lock and remove it
+            return draft, None
+        if lock is not None:
             return draft, lock
 
 
 def _lock_draft(draft: Path) -> int | None:
-    """The open folder that holds a draft's lock; None where it is locked or was removed."""
+    """The open folder that holds a draft's lock; None where it is locked or was removed.
+
+    Raises OSError where the file system cannot lock folders.
+    """
     try:
         descriptor = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
+    except FileNotFoundError:
         return None
-    if _try_lock(descriptor) and draft.exists():
-        return descriptor
-    os.close(descriptor)
-    return None
+    locked = False
+    try:
+        locked = _try_lock(descriptor) and draft.exists()
+    finally:
+        if not locked:
+            os.close(descriptor)
+    return descriptor if locked else None

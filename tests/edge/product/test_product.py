@@ -1,6 +1,10 @@
 """The product's folder: whole versions only, altered files refused, numbers never reused."""
 
+import errno
+import fcntl
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -134,3 +138,21 @@ def test_a_version_is_a_number_not_a_path(tmp_path: Path) -> None:
     make(tmp_path)
     with pytest.raises(ProductError, match="choose from"):
         load_product(tmp_path, "lid", "../lid/1")
+
+
+def test_versions_are_written_where_folders_cannot_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS, which locks files alone: a draft that nobody can lock is not removed."""
+    lock = fcntl.flock
+
+    def flock(descriptor: int, operation: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with new_version(tmp_path, "lid") as draft:
+        assert make(tmp_path).name == "1"
+        assert draft.is_dir()
+    assert not draft.exists()
