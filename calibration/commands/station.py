@@ -17,15 +17,10 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from calibration.geometry.board import Board, parse_board, print_board
+from calibration.geometry.board_views import Refused, Views
+from calibration.geometry.lens import LensResult, doubts, measure_lens
 from calibration.geometry.overlay import overlay
-from calibration.geometry.solve import (
-    LensResult,
-    Refused,
-    Views,
-    doubts,
-    measure_lens,
-    measure_plane,
-)
+from calibration.geometry.plane import measure_plane
 from edge.base.errors import ImageError
 from edge.base.files import write_json
 from edge.base.validation import first_cause

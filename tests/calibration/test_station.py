@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 import draem
 from calibration.commands.station import parse_roi
 from calibration.geometry.board import Board, draw, find, parse_board, print_board
-from calibration.geometry.solve import Views, doubts, measure_lens, measure_plane
+from calibration.geometry.board_views import Views
+from calibration.geometry.lens import doubts, measure_lens
+from calibration.geometry.plane import measure_plane
 from edge.base.errors import DraemError
 from edge.vision.geometry import Geometry, GeometryError, read_geometry
 from edge.vision.lens import Correction, project
