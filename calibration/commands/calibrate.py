@@ -38,55 +38,23 @@ MADE = ("calibration.json", "calibration.html", "calibration", REFERENCE, "sourc
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--images", type=Path, nargs="+", metavar="DIR", help="good frames to calibrate from"
-    )
-    parser.add_argument(
-        "--bad", type=Path, nargs="+", metavar="DIR", help="frames of parts known to be bad"
-    )
-    parser.add_argument(
-        "--false-reject-rate",
-        type=_share,
-        default=0.005,
-        metavar="RATE",
-        help="the share of good parts that may be rejected (default 0.005)",
-    )
-    parser.add_argument(
-        "--confidence",
-        type=_share,
-        default=0.95,
-        metavar="C",
-        help="with which the bounds on the true rates hold (default 0.95)",
-    )
-    parser.add_argument(
-        "--promise",
-        action="store_true",
-        help="let the bound keep to the rate, not the expectation (takes more parts, and a higher "
-        "threshold)",
-    )
-    parser.add_argument(
-        "--each-frame",
-        action="store_true",
-        help="each good frame is a part of its own, however much it looks like another",
-    )
-    parser.add_argument(
-        "--costs",
-        type=_costs,
-        metavar="REJECT:ESCAPE:BAD-SHARE",
-        help="with --bad: instead of a rate, the threshold at which mistakes cost least; what a "
-        "good part rejected and a bad part missed cost, and the share of parts that are bad, "
-        "as 1:200:0.01",
-    )
-    parser.add_argument(
-        "--version", default="newest", help="the product's version (default: its newest one)"
-    )
-    parser.add_argument(
-        "--geometry",
-        type=Path,
-        metavar="FILE",
-        help="what 'draem station' measured: lens, millimetres, regions of interest (default: what "
-        "the product has)",
-    )
+    add = parser.add_argument
+    add("--images", type=Path, nargs="+", metavar="DIR", help="good frames to calibrate from")
+    add("--bad", type=Path, nargs="+", metavar="DIR", help="frames of parts known to be bad")
+    add("--false-reject-rate", type=_share, default=0.005, metavar="RATE",
+        help="the share of good parts that may be rejected (default 0.005)")  # fmt: skip
+    add("--confidence", type=_share, default=0.95, metavar="C",
+        help="with which the bounds on the true rates hold (default 0.95)")  # fmt: skip
+    add("--promise", action="store_true", help="let the bound keep to the rate, not the "
+        "expectation (takes more parts, and a higher threshold)")  # fmt: skip
+    add("--each-frame", action="store_true", help="each good frame is a part of its own, however "
+        "much it looks like another")  # fmt: skip
+    add("--costs", type=_costs, metavar="REJECT:ESCAPE:BAD-SHARE", help="with --bad: instead of a "
+        "rate, the threshold at which mistakes cost least; what a good part rejected and a bad "
+        "part missed cost, and the share of parts that are bad, as 1:200:0.01")  # fmt: skip
+    add("--version", default="newest", help="the product's version (default: its newest one)")
+    add("--geometry", type=Path, metavar="FILE", help="what 'draem station' measured: lens, "
+        "millimetres, regions of interest (default: what the product has)")  # fmt: skip
     add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 

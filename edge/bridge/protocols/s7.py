@@ -49,10 +49,10 @@ class Plc:
 
 
 def run(feed: Feed, command: PlcCommand, plc: Plc, stopped: Callable[[], bool]) -> None:
-    """Exchange with the PLC in every cycle, and connect again for ever, until `stopped()`.
+    """Exchange with the PLC in every cycle, reconnecting for ever, until `stopped()`.
 
-    Its last word is a block without a valid result. Raises BridgeError where the PLC has no such
-    block, or was never there.
+    At the end the block holds no valid result. Raises BridgeError where the PLC has no such block,
+    or was never reached.
     """
     logging.getLogger("snap7").setLevel(logging.CRITICAL)  # says all that we say, and each try
     client, heartbeat, wait_s = Client(), 0, 0.0
@@ -62,9 +62,7 @@ def run(feed: Feed, command: PlcCommand, plc: Plc, stopped: Callable[[], bool]) 
             if not client.get_connected():
                 time.sleep(min(wait_s, AGAIN_S[1]))
                 wait_s = max(AGAIN_S[0], 2 * wait_s)
-                client.connect(plc.host, plc.rack, plc.slot, plc.port)
-                if client.connection is not None:
-                    forget_soon(client.connection.socket)
+                _connect(client, plc)
             heartbeat += 1
             begun_s = time.monotonic()
             exchange(client, plc.block, feed, command, heartbeat, read_s)
@@ -84,16 +82,21 @@ def run(feed: Feed, command: PlcCommand, plc: Plc, stopped: Callable[[], bool]) 
             client.disconnect()
             continue
         time.sleep(CYCLE_S)
+    _end(client, plc.block, feed, heartbeat + 1)
+
+
+def _connect(client: Client, plc: Plc) -> None:
+    client.connect(plc.host, plc.rack, plc.slot, plc.port)
+    if client.connection is not None:
+        forget_soon(client.connection.socket)
+
+
+def _end(client: Client, block: int, feed: Feed, heartbeat: int) -> None:
+    """Leave a block without a valid result, and disconnect."""
     try:
         if client.get_connected():
-            write(
-                client,
-                plc.block,
-                Signals(counts=feed.signals().counts),
-                heartbeat + 1,
-                nothing_said(),
-                CommandAnswer(),
-            )
+            signals = Signals(counts=feed.signals().counts)
+            write(client, block, signals, heartbeat, nothing_said(), CommandAnswer())
             client.disconnect()
     except (S7Error, OSError) as error:
         log.warning("the PLC was not told that the bridge ends (%s)", error)
