@@ -15,7 +15,7 @@ from edge.bridge.gate import Gate, Rules
 from edge.bridge.plc_commands import CHANGE, CommandAnswer, PlcCommand
 from edge.bridge.plc_trigger import PlcTrigger
 from edge.bridge.product_change import Failure, ProductChanges
-from edge.bridge.protocols.opcua import result_of
+from edge.bridge.protocols.opcua_model import result_of
 from edge.bridge.protocols.registers import nothing_said, values_of
 from edge.bridge.signals import COUNTED, Signals, Trouble
 from edge.bridge.simulated_line import SimulatedLine, simulated

@@ -17,7 +17,7 @@ from asyncua.ua.uaerrors import UaError
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edge.bridge.product_change import Failure
-from edge.bridge.protocols.opcua import FIELDS, STATES
+from edge.bridge.protocols.opcua_model import FIELDS, STATES
 from edge.bridge.protocols.opcua_security import NAMESPACE
 from edge.bridge.signals import OF_LINE, Trouble
 from tests.edge.bridge.conftest import Mistaken

@@ -1,0 +1,180 @@
+"""The object VisionSystem of the OPC UA server: its variables, methods and events (asyncua)."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+from asyncua.common.methods import uamethod
+from asyncua.common.node import Node
+from asyncua.server.event_generator import EventGenerator
+from asyncua.server.server import Server
+
+from edge.bridge.feed import Feed
+from edge.bridge.plc_trigger import LATEST_S, PlcTrigger
+from edge.bridge.product_change import ChangeRequest, ProductChanges
+from edge.bridge.protocols.opcua_model import (
+    FIELDS,
+    PREPARE_IN,
+    PREPARE_OUT,
+    RECIPE,
+    RECIPE_STATES,
+    STATES,
+    TRIGGER_IN,
+    TRIGGER_OUT,
+    Fields,
+    arguments,
+    result_of,
+    variants,
+)
+from edge.bridge.protocols.opcua_security import NAMESPACE
+from edge.bridge.signals import Inputs, Signals
+from edge.events.event import Inspection
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.05
+GIVEN_S = 0.002
+PREPARED_S = 1.0  # PrepareRecipe waits so long for an answer, and the client does for longer
+
+
+class VisionSystem:
+    """The nodes, kept up to date from a gate: `build` once, then `publish` in a loop."""
+
+    def __init__(
+        self,
+        server: Server,
+        feed: Feed,
+        changes: ProductChanges,
+        triggering: PlcTrigger,
+        results: SimpleQueue[Inspection],
+        deadline_s: float,
+    ) -> None:
+        self._deadline_s, self._changes, self._triggering = deadline_s, changes, triggering
+        self._server, self._feed, self._results = server, feed, results
+        self._nodes: dict[str, Node] = {}
+        self._published: dict[str, Any] = {}
+        self._heartbeat = 0
+        self._change: ChangeRequest | None = None  # the latest that was begun
+        self._prepared: ChangeRequest | None = None  # the latest that was published as prepared
+        self._halted = False
+
+    async def build(self) -> None:
+        """Add the object with its variables, methods and events."""
+        space = await self._server.register_namespace(NAMESPACE)
+        system = await self._server.nodes.objects.add_object(space, "VisionSystem")
+        for name, value in self._values(self._feed.signals()).items():
+            self._nodes[name] = await system.add_variable(space, name, value)
+        for name, method, wanted, answer in (
+            ("GetLatestResult", self._latest, (), FIELDS),
+            ("PrepareRecipe", self._prepare, PREPARE_IN, PREPARE_OUT),
+            ("Trigger", self._trigger, TRIGGER_IN, TRIGGER_OUT),
+            ("Halt", self._halt, (), ()),
+            ("Reset", self._reset, (), ()),
+        ):
+            await system.add_method(space, name, method, arguments(wanted), arguments(answer))
+        self._ready = await self._event(space, system, "ResultReadyEventType", FIELDS)
+        self._recipe = await self._event(space, system, "RecipePreparedEventType", RECIPE)
+
+    async def _event(self, space: int, system: Node, name: str, fields: Fields) -> EventGenerator:
+        kind = await self._server.create_custom_event_type(space, name, properties=list(fields))
+        return await self._server.get_event_generator(kind, system.nodeid)
+
+    async def publish(self) -> None:
+        """Write the variables that have changed, and send each new result as an event."""
+        for name, value in self._values(self._feed.signals()).items():
+            if self._published.get(name) != value:
+                await self._nodes[name].write_value(value)
+                self._published[name] = value
+        await self._publish_prepared()
+        while not self._results.empty():
+            inspection = self._results.get_nowait()
+            if self._halted or self._feed.age_s(inspection) >= self._deadline_s:
+                continue
+            for name, value in result_of(inspection, self._changes.numbers).items():
+                setattr(self._ready.event, name, value)
+            await self._ready.trigger(message=f"part {inspection.trigger_id}")
+
+    async def _publish_prepared(self) -> None:
+        """Once for each completed change."""
+        change = self._change
+        if change is None or change is self._prepared or change.outcome.state != "done":
+            return
+        self._prepared = change
+        self._recipe.event.ExternalId = str(self._changes.numbers[change.product])
+        self._recipe.event.InternalId = change.product
+        await self._recipe.trigger(message=f"the line judges {change.product}")
+
+    def _values(self, signals: Signals) -> dict[str, Any]:
+        self._heartbeat += 1
+        outcome = self._change.outcome if self._change else None
+        state = STATES.get(signals.trouble, "Operational")
+        return {
+            "CurrentState": state,
+            "OperationalState": "ContinuousExecution" if state == "Operational" else "",
+            "Trouble": signals.trouble.name.lower(),
+            "Heartbeat": self._heartbeat,
+            "InternalRecipeId": signals.running,
+            "ExternalRecipeId": str(self._changes.numbers.get(signals.running, 0)),
+            "RecipeState": RECIPE_STATES[outcome.state] if outcome else "",
+            "RecipeError": -int(outcome.failure) if outcome else 0,
+            **{f"Count_{name}": count for name, count in signals.counts.items()},
+        }
+
+    @uamethod
+    async def _latest(self, parent: Any) -> tuple[Any, ...]:
+        signals = self._feed.signals()
+        found = result_of(signals.result, self._changes.numbers)
+        return variants(FIELDS, (found[name] for name, _ in FIELDS))
+
+    @uamethod
+    async def _prepare(self, parent: Any, external: str, internal: str) -> tuple[Any, ...]:
+        """The method of OPC 40100-1: the internal name has priority; errors are negative."""
+        numbered = not internal and external.isascii() and external.isdecimal()
+        change = self._changes.begin(int(external) if numbered else internal or external)
+        if self._change is None or not self._change.loading:
+            self._change = change
+        end = time.monotonic() + PREPARED_S
+        with self._in_turn():
+            while change.loading and time.monotonic() < end:
+                await asyncio.sleep(LOOK_S)
+        outcome = change.outcome
+        answer = change.product, outcome.state == "done", -int(outcome.failure)
+        return variants(PREPARE_OUT, answer)
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """A client's calls are served one by one: while one waits, the next becomes outdated."""
+        began = time.monotonic()
+        yield
+        if time.monotonic() - began > LATEST_S:
+            self._triggering.standstill.stood()
+
+    @uamethod
+    async def _trigger(
+        self, parent: Any, trigger_id: int, encoder: int, part_id: str | None
+    ) -> tuple[Any, ...]:
+        """A part is under the camera; answers once the line has the trigger, or it has failed."""
+        attempt = self._triggering.begin(trigger_id, encoder, part_id or None)
+        with self._in_turn():
+            while attempt.under_way:
+                await asyncio.sleep(GIVEN_S)
+        outcome = attempt.outcome
+        return variants(TRIGGER_OUT, (outcome.state == "done", -int(outcome.failure)))
+
+    @uamethod
+    async def _halt(self, parent: Any) -> None:
+        self._halted = True
+        self._feed.plc(Inputs(halted=True))
+        log.warning("an OPC UA client has halted the bridge: nothing is offered until Reset")
+
+    @uamethod
+    async def _reset(self, parent: Any) -> None:
+        """End Halt, and the trouble of a part; a cause that lasts stays."""
+        self._halted = False
+        self._feed.plc(Inputs(reset=True))
+        self._feed.plc(Inputs())
+        log.info("an OPC UA client has reset the bridge")
