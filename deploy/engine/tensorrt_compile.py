@@ -16,7 +16,8 @@ from typing import Any
 from deploy.engine.tensorrt_progress import Progress, monitor_of
 from edge.base.errors import EngineError
 from edge.base.files import write_atomic
-from edge.engine.tensorrt import PRECISION, library, log_of, started
+from edge.engine.tensorrt import PRECISION
+from edge.engine.tensorrt_library import library, log_of, started
 from edge.product.product import Product
 
 log = logging.getLogger(__name__)

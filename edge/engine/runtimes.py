@@ -42,9 +42,9 @@ def missing(flavour: Flavour) -> str | None:
     """What this device lacks to run a flavour, with its mend; None where it has all."""
     if flavour == "openvino":
         return None
-    from edge.engine import tensorrt
+    from edge.engine import tensorrt_library
 
-    return tensorrt.missing(flavour)
+    return tensorrt_library.missing(flavour)
 
 
 def pick(asked: Flavour | None) -> Flavour:

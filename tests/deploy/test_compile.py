@@ -22,7 +22,8 @@ from deploy.engine.tensorrt_compile import check, parse
 from deploy.engine.tensorrt_progress import Progress
 from edge.base.errors import EngineError
 from edge.engine.runtimes import missing
-from edge.engine.tensorrt import TensorRtEngine, library, log_of
+from edge.engine.tensorrt import TensorRtEngine
+from edge.engine.tensorrt_library import library, log_of
 from edge.product.product import Product, read_version
 from tests.conftest import Plant, draem
 from tests.support.fake_gpu import FakeGpu
