@@ -154,11 +154,7 @@ def _tell(new: Product, threshold: Threshold, aim: Aim) -> None:
 
 
 def save(
-    product: Product,
-    made: Made,
-    good: ScoredFrames,
-    bad: ScoredFrames | None,
-    key: Key,
+    product: Product, made: Made, good: ScoredFrames, bad: ScoredFrames | None, key: Key
 ) -> Product:
     """A new version: the old one's files by hard link, the calibration beside them.
 

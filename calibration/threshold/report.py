@@ -32,11 +32,7 @@ def write_report(
     if decision.bad is not None:
         by_kind["bad"] = decision.bad.tolist()
     heat = good.heatmaps[np.isfinite(good.heatmaps)]
-    conditions = (
-        ("brightness", c.brightness),
-        ("contrast", c.contrast),
-        ("sharpness", c.sharpness),
-    )
+    conditions = {"brightness": c.brightness, "contrast": c.contrast, "sharpness": c.sharpness}
     write_page(
         path,
         Path(__file__).with_name("report.html"),
@@ -50,7 +46,7 @@ def write_report(
         heat=[(p, float(np.percentile(heat, p))) for p in PERCENTILES],
         conditions=[
             (name, kept, _spread(name, [getattr(one, name) for one in good.conditions], kept))
-            for name, kept in conditions
+            for name, kept in conditions.items()
         ],
         groups=_groups(good, bad),
     )
@@ -85,13 +81,8 @@ def _groups(
     good: ScoredFrames, bad: ScoredFrames | None
 ) -> list[tuple[str, str, list[dict[str, object]]]]:
     text = "left the frame as the engine sees it, right its heatmap"
-    groups = [
-        (
-            "Good frames with the highest scores of the engine",
-            text,
-            _rows(good, np.argsort(-good.scores)),
-        )
-    ]
+    highest = _rows(good, np.argsort(-good.scores))
+    groups = [("Good frames with the highest scores of the engine", text, highest)]
     if bad is not None:
         lowest = _rows(bad, np.argsort(bad.scores))
         groups.append(("Bad frames with the lowest scores", text, lowest))

@@ -27,25 +27,14 @@ log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--version", default="newest", help="the product's version (default: its newest one)"
-    )
-    parser.add_argument(
-        "--batch",
-        type=parse_batches,
-        metavar="N,N",
-        help="sizes of batches that the engine takes at once, on a GPU (default: 1, always there)",
-    )
-    parser.add_argument(
-        "--for",
-        dest="capabilities",
-        type=parse_capabilities,
-        metavar="SM86,SM120",
-        help="compile for these compute capabilities; no GPU is needed, nothing is proven",
-    )
-    parser.add_argument(
-        "--prove", action="store_true", help="prove here what was compiled elsewhere with --for"
-    )
+    add = parser.add_argument
+    add("--version", default="newest", help="the product's version (default: its newest one)")
+    add("--batch", type=parse_batches, metavar="N,N", help="sizes of batches that the engine takes "
+        "at once, on a GPU (default: 1, always there)")  # fmt: skip
+    add("--for", dest="capabilities", type=parse_capabilities, metavar="SM86,SM120",
+        help="compile for these compute capabilities; no GPU is needed, nothing is "
+        "proven")  # fmt: skip
+    add("--prove", action="store_true", help="prove here what was compiled elsewhere with --for")
     add_settings(parser, "product", "products", "flavour")
 
 

@@ -22,19 +22,13 @@ from edge.vision.image_files import Image, read_image, read_images, write_png
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="images, or folders")
-    parser.add_argument(
-        "--json",
-        action="store_true",
-        help="one JSON object a line: path, score, threshold, verdict, code, regions",
-    )
-    parser.add_argument(
-        "--maps",
-        type=Path,
-        metavar="DIR",
-        help="write each heatmap (16-bit PNG, 65535 is 1.0) and an overlay of it here",
-    )
-    parser.add_argument("--version", help="the product's version (default: its current one)")
+    add = parser.add_argument
+    add("paths", type=Path, nargs="+", metavar="PATH", help="images, or folders")
+    add("--json", action="store_true",
+        help="one JSON object a line: path, score, threshold, verdict, code, regions")  # fmt: skip
+    add("--maps", type=Path, metavar="DIR",
+        help="write each heatmap (16-bit PNG, 65535 is 1.0) and an overlay of it here")  # fmt: skip
+    add("--version", help="the product's version (default: its current one)")
     add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 

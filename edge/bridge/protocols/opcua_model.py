@@ -53,11 +53,7 @@ PREPARE_OUT: Fields = (
     ("IsCompleted", Type.Boolean),
     ("Error", Type.Int32),
 )
-TRIGGER_IN: Fields = (
-    ("TriggerId", Type.Int64),
-    ("Encoder", Type.Int64),
-    ("PartId", Type.String),
-)
+TRIGGER_IN: Fields = (("TriggerId", Type.Int64), ("Encoder", Type.Int64), ("PartId", Type.String))
 TRIGGER_OUT: Fields = (("Given", Type.Boolean), ("Error", Type.Int32))
 
 

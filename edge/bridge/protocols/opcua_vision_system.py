@@ -16,20 +16,7 @@ from asyncua.server.server import Server
 from edge.bridge.feed import Feed
 from edge.bridge.plc_trigger import LATEST_S, PlcTrigger
 from edge.bridge.product_change import ChangeRequest, ProductChanges
-from edge.bridge.protocols.opcua_model import (
-    FIELDS,
-    PREPARE_IN,
-    PREPARE_OUT,
-    RECIPE,
-    RECIPE_STATES,
-    STATES,
-    TRIGGER_IN,
-    TRIGGER_OUT,
-    Fields,
-    arguments,
-    result_of,
-    variants,
-)
+from edge.bridge.protocols import opcua_model as model
 from edge.bridge.protocols.opcua_security import NAMESPACE
 from edge.bridge.signals import Inputs, Signals
 from edge.events.event import Inspection
@@ -69,17 +56,21 @@ class VisionSystem:
         for name, value in self._values(self._feed.signals()).items():
             self._nodes[name] = await system.add_variable(space, name, value)
         for name, method, wanted, answer in (
-            ("GetLatestResult", self._latest, (), FIELDS),
-            ("PrepareRecipe", self._prepare, PREPARE_IN, PREPARE_OUT),
-            ("Trigger", self._trigger, TRIGGER_IN, TRIGGER_OUT),
+            ("GetLatestResult", self._latest, (), model.FIELDS),
+            ("PrepareRecipe", self._prepare, model.PREPARE_IN, model.PREPARE_OUT),
+            ("Trigger", self._trigger, model.TRIGGER_IN, model.TRIGGER_OUT),
             ("Halt", self._halt, (), ()),
             ("Reset", self._reset, (), ()),
         ):
-            await system.add_method(space, name, method, arguments(wanted), arguments(answer))
-        self._ready = await self._event(space, system, "ResultReadyEventType", FIELDS)
-        self._recipe = await self._event(space, system, "RecipePreparedEventType", RECIPE)
+            await system.add_method(
+                space, name, method, model.arguments(wanted), model.arguments(answer)
+            )
+        self._ready = await self._event(space, system, "ResultReadyEventType", model.FIELDS)
+        self._recipe = await self._event(space, system, "RecipePreparedEventType", model.RECIPE)
 
-    async def _event(self, space: int, system: Node, name: str, fields: Fields) -> EventGenerator:
+    async def _event(
+        self, space: int, system: Node, name: str, fields: model.Fields
+    ) -> EventGenerator:
         kind = await self._server.create_custom_event_type(space, name, properties=list(fields))
         return await self._server.get_event_generator(kind, system.nodeid)
 
@@ -94,7 +85,7 @@ class VisionSystem:
             inspection = self._results.get_nowait()
             if self._halted or self._feed.age_s(inspection) >= self._deadline_s:
                 continue
-            for name, value in result_of(inspection, self._changes.numbers).items():
+            for name, value in model.result_of(inspection, self._changes.numbers).items():
                 setattr(self._ready.event, name, value)
             await self._ready.trigger(message=f"part {inspection.trigger_id}")
 
@@ -111,7 +102,7 @@ class VisionSystem:
     def _values(self, signals: Signals) -> dict[str, Any]:
         self._heartbeat += 1
         outcome = self._change.outcome if self._change else None
-        state = STATES.get(signals.trouble, "Operational")
+        state = model.STATES.get(signals.trouble, "Operational")
         return {
             "CurrentState": state,
             "OperationalState": "ContinuousExecution" if state == "Operational" else "",
@@ -119,7 +110,7 @@ class VisionSystem:
             "Heartbeat": self._heartbeat,
             "InternalRecipeId": signals.running,
             "ExternalRecipeId": str(self._changes.numbers.get(signals.running, 0)),
-            "RecipeState": RECIPE_STATES[outcome.state] if outcome else "",
+            "RecipeState": model.RECIPE_STATES[outcome.state] if outcome else "",
             "RecipeError": -int(outcome.failure) if outcome else 0,
             **{f"Count_{name}": count for name, count in signals.counts.items()},
         }
@@ -127,8 +118,8 @@ class VisionSystem:
     @uamethod
     async def _latest(self, parent: Any) -> tuple[Any, ...]:
         signals = self._feed.signals()
-        found = result_of(signals.result, self._changes.numbers)
-        return variants(FIELDS, (found[name] for name, _ in FIELDS))
+        found = model.result_of(signals.result, self._changes.numbers)
+        return model.variants(model.FIELDS, (found[name] for name, _ in model.FIELDS))
 
     @uamethod
     async def _prepare(self, parent: Any, external: str, internal: str) -> tuple[Any, ...]:
@@ -143,7 +134,7 @@ class VisionSystem:
                 await asyncio.sleep(LOOK_S)
         outcome = change.outcome
         answer = change.product, outcome.state == "done", -int(outcome.failure)
-        return variants(PREPARE_OUT, answer)
+        return model.variants(model.PREPARE_OUT, answer)
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
@@ -163,7 +154,7 @@ class VisionSystem:
             while attempt.under_way:
                 await asyncio.sleep(GIVEN_S)
         outcome = attempt.outcome
-        return variants(TRIGGER_OUT, (outcome.state == "done", -int(outcome.failure)))
+        return model.variants(model.TRIGGER_OUT, (outcome.state == "done", -int(outcome.failure)))
 
     @uamethod
     async def _halt(self, parent: Any) -> None:

@@ -25,18 +25,13 @@ CHECK_S = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--listen", type=parse_address, default=("127.0.0.1", 1502), metavar="HOST:PORT",
-        help="where the PLC connects (default 127.0.0.1:1502)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--plc", action="append", type=parse_host, default=[], metavar="ADDRESS",
-        help="an address that may write; others only read (default: this machine alone)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--word-order", choices=["high-first", "low-first"], default="high-first",
-        help="of values of 32 bits (default high-first)",
-    )  # fmt: skip
+    add = parser.add_argument
+    add("--listen", type=parse_address, default=("127.0.0.1", 1502), metavar="HOST:PORT",
+        help="where the PLC connects (default 127.0.0.1:1502)")  # fmt: skip
+    add("--plc", action="append", type=parse_host, default=[], metavar="ADDRESS", help="an "
+        "address that may write; others only read (default: this machine alone)")  # fmt: skip
+    add("--word-order", choices=["high-first", "low-first"], default="high-first",
+        help="of values of 32 bits (default high-first)")  # fmt: skip
     add_handshake(parser)
     add_common(parser)
 

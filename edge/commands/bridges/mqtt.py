@@ -34,22 +34,15 @@ CHECK_S = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--broker", type=parse_server, default=("127.0.0.1", 1883), metavar="HOST:PORT",
-        help="a name or an address, and a port (default 127.0.0.1:1883)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--ca", type=Path, metavar="FILE",
+    add = parser.add_argument
+    add("--broker", type=parse_server, default=("127.0.0.1", 1883), metavar="HOST:PORT",
+        help="a name or an address, and a port (default 127.0.0.1:1883)")  # fmt: skip
+    add("--ca", type=Path, metavar="FILE",
         help="the certificate (PEM) that the broker's is signed with: encrypts; needed for a "
-        "broker on another machine",
-    )  # fmt: skip
-    parser.add_argument(
-        "--client-cert", type=Path, metavar="FILE",
-        help="our own certificate (PEM), for a broker that asks for one",
-    )  # fmt: skip
-    parser.add_argument(
-        "--client-key", type=Path, metavar="FILE", help="its private key (PEM, without a password)"
-    )
+        "broker on another machine")  # fmt: skip
+    add("--client-cert", type=Path, metavar="FILE",
+        help="our own certificate (PEM), for a broker that asks for one")  # fmt: skip
+    add("--client-key", type=Path, metavar="FILE", help="its private key (PEM, without a password)")
     add_login(parser, "whom the broker knows us as")
     add_common(parser)
 

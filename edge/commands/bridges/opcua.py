@@ -25,15 +25,12 @@ from edge.events.event import Inspection
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--listen", type=parse_address, default=("127.0.0.1", 4840), metavar="HOST:PORT",
-        help="where clients connect (default 127.0.0.1:4840)",
-    )  # fmt: skip
+    add = parser.add_argument
+    add("--listen", type=parse_address, default=("127.0.0.1", 4840), metavar="HOST:PORT",
+        help="where clients connect (default 127.0.0.1:4840)")  # fmt: skip
     add_login(parser, "who comes in by name, and encrypted")
-    parser.add_argument(
-        "--clients", type=Path, metavar="FOLDER",
-        help="certificates (*.der, *.pem) of those who come in by their key, and encrypted",
-    )  # fmt: skip
+    add("--clients", type=Path, metavar="FOLDER", help="certificates (*.der, *.pem) of "
+        "those who come in by their key, and encrypted")  # fmt: skip
     add_common(parser)
 
 

@@ -16,17 +16,12 @@ from edge.commands.bridges.shared import (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--s7", type=parse_address, metavar="HOST:PORT", help="the PLC, its port is 102 as a rule"
-    )
-    parser.add_argument("--rack", type=parse_whole, default=0, metavar="N", help="default 0")
-    parser.add_argument("--slot", type=parse_whole, default=1, metavar="N", help="default 1")
-    parser.add_argument(
-        "--block", type=parse_count, default=100, metavar="N", help="DB, default 100"
-    )
-    parser.add_argument(
-        "--scl", action="store_true", help="print the block as an SCL type, and end"
-    )
+    add = parser.add_argument
+    add("--s7", type=parse_address, metavar="HOST:PORT", help="the PLC, its port is 102 as a rule")
+    add("--rack", type=parse_whole, default=0, metavar="N", help="default 0")
+    add("--slot", type=parse_whole, default=1, metavar="N", help="default 1")
+    add("--block", type=parse_count, default=100, metavar="N", help="DB, default 100")
+    add("--scl", action="store_true", help="print the block as an SCL type, and end")
     add_handshake(parser)
     add_common(parser)
 

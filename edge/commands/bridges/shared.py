@@ -35,38 +35,28 @@ log = logging.getLogger(__name__)
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Of every wire."""
-    parser.add_argument(
-        "--deadline-ms", type=parse_count, default=1000, metavar="MS",
-        help="a result older than this, counted from its trigger, is not offered (default 1000)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--simulate", type=_rate, metavar="RATE",
+    add = parser.add_argument
+    add("--deadline-ms", type=parse_count, default=1000, metavar="MS", help="a result older "
+        "than this, counted from its trigger, is not offered (default 1000)")  # fmt: skip
+    add("--simulate", type=_rate, metavar="RATE",
         help="parts a second of a simulated line, for commissioning without a camera: every "
-        "tenth is NG, every 25th has no verdict",
-    )  # fmt: skip
-    parser.add_argument(
-        "--recipe", dest="recipes", action="append", type=parse_recipe, metavar="NUMBER=NAME",
+        "tenth is NG, every 25th has no verdict")  # fmt: skip
+    add("--recipe", dest="recipes", action="append", type=parse_recipe, metavar="NUMBER=NAME",
         help="the number by which the PLC names a product, and may change to it; again for each "
-        "(default: the table [recipes] of station.toml)",
-    )  # fmt: skip
+        "(default: the table [recipes] of station.toml)")  # fmt: skip
     add_settings(parser, "station", "data", "endpoint", "replay", "control", "key", "server_key")
 
 
 def add_handshake(parser: argparse.ArgumentParser) -> None:
     """Of the wires whose PLC acknowledges and has a heartbeat."""
-    parser.add_argument(
-        "--results", choices=get_args(Mode), default="free-running",
+    add = parser.add_argument
+    add("--results", choices=get_args(Mode), default="free-running",
         help="free-running: the newest result; dequeue: each one until it is acknowledged "
-        "(default free-running)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--buffer", type=parse_count, default=8, metavar="N",
-        help="results that may wait for their acknowledgement, with dequeue (default 8)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--plc-silent-ms", type=parse_whole, default=1000, metavar="MS",
-        help="a PLC whose heartbeat stands still so long is down; 0: it has none (default 1000)",
-    )  # fmt: skip
+        "(default free-running)")  # fmt: skip
+    add("--buffer", type=parse_count, default=8, metavar="N", help="results that may wait "
+        "for their acknowledgement, with dequeue (default 8)")  # fmt: skip
+    add("--plc-silent-ms", type=parse_whole, default=1000, metavar="MS", help="a PLC whose "
+        "heartbeat stands still so long is down; 0: it has none (default 1000)")  # fmt: skip
 
 
 def add_login(parser: argparse.ArgumentParser, whose: str) -> None:
