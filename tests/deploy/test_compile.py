@@ -19,7 +19,6 @@ from onnx import TensorProto, numpy_helper
 
 from deploy.engine.build import build_ahead
 from deploy.engine.tensorrt_compile import check, parse
-from deploy.engine.tensorrt_progress import Progress
 from edge.base.errors import EngineError
 from edge.engine.runtimes import missing
 from edge.engine.tensorrt import TensorRtEngine
@@ -225,23 +224,6 @@ def test_ctrl_c_ends_a_compilation(product: Product) -> None:
     _, errors = process.communicate(timeout=30)
     assert "KeyboardInterrupt" in errors
     assert not list(product.path.glob("engines/*"))
-
-
-def test_progress_goes_from_nothing_to_all_and_never_back() -> None:
-    told: list[float] = []
-    progress = Progress(lambda share, phase: told.append(share))
-    progress.start("building", 2)
-    progress.start("timing", 4)
-    assert progress.step("timing", 0)
-    assert told[-1] == pytest.approx(1 / 8)
-    progress.finish("timing")
-    progress.step("building", 0)
-    progress.step("building", 1)
-    progress.finish("building")
-    assert told == sorted(told)
-    assert told[-1] == 1.0
-    progress.cancelled.set()
-    assert not progress.step("building", 0)
 
 
 def test_progress_comes_from_tensorrt_itself(product: Product) -> None:
