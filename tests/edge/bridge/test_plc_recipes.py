@@ -25,13 +25,13 @@ from edge.bridge.product_change import Failure
 from edge.events.event import Inspection
 from edge.events.subscriber import events
 from tests.conftest import FIT, write_parts
-from tests.edge.bridge.test_plc_opcua import Heard, connected
 from tests.edge.bridge.test_plc_s7 import BLOCK
 from tests.edge.bridge.test_plc_s7 import Plc as S7Plc
 from tests.measure.switching import Station, line, second_product
 from tests.support.bridge.changing_line import changing_line
 from tests.support.bridge.modbus import Bridge, valid
 from tests.support.bridge.mqtt import MOSQUITTO, Broker
+from tests.support.bridge.opcua import Heard, connected
 from tests.support.ports import free_ports
 from tests.support.running_station import Running
 from trainer.network.model import Draem
@@ -109,10 +109,7 @@ class OverOpcua:
         self._client = client
         self._system, self._space = await connected(client)
         for handler, name in ((self.heard, "ResultReady"), (self.prepared, "RecipePrepared")):
-            path = f"{self._space}:{name}EventType"
-            kind = await client.nodes.base_event_type.get_child(path)
-            subscription = await client.create_subscription(20, handler)
-            await subscription.subscribe_events(self._system, kind)
+            await handler.subscribe(client, self._system, f"{self._space}:{name}EventType")
 
     @property
     def numbers(self) -> Numbers:

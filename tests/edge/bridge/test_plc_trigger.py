@@ -28,13 +28,13 @@ from edge.events.control_messages import ClockReply, TriggerReply, TriggerReques
 from edge.events.event import Inspection
 from edge.events.sockets import Sockets
 from edge.station.control import Controls, control
-from tests.edge.bridge.test_plc_opcua import Bridge as OpcuaBridge
-from tests.edge.bridge.test_plc_opcua import connected
 from tests.edge.bridge.test_plc_recipes import begin
 from tests.edge.bridge.test_plc_s7 import BLOCK
 from tests.edge.bridge.test_plc_s7 import Plc as S7Plc
 from tests.support.bridge.changing_line import RECIPES, changing_line
 from tests.support.bridge.modbus import Bridge, triggering, valid
+from tests.support.bridge.opcua import Bridge as OpcuaBridge
+from tests.support.bridge.opcua import connected
 from tests.support.bridge.triggered_line import Told, TriggeredLine, wait
 from tests.support.cameras import CameraStation, FakeGige, needs_genicam, wait_for
 from tests.support.minimal_station import PRODUCT

@@ -1,0 +1,64 @@
+"""`draem bridge opcua` in a process of its own, and asyncua's client as the PLC."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from typing import Any
+
+from asyncua.client.client import Client
+
+from edge.bridge.protocols.opcua_security import NAMESPACE
+from tests.support.ports import free_ports
+from tests.support.running_station import Running
+
+
+class Bridge:
+    def __init__(self, station: Running, *words: str) -> None:
+        self.port = free_ports(1)[0]
+        self.url = f"opc.tcp://127.0.0.1:{self.port}"
+        command = [
+            sys.executable, "-m", "draem", "bridge", "opcua", "--endpoint", station.endpoint,
+            "--listen", f"127.0.0.1:{self.port}", "--data", str(station.settings.data), *words,
+        ]  # fmt: skip
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    def close(self) -> str:
+        self.process.terminate()
+        return self.process.communicate(timeout=20)[1]
+
+
+async def connected(client: Client) -> tuple[Any, int]:
+    """The vision system once the server is there, and its namespace."""
+    end = time.monotonic() + 15
+    while True:
+        try:
+            await client.connect()
+            break
+        except (OSError, TimeoutError):
+            assert time.monotonic() < end, "the bridge does not listen"
+            await asyncio.sleep(0.1)
+    space = await client.get_namespace_index(NAMESPACE)
+    return await client.nodes.objects.get_child(f"{space}:VisionSystem"), space
+
+
+async def until(node: Any, wanted: str) -> None:
+    end = time.monotonic() + 10
+    while (found := await node.read_value()) != wanted:
+        assert time.monotonic() < end, found
+        await asyncio.sleep(0.02)
+
+
+class Heard:
+    """A subscription's handler: keeps the events."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    async def subscribe(self, client: Client, system: Any, event_type: str) -> None:
+        kind = await client.nodes.base_event_type.get_child(event_type)
+        subscription = await client.create_subscription(20, self)
+        await subscription.subscribe_events(system, kind)
+
+    def event_notification(self, event: Any) -> None:
+        self.events.append(event)
