@@ -26,7 +26,7 @@ from rich.progress import track
 from edge.bridge.protocols.registers import READ, WRITE, nothing_said, pack, size, unpack
 from edge.events.event import Heartbeat
 from edge.events.receiver import live
-from tests.measure.chaos import Part
+from tests.measure.chaos_processes import Part
 from tests.support.ports import free_ports
 
 SPEED = 4
