@@ -21,7 +21,7 @@ from edge.product.product import Product, load_product
 from edge.vision.fit import Fit
 from tests.support.commands import draem_in_process
 from trainer.data.sources import Images
-from trainer.network.model import Draem
+from trainer.network.pixels.model import Draem
 from trainer.simulation.textures import procedural
 from trainer.training.distributed import ProcessGroup
 from trainer.training.save_product import Trained, load_weights, save_product
@@ -108,6 +108,7 @@ def plant(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFacto
             products=Path("unused"),
             height=SIZE,
             width=SIZE,
+            network="pixels",
             rec_width=4,
             seg_width=8,
             steps=120,
@@ -132,7 +133,9 @@ def plant(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def model(plant: Plant) -> Draem:
     """The trained networks of `plant`."""
-    return load_weights(plant.product, plant.root / "runs")
+    model = load_weights(plant.product, plant.root / "runs")
+    assert isinstance(model, Draem)
+    return model
 
 
 @pytest.fixture(scope="session")

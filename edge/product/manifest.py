@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -35,6 +35,8 @@ class Manifest(BaseModel):
     width: int = Field(ge=32, multiple_of=32)
     interpolation: Interpolation
     crop: Box | None
+    network: Literal["features", "pixels"] = "pixels"
+    backbone: str | None = None
     rec_width: int
     seg_width: int
     score_window: int = Field(ge=1)

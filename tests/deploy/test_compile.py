@@ -26,8 +26,8 @@ from edge.engine.tensorrt_library import library, log_of
 from edge.product.product import Product, read_version
 from tests.conftest import Plant, draem
 from tests.support.fake_gpu import FakeGpu
-from trainer.network.model import Draem
 from trainer.network.onnx_export import build_onnx
+from trainer.network.pixels.model import Draem
 
 pytest.importorskip("tensorrt_rtx_bindings", reason="no RTX flavour of TensorRT for this machine")
 

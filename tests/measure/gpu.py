@@ -26,7 +26,8 @@ from edge.commands.arguments import parse_widths
 from edge.engine.runtimes import FLAVOURS, load, missing
 from edge.product.product import Product
 from edge.vision.fit import Fit
-from trainer.network.model import Draem, heatmap_and_score
+from trainer.network.network import anomalous
+from trainer.network.pixels.model import Draem
 from trainer.simulation.textures import procedural
 from trainer.studies.bench_stages import percentiles
 from trainer.training.batches import to_tensor
@@ -118,7 +119,7 @@ def by_torch(
     model: Draem, device: torch.device, dtype: torch.dtype, *, compiled: bool = False
 ) -> Infer:
     """The whole way as the engine goes it: bytes up, network, heatmap down."""
-    net = network(model.widths).to(device, dtype)
+    net = network((model.spec.rec_width, model.spec.seg_width)).to(device, dtype)
     half = dtype is torch.float16
     if half:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -131,7 +132,7 @@ def by_torch(
             image = to_tensor(batch, device).to(dtype)
             if half:
                 image = image.contiguous(memory_format=torch.channels_last)
-            heatmap = heatmap_and_score(call(image).float(), model.window)[0]
+            heatmap = anomalous(call(image))
             found: NDArray[np.float32] = heatmap.cpu().numpy()
             return found
 

@@ -9,7 +9,6 @@ from torch import Generator
 
 from tests.conftest import write_masks, write_parts
 from tests.support.commands import draem_in_process
-from trainer.network.model import heatmap_and_score
 from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import plain_colours, procedural
 from trainer.studies.ablation import (
@@ -46,8 +45,8 @@ def test_the_reconstruction_alone_is_hot_where_it_differs() -> None:
     spotted = image.clone()
     spotted[..., 20:30, 40:50] = 0.9
     with torch.no_grad():
-        clean, _ = heatmap_and_score(model.eval()(image).logits, 3)
-        heat, _ = heatmap_and_score(model(spotted).logits, 3)
+        clean = model.eval().heatmap(image)
+        heat = model.heatmap(spotted)
     assert heat.shape == (1, 64, 64)
     assert clean.max() < 1e-3
     assert heat[0, 20:30, 40:50].min() > 0.05

@@ -19,7 +19,7 @@ from trainer.training.batches import make_batches
 from trainer.training.distributed import ProcessGroup
 from trainer.training.progress import LOG_EVERY
 from trainer.training.state import initial_state
-from trainer.training.train import train_step
+from trainer.training.train import total, train_step
 
 STEP_OF_TWO = """
 import sys, torch
@@ -28,7 +28,7 @@ from trainer.training.state import initial_state
 from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import procedural
 from trainer.training.batches import make_batches
-from trainer.training.train import train_step
+from trainer.training.train import total, train_step
 from trainer.training.distributed import join
 import numpy as np
 with join(torch.device("cpu")) as group:
@@ -36,7 +36,7 @@ with join(torch.device("cpu")) as group:
     good = np.load(sys.argv[1])
     state = initial_state(settings, group)
     batches = make_batches(settings, good, Simulation(procedural), group)
-    loss = train_step(state, batches(3), settings).total.item()
+    loss = total(train_step(state, batches(3), settings)).item()
     found = {"loss": loss, "model": {n: b.clone() for n, b in state.model.state_dict().items()},
              "grads": {n: p.grad.clone() for n, p in state.model.named_parameters()}}
     def note(model, images):
@@ -99,7 +99,7 @@ def test_two_processes_make_the_step_of_two_half_batches(
         state = initial_state(settings, ALONE)
         group = ProcessGroup(CPU, rank, 2)
         halves = make_batches(settings, small_frames, Simulation(procedural), group)
-        loss = train_step(state, halves(3), settings).total.item()
+        loss = total(train_step(state, halves(3), settings)).item()
         assert loss == pytest.approx(found[rank]["loss"], rel=1e-5)
         gradients.append({n: p.grad for n, p in state.model.named_parameters()})
         statistics.append(dict(state.model.named_buffers()))

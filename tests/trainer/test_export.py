@@ -15,9 +15,11 @@ from edge.engine import openvino, runtimes
 from edge.engine.verify import SCORE_TOLERANCE, compare
 from edge.vision.roi import pooled_maximum
 from tests.conftest import Plant
-from trainer.network import onnx_export
-from trainer.network.model import Draem
-from trainer.network.onnx_export import INPUT_SCALE, build_onnx, diffused, exact, fold
+from trainer.network import onnx_graph
+from trainer.network.onnx_export import build_onnx
+from trainer.network.onnx_graph import diffused, exact, fold
+from trainer.network.pixels.model import Draem
+from trainer.network.pixels.onnx_nodes import INPUT_SCALE
 from trainer.training.batches import to_tensor
 from trainer.training.golden import infer
 
@@ -127,7 +129,7 @@ def exported(
     import openvino as ov
 
     with monkeypatch.context() as patched:
-        patched.setattr(onnx_export, "exact", factors)
+        patched.setattr(onnx_graph, "exact", factors)
         onnx.save_model(build_onnx(model, 64, 64), str(path))
     compiled = ov.Core().compile_model(str(path), "CPU", openvino.CONFIG)
     return np.asarray(compiled(smooth_frames())["heatmap"])

@@ -11,9 +11,9 @@ from torch.nn.functional import avg_pool2d
 from edge.engine import runtimes
 from edge.product.product import load_product
 from tests.support.commands import draem_in_process
-from trainer.network.model import Draem
 from trainer.network.onnx_export import build_onnx
-from trainer.network.published_weights import CheckpointError, load_pair
+from trainer.network.pixels.model import Draem
+from trainer.network.pixels.published_weights import CheckpointError, load_pair
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import nn
 
-from trainer.network.loss import focal, ssim
+from trainer.network.focal import focal
+from trainer.network.pixels.loss import ssim
 
 
 def test_ssim_is_scikit_images() -> None:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from trainer.network.model import Draem, authors_window, heatmap_and_score
+from trainer.network.network import anomalous, pooled_maximum
+from trainer.network.pixels.model import Draem, authors_window
 
 
 def test_the_papers_widths_have_the_papers_parameters() -> None:
@@ -46,6 +47,7 @@ def test_the_score_is_the_maximum_of_the_zero_padded_mean() -> None:
     logits = torch.zeros(1, 2, 64, 64)
     logits[0, 1] = -50.0
     logits[0, 1, 0, 0] = 50.0
-    heatmap, score = heatmap_and_score(logits, 5)
+    heatmap = anomalous(logits)
+    score = pooled_maximum(heatmap, 5)
     assert heatmap.max() == pytest.approx(1)
     assert score.item() == pytest.approx(1 / 25, rel=1e-4)

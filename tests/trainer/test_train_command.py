@@ -19,7 +19,7 @@ from tests.support.commands import draem_in_process
 from tests.support.training import SMALL
 from trainer.commands.train import add_arguments
 from trainer.data.sources import MIN_CALIBRATION_IMAGES, assign_splits
-from trainer.network.model import Draem
+from trainer.network.pixels.model import Draem
 from trainer.training.options import SIZES_HELP, chosen, given_settings, make_settings
 from trainer.training.settings import PRESETS, SIZES, TrainSettings
 

@@ -29,16 +29,14 @@ def main(options: argparse.Namespace) -> int:
     import torch
 
     from edge.vision.fit import Fit
-    from trainer.network.model import authors_window
-    from trainer.network.published_weights import load_pair
+    from trainer.network.pixels.published_weights import load_pair
     from trainer.simulation.textures import procedural
     from trainer.training.save_product import Trained, save_product
 
     settings = settings_of(options)
     name = product_name(settings)
     height, width = options.input
-    model = load_pair(options.rec, options.seg)
-    model.window = authors_window(height, width)
+    model = load_pair(options.rec, options.seg, height, width)
     # Without good frames the golden check uses textures, which reach every layer.
     made = procedural(8, height, width, torch.Generator().manual_seed(0))
     good = (made * 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
@@ -54,6 +52,6 @@ def main(options: argparse.Namespace) -> int:
     product = save_product(trained, settings.products, name, options.runs)
     log.info(
         "%s version %s is imported (widths %d/%d): next 'draem build --product %s'",
-        *(product.name, product.version, *model.widths, product.name),
+        *(product.name, product.version, model.spec.rec_width, model.spec.seg_width, product.name),
     )
     return 0

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from edge.base.html_page import data_uri, write_page
 from edge.camera.simulated.renderer import PartRenderer
@@ -16,14 +15,10 @@ from edge.vision.crops import corrected_crop
 from edge.vision.frame import Frame
 from trainer.demo.score import Summary
 from trainer.evaluation.plots import heat_colours
-from trainer.network.model import Draem
-from trainer.training.batches import to_tensor
-from trainer.training.preview import to_picture
-from trainer.training.save_product import load_weights
 
 SHOWN = 6
 WIDTH = 240
-SIDES = "frame, reconstruction, heatmap, mask"
+SIDES = "frame, heatmap, mask"
 
 
 def write_report(
@@ -35,13 +30,12 @@ def write_report(
 ) -> None:
     """Write report.html; the parts are rendered again from the line's seed."""
     product = load_product(folder / "products", "lid")
-    model = load_weights(product, folder / "runs")
     line = PartRenderer(kind, summary.seed)
     with runtimes.load(product) as engine:
         inspector = Inspector(engine, product)
         groups = [
             (title, f"{text}; {SIDES}",
-             [_row(e, truth[e.frame_id], line, inspector, product, model) for e in chosen])
+             [_row(e, truth[e.frame_id], line, inspector, product) for e in chosen])
             for title, text, chosen in choose(events, truth)
         ]  # fmt: skip
     template = Path(__file__).with_name("report.html")
@@ -81,18 +75,14 @@ def _row(
     line: PartRenderer,
     inspector: Inspector,
     product: Product,
-    model: Draem,
 ) -> dict[str, object]:
-    """One part for groups.html: what the camera saw, the reconstruction, heatmap and mask."""
+    """One part for groups.html: what the camera saw, heatmap and mask."""
     image = line.part(event.frame_id - 1, defective=defect is not None).image
     fitted, placement = product.fit(image)
     judged = inspector.inspect(Frame(image, event.frame_id, 0), Stopwatch())
-    with torch.inference_mode():
-        reconstruction = model(to_tensor(fitted[None], torch.device("cpu"))).reconstruction[0]
     heatmap = judged.heatmap if judged.heatmap is not None else np.zeros(fitted.shape[:2])
     pictures = (
         corrected_crop(image, placement),
-        to_picture(reconstruction),
         heat_colours(heatmap),
         cv2.cvtColor(judged.judgement.mask, cv2.COLOR_GRAY2BGR),
     )

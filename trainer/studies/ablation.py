@@ -19,8 +19,11 @@ from edge.engine import Inference
 from trainer.data.layout import samples
 from trainer.data.sources import Images
 from trainer.evaluation.evaluate import PixelMetrics, measure, score_all
-from trainer.network.loss import WINDOW, ssim_map
-from trainer.network.model import Draem, Output
+from trainer.network.make import make_network
+from trainer.network.network import Network
+from trainer.network.pixels.loss import WINDOW, ssim_map
+from trainer.network.pixels.model import Draem, Output
+from trainer.network.spec import NetworkSpec
 from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import plain_colours
 from trainer.training import checkpoint
@@ -31,6 +34,7 @@ from trainer.training.duration import count_steps
 from trainer.training.golden import infer
 from trainer.training.job import read_sources
 from trainer.training.settings import TrainSettings
+from trainer.training.state import MakeNetwork
 from trainer.training.train import train
 
 log = logging.getLogger(__name__)
@@ -57,6 +61,15 @@ class ReconstructiveAlone(Draem):
         return Output(reconstruction, logits)
 
 
+def as_variant(network: type[Draem]) -> MakeNetwork:
+    """Make this network instead of the pixels one."""
+
+    def make(spec: NetworkSpec, *, pretrained: bool = False) -> Network:
+        return network(spec.rec_width, spec.seg_width, spec.window)
+
+    return make
+
+
 def rectangle_masks(count: int, height: int, width: int, generator: Generator) -> Tensor:
     """One to eight rectangles an image, each side a thirtieth to a third of the image's."""
     device = generator.device
@@ -77,14 +90,14 @@ class Variant:
     """What differs from the full method; the published image AUROC, pixel AUROC and pixel AP."""
 
     published: tuple[float, float, float]
-    networks: type[Draem] = Draem
+    make: MakeNetwork = make_network
     change: Callable[[Simulation], Simulation] = lambda simulation: simulation
 
 
 VARIANTS = {
     "full": Variant((98.0, 97.3, 68.4)),
-    "discriminative alone": Variant((93.9, 92.7, 62.5), DiscriminativeAlone),
-    "reconstruction alone": Variant((83.9, 89.7, 47.5), ReconstructiveAlone),
+    "discriminative alone": Variant((93.9, 92.7, 62.5), as_variant(DiscriminativeAlone)),
+    "reconstruction alone": Variant((83.9, 89.7, 47.5), as_variant(ReconstructiveAlone)),
     "plain colours": Variant(
         (96.2, 92.6, 56.5), change=lambda s: replace(s, textures=plain_colours)
     ),
@@ -175,7 +188,7 @@ def _one(
             saved = unfinished.state
     simulation = variant.change(make_simulation(settings, images, group.device))
     outcome = train(settings, images, group, folder=folder, saved=saved,
-                    simulation=simulation, networks=variant.networks)  # fmt: skip
+                    simulation=simulation, make=variant.make)  # fmt: skip
 
     def infer_one(batch: NDArray[np.uint8]) -> Inference:
         return Inference(*infer(outcome.model, batch))

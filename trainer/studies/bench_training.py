@@ -12,16 +12,15 @@ from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from edge.camera.simulated.renderer import PartRenderer
-from trainer.network.loss import draem_loss
-from trainer.network.model import Draem
+from trainer.network.pixels.model import Draem
 from trainer.simulation.simulate import Simulation, mixed
 from trainer.simulation.textures import procedural
-from trainer.training.batches import make_batches, to_float, to_pool
+from trainer.training.batches import make_batches, to_float, to_pool, typical
 from trainer.training.distributed import ProcessGroup
 from trainer.training.malloc import keep_freed_memory
 from trainer.training.settings import TrainSettings
 from trainer.training.state import initial_state
-from trainer.training.train import train_step
+from trainer.training.train import total, train_step
 
 PARTS = 32
 WARM_UP = 2
@@ -47,8 +46,8 @@ def measure(settings: TrainSettings, group: ProcessGroup, pairs: int) -> Trainin
     keep_freed_memory()
     line, fit = PartRenderer("moulded", 0), settings.fit
     images = np.stack([fit(line.part(i).image)[0] for i in range(PARTS)])
-    state = initial_state(settings, group)
     batches = make_batches(settings, images, mixed(procedural, gray=False), group)
+    state = initial_state(settings, group, typical(batches))
     authors_step = authors_recipe(settings, images, group.device, WARM_UP + pairs)
     times = []
     for step in range(WARM_UP + pairs):
@@ -57,7 +56,7 @@ def measure(settings: TrainSettings, group: ProcessGroup, pairs: int) -> Trainin
         if group.device.type == "cuda":
             torch.cuda.synchronize(group.device)
         made = time.perf_counter()
-        train_step(state, batch, settings).total.item()
+        total(train_step(state, batch, settings)).item()
         trained = time.perf_counter()
         authors_step()
         times.append((made - start, trained - start, time.perf_counter() - trained))
@@ -104,8 +103,7 @@ def authors_recipe(
 
     def step() -> None:
         good, made, mask = (tensor.to(device) for tensor in next(items))
-        output = model(made)
-        loss = draem_loss(output.reconstruction, good, output.logits, mask).total
+        loss = total(model.losses(good, made, mask))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

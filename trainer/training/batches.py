@@ -6,7 +6,8 @@ device as uint8: there is no loading to wait for.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,9 @@ from trainer.training.settings import TrainSettings
 
 MAX_STEPS = 2**24
 """More than a training has: each process has a range of random seeds of this length."""
+
+
+TYPICAL_BATCHES = 16
 
 
 class Batch(NamedTuple):
@@ -64,6 +68,12 @@ class Batches:
         places = [divmod(first + i, count) for i in range(self.batch)]
         picked = [epoch_order(count, self.seed, self.stream, e)[place] for e, place in places]
         return torch.stack(picked)
+
+
+def typical(batches: Batches) -> Iterator[Tensor]:
+    """A few batches of good images, the same in all processes of a training."""
+    same = replace(batches, stream="typical", rank=0, processes=1)
+    return (same(step).good for step in range(TYPICAL_BATCHES))
 
 
 def generator_for(device: torch.device, *names: object, step: int = 0) -> Generator:

@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from trainer.data.sources import Images
-from trainer.training.batches import make_batches, make_simulation, to_pool
+from trainer.training.batches import make_batches, make_simulation, to_pool, typical
 from trainer.training.distributed import ProcessGroup
 from trainer.training.settings import TrainSettings
 from trainer.training.state import initial_state
@@ -37,11 +37,11 @@ def time_training(
     simulation = make_simulation(settings, images, group.device)
     batches = make_batches(settings, images.train, simulation, group)
     held_out = validation_set(to_pool(images.validation, group.device), simulation, settings.seed)
-    state = initial_state(settings, group)
+    state = initial_state(settings, group, typical(batches))
     steps = []
     for step in range(UNTIMED_STEPS + TIMED_STEPS):
         start = time.perf_counter()
-        train_step(state, batches(step), settings).total.item()
+        train_step(state, batches(step), settings)
         steps.append(time.perf_counter() - start)
     start = time.perf_counter()
     keep_best(state, batches, held_out)

@@ -1,13 +1,14 @@
 """Golden frames: the trained network's float32 outputs, which every engine is compared with."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator
+from torch import Generator, nn
 
-from trainer.network.model import Draem
+from trainer.network.network import Network
 from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import TextureSource
 from trainer.training.batches import to_tensor
@@ -17,7 +18,7 @@ COUNT = 8
 
 
 def infer(
-    model: Draem, frames: NDArray[np.uint8]
+    model: Network, frames: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Score [N] and heatmap [N, H, W] of uint8 frames [N, H, W, 3], one at a time."""
     images = to_tensor(frames, next(model.parameters()).device)
@@ -25,11 +26,15 @@ def infer(
     return score.numpy(), heatmap.numpy()
 
 
-def untrained(model: Draem, seed: int) -> Draem:
-    """Networks of the same widths with other weights: for the check that must fail."""
+def untrained(model: Network, seed: int) -> Network:
+    """The same networks with random weights: for the check that must fail."""
+    other = copy.deepcopy(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Draem(*model.widths, model.window).eval()
+        for module in other.modules():
+            if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
+                module.reset_parameters()
+    return other.eval()
 
 
 def simulated_frames(
@@ -43,7 +48,7 @@ def simulated_frames(
 
 
 def write_golden(
-    model: Draem, good: NDArray[np.uint8], textures: TextureSource, seed: int, path: Path
+    model: Network, good: NDArray[np.uint8], textures: TextureSource, seed: int, path: Path
 ) -> None:
     """golden.npz: 8 good frames, 8 with anomalies, the outputs of the network and of another."""
     chosen = good[np.arange(COUNT) % len(good)]

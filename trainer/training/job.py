@@ -105,9 +105,9 @@ def _train(
         checkpoint.discard(job.folder)
         settings = count_steps(settings, images, group)
     log.info(
-        "%d steps of %d images, widths %d/%d, %dx%d, on %s",
-        *(settings.steps, settings.batch * group.size, settings.rec_width, settings.seg_width),
-        *(settings.height, settings.width, group.device),
+        "%d steps of %d images, %s network of widths %d/%d, %dx%d, on %s",
+        *(settings.steps, settings.batch * group.size, settings.network),
+        *(settings.rec_width, settings.seg_width, settings.height, settings.width, group.device),
     )
     try:
         state = saved.state if saved else None

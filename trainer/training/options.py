@@ -10,14 +10,14 @@ from pydantic.fields import FieldInfo
 from edge.base.errors import SettingsError
 from edge.commands.arguments import parse_box, parse_size, parse_widths
 from edge.vision.geometry import read_geometry
-from trainer.training.settings import PRESETS, SIZES, TrainSettings
+from trainer.training.settings import DEFAULTS, PRESETS, SIZES, TrainSettings
 
 SIZES_HELP = """
-widths of the networks; parameters, GMAC at 256x256, milliseconds of one 128x128 image through the
-engine on two CPU cores (docs/results.md).
+widths of the pixels networks; parameters, GMAC at 256x256, milliseconds of one 128x128 image
+through the engine on two CPU cores (docs/results.md).
 paper 128/64, the published networks, for a GPU: 97.4 M, 197.9 GMAC, 685 ms;
 standard 32/16, for a small GPU or a longer training: 6.1 M, 12.5 GMAC, 46 ms;
-small 16/8, the default, for two CPU cores: 1.5 M, 3.2 GMAC, 15 ms;
+small 16/8, their default, for two CPU cores: 1.5 M, 3.2 GMAC, 15 ms;
 tiny 8/4, for the weakest device: 0.4 M, 0.8 GMAC, 8 ms
 """
 PAIRS = {"widths": ("rec_width", "seg_width"), "input": ("height", "width")}
@@ -35,7 +35,12 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add("--preset", choices=PRESETS, help="'paper': its size, widths, schedule and 700 epochs")
     add("--size", choices=SIZES, help=SIZES_HELP)
     add("--widths", type=parse_widths, metavar="REC/SEG", help="other widths than those of --size")
-    add("--input", type=parse_size, metavar="HxW", help="the network's input (default 128x128)")
+    add(
+        "--input",
+        type=parse_size,
+        metavar="HxW",
+        help="the network's input (default 256x256; 128x128 for pixels)",
+    )
     add("--crop", type=parse_box, metavar="X,Y,W,H", help="the part of the frame to inspect")
     add("--geometry", type=lambda path: read_geometry(Path(path)), metavar="JSON",
         help="correct the frames by the geometry of 'draem station'")  # fmt: skip
@@ -74,7 +79,13 @@ def given_settings(options: argparse.Namespace) -> dict[str, object]:
 def chosen(given: dict[str, object]) -> dict[str, object]:
     """The preset's settings, replaced by what was given."""
     given = dict(given)
-    values = dict(PRESETS[str(given.pop("preset", "default"))])
+    preset = PRESETS[str(given.pop("preset", "default"))]
+    # Sizes are the pixels networks': who names one wants them.
+    implied = "pixels" if "size" in given else "features"
+    network = str(given.get("network", preset.get("network", implied)))
+    if network == "features" and ("size" in given or preset):
+        raise SettingsError("--size and --preset paper are for --network pixels: leave them out")
+    values = DEFAULTS[network] | preset | {"network": network}
     counts = {"steps", "epochs", "minutes"} & given.keys()
     if len(counts) > 1:
         raise SettingsError(f"{' and '.join(map(flag, sorted(counts)))} exclude each other")

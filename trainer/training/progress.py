@@ -1,14 +1,15 @@
 """What a training shows while it runs: a progress bar, log lines, TensorBoard's curves."""
 
 import logging
+import math
 from pathlib import Path
 from typing import Self
 
 from rich.progress import MofNCompleteColumn, Progress
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from edge.base.console import console
-from trainer.network.loss import Losses
 from trainer.training.distributed import ProcessGroup
 from trainer.training.settings import TrainSettings
 from trainer.training.state import TrainingState
@@ -36,6 +37,7 @@ class TrainingProgress:
         columns = (*Progress.get_default_columns(), MofNCompleteColumn())
         self._bar = Progress(*columns, disable=not group.is_main, console=console())
         self._task = self._bar.add_task("training", total=settings.steps, completed=state.step)
+        self._loss = math.nan
         self._writer = None
         if folder and group.is_main:
             self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=state.step + 1)
@@ -49,17 +51,17 @@ class TrainingProgress:
         if self._writer:
             self._writer.close()
 
-    def step(self, state: TrainingState, losses: Losses) -> None:
+    def step(self, state: TrainingState, losses: dict[str, Tensor]) -> None:
         """Advance the bar; the losses are read, and curves written, every tenth step."""
         self._bar.update(self._task, completed=state.step)
         if state.step % LOG_EVERY == 0 or state.step in (1, self._steps):
-            text = f"training, loss {losses.total.item():.4f}"
-            self._bar.update(self._task, description=text)
-            figures = {f"loss/{name}": value.item() for name, value in losses._asdict().items()}
+            figures = {f"loss/{name}": value.item() for name, value in losses.items()}
+            self._loss = sum(figures.values())
+            self._bar.update(self._task, description=f"training, loss {self._loss:.4f}")
             rate = float(state.schedule.get_last_lr()[0])  # of the next step
             self._write(figures | {"rate": rate}, state.step)
         if not self._bar.console.is_terminal and state.step % max(1, self._steps // 10) == 0:
-            log.info("step %d of %d, loss %.4f", state.step, self._steps, losses.total.item())
+            log.info("step %d of %d, loss %.4f", state.step, self._steps, self._loss)
 
     def validated(self, curve: list[Point]) -> None:
         """Log the last validation and add it to TensorBoard's curves."""

@@ -14,8 +14,10 @@ from edge.product.manifest import Manifest
 from edge.product.product import Product, load_product, now
 from edge.product.versions import activate_first, finish_version, new_version
 from edge.vision.fit import Fit
-from trainer.network.model import Draem
+from trainer.network.make import make_network
+from trainer.network.network import Network
 from trainer.network.onnx_export import export
+from trainer.network.spec import NetworkSpec
 from trainer.simulation.textures import TextureSource
 from trainer.training.checkpoint import save_tensors
 from trainer.training.golden import write_golden
@@ -29,7 +31,7 @@ class Trained:
     `curve` are the validations that the weights were chosen by.
     """
 
-    model: Draem
+    model: Network
     fit: Fit
     good: NDArray[np.uint8]
     textures: TextureSource
@@ -57,9 +59,11 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
             width=fit.width,
             interpolation=fit.interpolation,
             crop=fit.crop,
-            rec_width=model.widths[0],
-            seg_width=model.widths[1],
-            score_window=model.window,
+            network=model.spec.kind,
+            backbone=model.spec.backbone,
+            rec_width=model.spec.rec_width,
+            seg_width=model.spec.seg_width,
+            score_window=model.spec.window,
             origin=trained.origin,
             files={},
             geometry=fit.geometry,
@@ -89,7 +93,7 @@ def weights_path(runs: Path, name: str, model_digest: str) -> Path:
     return runs / name / f"{model_digest[:12]}.pt"
 
 
-def load_weights(product: Product, runs: Path) -> Draem:
+def load_weights(product: Product, runs: Path) -> Network:
     """The trained networks behind a product. Raises ProductError where their file is missing."""
     path = weights_path(runs, product.name, product.model_digest)
     if not path.is_file():
@@ -97,8 +101,9 @@ def load_weights(product: Product, runs: Path) -> Draem:
             f"the weights of {product.name} version {product.version} are not at {path}: "
             "name the folder of its training with --runs"
         )
-    manifest = product.manifest
-    model = Draem(manifest.rec_width, manifest.seg_width, manifest.score_window)
+    m = product.manifest
+    spec = NetworkSpec(m.network, m.rec_width, m.seg_width, m.score_window, m.backbone)
+    model = make_network(spec)
     try:
         model.load_state_dict(torch.load(path, weights_only=True))
     except Exception as error:

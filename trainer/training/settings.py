@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from edge.vision.fit import Fit
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
+from trainer.network.spec import Kind, NetworkSpec
 
 
 class TrainSettings(BaseModel):
@@ -25,13 +26,20 @@ class TrainSettings(BaseModel):
     product: str
     products: Path
     runs: Path = Path("runs")
-    height: int = Field(128, ge=32, multiple_of=32)
-    width: int = Field(128, ge=32, multiple_of=32)
+    network: Kind = Field(
+        "features",
+        description="'features': on a frozen pretrained encoder; 'pixels': the paper's",
+    )
+    backbone: Literal["lite0", "lite1", "lite2"] = Field(
+        "lite0", description="EfficientNet encoder of the features network"
+    )
+    height: int = Field(256, ge=32, multiple_of=32)
+    width: int = Field(256, ge=32, multiple_of=32)
     crop: Box | None = None
     geometry: Geometry | None = None
     bit_depth: int | None = Field(None, ge=8, le=16)
-    rec_width: int = Field(16, ge=1)
-    seg_width: int = Field(8, ge=1)
+    rec_width: int = Field(32, ge=1)
+    seg_width: int = Field(48, ge=1)
     schedule: Literal["one-cycle", "steps"] = "one-cycle"
     init: Literal["torch", "paper"] = "torch"
     average: float = Field(0.99, ge=0, lt=1)
@@ -43,7 +51,7 @@ class TrainSettings(BaseModel):
     minutes: float | None = Field(
         None, gt=0, description="instead of steps: a time; a few steps are timed at the start"
     )
-    batch: int = Field(4, ge=1, description="images a step (and process)")
+    batch: int = Field(8, ge=1, description="images a step (and process)")
     learning_rate: float = Field(2e-3, gt=0, description="the highest rate of the schedule")
     rotation: float = Field(
         0, ge=0, le=180, description="rotate half of the good images by up to so many degrees"
@@ -65,8 +73,9 @@ class TrainSettings(BaseModel):
     textures: Path | None = Field(None, description="a folder of pictures as anomaly textures")
     score_window: Literal["authors"] | Annotated[int, Field(ge=1)] | None = Field(
         None,
-        description="pixels a side that the score averages the heatmap over (default 3 at 128x128, "
-        "5 at 256x256); fewer for small defects, 21 at 256x256 are the authors'",
+        description="pixels a side that the score averages the heatmap over (default 13 for "
+        "features; 3 at 128x128, 5 at 256x256 for pixels); fewer for small defects, 21 at 256x256 "
+        "are the authors'",
     )
     validate_every: int = Field(250, ge=1, description="steps from one validation to the next")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
@@ -93,21 +102,46 @@ class TrainSettings(BaseModel):
 
     @property
     def window(self) -> int:
-        """The score's window; unless it is set, 3 at 128x128 and in proportion elsewhere."""
+        """The score's window; unless it is set, 13 for features: three of their finest pixels;
+        3 at 128x128 for pixels, and in proportion elsewhere.
+        """
         if self.score_window == "authors":
-            from trainer.network.model import authors_window
+            from trainer.network.pixels.model import authors_window
 
             return authors_window(self.height, self.width)
-        return self.score_window or 2 * (min(self.height, self.width) // 100) + 1
+        small = 2 * (min(self.height, self.width) // 100) + 1
+        return self.score_window or (13 if self.network == "features" else small)
+
+    @property
+    def network_spec(self) -> NetworkSpec:
+        backbone = self.backbone if self.network == "features" else None
+        widths = self.rec_width, self.seg_width
+        return NetworkSpec(self.network, *widths, self.window, backbone)
 
     @property
     def fit(self) -> Fit:
         return Fit(self.height, self.width, crop=self.crop, geometry=self.geometry)
 
 
+DEFAULTS: dict[str, dict[str, object]] = {
+    "features": {},
+    "pixels": {
+        "height": 128,
+        "width": 128,
+        "rec_width": 16,
+        "seg_width": 8,
+        "steps": 4000,
+        "batch": 4,
+        "validate_every": 250,
+    },
+}
+"""What the default of each network is where it is not that of TrainSettings."""
+
+
 PRESETS: dict[str, dict[str, object]] = {
     "default": {},
     "paper": {
+        "network": "pixels",
         "height": 256,
         "width": 256,
         "rec_width": 128,
@@ -128,4 +162,4 @@ PRESETS: dict[str, dict[str, object]] = {
 
 
 SIZES = {"paper": (128, 64), "standard": (32, 16), "small": (16, 8), "tiny": (8, 4)}
-"""Widths of the reconstructive and the discriminative network."""
+"""Widths of the reconstructive and the discriminative network of pixels."""

@@ -1,7 +1,8 @@
 """Everything that a training step changes, and how it is saved and restored."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +10,19 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from trainer.network.model import Draem
+from trainer.network.make import make_network
+from trainer.network.network import Network, Objective
+from trainer.network.spec import NetworkSpec
 from trainer.training.distributed import ProcessGroup
 from trainer.training.settings import TrainSettings
 from trainer.training.validate import Point
+
+
+class MakeNetwork(Protocol):
+    """Makes the networks of a training: `make_network`, or one of its variants."""
+
+    def __call__(self, spec: NetworkSpec, *, pretrained: bool = False) -> Network: ...
+
 
 STORED = ("model", "averaged", "optimizer", "schedule", "scaler")
 
@@ -21,12 +31,13 @@ STORED = ("model", "averaged", "optimizer", "schedule", "scaler")
 class TrainingState:
     """A training after `step` steps.
 
-    `forward` is `model`, wrapped where several processes train; `averaged` is the moving average of
-    its weights; `best` are the averaged weights with the best validation so far (of `curve`).
+    `objective` gives the losses of `model`, wrapped where several processes train; `averaged` is
+    the moving average of its weights; `best` are the averaged weights with the best validation so
+    far (of `curve`).
     """
 
-    model: Draem
-    forward: nn.Module
+    model: Network
+    objective: nn.Module
     averaged: AveragedModel
     optimizer: Optimizer
     schedule: LRScheduler
@@ -60,26 +71,34 @@ def _plain(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def initial_state(
-    settings: TrainSettings, group: ProcessGroup, networks: type[Draem] = Draem
+    settings: TrainSettings,
+    group: ProcessGroup,
+    good: Iterable[Tensor] = (),
+    make: MakeNetwork = make_network,
 ) -> TrainingState:
-    """A training before its first step; the same seed gives the same weights everywhere."""
+    """A training before its first step; the same seed gives the same weights everywhere.
+
+    `good` are batches of images that the networks adapt to, the same for all processes.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        model = networks(settings.rec_width, settings.seg_width, settings.window)
+        model = make(settings.network_spec, pretrained=True)
         if settings.init == "paper":
             model.apply(paper_init)
     model.to(group.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.adapt(good)
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
-    forward: nn.Module = model
+    objective: nn.Module = Objective(model)
     if group.size > 1:  # gradients are averaged; BatchNorm takes the statistics of rank 0
         devices = [group.device] if group.device.type == "cuda" else None
-        forward = nn.parallel.DistributedDataParallel(model, device_ids=devices)
-    optimizer = Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+        objective = nn.parallel.DistributedDataParallel(objective, device_ids=devices)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = Adam(trained, lr=settings.learning_rate, fused=True)
     precision = pick_precision(settings.precision, group.device)
     return TrainingState(
         model=model,
-        forward=forward,
+        objective=objective,
         averaged=averaged,
         optimizer=optimizer,
         schedule=make_schedule(optimizer, settings),

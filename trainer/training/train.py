@@ -10,19 +10,19 @@ from threading import Event
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainer.data.sources import Images
-from trainer.network.loss import Losses, draem_loss
-from trainer.network.model import Draem
+from trainer.network.make import make_network
+from trainer.network.network import Network
 from trainer.simulation.simulate import Simulated, Simulation
-from trainer.training.batches import Batch, Batches, make_batches, make_simulation, to_pool
+from trainer.training.batches import Batch, Batches, make_batches, make_simulation, to_pool, typical
 from trainer.training.checkpoint import Checkpoint, TrainingError
 from trainer.training.distributed import ProcessGroup
 from trainer.training.interrupt import deferred_interrupt
 from trainer.training.progress import LOG_EVERY, TrainingProgress
 from trainer.training.settings import TrainSettings
-from trainer.training.state import TrainingState, initial_state
+from trainer.training.state import MakeNetwork, TrainingState, initial_state
 from trainer.training.validate import (
     Point,
     best_of,
@@ -40,7 +40,7 @@ SAVE_EVERY_S = 60
 class TrainingOutcome:
     """The best networks, on the CPU in eval mode; all validations; steps and seconds."""
 
-    model: Draem
+    model: Network
     curve: list[Point]
     steps: int
     seconds: float
@@ -58,7 +58,7 @@ def train(
     folder: Path | None = None,
     saved: dict[str, Any] | None = None,
     simulation: Simulation | None = None,
-    networks: type[Draem] = Draem,
+    make: MakeNetwork = make_network,
 ) -> TrainingOutcome:
     """Train, validate, and keep the best weights. Resumes `saved`; checkpoints go to `folder`.
 
@@ -68,7 +68,7 @@ def train(
     simulation = simulation or make_simulation(settings, images, group.device)
     batches = make_batches(settings, images.train, simulation, group)
     held_out = validation_set(to_pool(images.validation, group.device), simulation, settings.seed)
-    state = initial_state(settings, group, networks)
+    state = initial_state(settings, group, typical(batches), make)
     if saved:
         state.restore(saved)
         log.info("resuming at step %d of %d", state.step, settings.steps)
@@ -93,18 +93,17 @@ def train(
                 saved_at = time.monotonic()
             if stopping:
                 raise KeyboardInterrupt
-    return outcome(settings, state, networks)
+    return outcome(settings, state, make)
 
 
-def train_step(state: TrainingState, batch: Batch, settings: TrainSettings) -> Losses:
+def train_step(state: TrainingState, batch: Batch, settings: TrainSettings) -> dict[str, Tensor]:
     """One step of both networks together."""
     device = batch.good.device.type
     images = batch.simulated.images.contiguous(memory_format=torch.channels_last)
     with torch.autocast(device, state.precision, enabled=state.precision != torch.float32):
-        output = state.forward(images)
-        losses = draem_loss(output.reconstruction, batch.good, output.logits, batch.simulated.mask)
+        losses: dict[str, Tensor] = state.objective(batch.good, images, batch.simulated.mask)
     state.optimizer.zero_grad(set_to_none=True)
-    state.scaler.scale(losses.total).backward()  # type: ignore[no-untyped-call]
+    state.scaler.scale(total(losses)).backward()  # type: ignore[no-untyped-call]
     if settings.clip:
         state.scaler.unscale_(state.optimizer)
         nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip)
@@ -116,6 +115,11 @@ def train_step(state: TrainingState, batch: Batch, settings: TrainSettings) -> L
     return losses
 
 
+def total(losses: dict[str, Tensor]) -> Tensor:
+    """What is minimised."""
+    return torch.stack(list(losses.values())).sum()
+
+
 def stop_requested(stop: Event, state: TrainingState, group: ProcessGroup) -> bool:
     """Whether Ctrl-C was pressed; of several processes all get the same answer at the same step."""
     if group.size > 1 and state.step % LOG_EVERY:
@@ -123,9 +127,9 @@ def stop_requested(stop: Event, state: TrainingState, group: ProcessGroup) -> bo
     return bool(group.maximum(stop.is_set()))
 
 
-def check_finite(losses: Losses, step: int) -> None:
+def check_finite(losses: dict[str, Tensor], step: int) -> None:
     """Raise TrainingError for a loss that is infinite or no number."""
-    loss = losses.total.item()
+    loss = total(losses).item()
     if not math.isfinite(loss):
         raise TrainingError(
             f"the loss became {loss} at step {step}: lower --learning-rate or check the images"
@@ -134,7 +138,7 @@ def check_finite(losses: Losses, step: int) -> None:
 
 def keep_best(state: TrainingState, batches: Batches, held_out: Simulated) -> None:
     """Validate the averaged weights, and keep them if they are the best so far."""
-    candidate: Draem = copy.deepcopy(state.averaged.module)  # type: ignore[assignment]
+    candidate: Network = copy.deepcopy(state.averaged.module)  # type: ignore[assignment]
     recompute_statistics(candidate, batches)
     point = validate(candidate, held_out, state.step)
     state.curve.append(point)
@@ -154,11 +158,9 @@ def save_checkpoint(
         Checkpoint(settings, images.digest, group.size, state.saved()).save(folder)
 
 
-def outcome(
-    settings: TrainSettings, state: TrainingState, networks: type[Draem]
-) -> TrainingOutcome:
+def outcome(settings: TrainSettings, state: TrainingState, make: MakeNetwork) -> TrainingOutcome:
     """The best networks; in processes other than rank 0, which validate nothing, untrained ones."""
-    model = networks(settings.rec_width, settings.seg_width, settings.window)
+    model = make(settings.network_spec)
     if state.best:
         model.load_state_dict(state.best)
     return TrainingOutcome(model.eval(), state.curve, state.step, state.seconds)

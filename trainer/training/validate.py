@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor, nn
 
-from trainer.network.model import Draem, heatmap_and_score
+from trainer.network.network import Network
 from trainer.simulation.simulate import Simulated, Simulation
 from trainer.training.batches import Batches, generator_for, to_float
 from trainer.training.checkpoint import TrainingError
@@ -45,7 +45,7 @@ def validation_set(images: Tensor, simulation: Simulation, seed: int) -> Simulat
     )
 
 
-def validate(model: Draem, held_out: Simulated, step: int) -> Point:
+def validate(model: Network, held_out: Simulated, step: int) -> Point:
     """Measure networks in eval mode on the validation set. Raises TrainingError for a NaN."""
     heatmaps, scores = infer_all(model, held_out.images)
     if not torch.isfinite(scores).all():
@@ -61,18 +61,15 @@ def validate(model: Draem, held_out: Simulated, step: int) -> Point:
     )
 
 
-def infer_all(model: Draem, images: Tensor, at_once: int = AT_ONCE) -> tuple[Tensor, Tensor]:
+def infer_all(model: Network, images: Tensor, at_once: int = AT_ONCE) -> tuple[Tensor, Tensor]:
     """Heatmaps [N, H, W] and scores [N] on the CPU of images [N, 3, H, W] in 0..1."""
     with torch.inference_mode():
-        pairs = [
-            heatmap_and_score(model(part).logits, model.window)
-            for part in torch.split(images, at_once)
-        ]
-    heatmaps, scores = zip(*pairs, strict=True)
+        heatmaps = [model.heatmap(part) for part in torch.split(images, at_once)]
+        scores = [model.score(heatmap) for heatmap in heatmaps]
     return torch.cat(heatmaps).cpu(), torch.cat(scores).cpu()
 
 
-def recompute_statistics(model: nn.Module, batches: Batches) -> None:
+def recompute_statistics(model: Network, batches: Batches) -> None:
     """BatchNorm's means and variances for averaged weights, over fresh batches; then eval mode.
 
     The running ones belong to earlier weights. The batches are the same at every validation.
@@ -85,5 +82,5 @@ def recompute_statistics(model: nn.Module, batches: Batches) -> None:
     model.train()
     with torch.no_grad():
         for step in range(STATISTICS_BATCHES):
-            model(batches(step).simulated.images)
+            model.heatmap(batches(step).simulated.images)
     model.eval()

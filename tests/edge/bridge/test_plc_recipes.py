@@ -34,7 +34,7 @@ from tests.support.bridge.mqtt import MOSQUITTO, Broker
 from tests.support.bridge.opcua import Heard, connected
 from tests.support.ports import free_ports
 from tests.support.running_station import Running
-from trainer.network.model import Draem
+from trainer.network.pixels.model import Draem
 from trainer.simulation.textures import procedural
 from trainer.training.save_product import Trained, save_product
 

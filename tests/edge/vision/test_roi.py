@@ -24,7 +24,8 @@ from edge.vision.polygon import Polygon
 from edge.vision.roi import masks_of, pooled_maximum, roi_scores
 from tests.conftest import Plant
 from tests.support.minimal_station import PRODUCT, MeanEngine
-from trainer.network.model import heatmap_and_score
+from trainer.network.network import anomalous
+from trainer.network.network import pooled_maximum as by_torch
 
 WIDE = Range(low=-1e9, high=1e9)
 GOOD = Conditions(100.0, 40.0, 200.0)
@@ -67,7 +68,8 @@ def test_the_whole_map_pooled_here_is_the_score_of_the_network(
 ) -> None:
     logit = torch.from_numpy(heatmap).double().clamp(1e-9, 1 - 1e-9).logit()
     logits = torch.stack([torch.zeros_like(logit), logit])[None]
-    mapped, score = heatmap_and_score(logits, window)
+    mapped = anomalous(logits)
+    score = by_torch(mapped, window)
     tolerance = 1e-8 * window**2 + 1e-6  # torch adds a window's pixels in float32
     assert pooled_maximum(mapped[0].numpy(), window) == pytest.approx(float(score), abs=tolerance)
     everything = {"all": np.ones(heatmap.shape, np.bool_)}

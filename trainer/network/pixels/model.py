@@ -5,6 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from trainer.network.network import Network, anomalous
+from trainer.network.pixels.loss import draem_loss
+from trainer.network.spec import NetworkSpec
+
 
 def double_conv(inputs: int, middle: int, outputs: int) -> nn.Sequential:
     """Two Conv3x3-BatchNorm-ReLU layers; indices 0, 1, 3 and 4 hold weights, as published."""
@@ -121,16 +125,12 @@ class Output(NamedTuple):
     logits: Tensor
 
 
-class Draem(nn.Module):
-    """Both networks; input [N, 3, H, W], BGR in 0..1, H and W multiples of 32.
-
-    `window` is the side of the square that the score averages the heatmap over.
-    """
+class Draem(Network):
+    """Both networks; input [N, 3, H, W], BGR in 0..1, H and W multiples of 32."""
 
     def __init__(self, rec_width: int = 128, seg_width: int = 64, window: int = 3) -> None:
         super().__init__()
-        self.widths = (rec_width, seg_width)
-        self.window = window
+        self.spec = NetworkSpec("pixels", rec_width, seg_width, window)
         self.reconstructive = Reconstructive(rec_width)
         self.discriminative = Discriminative(seg_width)
 
@@ -139,19 +139,15 @@ class Draem(nn.Module):
         logits = self.discriminative(torch.cat((reconstruction, image), dim=1))
         return Output(reconstruction, logits)
 
+    def heatmap(self, image: Tensor) -> Tensor:
+        output: Output = self(image)
+        return anomalous(output.logits)
+
+    def losses(self, good: Tensor, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        output: Output = self(image)
+        return draem_loss(output.reconstruction, good, output.logits, mask)
+
 
 def authors_window(height: int, width: int) -> int:
     """The side of the authors' average pool: 21 at 256x256, in proportion elsewhere."""
     return 2 * (21 * min(height, width) // 512) + 1
-
-
-def heatmap_and_score(logits: Tensor, window: int) -> tuple[Tensor, Tensor]:
-    """Softmax map [N, H, W] and score [N]."""
-    heatmap = torch.softmax(logits.float(), dim=1)[:, 1]
-    return heatmap, pooled_maximum(heatmap, window)
-
-
-def pooled_maximum(heatmap: Tensor, window: int) -> Tensor:
-    """The score [N] of maps [N, H, W]: the maximum of the average-pooled one, zero-padded."""
-    pooled = nn.functional.avg_pool2d(heatmap[:, None], window, stride=1, padding=window // 2)
-    return pooled.amax(dim=(1, 2, 3))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from edge.base.errors import DraemError
-from trainer.network.model import Discriminative, Draem, Reconstructive
+from trainer.network.pixels.model import Discriminative, Draem, Reconstructive, authors_window
 
 REC_KEY = "encoder.block1.0.weight"
 SEG_KEY = "encoder_segment.block1.0.weight"
@@ -17,11 +17,15 @@ class CheckpointError(DraemError):
     """A file is not a checkpoint of the authors' code."""
 
 
-def load_pair(rec: Path, seg: Path) -> Draem:
-    """Both networks from a pair of checkpoint files. Raises CheckpointError for a wrong file."""
+def load_pair(rec: Path, seg: Path, height: int = 256, width: int = 256) -> Draem:
+    """Both networks from a pair of checkpoint files, for images of height x width.
+
+    Raises CheckpointError for a wrong file.
+    """
     rec_state = _state(rec, REC_KEY, "reconstructive")
     seg_state = _state(seg, SEG_KEY, "discriminative")
-    model = Draem(len(rec_state[REC_KEY]), len(seg_state[SEG_KEY]))
+    window = authors_window(height, width)
+    model = Draem(len(rec_state[REC_KEY]), len(seg_state[SEG_KEY]), window)
     _fill(model.reconstructive, rec_state, rec)
     _fill(model.discriminative, seg_state, seg)
     return model.eval()

@@ -1,10 +1,10 @@
 """DRAEM's losses: L2 and SSIM for the reconstruction, focal for the segmentation, weight 1 each."""
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
+
+from trainer.network.focal import focal
 
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
@@ -51,31 +51,12 @@ def ssim_map(a: Tensor, b: Tensor) -> Tensor:
         return luminance * structure
 
 
-def focal(logits: Tensor, mask: Tensor, gamma: float = 2.0) -> Tensor:
-    """Focal loss (Lin et al. 2017) of logits [N, 2, H, W] against mask [N, H, W].
-
-    Both classes have the same weight, without alpha: with a class weight of 0, as in some other
-    implementations, a network learns to call every pixel anomalous. Computed from the logarithm of
-    the softmax, so that a pixel that is certainly wrong still has a gradient.
-    """
-    log_good, log_anomalous = torch.log_softmax(logits.float(), dim=1).unbind(dim=1)
-    log_right = torch.where(mask > 0.5, log_anomalous, log_good)
-    return (-((1 - log_right.exp()) ** gamma) * log_right).mean()
-
-
-class Losses(NamedTuple):
-    """The three terms; both networks are trained on their sum."""
-
-    l2: Tensor
-    ssim: Tensor
-    focal: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        return self.l2 + self.ssim + self.focal
-
-
-def draem_loss(reconstruction: Tensor, image: Tensor, logits: Tensor, mask: Tensor) -> Losses:
+def draem_loss(
+    reconstruction: Tensor, image: Tensor, logits: Tensor, mask: Tensor
+) -> dict[str, Tensor]:
     """The reconstruction compared with the good image, the segmentation with the mask."""
-    l2 = mse_loss(reconstruction.float(), image.float())
-    return Losses(l2, 1 - ssim(reconstruction, image), focal(logits, mask))
+    return {
+        "l2": mse_loss(reconstruction.float(), image.float()),
+        "ssim": 1 - ssim(reconstruction, image),
+        "focal": focal(logits, mask),
+    }
