@@ -109,6 +109,7 @@ def plant(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFacto
             height=SIZE,
             width=SIZE,
             network="pixels",
+            schedule="one-cycle",
             rec_width=4,
             seg_width=8,
             steps=120,

@@ -30,9 +30,8 @@ CALIBRATION_FRAMES = 420
 PARTS = 320
 DEFECTS = 0.25
 RATE = 12
-# A training of a few minutes learns more from textures alone (docs/results.md).
-NETWORK = ("--crop", "80,48,480,384", "--input", "128x160", "--steps", "700",
-           "--validate-every", "350", "--simulation", "paper")  # fmt: skip
+NETWORK = ("--crop", "80,48,480,384", "--input", "256x320", "--steps", "600",
+           "--validate-every", "300")  # fmt: skip
 FALSE_REJECTS = 0.005
 TRAINING_SEED, CALIBRATION_SEED = 1, 2
 ENDPOINT = ("--endpoint", "tcp://127.0.0.1:5571")

@@ -29,9 +29,9 @@ def soft_perlin_masks(count: int, height: int, width: int, generator: Generator)
 
 
 def spots(count: int, height: int, width: int, generator: Generator) -> Tensor:
-    """One spot an image: an ellipse of uneven outline, 3 to 25 % of the image in radius."""
+    """One spot an image: an ellipse of uneven outline, 0.8 to 25 % of the image in radius."""
     v, u = _grid_around_a_point(count, height, width, generator)
-    radius = _uniform(count, math.log(0.03), math.log(0.25), generator).exp()
+    radius = _uniform(count, math.log(0.008), math.log(0.25), generator).exp()
     ratio = _uniform(count, 0.4, 1, generator)
     distance = ((v / radius).square() + (u / (radius * ratio)).square()).sqrt()
     distance += 1.2 * _smooth_noise(count, height, width, generator)
@@ -39,10 +39,10 @@ def spots(count: int, height: int, width: int, generator: Generator) -> Tensor:
 
 
 def lines(count: int, height: int, width: int, generator: Generator) -> Tensor:
-    """One scratch or crack an image: an uneven curve of 0.8 to 4 % of the image in width."""
+    """One scratch or crack an image: an uneven curve of 0.3 to 4 % of the image in width."""
     v, u = _grid_around_a_point(count, height, width, generator)
     bend, unevenness = _uniform(count, -1, 1, generator), _uniform(count, 0, 0.12, generator)
-    half_width = _uniform(count, math.log(0.004), math.log(0.02), generator).exp()
+    half_width = _uniform(count, math.log(0.0015), math.log(0.02), generator).exp()
     offset = unevenness * _smooth_noise(count, height, width, generator)
     distance = (v - bend * u * u + offset).abs()
     pixel = 1 / max(height, width)

@@ -116,7 +116,7 @@ def mixed(textures: TextureSource, *, gray: bool, good_share: float = 0.5) -> Si
     """
     return Simulation(
         textures,
-        masks={soft_perlin_masks: 0.5, spots: 0.4, lines: 0.1},
+        masks={soft_perlin_masks: 0.4, spots: 0.4, lines: 0.2},
         changes={displaced: 0.2, shaded: 0.2, warped: 0.1, blurred: 0.1},
         good_share=good_share,
         gray=gray,

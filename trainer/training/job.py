@@ -5,15 +5,17 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from edge.product.product import Product
 from trainer.data.sources import Images, Sources, load_sources
 from trainer.training import checkpoint
-from trainer.training.batches import texture_source
+from trainer.training.batches import make_simulation, texture_source
 from trainer.training.checkpoint import Checkpoint, TrainingError
 from trainer.training.distributed import ProcessGroup, join, pick_device
 from trainer.training.duration import count_steps
+from trainer.training.expectation import expect
 from trainer.training.malloc import keep_freed_memory
 from trainer.training.report import write_training_report
 from trainer.training.save_product import Trained, save_product, saved_before
@@ -118,6 +120,10 @@ def _train(
         raise
     if not group.is_main:
         return None
+    aside = np.concatenate([sources.part("validation"), sources.part("calibration")])
+    simulation = make_simulation(settings, images, torch.device("cpu"))
+    expectation = expect(outcome.model, aside, simulation, settings.seed)
+    log.info("%s", expectation)
     product = _save(job, settings, sources, outcome, group)
     checkpoint.discard(job.folder)
     report = job.folder / "training.html"

@@ -90,7 +90,7 @@ def chosen(given: dict[str, object]) -> dict[str, object]:
     if len(counts) > 1:
         raise SettingsError(f"{' and '.join(map(flag, sorted(counts)))} exclude each other")
     if counts:
-        values.pop("epochs", None)
+        values |= {"epochs": None, "max_minutes": None}
     if "size" in given:
         values |= dict(zip(PAIRS["widths"], SIZES[str(given.pop("size"))], strict=True))
     for option, names in PAIRS.items():

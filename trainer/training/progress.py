@@ -11,7 +11,6 @@ from torch.utils.tensorboard import SummaryWriter
 
 from edge.base.console import console
 from trainer.training.distributed import ProcessGroup
-from trainer.training.settings import TrainSettings
 from trainer.training.state import TrainingState
 from trainer.training.validate import Point, best_of
 
@@ -28,15 +27,13 @@ class TrainingProgress:
 
     def __init__(
         self,
-        settings: TrainSettings,
         state: TrainingState,
         group: ProcessGroup,
         folder: Path | None,
     ) -> None:
-        self._steps = settings.steps
         columns = (*Progress.get_default_columns(), MofNCompleteColumn())
         self._bar = Progress(*columns, disable=not group.is_main, console=console())
-        self._task = self._bar.add_task("training", total=settings.steps, completed=state.step)
+        self._task = self._bar.add_task("training", total=state.steps, completed=state.step)
         self._loss = math.nan
         self._writer = None
         if folder and group.is_main:
@@ -53,15 +50,15 @@ class TrainingProgress:
 
     def step(self, state: TrainingState, losses: dict[str, Tensor]) -> None:
         """Advance the bar; the losses are read, and curves written, every tenth step."""
-        self._bar.update(self._task, completed=state.step)
-        if state.step % LOG_EVERY == 0 or state.step in (1, self._steps):
+        self._bar.update(self._task, completed=state.step, total=state.steps)
+        if state.step % LOG_EVERY == 0 or state.step in (1, state.steps):
             figures = {f"loss/{name}": value.item() for name, value in losses.items()}
             self._loss = sum(figures.values())
             self._bar.update(self._task, description=f"training, loss {self._loss:.4f}")
             rate = float(state.schedule.get_last_lr()[0])  # of the next step
             self._write(figures | {"rate": rate}, state.step)
-        if not self._bar.console.is_terminal and state.step % max(1, self._steps // 10) == 0:
-            log.info("step %d of %d, loss %.4f", state.step, self._steps, self._loss)
+        if not self._bar.console.is_terminal and state.step % max(1, state.steps // 10) == 0:
+            log.info("step %d of %d, loss %.4f", state.step, state.steps, self._loss)
 
     def validated(self, curve: list[Point]) -> None:
         """Log the last validation and add it to TensorBoard's curves."""

@@ -40,7 +40,7 @@ class TrainSettings(BaseModel):
     bit_depth: int | None = Field(None, ge=8, le=16)
     rec_width: int = Field(32, ge=1)
     seg_width: int = Field(48, ge=1)
-    schedule: Literal["one-cycle", "steps"] = "one-cycle"
+    schedule: Literal["trapezoid", "one-cycle", "steps"] = "trapezoid"
     init: Literal["torch", "paper"] = "torch"
     average: float = Field(0.99, ge=0, lt=1)
     clip: float = Field(1, ge=0)
@@ -50,6 +50,9 @@ class TrainSettings(BaseModel):
     )
     minutes: float | None = Field(
         None, gt=0, description="instead of steps: a time; a few steps are timed at the start"
+    )
+    max_minutes: float | None = Field(
+        10, gt=0, description="fewer steps where this machine would need longer for them"
     )
     batch: int = Field(8, ge=1, description="images a step (and process)")
     learning_rate: float = Field(2e-3, gt=0, description="the highest rate of the schedule")
@@ -126,6 +129,8 @@ class TrainSettings(BaseModel):
 DEFAULTS: dict[str, dict[str, object]] = {
     "features": {},
     "pixels": {
+        "schedule": "one-cycle",
+        "max_minutes": None,
         "height": 128,
         "width": 128,
         "rec_width": 16,

@@ -7,13 +7,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
-from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
+from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from trainer.network.make import make_network
 from trainer.network.network import Network, Objective
 from trainer.network.spec import NetworkSpec
 from trainer.training.distributed import ProcessGroup
+from trainer.training.schedule import make_schedule
 from trainer.training.settings import TrainSettings
 from trainer.training.validate import Point
 
@@ -29,7 +30,7 @@ STORED = ("model", "averaged", "optimizer", "schedule", "scaler")
 
 @dataclass(eq=False)
 class TrainingState:
-    """A training after `step` steps.
+    """A training after `step` steps of `steps`.
 
     `objective` gives the losses of `model`, wrapped where several processes train; `averaged` is
     the moving average of its weights; `best` are the averaged weights with the best validation so
@@ -43,6 +44,7 @@ class TrainingState:
     schedule: LRScheduler
     scaler: torch.amp.GradScaler
     precision: torch.dtype
+    steps: int
     step: int = 0
     seconds: float = 0
     curve: list[Point] = field(default_factory=list)
@@ -51,6 +53,7 @@ class TrainingState:
     def saved(self) -> dict[str, Any]:
         """Tensors, numbers and strings only, which torch.load reads without unpickling code."""
         return {name: _plain(getattr(self, name).state_dict()) for name in STORED} | {
+            "steps": self.steps,
             "step": self.step,
             "seconds": self.seconds,
             "curve": [asdict(point) for point in self.curve],
@@ -61,7 +64,8 @@ class TrainingState:
         """Continue from what `saved` returned."""
         for name in STORED:
             getattr(self, name).load_state_dict(saved[name])
-        self.step, self.seconds, self.best = saved["step"], saved["seconds"], saved["best"]
+        self.steps, self.step = saved["steps"], saved["step"]
+        self.seconds, self.best = saved["seconds"], saved["best"]
         self.curve = [Point(**point) for point in saved["curve"]]
 
 
@@ -104,6 +108,7 @@ def initial_state(
         schedule=make_schedule(optimizer, settings),
         scaler=torch.amp.GradScaler(group.device.type, enabled=precision == torch.float16),
         precision=precision,
+        steps=settings.steps,
     )
 
 
@@ -113,15 +118,6 @@ def paper_init(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1, 0.02)
-
-
-def make_schedule(optimizer: Optimizer, settings: TrainSettings) -> LRScheduler:
-    """One cycle with a warm-up and a cosine, or the paper's: x0.2 at 80 % and again at 90 %."""
-    if settings.schedule == "one-cycle":
-        total = max(settings.steps, 2)  # with one step PyTorch divides by zero
-        return OneCycleLR(optimizer, settings.learning_rate, total, pct_start=0.15)
-    milestones = [settings.steps * 8 // 10, settings.steps * 9 // 10]
-    return MultiStepLR(optimizer, milestones, gamma=0.2)
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:

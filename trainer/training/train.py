@@ -21,6 +21,7 @@ from trainer.training.checkpoint import Checkpoint, TrainingError
 from trainer.training.distributed import ProcessGroup
 from trainer.training.interrupt import deferred_interrupt
 from trainer.training.progress import LOG_EVERY, TrainingProgress
+from trainer.training.schedule import settled, trapezoid_of
 from trainer.training.settings import TrainSettings
 from trainer.training.state import MakeNetwork, TrainingState, initial_state
 from trainer.training.validate import (
@@ -71,23 +72,25 @@ def train(
     state = initial_state(settings, group, typical(batches), make)
     if saved:
         state.restore(saved)
-        log.info("resuming at step %d of %d", state.step, settings.steps)
+        log.info("resuming at step %d of %d", state.step, state.steps)
     else:  # from here on a killed training can be resumed
         save_checkpoint(folder, settings, images, group, state)
     start, saved_at = time.monotonic() - state.seconds, time.monotonic()
-    with TrainingProgress(settings, state, group, folder) as progress, deferred_interrupt() as stop:
-        while state.step < settings.steps:
+    with TrainingProgress(state, group, folder) as progress, deferred_interrupt() as stop:
+        while state.step < state.steps:
             losses = train_step(state, batches(state.step), settings)
             state.seconds = time.monotonic() - start
             progress.step(state, losses)
             stopping = stop_requested(stop, state, group)
-            validating = state.step % settings.validate_every == 0 or state.step == settings.steps
+            validating = state.step % settings.validate_every == 0 or state.step == state.steps
             saving = validating or stopping or time.monotonic() - saved_at > SAVE_EVERY_S
             if saving or state.step % LOG_EVERY == 0:
                 check_finite(losses, state.step)
             if validating and group.is_main:
                 keep_best(state, batches, held_out)
                 progress.validated(state.curve)
+            if validating:
+                end_if_settled(state, group)
             if saving:
                 save_checkpoint(folder, settings, images, group, state)
                 saved_at = time.monotonic()
@@ -144,6 +147,19 @@ def keep_best(state: TrainingState, batches: Batches, held_out: Simulated) -> No
     state.curve.append(point)
     if best_of(state.curve) is point:
         state.best = {name: value.cpu() for name, value in candidate.state_dict().items()}
+
+
+def end_if_settled(state: TrainingState, group: ProcessGroup) -> None:
+    """Begin the last phase of the schedule where the last validations gained nothing.
+
+    Rank 0, which validates, decides for all processes.
+    """
+    shape = trapezoid_of(state.schedule)
+    if shape is None or shape.ends(state.step) or not group.maximum(settled(state.curve)):
+        return
+    shape.end_soon(state.step)
+    state.steps = shape.steps
+    log.info("nothing more is gained: the last phase begins, %d steps in all", state.steps)
 
 
 def save_checkpoint(
