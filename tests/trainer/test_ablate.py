@@ -11,8 +11,9 @@ from tests.conftest import write_masks, write_parts
 from tests.support.commands import draem_in_process
 from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import plain_colours, procedural
-from trainer.studies.ablation import (
-    VARIANTS,
+from trainer.studies.variants import (
+    FEATURES,
+    PIXELS,
     DiscriminativeAlone,
     ReconstructiveAlone,
     rectangle_masks,
@@ -58,19 +59,19 @@ def test_variants_change_what_they_say() -> None:
     white = torch.ones(40, 3, 32, 32)
 
     def changed(name: str) -> torch.Tensor:
-        made = VARIANTS[name].change(usual)(white, Generator().manual_seed(1))
+        made = PIXELS[name].change(usual)(white, Generator().manual_seed(1))
         return made.images[made.mask[:, None].expand(-1, 3, -1, -1) > 0]
 
-    plain = VARIANTS["plain colours"].change(usual)
+    plain = PIXELS["plain colours"].change(usual)
     assert plain.textures is plain_colours
     colours = plain.textures(8, 16, 16, Generator().manual_seed(2)).flatten(2)
     assert (colours.amax(2) == colours.amin(2)).all(), "one colour an image"
     assert colours[:, :, 0].std(0).min() > 0.1, "and another for each"
     assert not torch.equal(changed("fixed opacity"), changed("full"))
     for name, jitter in (("fixed opacity", True), ("no augmentation", False)):
-        made = VARIANTS[name].change(usual)
+        made = PIXELS[name].change(usual)
         assert (made.opacity, made.jitter) == ((1, 1), jitter)
-    assert VARIANTS["rectangles"].change(usual).masks == {rectangle_masks: 1.0}
+    assert PIXELS["rectangles"].change(usual).masks == {rectangle_masks: 1.0}
 
 
 def test_the_command_prints_its_figures_beside_the_papers_and_is_resumable(
@@ -80,8 +81,8 @@ def test_the_command_prints_its_figures_beside_the_papers_and_is_resumable(
     write_parts(root / "train/good", 16, seed=1)
     write_parts(root / "test/good", 4, seed=2)
     write_masks(root, write_parts(root / "test/scratch", 4, seed=3, defective=True))
-    words = ("ablate", str(root), "--input", "32", "--widths", "4/4", "--batch", "2",
-             "--steps", "3", "--json")  # fmt: skip
+    words = ("ablate", str(root), "--network", "pixels", "--input", "32", "--widths", "4/4",
+             "--batch", "2", "--steps", "3", "--json")  # fmt: skip
     first = draem_in_process(*words, "--only", "reconstruction alone", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     caplog.clear()
@@ -104,3 +105,23 @@ def test_the_command_prints_its_figures_beside_the_papers_and_is_resumable(
     unknown = draem_in_process(*words, "--only", "everything", cwd=tmp_path)
     assert unknown.returncode == 2
     assert "rectangles" in unknown.stderr
+
+
+def test_variants_of_the_features_network_are_trained(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    write_parts(root / "train/good", 16, seed=1)
+    write_parts(root / "test/good", 4, seed=2)
+    write_masks(root, write_parts(root / "test/scratch", 4, seed=3, defective=True))
+    names = ["full", "discriminative alone", "reconstruction alone", "score of one pixel"]
+    assert set(names) < set(FEATURES)
+    done = draem_in_process(
+        "ablate", str(root), "--input", "64", "--widths", "4/8", "--batch", "2", "--steps", "3",
+        "--json", "--only", ",".join(names), cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["variant"] for row in rows] == names
+    assert len({row["pixel_ap"] for row in rows}) == len(names) - 1, (
+        "each is another training, but the score's window changes no pixel"
+    )
+    assert rows[0]["published"] == {"image_auroc": None, "pixel_auroc": None, "pixel_ap": None}

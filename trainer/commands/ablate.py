@@ -1,8 +1,8 @@
 """Repeat the paper's ablation on your own images, and print it beside the published figures.
 
 DIR holds good images to train on and labelled ones with masks to measure on, in MVTec's or DAGM's
-layout. Every variant is trained alike. An interrupted ablation is continued; finished variants are
-kept in --runs.
+layout. Every variant of the network is trained alike; those of --network pixels are the paper's.
+An interrupted ablation is continued; finished variants are kept in --runs.
 """
 
 import argparse
@@ -28,28 +28,34 @@ def main(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from trainer.studies.ablation import VARIANTS, ablate
+    from trainer.studies.ablation import ablate
+    from trainer.studies.variants import VARIANTS
     from trainer.training.distributed import ProcessGroup, pick_device
 
-    names = [n.strip() for n in options.only.split(",")] if options.only else list(VARIANTS)
-    unknown = [name for name in names if name not in VARIANTS]
-    if unknown:
-        raise SettingsError(f"no variant '{unknown[0]}': choose from {', '.join(VARIANTS)}")
     places = {"product": "ablation", "products": options.runs, "runs": options.runs}
-    settings = make_settings(chosen({"simulation": "paper"} | given_settings(options)) | places)
+    values = chosen(given_settings(options))
+    usual = {"simulation": "paper"} if values["network"] == "pixels" else {}
+    settings = make_settings(usual | values | places)
+    variants = VARIANTS[settings.network]
+    names = [n.strip() for n in options.only.split(",")] if options.only else list(variants)
+    unknown = [name for name in names if name not in variants]
+    if unknown:
+        raise SettingsError(f"no variant '{unknown[0]}': choose from {', '.join(variants)}")
     group = ProcessGroup(pick_device(settings.device))
     rows = ablate(settings, names, options.runs, group, restart=options.restart)
+    published = {name: variants[name].published or (None, None, None) for name in names}
     if options.json:
         for row in rows:
-            published = dict(zip(PUBLISHED, VARIANTS[row.variant].published, strict=True))
-            print(json.dumps(asdict(row) | {"published": published}))
+            beside = dict(zip(PUBLISHED, published[row.variant], strict=True))
+            print(json.dumps(asdict(row) | {"published": beside}))
         return 0
     table = Table("variant", *(f"{head}, {who}" for head in HEADS for who in ("here", "paper")),
                   title=f"{rows[0].steps} steps, {options.images}")  # fmt: skip
     for row in rows:
         here = (row.image_auroc, row.pixel_auroc, row.pixel_ap)
-        pairs = zip(here, VARIANTS[row.variant].published, strict=True)
-        table.add_row(row.variant, *(f"{value:.1f}" for pair in pairs for value in pair))
+        pairs = zip(here, published[row.variant], strict=True)
+        cells = (value for pair in pairs for value in pair)
+        table.add_row(row.variant, *("" if value is None else f"{value:.1f}" for value in cells))
     Console(width=120).print(table)
     print("the paper's are means over MVTec AD's 15 classes, 700 epochs at 128/64 and 256x256")
     return 0
