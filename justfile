@@ -44,13 +44,9 @@ soak MINUTES="10": setup
 bottle *ARGS: setup
     @python -m tests.measure.bottle {{ARGS}}
 
-# what DRAEM reaches on real bottles and magnetic tiles: 35 or 50 minutes of a core each (resumable)
+# what the default training reaches on real images: some minutes each (resumable) [--only DATA]
 targets *ARGS: setup
     @python -m tests.measure.targets {{ARGS}}
-
-# whether a calibration for 1 % holds on real parts: with the products of the last targets
-rates *ARGS: setup
-    @python -m tests.measure.rates {{ARGS}}
 
 # kill, freeze and cut everything 200 times while 50,000 triggers come: nothing lost, nothing twice
 chaos *ARGS: setup

@@ -11,7 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from edge.base.errors import SettingsError
-from trainer.training.options import add_training, chosen, given_settings, make_settings
+from trainer.training.options import (
+    add_training,
+    chosen,
+    given_settings,
+    make_settings,
+    with_input,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     places = {"product": "ablation", "products": options.runs, "runs": options.runs}
     values = chosen(given_settings(options))
     usual = {"simulation": "paper"} if values["network"] == "pixels" else {}
-    settings = make_settings(usual | values | places)
+    settings = make_settings(with_input(usual | values | places))
     variants = VARIANTS[settings.network]
     names = [n.strip() for n in options.only.split(",")] if options.only else list(variants)
     unknown = [name for name in names if name not in variants]

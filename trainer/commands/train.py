@@ -14,7 +14,14 @@ from pathlib import Path
 
 from edge.base.errors import SettingsError
 from edge.commands.arguments import add_settings, product_name, settings_of
-from trainer.training.options import add_training, chosen, flag, given_settings, make_settings
+from trainer.training.options import (
+    add_training,
+    chosen,
+    flag,
+    given_settings,
+    make_settings,
+    with_input,
+)
 from trainer.training.settings import TrainSettings
 
 log = logging.getLogger(__name__)
@@ -46,7 +53,8 @@ def main(options: argparse.Namespace) -> int:
     if "images" not in given:
         raise SettingsError("no images named: give a folder of images of good parts")
     places = {"product": name, "products": station.products, "runs": options.runs}
-    settings = make_settings(chosen(given) | {"bit_depth": station.bit_depth} | places)
+    values = chosen(given) | {"bit_depth": station.bit_depth} | places
+    settings = make_settings(with_input(values))
     if options.preview:
         return preview(settings, options.preview)
     return run(name, options.runs, settings, restart=options.restart)

@@ -9,7 +9,10 @@ from pydantic.fields import FieldInfo
 
 from edge.base.errors import SettingsError
 from edge.commands.arguments import parse_box, parse_size, parse_widths
+from edge.vision.frame import Box
 from edge.vision.geometry import read_geometry
+from trainer.data.input_size import input_size
+from trainer.data.layout import good_images
 from trainer.training.settings import DEFAULTS, PRESETS, SIZES, TrainSettings
 
 SIZES_HELP = """
@@ -35,12 +38,8 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add("--preset", choices=PRESETS, help="'paper': its size, widths, schedule and 700 epochs")
     add("--size", choices=SIZES, help=SIZES_HELP)
     add("--widths", type=parse_widths, metavar="REC/SEG", help="other widths than those of --size")
-    add(
-        "--input",
-        type=parse_size,
-        metavar="HxW",
-        help="the network's input (default 256x256; 128x128 for pixels)",
-    )
+    add("--input", type=parse_size, metavar="HxW", help="the network's input (default: in the "
+        "images' proportions with as many pixels as 320x320; 128x128 for pixels)")  # fmt: skip
     add("--crop", type=parse_box, metavar="X,Y,W,H", help="the part of the frame to inspect")
     add("--geometry", type=lambda path: read_geometry(Path(path)), metavar="JSON",
         help="correct the frames by the geometry of 'draem station'")  # fmt: skip
@@ -97,6 +96,16 @@ def chosen(given: dict[str, object]) -> dict[str, object]:
         if option in given:
             values |= dict(zip(names, cast(tuple[int, int], given.pop(option)), strict=True))
     return values | given
+
+
+def with_input(values: dict[str, object]) -> dict[str, object]:
+    """The settings with an input size in the proportions of the images, where none was chosen."""
+    if "height" in values:
+        return values
+    images = good_images(Path(str(values["images"])))
+    crop, bit_depth = values.get("crop"), values.get("bit_depth")
+    height, width = input_size(images, cast(Box | None, crop), cast(int | None, bit_depth))
+    return values | {"height": height, "width": width}
 
 
 def make_settings(values: dict[str, object]) -> TrainSettings:
