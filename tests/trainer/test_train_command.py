@@ -18,9 +18,16 @@ from tests.conftest import Plant, draem
 from tests.support.commands import draem_in_process
 from tests.support.training import SMALL
 from trainer.commands.train import add_arguments
+from trainer.data.input_size import input_size
 from trainer.data.sources import MIN_CALIBRATION_IMAGES, assign_splits
 from trainer.network.pixels.model import Draem
-from trainer.training.options import SIZES_HELP, chosen, given_settings, make_settings
+from trainer.training.options import (
+    SIZES_HELP,
+    chosen,
+    given_settings,
+    make_settings,
+    with_input,
+)
 from trainer.training.settings import PRESETS, SIZES, TrainSettings
 
 RESULTS = Path(__file__).parents[2] / "docs/results.json"
@@ -44,7 +51,30 @@ def test_options_become_settings() -> None:
     assert (made.seed, made.score_window, made.precision) == (7, 5, "float32")
     assert (made.images, made.textures) == (Path("good"), Path("pictures"))
     assert made.crop == (1, 2, 64, 96)
-    assert (made.learning_rate, made.steps, made.simulation) == (2e-3, 4000, "mixed")
+    assert (made.learning_rate, made.steps, made.simulation) == (2e-3, 2000, "mixed")
+
+
+def test_each_network_has_defaults_of_its_own() -> None:
+    features, pixels = settings_from(), settings_from("--network", "pixels")
+    assert (features.network, features.rec_width, features.batch) == ("features", 32, 8)
+    assert (features.schedule, features.max_minutes) == ("trapezoid", 10)
+    assert (pixels.rec_width, pixels.seg_width, pixels.height, pixels.batch) == (16, 8, 128, 4)
+    assert (pixels.schedule, pixels.max_minutes, pixels.steps) == ("one-cycle", None, 4000)
+    assert settings_from("--size", "tiny").network == "pixels", "sizes are of pixels only"
+    assert settings_from("--steps", "9").max_minutes is None
+    with pytest.raises(SettingsError, match="leave them out"):
+        settings_from("--network", "features", "--size", "tiny")
+
+
+def test_the_input_has_the_proportions_of_the_images(tmp_path: Path) -> None:
+    for name, (height, width) in {"a": (600, 300), "b": (610, 290), "c": (50, 900)}.items():
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((height, width), np.uint8))
+    assert input_size(sorted(tmp_path.iterdir()), None, None) == (448, 224)
+    assert input_size([], (0, 0, 300, 200), None) == (256, 384)
+    assert input_size([], (0, 0, 64, 32), None) == (64, 128), "enlarged at most twice"
+    given = {"images": tmp_path, "network": "features"}
+    assert with_input(given) == given | {"height": 448, "width": 224}
+    assert with_input(given | {"height": 64, "width": 64})["height"] == 64
 
 
 def test_options_replace_the_settings_of_a_preset() -> None:
@@ -59,9 +89,10 @@ def test_options_replace_the_settings_of_a_preset() -> None:
 @pytest.mark.parametrize(
     ("given", "window"),
     [
-        ({}, 3),
-        ({"height": 256, "width": 256}, 5),
-        ({"height": 64, "width": 256}, 1),
+        ({}, 13),
+        ({"network": "pixels", "height": 128, "width": 128}, 3),
+        ({"network": "pixels", "height": 256, "width": 256}, 5),
+        ({"network": "pixels", "height": 64, "width": 256}, 1),
         ({"score_window": 7}, 7),
         (PRESETS["paper"], 21),
         (PRESETS["paper"] | {"height": 128, "width": 128}, 11),
@@ -71,7 +102,7 @@ def test_the_settings_choose_the_window(given: dict[str, object], window: int) -
     assert TrainSettings.model_validate(PLACES | given).window == window
 
 
-@pytest.mark.parametrize("window", [2, 0, -1, 129])
+@pytest.mark.parametrize("window", [2, 0, -1, 257])
 def test_a_window_without_a_middle_is_refused(window: int) -> None:
     with pytest.raises(SettingsError, match="--score-window"):
         make_settings(PLACES | {"score_window": window})

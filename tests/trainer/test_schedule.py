@@ -1,0 +1,73 @@
+"""The learning rate's way, and trainings that end when nothing is gained."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.support.training import ALONE, small_settings
+from trainer.data.sources import Images
+from trainer.training import schedule
+from trainer.training.schedule import Trapezoid, settled, trapezoid_of
+from trainer.training.state import initial_state
+from trainer.training.train import end_if_settled, train
+from trainer.training.validate import Point
+
+
+def points(*qualities: float) -> list[Point]:
+    return [Point(100 * (i + 1), quality / 2, quality / 2) for i, quality in enumerate(qualities)]
+
+
+def test_the_rate_warms_up_stays_and_goes_straight_down() -> None:
+    shape = Trapezoid(1000)
+    rates = [shape(step) for step in range(1001)]
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[100] == rates[649] == 1
+    assert rates[825] == pytest.approx(0.5)
+    assert rates[1000] == 0
+    assert not shape.ends(649)
+    assert shape.ends(650)
+
+
+def test_the_way_down_can_begin_earlier_and_never_later() -> None:
+    shape = Trapezoid(1000)
+    shape.end_soon(260)
+    assert (shape.steps, shape.decay) == (400, 140)
+    assert shape(259) == 1
+    assert shape(330) == pytest.approx(0.5)
+    shape = Trapezoid(300)
+    shape.end_soon(250)
+    assert shape.steps == 300
+
+
+def test_a_curve_has_settled_when_its_last_validations_gained_nothing() -> None:
+    assert not settled(points(1.0, 1.2, 1.2)), "too few"
+    assert settled(points(1.2, 1.2, 1.1, 1.2))
+    assert not settled(points(1.2, 1.2, 1.1, 1.21))
+    assert not settled(points(1.0, 1.1, 1.2, 1.3))
+
+
+def test_a_training_ends_when_nothing_is_gained(
+    good_frames: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "GAIN", 3.0)  # of at most 2: nothing is ever gained
+    small = good_frames[:, :32, :32]
+    settings = small_settings(schedule="trapezoid", steps=500, validate_every=3)
+    outcome = train(settings, Images(small, small[:4]), ALONE)
+    assert outcome.steps == 12 + round(12 * 0.35 / 0.65)
+    assert outcome.curve[-1].step == outcome.steps, "its last weights are validated too"
+
+
+def test_a_resumed_training_ends_where_it_was_to_end() -> None:
+    settings = small_settings(schedule="trapezoid", steps=1000)
+    state = initial_state(settings, ALONE)
+    state.step, state.curve = 260, points(1.2, 1.2, 1.1, 1.2)
+    end_if_settled(state, ALONE)
+    resumed = initial_state(settings, ALONE)
+    resumed.restore(state.saved())
+    shape = trapezoid_of(resumed.schedule)
+    assert shape is not None
+    assert (resumed.steps, shape.steps, shape.decay) == (400, 400, 140)
+    end_if_settled(resumed, replace(ALONE))
+    assert resumed.steps == 400, "the last phase begins once"
