@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 
 from edge.engine import openvino
 from edge.engine.verify import compare
+from tests.support.training import ALONE, small_settings
+from trainer.data.sources import Images
 from trainer.network.features import backbone
 from trainer.network.features.backbone import BackboneError, find_weights, load_encoder
 from trainer.network.features.encoder import Conv
@@ -19,8 +22,12 @@ from trainer.network.features.model import FeatureDraem
 from trainer.network.make import make_network
 from trainer.network.onnx_export import build_onnx
 from trainer.network.spec import NetworkSpec
+from trainer.training import checkpoint
+from trainer.training import train as training
 from trainer.training.batches import to_tensor
 from trainer.training.golden import infer, untrained
+from trainer.training.state import TrainingState
+from trainer.training.train import train
 
 SPEC = NetworkSpec("features", 8, 8, 13, "lite0")
 CPU = torch.device("cpu")
@@ -139,3 +146,32 @@ def test_exported_features_survive_and_all_convolutions_are_float16(
     assert found.passes, found
     other = infer(untrained(network, 1), good_frames)
     assert not compare(outputs["score"], outputs["heatmap"], *other).passes
+
+
+def test_a_resumed_training_ends_with_the_same_weights(
+    good_frames: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = small_settings(
+        network="features", height=64, width=64, seg_width=8, steps=6, validate_every=3,
+        schedule="trapezoid",
+    )  # fmt: skip
+    images = Images(good_frames, good_frames[:4])
+    whole = train(settings, images, ALONE)
+    step = training.train_step
+
+    def failing_step(state: TrainingState, *rest: Any) -> dict[str, Tensor]:
+        if state.step == 4:
+            raise MemoryError("the machine lost its power")
+        return step(state, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "train_step", failing_step)
+        with pytest.raises(MemoryError):
+            train(settings, images, ALONE, folder=tmp_path)
+    saved = checkpoint.load(tmp_path)
+    assert saved.state["step"] == 3
+    resumed = train(settings, images, ALONE, saved=saved.state)
+    one, other = whole.model.state_dict(), resumed.model.state_dict()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    frozen = load_encoder("lite0").stem.weight
+    assert torch.equal(one["encoder.stem.weight"], frozen), "the averaged network has it too"

@@ -19,7 +19,7 @@ from trainer.data.layout import good_images
 
 Split = Literal["train", "validation", "calibration"]
 SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
-MIN_IMAGES = 12
+MIN_IMAGES = 10
 MIN_CALIBRATION_IMAGES = 5
 
 
