@@ -101,9 +101,8 @@ def train(
 
 def train_step(state: TrainingState, batch: Batch, settings: TrainSettings) -> dict[str, Tensor]:
     """One step of both networks together."""
-    device = batch.good.device.type
     images = batch.simulated.images.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(device, state.precision, enabled=state.precision != torch.float32):
+    with autocast(state, batch.good.device):
         losses: dict[str, Tensor] = state.objective(batch.good, images, batch.simulated.mask)
     state.optimizer.zero_grad(set_to_none=True)
     state.scaler.scale(total(losses)).backward()  # type: ignore[no-untyped-call]
@@ -116,6 +115,11 @@ def train_step(state: TrainingState, batch: Batch, settings: TrainSettings) -> d
     state.averaged.update_parameters(state.model)
     state.step += 1
     return losses
+
+
+def autocast(state: TrainingState, device: torch.device) -> torch.autocast:
+    """Convolutions in the training's precision."""
+    return torch.autocast(device.type, state.precision, enabled=state.precision != torch.float32)
 
 
 def total(losses: dict[str, Tensor]) -> Tensor:
@@ -142,7 +146,8 @@ def check_finite(losses: dict[str, Tensor], step: int) -> None:
 def keep_best(state: TrainingState, batches: Batches, held_out: Simulated) -> None:
     """Validate the averaged weights, and keep them if they are the best so far."""
     candidate: Network = copy.deepcopy(state.averaged.module)  # type: ignore[assignment]
-    recompute_statistics(candidate, batches)
+    with autocast(state, batches.images.device):
+        recompute_statistics(candidate, batches)
     point = validate(candidate, held_out, state.step)
     state.curve.append(point)
     if best_of(state.curve) is point:

@@ -12,7 +12,7 @@ from trainer.training.batches import Batches, generator_for, to_float
 from trainer.training.checkpoint import TrainingError
 
 MIN_PAIRS, MAX_PAIRS = 32, 64
-STATISTICS_BATCHES = 40
+STATISTICS_IMAGES = 160
 AT_ONCE = 8
 
 
@@ -81,6 +81,6 @@ def recompute_statistics(model: Network, batches: Batches) -> None:
             module.momentum = None  # the plain mean over all batches
     model.train()
     with torch.no_grad():
-        for step in range(STATISTICS_BATCHES):
+        for step in range(-(-STATISTICS_IMAGES // batches.batch)):
             model.heatmap(batches(step).simulated.images)
     model.eval()
