@@ -1,23 +1,22 @@
 """Real bottles with real defects, by the README's commands; prints how long each took.
 
 Run by './just bottle [options of draem train]'. The images may not be copied into the project: they
-are looked for in ../shared/data/mvtec_bottle, or where DATA says.
+are looked for in ../shared/data, or where DATA says.
 """
 
-import os
 import subprocess
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 
+from tests.measure.real_data import DATA
 from trainer.demo.score import read_events
 
-DATA = Path(os.environ.get("DATA", Path(__file__).parents[3] / "shared/data/mvtec_bottle"))
-DATA = DATA.resolve()
+BOTTLE = DATA / "mvtec_bottle"
 WORK = Path("local/bottle")
 ENDPOINT = "tcp://127.0.0.1:5572"
-TRAIN = ("--steps", "1400")
+TRAIN = ("--rotation", "180")
 
 
 def draem(*words: str) -> None:
@@ -29,18 +28,18 @@ def draem(*words: str) -> None:
 
 
 def main(more: list[str]) -> int:
-    if not (DATA / "train" / "good").is_dir():
-        print(f"no images in {DATA}: get MVTec AD's bottle, and set DATA to its folder")
+    if not (BOTTLE / "train" / "good").is_dir():
+        print(f"no images in {BOTTLE}: set DATA to the folder that holds MVTec AD's bottle")
         return 2
     WORK.mkdir(parents=True, exist_ok=True)
-    draem("train", str(DATA), "--product", "bottle", *TRAIN, *more)
+    draem("train", str(BOTTLE), "--product", "bottle", *TRAIN, *more)
     draem("build", "--product", "bottle")
     draem("calibrate", "--product", "bottle", "--false-reject-rate", "0.02")
     with (WORK / "events.jsonl").open("w") as kept:
         watch = ("watch", "--json", "--until-stopped", "--endpoint", ENDPOINT)
         watcher = subprocess.Popen([sys.executable, "-m", "draem", *watch], cwd=WORK, stdout=kept)
         try:
-            run = ("run", "--product", "bottle", "--source", str(DATA / "test"))
+            run = ("run", "--product", "bottle", "--source", str(BOTTLE / "test"))
             draem(*run, "--endpoint", ENDPOINT, "--subscribers", "1")
             watcher.wait(20)
         finally:
@@ -52,7 +51,7 @@ def main(more: list[str]) -> int:
     )
     for (kind, verdict), count in sorted(counts.items()):
         print(f"{kind:<10} {verdict:<10} {count}")
-    draem("evaluate", str(DATA), "--product", "bottle")
+    draem("evaluate", str(BOTTLE), "--product", "bottle")
     return 0
 
 

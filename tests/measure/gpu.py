@@ -1,9 +1,10 @@
 """How fast the engine is on this GPU, against torch and against what the card can do: 'just gpu'.
 
-Networks with random weights (their speed does not depend on them) at 256x256, for each width and
-batch: TensorRT in float16 where a flavour runs here, torch eager in float32, torch in float16 and
-channels_last, torch.compile; in turn, so that all see the same clocks. `floor` is the longer of
-the operations over the card's measured peak and the bytes over its measured bandwidth.
+Networks with random weights (their speed does not depend on them) at 256x256, the features network
+and pixels networks of some widths, for each batch: TensorRT in float16 where a flavour runs here,
+torch eager in float32, torch in float16 and channels_last, torch.compile; in turn, so that all see
+the same clocks. `floor` is the longer of the operations over the card's measured peak and the bytes
+over its measured bandwidth.
 """
 
 import argparse
@@ -26,8 +27,10 @@ from edge.commands.arguments import parse_widths
 from edge.engine.runtimes import FLAVOURS, load, missing
 from edge.product.product import Product
 from edge.vision.fit import Fit
-from trainer.network.network import anomalous
-from trainer.network.pixels.model import Draem
+from trainer.network.features.encoder import Conv
+from trainer.network.make import make_network
+from trainer.network.network import Network
+from trainer.network.spec import NetworkSpec
 from trainer.simulation.textures import procedural
 from trainer.studies.bench_stages import percentiles
 from trainer.training.batches import to_tensor
@@ -50,8 +53,10 @@ class Timing(NamedTuple):
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="gpu bench", description=__doc__)
     parser.add_argument(
-        "--widths", type=parse_widths, nargs="+", default=[(64, 32), (128, 64)], metavar="REC/SEG"
-    )
+        "--networks", type=spec_of, nargs="+", metavar="NETWORK",
+        default=[spec_of(name) for name in ("features", "64/32", "128/64")],
+        help="'features' or the widths of a pixels network (default features 64/32 128/64)",
+    )  # fmt: skip
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8], metavar="N")
     parser.add_argument("--rounds", type=int, default=200, metavar="N", help="default 200")
     options = parser.parse_args(argv)
@@ -59,32 +64,40 @@ def main(argv: list[str]) -> int:
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     peak, bandwidth = measured_peak(device), measured_bandwidth(device)
     print(f"{name}: {peak / 1e12:.2f} Tera-operations and {bandwidth / 1e9:.0f} GB a second")
-    print("| widths | batch | variant | p50 ms | p99 ms | error | floor ms | times the floor |")
+    print("| network | batch | variant | p50 ms | p99 ms | error | floor ms | times the floor |")
     print("|---|---|---|---|---|---|---|---|")
-    for widths in options.widths:
+    for spec in options.networks:
         with ExitStack() as opened:
-            model = network(widths)
+            model = network(spec)
             floor = floors(model, peak, bandwidth)
             for size in options.batch:
-                ways = dict(variants(model, widths, size, device, opened))
+                ways = dict(variants(model, size, device, opened))
                 for row in race(ways, size, options.rounds):
                     least = floor(size)
                     print(
-                        f"| {widths[0]}/{widths[1]} | {size} | {row.variant} | {row.p50:.2f} | "
-                        f"{row.p99:.2f} | {row.error:.5f} | {least:.2f} | {row.p50 / least:.1f} |",
+                        f"| {spec.kind} {spec.rec_width}/{spec.seg_width} | {size} | "
+                        f"{row.variant} | {row.p50:.2f} | {row.p99:.2f} | {row.error:.5f} | "
+                        f"{least:.2f} | {row.p50 / least:.1f} |",
                         flush=True,
                     )
     return 0
 
 
-def network(widths: tuple[int, int]) -> Draem:
+def spec_of(name: str) -> NetworkSpec:
+    """'features', or the widths of a pixels network."""
+    if name == "features":
+        return NetworkSpec("features", 32, 48, 13, "lite0")
+    return NetworkSpec("pixels", *parse_widths(name), 3)
+
+
+def network(spec: NetworkSpec) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Draem(*widths).eval()
+        return make_network(spec, pretrained=True).eval()
 
 
 def variants(
-    model: Draem, widths: tuple[int, int], size: int, device: torch.device, opened: ExitStack
+    model: Network, size: int, device: torch.device, opened: ExitStack
 ) -> Iterator[tuple[str, Infer]]:
     """The ways to judge a batch that this machine has; torch eager in float32 first."""
     yield "torch eager float32", by_torch(model, device, torch.float32)
@@ -108,7 +121,7 @@ def variants(
         yield "torch.compile float16", by_torch(model, device, torch.float16, compiled=True)
 
 
-def product_of(model: Draem, folder: Path) -> Product:
+def product_of(model: Network, folder: Path) -> Product:
     """The network as a product; its golden frames are noise, its negative another network."""
     good = np.random.default_rng(0).integers(0, 256, (8, SIDE, SIDE, 3), dtype=np.uint8)
     trained = Trained(model, Fit(SIDE, SIDE), good, procedural, 0, {"images": []}, {})
@@ -116,14 +129,14 @@ def product_of(model: Draem, folder: Path) -> Product:
 
 
 def by_torch(
-    model: Draem, device: torch.device, dtype: torch.dtype, *, compiled: bool = False
+    model: Network, device: torch.device, dtype: torch.dtype, *, compiled: bool = False
 ) -> Infer:
     """The whole way as the engine goes it: bytes up, network, heatmap down."""
-    net = network((model.spec.rec_width, model.spec.seg_width)).to(device, dtype)
+    net = network(model.spec).to(device, dtype)
     half = dtype is torch.float16
     if half:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    call: Callable[[Tensor], Tensor] = lambda x: net(x).logits  # noqa: E731
+    call: Callable[[Tensor], Tensor] = net.heatmap
     if compiled:
         call = torch.compile(call)
 
@@ -132,7 +145,7 @@ def by_torch(
             image = to_tensor(batch, device).to(dtype)
             if half:
                 image = image.contiguous(memory_format=torch.channels_last)
-            heatmap = anomalous(call(image))
+            heatmap = call(image)
             found: NDArray[np.float32] = heatmap.cpu().numpy()
             return found
 
@@ -160,19 +173,19 @@ def race(ways: dict[str, Infer], size: int, rounds: int) -> list[Timing]:
     ]
 
 
-def floors(model: Draem, peak: float, bandwidth: float) -> Callable[[int], float]:
+def floors(model: Network, peak: float, bandwidth: float) -> Callable[[int], float]:
     """Batch size -> the milliseconds below which this card cannot be, in float16."""
     counts = {"operations": 0, "bytes": 0}
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | Conv):
             kernel = module.weight[0].numel()
             counts["operations"] += 2 * kernel * output.numel()
             counts["bytes"] += 2 * (inputs[0].numel() + output.numel())
 
     hooks = [m.register_forward_hook(count) for m in model.modules()]
     with torch.inference_mode():
-        model(torch.zeros(1, 3, SIDE, SIDE))
+        model.heatmap(torch.zeros(1, 3, SIDE, SIDE))
     for hook in hooks:
         hook.remove()
     weights = 2 * sum(p.numel() for p in model.parameters())

@@ -1,7 +1,5 @@
 """The learning rate's way, and trainings that end when nothing is gained."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,7 +9,7 @@ from trainer.data.sources import Images
 from trainer.training import schedule
 from trainer.training.schedule import Trapezoid, settled, trapezoid_of
 from trainer.training.state import initial_state
-from trainer.training.train import end_if_settled, train
+from trainer.training.train import end_soon, train
 from trainer.training.validate import Point
 
 
@@ -63,11 +61,20 @@ def test_a_resumed_training_ends_where_it_was_to_end() -> None:
     settings = small_settings(schedule="trapezoid", steps=1000)
     state = initial_state(settings, ALONE)
     state.step, state.curve = 260, points(1.2, 1.2, 1.1, 1.2)
-    end_if_settled(state, ALONE)
+    end_soon(state, settings, ALONE, validating=True)
     resumed = initial_state(settings, ALONE)
     resumed.restore(state.saved())
     shape = trapezoid_of(resumed.schedule)
     assert shape is not None
     assert (resumed.steps, shape.steps, shape.decay) == (400, 400, 140)
-    end_if_settled(resumed, replace(ALONE))
+    end_soon(resumed, settings, ALONE, validating=True)
     assert resumed.steps == 400, "the last phase begins once"
+
+
+def test_a_training_keeps_to_its_time(good_frames: NDArray[np.uint8]) -> None:
+    """Whatever the machine does meanwhile: the last phase begins when two thirds are over."""
+    settings = small_settings(schedule="trapezoid", steps=10**6, max_minutes=2 / 60)
+    small = good_frames[:, :32, :32]
+    outcome = train(settings, Images(small, small[:4]), ALONE)
+    assert outcome.steps < 10**5
+    assert outcome.curve[-1].step == outcome.steps

@@ -1,6 +1,5 @@
 """How many steps a training takes, from its epochs or its minutes."""
 
-import logging
 import math
 import time
 
@@ -14,36 +13,21 @@ from trainer.training.state import initial_state
 from trainer.training.train import keep_best, train_step
 from trainer.training.validate import validation_set
 
-log = logging.getLogger(__name__)
-
 TIMED_STEPS, UNTIMED_STEPS = 6, 2
 RESERVE = 0.03  # of the minutes: for saving and exporting, and because few steps are timed
 
 
 def count_steps(settings: TrainSettings, images: Images, group: ProcessGroup) -> TrainSettings:
-    """The settings with `steps` computed from `epochs`, or from a time and a few timed steps."""
+    """The settings with `steps` computed from `epochs`, or from `minutes` and a few timed steps."""
     if settings.epochs:
         each = math.ceil(len(images.train) / (settings.batch * group.size))
         return settings.model_copy(update={"steps": settings.epochs * each})
     if settings.minutes:
-        steps = steps_in(settings.minutes, settings, images, group)
-        return settings.model_copy(update={"steps": steps})
-    if settings.max_minutes:
-        most = steps_in(settings.max_minutes, settings, images, group)
-        if most < settings.steps:
-            log.info(
-                "%d of %d steps, since this machine makes no more in %g minutes (--max-minutes)",
-                *(most, settings.steps, settings.max_minutes),
-            )
-            return settings.model_copy(update={"steps": most})
+        step, validation = time_training(settings, images, group)
+        seconds = settings.minutes * 60 * (1 - RESERVE) - validation
+        steps = max(1, int(seconds / (step + validation / settings.validate_every)))
+        return settings.model_copy(update={"steps": group.maximum(steps)})
     return settings
-
-
-def steps_in(minutes: float, settings: TrainSettings, images: Images, group: ProcessGroup) -> int:
-    """How many steps this machine makes in a time, validations included."""
-    step, validation = time_training(settings, images, group)
-    seconds = minutes * 60 * (1 - RESERVE) - validation
-    return group.maximum(max(1, int(seconds / (step + validation / settings.validate_every))))
 
 
 def time_training(

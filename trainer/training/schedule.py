@@ -45,6 +45,11 @@ def settled(curve: Sequence[Point]) -> bool:
     return bool(before) and max(last) < max(before) + GAIN
 
 
+def time_of_plateau(minutes: float | None) -> float:
+    """The seconds after which the way down must begin, to end after `minutes`."""
+    return 60 * (minutes or 0) * (1 - DECAY)
+
+
 def make_schedule(optimizer: Optimizer, settings: TrainSettings) -> LRScheduler:
     """The settings' schedule; 'steps' is the paper's: x0.2 at 80 % and again at 90 %."""
     if settings.schedule == "trapezoid":

@@ -52,7 +52,7 @@ class TrainSettings(BaseModel):
         None, gt=0, description="instead of steps: a time; a few steps are timed at the start"
     )
     max_minutes: float | None = Field(
-        10, gt=0, description="fewer steps where this machine would need longer for them"
+        10, gt=0, description="a training ends with fewer steps where it would take longer"
     )
     batch: int = Field(8, ge=1, description="images a step (and process)")
     learning_rate: float = Field(2e-3, gt=0, description="the highest rate of the schedule")

@@ -21,7 +21,7 @@ from trainer.training.checkpoint import Checkpoint, TrainingError
 from trainer.training.distributed import ProcessGroup
 from trainer.training.interrupt import deferred_interrupt
 from trainer.training.progress import LOG_EVERY, TrainingProgress
-from trainer.training.schedule import settled, trapezoid_of
+from trainer.training.schedule import settled, time_of_plateau, trapezoid_of
 from trainer.training.settings import TrainSettings
 from trainer.training.state import MakeNetwork, TrainingState, initial_state
 from trainer.training.validate import (
@@ -89,8 +89,8 @@ def train(
             if validating and group.is_main:
                 keep_best(state, batches, held_out)
                 progress.validated(state.curve)
-            if validating:
-                end_if_settled(state, group)
+            if validating or state.step % LOG_EVERY == 0:
+                end_soon(state, settings, group, validating=validating)
             if saving:
                 save_checkpoint(folder, settings, images, group, state)
                 saved_at = time.monotonic()
@@ -154,17 +154,23 @@ def keep_best(state: TrainingState, batches: Batches, held_out: Simulated) -> No
         state.best = {name: value.cpu() for name, value in candidate.state_dict().items()}
 
 
-def end_if_settled(state: TrainingState, group: ProcessGroup) -> None:
-    """Begin the last phase of the schedule where the last validations gained nothing.
+def end_soon(
+    state: TrainingState, settings: TrainSettings, group: ProcessGroup, *, validating: bool
+) -> None:
+    """Begin the schedule's last phase where validations gain nothing, or it ends too late else.
 
     Rank 0, which validates, decides for all processes.
     """
     shape = trapezoid_of(state.schedule)
-    if shape is None or shape.ends(state.step) or not group.maximum(settled(state.curve)):
+    if shape is None or shape.ends(state.step):
+        return
+    late = bool(settings.max_minutes) and state.seconds > time_of_plateau(settings.max_minutes)
+    if not group.maximum(group.is_main and (late or (validating and settled(state.curve)))):
         return
     shape.end_soon(state.step)
     state.steps = shape.steps
-    log.info("nothing more is gained: the last phase begins, %d steps in all", state.steps)
+    why = "the time is limited (--max-minutes)" if late else "nothing more is gained"
+    log.info("%s: the last phase begins, %d steps in all", why, state.steps)
 
 
 def save_checkpoint(
