@@ -110,6 +110,8 @@ def test_training_leaves_the_encoder_as_it_is(network: FeatureDraem) -> None:
     mask[:2, 20:40, 20:40] = 1
     losses = network.train().losses(good, image, mask)
     torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+    unchanged = network.losses(good, good, torch.zeros_like(mask))
+    assert all(torch.isfinite(loss) for loss in unchanged.values()), "a batch without anomalies"
     assert list(network.encoder.parameters()) == []
     assert all(p.grad is not None for p in network.parameters())
 

@@ -143,9 +143,8 @@ class FeatureDraem(Network):
     def heatmap(self, image: Tensor) -> Tensor:
         output: FeatureOutput = self(self.features(image))
         coarse = anomalous(output.logits)[:, None]
-        return interpolate(coarse, scale_factor=self.stride, mode="bilinear", align_corners=False)[
-            :, 0
-        ]
+        fine = interpolate(coarse, image.shape[2:], mode="bilinear", align_corners=False)
+        return fine[:, 0]
 
     def losses(self, good: Tensor, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
         seen = self.features(image)

@@ -1,0 +1,1 @@
+"""DRAEM on the features of a frozen pretrained encoder: `FeatureDraem`, `load_encoder`."""

@@ -1,0 +1,1 @@
+"""The paper's DRAEM on pixels: `Draem`, its losses, the authors' published weights."""
