@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +48,7 @@ tiles may be mirrored; the light varies."""
 
 @dataclass(frozen=True)
 class Run:
-    """One training with the default recipe."""
+    """One training with the default recipe, but for the limit of its time: cores may be shared."""
 
     data: str
     seed: int
@@ -59,13 +60,15 @@ class Run:
     @property
     def words(self) -> tuple[str, ...]:
         """Options of `draem train`, without the images."""
-        return ("--product", self.product, "--seed", str(self.seed), *KNOWN[self.data])
+        known = KNOWN[self.data]
+        return ("--product", self.product, "--seed", str(self.seed), "--max-minutes", "20", *known)
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="targets", description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each data set")
     parser.add_argument("--only", choices=KNOWN, nargs="+", default=list(KNOWN), metavar="DATA")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, which share the cores")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="JSON")
     parser.add_argument("--work", type=Path, default=WORK, metavar="DIR", help="for the products")
     options = parser.parse_args(argv)
@@ -75,11 +78,14 @@ def main(argv: list[str]) -> int:
     if not DATA.is_dir():
         print(f"targets: no images in {DATA}: set DATA to the folder of the data sets")
         return 2
+    cores = max(1, (os.cpu_count() or 1) // options.jobs)
+    os.environ["OMP_NUM_THREADS"] = str(cores)
+    left = [run for run in runs if run.product not in measured]
     try:
-        for run in runs:
-            if run.product not in measured:
-                rows = measure(run, options.work)
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for rows in pool.map(lambda run: measure(run, options.work, cores), left):
                 write_json(options.results, read(options.results) + rows)
+        for run in runs:
             show(run, read(options.results))
     except subprocess.CalledProcessError as error:
         print(f"targets: '{' '.join(error.cmd)}' failed, see {options.work}/log.txt")
@@ -87,7 +93,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def measure(run: Run, work: Path) -> list[Row]:
+def measure(run: Run, work: Path, cores: int) -> list[Row]:
     """Train (or resume), build, calibrate and evaluate; one row for each figure."""
     product = ("--product", run.product)
     images = str(prepared(run.data, work / "data"))
@@ -110,7 +116,7 @@ def measure(run: Run, work: Path) -> list[Row]:
         "seed": run.seed,
         "steps": origin["best_step"],
         "command": f"draem train {run.data} {' '.join(run.words)}",
-        "machine": machine(),
+        "machine": f"{cores} of {machine()}",
         "date": datetime.now(UTC).date().isoformat(),
     }
     figures = {
