@@ -91,7 +91,14 @@ def bench_training(options: argparse.Namespace) -> int:
     from trainer.training.options import chosen, make_settings
 
     settings = make_settings(
-        chosen({"widths": options.widths, "input": options.input, "batch": options.batch})
+        chosen(
+            {
+                "network": "pixels",
+                "widths": options.widths,
+                "input": options.input,
+                "batch": options.batch,
+            }
+        )
         | {"images": Path(), "product": "bench", "products": Path()}
     )
     figures = measure(settings, ProcessGroup(pick_device("auto")), options.pairs)

@@ -10,12 +10,13 @@ import torch
 
 from edge.product.product import Product
 from trainer.data.sources import Images, Sources, load_sources
+from trainer.network.features.backbone import DIGESTS
 from trainer.training import checkpoint
 from trainer.training.batches import make_simulation, texture_source
 from trainer.training.checkpoint import Checkpoint, TrainingError
 from trainer.training.distributed import ProcessGroup, join, pick_device
 from trainer.training.duration import count_steps
-from trainer.training.expectation import expect
+from trainer.training.expectation import Expectation, expect
 from trainer.training.malloc import keep_freed_memory
 from trainer.training.report import write_training_report
 from trainer.training.save_product import Trained, save_product, saved_before
@@ -124,7 +125,7 @@ def _train(
     simulation = make_simulation(settings, images, torch.device("cpu"))
     expectation = expect(outcome.model, aside, simulation, settings.seed)
     log.info("%s", expectation)
-    product = _save(job, settings, sources, outcome, group)
+    product = _save(job, settings, sources, outcome, expectation, group)
     checkpoint.discard(job.folder)
     report = job.folder / "training.html"
     write_training_report(report, settings, images, outcome, group)
@@ -137,6 +138,7 @@ def _save(
     settings: TrainSettings,
     sources: Sources,
     outcome: TrainingOutcome,
+    expectation: Expectation,
     group: ProcessGroup,
 ) -> Product:
     """The product's new version, with the record of its training."""
@@ -150,7 +152,10 @@ def _save(
         "seconds": round(outcome.seconds, 1),
         "processes": group.size,
         "best_step": best.step,
+        "expected_found": round(expectation.found, 4),
     }
+    if settings.network == "features":
+        record["backbone_sha256"] = DIGESTS[settings.backbone]
     trained = Trained(
         model=outcome.model,
         fit=settings.fit,

@@ -63,8 +63,7 @@ def train(
 ) -> TrainingOutcome:
     """Train, validate, and keep the best weights. Resumes `saved`; checkpoints go to `folder`.
 
-    Ctrl-C saves after the current step, with several processes within ten steps. Raises
-    TrainingError where the loss is not finite.
+    Ctrl-C saves within ten steps. Raises TrainingError where the loss is not finite.
     """
     simulation = simulation or make_simulation(settings, images, group.device)
     batches = make_batches(settings, images.train, simulation, group)
