@@ -26,6 +26,7 @@ from edge.engine.tensorrt_library import library, log_of
 from edge.product.product import Product, read_version
 from tests.conftest import Plant, draem
 from tests.support.fake_gpu import FakeGpu
+from trainer.network.features.backbone import find_weights
 from trainer.network.make import make_network
 from trainer.network.onnx_export import build_onnx
 from trainer.network.spec import NetworkSpec
@@ -68,7 +69,8 @@ def test_draem_compiles_for_cards_that_are_not_here(
 ) -> None:
     """On features, narrow, and the paper's: types read back, then plans for two generations."""
     torch.manual_seed(0)
-    made = make_network(spec, pretrained=True).eval()
+    weights = find_weights("lite0") if spec.kind == "features" else None
+    made = make_network(spec, encoder_weights=weights).eval()
     onnx.save_model(build_onnx(made, *shape), str(product.model_path))
     manifest = product.manifest.model_copy(update={"height": shape[0], "width": shape[1]})
     product = Product(product.path, manifest, None)

@@ -27,7 +27,8 @@ from edge.commands.arguments import parse_widths
 from edge.engine.runtimes import FLAVOURS, load, missing
 from edge.product.product import Product
 from edge.vision.fit import Fit
-from trainer.network.features.encoder import Conv
+from trainer.network.features.backbone import find_weights
+from trainer.network.features.frozen_conv import FrozenConv
 from trainer.network.make import make_network
 from trainer.network.network import Network
 from trainer.network.spec import NetworkSpec
@@ -93,7 +94,8 @@ def spec_of(name: str) -> NetworkSpec:
 def network(spec: NetworkSpec) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return make_network(spec, pretrained=True).eval()
+        weights = find_weights("lite0") if spec.kind == "features" else None
+        return make_network(spec, encoder_weights=weights).eval()
 
 
 def variants(
@@ -178,7 +180,7 @@ def floors(model: Network, peak: float, bandwidth: float) -> Callable[[int], flo
     counts = {"operations": 0, "bytes": 0}
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if isinstance(module, nn.Conv2d | Conv):
+        if isinstance(module, nn.Conv2d | FrozenConv):
             kernel = module.weight[0].numel()
             counts["operations"] += 2 * kernel * output.numel()
             counts["bytes"] += 2 * (inputs[0].numel() + output.numel())

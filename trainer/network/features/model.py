@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, interpolate, max_pool2d, mse_loss
 
-from trainer.network.features.encoder import TAPS, Encoder
+from trainer.network.features.encoder import STRIDES, Encoder
 from trainer.network.focal import focal
 from trainer.network.network import Network, anomalous
 from trainer.network.spec import NetworkSpec
@@ -118,16 +118,17 @@ class FeatureDraem(Network):
         self.encoder = encoder
         self.reconstructive = FeatureReconstruction(encoder.channels, spec.rec_width)
         self.discriminative = FeatureDiscrimination(encoder.channels, spec.seg_width)
-        for name, count in zip(TAPS, encoder.channels, strict=True):
-            self.register_buffer(f"mean_{name}", torch.zeros(count))
-            self.register_buffer(f"deviation_{name}", torch.ones(count))
+        for stride, count in zip(STRIDES, encoder.channels, strict=True):
+            self.register_buffer(f"mean_{stride}", torch.zeros(count))
+            self.register_buffer(f"deviation_{stride}", torch.ones(count))
 
     def scaled(self, features: list[Tensor]) -> list[Tensor]:
         """Features as both networks see them."""
         rows = []
-        for name, feature in zip(TAPS, features, strict=True):
-            mean, deviation = (self.get_buffer(f"{part}_{name}") for part in ("mean", "deviation"))
-            rows.append((feature.float() - mean[:, None, None]) / deviation[:, None, None])
+        for stride, feature in zip(STRIDES, features, strict=True):
+            mean = self.get_buffer(f"mean_{stride}")[:, None, None]
+            deviation = self.get_buffer(f"deviation_{stride}")[:, None, None]
+            rows.append((feature.float() - mean) / deviation)
         return rows
 
     def features(self, image: Tensor) -> list[Tensor]:
@@ -164,10 +165,10 @@ class FeatureDraem(Network):
     @torch.no_grad()
     def adapt(self, good: Iterable[Tensor]) -> None:
         encoded: list[list[Tensor]] = [self.encoder(images) for images in good]
-        for name, features in zip(TAPS, zip(*encoded, strict=True), strict=True):
+        for stride, features in zip(STRIDES, zip(*encoded, strict=True), strict=True):
             values = torch.cat([f.transpose(0, 1).flatten(1) for f in features], dim=1)
-            self.get_buffer(f"mean_{name}").copy_(values.mean(dim=1))
-            self.get_buffer(f"deviation_{name}").copy_(values.std(dim=1).clamp(min=1e-3))
+            self.get_buffer(f"mean_{stride}").copy_(values.mean(dim=1))
+            self.get_buffer(f"deviation_{stride}").copy_(values.std(dim=1).clamp(min=1e-3))
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:
