@@ -49,7 +49,7 @@ def station(endpoint: str, replay: str | None, credentials: Credentials | None) 
     return source
 
 
-def forget_soon(connection: Any) -> None:
+def drop_stale_data(connection: Any) -> None:
     """What a broken link has not taken within half a second is never sent: it would be too old."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MS)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

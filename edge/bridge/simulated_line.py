@@ -26,7 +26,7 @@ ENCODER_COUNTS = 1000  # from part to part
 HEARTBEAT_S = 0.5
 THRESHOLD = 0.5
 PREPARE_S = 1.0
-LOOK_S = 0.01
+POLL_S = 0.01
 
 
 class SimulatedLine:
@@ -83,7 +83,7 @@ def simulated(line: SimulatedLine) -> Callable[[Notify, Callable[[], bool]], Ite
                 if not line.triggered:
                     number += 1
                     yield Event(_part(number, line.product, _by_itself(number)))
-            time.sleep(min(LOOK_S, max(0.0, due - time.monotonic())))
+            time.sleep(min(POLL_S, max(0.0, due - time.monotonic())))
 
     return source
 

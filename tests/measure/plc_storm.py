@@ -23,7 +23,7 @@ from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from rich.progress import track
 
-from edge.bridge.protocols.registers import READ, WRITE, nothing_said, pack, size, unpack
+from edge.bridge.protocols.registers import READ, WRITE, nothing_written, pack, size, unpack
 from edge.events.event import Heartbeat
 from edge.events.receiver import live
 from tests.measure.chaos_processes import Part
@@ -94,7 +94,7 @@ def cycle(client: ModbusTcpClient, heartbeat: int, last: int) -> dict[str, int] 
     """Write heartbeat and acknowledgement, read the map; None where the bridge is away."""
     if not client.connect():
         return None
-    said = nothing_said() | {"plc_heartbeat": heartbeat, "results_ack": last}
+    said = nothing_written() | {"plc_heartbeat": heartbeat, "results_ack": last}
     client.write_registers(0, pack(WRITE, said, "high-first"))
     answer = client.read_input_registers(0, count=size(READ))
     return None if answer.isError() else unpack(READ, answer.registers, "high-first")

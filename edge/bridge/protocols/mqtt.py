@@ -27,7 +27,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from edge.base.closeable import Closeable
-from edge.bridge.feed import BridgeError, Feed, forget_soon
+from edge.bridge.feed import BridgeError, Feed, drop_stale_data
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols.mqtt_commands import Commands
 from edge.bridge.signals import Signals, Trouble
@@ -36,7 +36,7 @@ from edge.events.event import Event, Inspection
 log = logging.getLogger(__name__)
 
 STATE_S = 1.0  # the state is told again so often, and at once when it changes
-LOOK_S = 0.05
+POLL_S = 0.05
 KEEPALIVE_S = 5
 CONNECT_S = 10
 STUCK_S = 0.2
@@ -89,7 +89,7 @@ class Mqtt(Closeable):
         client.on_connect, client.on_disconnect = self._connected, self._gone
         client.on_publish = self._published
         client.on_subscribe, client.on_message = self._subscribed, self._hears
-        client.on_socket_open = lambda client, userdata, opened: forget_soon(opened)
+        client.on_socket_open = lambda client, userdata, opened: drop_stale_data(opened)
         client.reconnect_delay_set(max_delay=RECONNECT_S)
         self._refused: str | None = None
         self._up = threading.Event()
@@ -169,7 +169,7 @@ class Mqtt(Closeable):
             sent = self._client.publish(f"{self._topic}/record", payload, qos=1)
             if sent.rc != MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 return self._wait_for(sent.mid, stopped)
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         return False
 
     def _check(self, station: str) -> None:
@@ -203,7 +203,7 @@ class Mqtt(Closeable):
             if not self._client.is_connected():
                 # paho would keep it, and hand over old states one by one when the broker is back.
                 told = ""
-                time.sleep(LOOK_S)
+                time.sleep(POLL_S)
                 continue
             if self._commands is not None:
                 self._commands.turn()
@@ -211,7 +211,7 @@ class Mqtt(Closeable):
             if state != told or time.monotonic() >= due:
                 self._client.publish(f"{self._topic}/state", state, qos=1, retain=True)
                 told, due = state, time.monotonic() + STATE_S
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
 
     def close(self) -> None:
         # The last word is the will's: nobody can tell a clean end from a cut, nor needs to.

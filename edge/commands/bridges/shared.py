@@ -14,10 +14,11 @@ from typing import get_args
 from edge.base.errors import SettingsError
 from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
+from edge.bridge.line_requests import LineClient
 from edge.bridge.missed_results import MissedFile
 from edge.bridge.plc_commands import PlcCommand
 from edge.bridge.plc_trigger import ANSWER_MS, PlcTrigger
-from edge.bridge.product_change import LineClient, ProductChanges
+from edge.bridge.product_change import ProductChanges
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.commands.arguments import (
     add_settings,

@@ -12,11 +12,12 @@ import pytest
 from edge.base.errors import SettingsError
 from edge.bridge.feed import Feed
 from edge.bridge.gate import Gate, Rules
+from edge.bridge.line_requests import Failure
 from edge.bridge.plc_commands import CHANGE, CommandAnswer, PlcCommand
 from edge.bridge.plc_trigger import PlcTrigger
-from edge.bridge.product_change import Failure, ProductChanges
+from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols.opcua_model import result_of
-from edge.bridge.protocols.registers import nothing_said, values_of
+from edge.bridge.protocols.registers import nothing_written, values_of
 from edge.bridge.signals import COUNTED, Signals, Trouble
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.events.access_list import AllowedClient, write_allowed
@@ -153,7 +154,7 @@ def test_a_command_that_was_there_before_the_bridge_changes_nothing(line: Line) 
     bridge.plc.write()
     bridge.plc.until(lambda v: v["command_ack"], command=3, product=2)
     assert line[1].asked == ["twin"], "it runs already"
-    assert "take it back, and give it again" in bridge.close()
+    assert "write 0, then the command again" in bridge.close()
 
 
 def test_plc_hears_of_a_line_that_does_not_answer(line: Line) -> None:
@@ -181,7 +182,7 @@ def test_a_line_that_dies_in_the_middle_is_told(line: Line, bridge: Bridge) -> N
         found = bridge.plc.until(lambda v: v["command_failed"], 20, command=3, product=2)
         assert state(found)[1] == Failure.REFUSED
         bridge.plc.until(lambda v: valid(v) and v["product_running"] == 1)
-    assert "still judges lid: it was started anew" in bridge.close()
+    assert "still judges lid: it was started again" in bridge.close()
 
 
 def test_plc_changes_a_line_on_paper(tmp_path: Path) -> None:
@@ -206,29 +207,29 @@ def test_what_runs_is_of_the_newest_event_and_only_commands_begin_changes() -> N
         feed._runs("older", 0)
         assert feed.running() == "simulated"
         command = PlcCommand(changes, triggering)
-        assert not command.told().under_way
-        command.say(0, 7)
-        command.say(CHANGE, 7)
-        seen = [command.told()]
+        assert not command.answer().under_way
+        command.set_command(0, 7)
+        command.set_command(CHANGE, 7)
+        seen = [command.answer()]
         while seen[-1].under_way:
-            seen.append(command.told())
+            seen.append(command.answer())
         assert seen[-1].done, "under way until it is answered, never neither"
-        command.say(1, 7)
-        assert not command.told().done
+        command.set_command(1, 7)
+        assert not command.answer().done
 
 
 def test_plc_change_is_done_when_events_tell_it_and_not_before() -> None:
     paper, told = SimulatedLine(50), ["simulated"]
-    with ProductChanges({7: "cap"}, paper, lambda: told[0], patience_s=1) as changes:
+    with ProductChanges({7: "cap"}, paper, lambda: told[0], timeout_s=1) as changes:
         change = changes.begin(7)
         wait(lambda: paper.product == "cap")
         time.sleep(0.2)
-        assert change.loading, "the line has it, its events do not say so"
+        assert change.under_way, "the line has it, its events do not say so"
         told[0] = "cap"
         wait(lambda: change.outcome.state == "done")
         told[0] = ""
         change = changes.begin(7)
-        wait(lambda: not change.loading)
+        wait(lambda: not change.under_way)
         assert change.outcome.failure == Failure.NO_ANSWER
 
 
@@ -239,11 +240,11 @@ def test_plc_result_has_the_number_of_its_own_product_and_not_of_what_runs() -> 
         for running, runs in (("lid", 1), ("twin", 2), ("box", 0), ("", 0)):
             result = inspection(5, product=product)
             signals = Signals(results_valid=True, result=result, running=running, counts=counts)
-            values = values_of(signals, 1, 0, nothing_said(), told)
+            values = values_of(signals, 1, 0, nothing_written(), told)
             assert (values["product"], values["product_running"]) == (number, runs)
             assert (values["inspection_id"], values["product_changing"]) == (5, 1)
         assert result_of(result, told.numbers)["ExternalRecipeId"] == str(number)
-    nothing = values_of(Signals(running="twin", counts=counts), 1, 0, nothing_said(), told)
+    nothing = values_of(Signals(running="twin", counts=counts), 1, 0, nothing_written(), told)
     assert (nothing["product"], nothing["product_running"]) == (0, 2)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edge.bridge.protocols.registers import BITS, COILS, bits_of, inputs_of, nothing_said
+from edge.bridge.protocols.registers import BITS, COILS, bits_of, inputs_of, nothing_written
 from edge.bridge.signals import Inputs, Signals, Trouble
 from tests.support.bridge.modbus import Bridge, valid
 
@@ -121,7 +121,7 @@ def test_a_reset_ends_the_trouble_of_a_part_alone() -> None:
 
 def test_each_coil_is_an_input_of_its_own_and_each_bit_a_signal() -> None:
     none = [False] * len(COILS)
-    said = nothing_said()
+    said = nothing_written()
     wanted = [
         Inputs(heartbeat=1 << 16), Inputs(hold=True), Inputs(reset=True),
         Inputs(counter_reset=True),

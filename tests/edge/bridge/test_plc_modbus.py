@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.bridge.line_requests import Failure
 from edge.bridge.plc_commands import CommandAnswer
-from edge.bridge.product_change import Failure
 from edge.bridge.protocols.register_docs import bit_table, table
 from edge.bridge.protocols.registers import (
     BITS,
@@ -20,7 +20,7 @@ from edge.bridge.protocols.registers import (
     READ,
     WRITE,
     WordOrder,
-    nothing_said,
+    nothing_written,
     number_of,
     offset,
     pack,
@@ -178,8 +178,8 @@ def test_words_lie_in_either_order_and_nothing_wraps() -> None:
         results_valid=True, verdict="NG", result=result, trouble=Trouble.NONE, online=True,
         counts=dict.fromkeys(("inspected", "ok", "ng", "no_verdict", "expired", "overruns"), 7),
     )  # fmt: skip
-    said = nothing_said() | {"results_ack": 2**32 - 1}
-    values = values_of(signals, heartbeat=65_537, now=0, said=said, told=CommandAnswer())
+    said = nothing_written() | {"results_ack": 2**32 - 1}
+    values = values_of(signals, heartbeat=65_537, now=0, written=said, answer=CommandAnswer())
     high = pack(READ, values, "high-first")
     low = pack(READ, values, "low-first")
     assert len(high) == len(low) == size(READ) <= 125, "one request reads it all"
@@ -205,7 +205,9 @@ def test_plc_reads_a_part_id_as_text_or_not_at_all() -> None:
             (None, ""),
         ):
             signals = Signals(result=inspection(1, part_id=text), counts=dict.fromkeys(COUNTED, 0))
-            registers = pack(READ, values_of(signals, 0, 0, nothing_said(), CommandAnswer()), order)
+            registers = pack(
+                READ, values_of(signals, 0, 0, nothing_written(), CommandAnswer()), order
+            )
             assert text_of(unpack(READ, registers, order)["part_id"], 16) == read
             first = offset(READ, "part_id")
             text_words = registers[first : first + 16]

@@ -11,7 +11,7 @@ import pytest
 from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError
 
-from edge.bridge.product_change import Failure
+from edge.bridge.line_requests import Failure
 from edge.bridge.protocols.opcua_model import FIELDS, STATES
 from edge.bridge.signals import OF_LINE, Trouble
 from tests.edge.bridge.conftest import Mistaken

@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 import draem
 from deploy.engine.build import build
-from edge.bridge.product_change import Failure
+from edge.bridge.line_requests import Failure
 from edge.events.event import Inspection
 from edge.events.subscriber import events
 from tests.conftest import FIT, write_parts

@@ -12,7 +12,15 @@ from snap7.server import Server
 from snap7.type import SrvArea
 
 from edge.bridge.protocols.register_docs import SIGNALS, scl
-from edge.bridge.protocols.registers import READ, WRITE, nothing_said, pack, size, text_of, unpack
+from edge.bridge.protocols.registers import (
+    READ,
+    WRITE,
+    nothing_written,
+    pack,
+    size,
+    text_of,
+    unpack,
+)
 from edge.bridge.signals import Trouble
 from tests.conftest import draem
 from tests.edge.bridge.conftest import Mistaken
@@ -48,7 +56,7 @@ class Plc:
 
     def write(self) -> None:
         self._beat += 1
-        values = nothing_said() | {
+        values = nothing_written() | {
             "plc_heartbeat": self._beat, "results_ack": self.acknowledged,
             "command": self.command, "product_wanted": self.product,
         } | self.trigger  # fmt: skip

@@ -16,10 +16,11 @@ from snap7.client import Client as S7Client
 
 from edge.bridge.feed import Feed
 from edge.bridge.gate import Gate, Rules
+from edge.bridge.line_requests import Failure
 from edge.bridge.plc_commands import PlcCommand
 from edge.bridge.plc_trigger import LATEST_S, PlcTrigger
-from edge.bridge.product_change import Failure, ProductChanges
-from edge.bridge.protocols.registers import WRITE, nothing_said, offset, pack, text_of
+from edge.bridge.product_change import ProductChanges
+from edge.bridge.protocols.registers import WRITE, nothing_written, offset, pack, text_of
 from edge.bridge.protocols.s7 import exchange
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.events.client import RequestClient
@@ -235,7 +236,7 @@ def test_plc_write_that_a_frozen_bridge_finds_in_its_socket_triggers_nothing(
 ) -> None:
     given(bridge, 1)
     bridge.process.send_signal(signal.SIGSTOP)
-    said = nothing_said() | {"trigger_new": 100, "plc_heartbeat": 7}
+    said = nothing_written() | {"trigger_new": 100, "plc_heartbeat": 7}
     registers = pack(WRITE, said, "high-first")
     body = bytes([0, 16, 0, 0, 0, len(registers), 2 * len(registers)])
     body += b"".join(word.to_bytes(2, "big") for word in registers)
@@ -405,7 +406,7 @@ class Torn:
         self.said = [(0, 0), (0, 0), (7, 0), (7, 5)]
 
     def db_read(self, block: int, start: int, count: int) -> bytes:
-        said = nothing_said() | triggering(*self.said.pop(0), b"A-7")
+        said = nothing_written() | triggering(*self.said.pop(0), b"A-7")
         return b"".join(word.to_bytes(2, "big") for word in pack(WRITE, said, "high-first"))
 
     def db_write(self, *_: object) -> None: ...

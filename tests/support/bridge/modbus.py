@@ -16,7 +16,7 @@ from edge.bridge.protocols.registers import (
     COILS,
     READ,
     WRITE,
-    nothing_said,
+    nothing_written,
     pack,
     size,
     unpack,
@@ -52,7 +52,7 @@ class Plc:
     def write(self, command: int = 0, product: int = 0) -> None:
         assert self._client.connect()
         self._beat += 1
-        values = nothing_said() | {
+        values = nothing_written() | {
             "plc_heartbeat": self._beat, "results_ack": self.acknowledged, "command": command,
             "product_wanted": product,
         } | self._trigger  # fmt: skip
