@@ -40,7 +40,7 @@ def test_plc_hears_each_result_and_fetches_the_latest(station: Running) -> None:
         heard = Heard()
         await heard.subscribe(client, system, f"{space}:ResultReadyEventType")
         end = time.monotonic() + 10
-        while len(heard.events) < 30:
+        while len(heard.events) < 15:
             assert time.monotonic() < end, len(heard.events)
             await asyncio.sleep(0.05)
         ids = [int(event.ResultId) for event in heard.events]
@@ -67,7 +67,7 @@ def test_plc_hears_each_result_and_fetches_the_latest(station: Running) -> None:
     serve_and(talk, station, "--recipe", "1=lid", "--recipe", "2=cap")
 
 
-def test_plc_is_offered_nothing_while_halted_paused_or_without_a_line(station: Running) -> None:
+def test_plc_is_offered_nothing_while_halted(station: Running) -> None:
     async def talk(bridge: Bridge) -> None:
         client = Client(bridge.url)
         system, space = await connected(client)
@@ -93,19 +93,6 @@ def test_plc_is_offered_nothing_while_halted_paused_or_without_a_line(station: R
             await asyncio.sleep(0.02)
         with pytest.raises(UaError):
             await state.write_value("Operational")  # a client reads the state, and never sets it
-        station.controls.paused = True
-        await until(state, "Halted")
-        await system.call_method(f"{space}:Reset")
-        await asyncio.sleep(0.2)
-        assert await state.read_value() == "Halted", "whoever paused the line resumes it"
-        assert await sub_state.read_value() == ""
-        station.controls.paused = False
-        await until(state, "Operational")
-        station.stop.set()
-        await until(state, "Error")
-        latest = await system.call_method(f"{space}:GetLatestResult")
-        found = dict(zip((name for name, _ in FIELDS), latest, strict=True))
-        assert (found["ResultId"], found["Verdict"]) == ("", "NG"), "nothing is frozen"
         await client.disconnect()
 
     serve_and(talk, station)

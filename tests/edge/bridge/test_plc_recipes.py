@@ -11,32 +11,22 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import numpy as np
 import paho.mqtt.client as paho
 import pytest
-import torch
 from asyncua.client.client import Client
-from numpy.typing import NDArray
 from paho.mqtt.enums import CallbackAPIVersion
 
-import draem
-from deploy.engine.build import build
 from edge.bridge.line_requests import Failure
 from edge.events.event import Inspection
 from edge.events.subscriber import events
-from tests.conftest import FIT, write_parts
 from tests.edge.bridge.test_plc_s7 import BLOCK
 from tests.edge.bridge.test_plc_s7 import Plc as S7Plc
-from tests.measure.switching import Station, line, second_product
 from tests.support.bridge.changing_line import changing_line
 from tests.support.bridge.modbus import Bridge, valid
 from tests.support.bridge.mqtt import MOSQUITTO, Broker
 from tests.support.bridge.opcua import Heard, connected
 from tests.support.ports import free_ports
 from tests.support.running_station import Running
-from trainer.network.model import Draem
-from trainer.simulation.textures import procedural
-from trainer.training.save_product import Trained, save_product
 
 pytestmark = pytest.mark.skipif(
     MOSQUITTO is None, reason="no mosquitto here: sudo apt-get install mosquitto"
@@ -133,34 +123,15 @@ class OverOpcua:
         self._loop.close()
 
 
-@pytest.fixture(scope="module")
-def products(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`lid` and `twin`: built and calibrated as ever, of networks that have learnt nothing."""
-    root = tmp_path_factory.mktemp("unlearnt")
-    torch.manual_seed(0)
-    model = Draem(8, 16)
-    last = [part for part in model.modules() if isinstance(part, torch.nn.Conv2d)][-1]
-    assert last.bias is not None
-    torch.nn.init.constant_(last.bias[:1], 2.0)  # so that the proof tells it from an untrained one
-    trained = Trained(model, FIT, good_frames[:8], procedural, 0, {"images": []}, {}, [])
-    build(save_product(trained, root / "products", "lid", root / "runs"), "openvino")
-    write_parts(root / "good", 20, seed=1)
-    where = ("--products", str(root / "products"), "--images", str(root / "good"))
-    assert draem.main(["calibrate", "--product", "lid", *where]) == 0
-    second_product(root / "products", "lid", "twin")
-    return root / "products"
-
-
 @pytest.fixture
-def station(products: Path, tmp_path: Path) -> Iterator[Station]:
-    made = Station(tmp_path, products, "lid", line(10))
-    yield made
-    assert made.stop() == 0
+def station(tmp_path: Path) -> Iterator[Running]:
+    """A line that changes its product at once."""
+    with changing_line(tmp_path) as (made, loader):
+        loader.go.set()
+        yield made
 
 
-def begin(
-    stack: ExitStack, station: Station | Running, data: Path, *words: str
-) -> subprocess.Popen[str]:
+def begin(stack: ExitStack, station: Running, data: Path, *words: str) -> subprocess.Popen[str]:
     """A bridge in a process of its own, until the test ends; it never shows a traceback."""
     common = ("--endpoint", station.endpoint, "--data", str(data), *RECIPES)
     command = [sys.executable, "-m", "draem", "bridge", *words, *common]
@@ -175,7 +146,7 @@ def begin(
 
 
 def test_plc_changes_the_product_over_every_wire_and_each_verdict_names_its_own(
-    station: Station, tmp_path: Path
+    station: Running, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
         broker = Broker(tmp_path)

