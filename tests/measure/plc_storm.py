@@ -28,6 +28,7 @@ from edge.events.event import Heartbeat
 from edge.events.receiver import live
 from tests.measure.chaos_processes import Part
 from tests.support.ports import free_ports
+from tests.support.waiting import wait_until
 
 SPEED = 4
 RATE = 20 * SPEED
@@ -100,6 +101,11 @@ def cycle(client: ModbusTcpClient, heartbeat: int, last: int) -> dict[str, int] 
     return None if answer.isError() else unpack(READ, answer.registers, "high-first")
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
 def opened(path: Path, table: str) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA journal_mode = WAL")
@@ -126,7 +132,7 @@ def storm(folder: Path, blows: int, parts: int, seed: int) -> dict[str, int]:
         "plc": Part("plc", str(modbus), str(line_port), str(folder / "plc.db"), module=ME),
     }  # fmt: skip
     assert any(isinstance(message, Heartbeat) for message in live(endpoint)), "it never began"
-    time.sleep(2)
+    wait_until(lambda: listens(modbus), "the bridge listens")
     gate = folder / "gate.db"
     line = Part("line", str(camera), str(line_port), str(parts), str(gate), module=ME)
     counts: dict[str, int] = {}

@@ -113,6 +113,7 @@ def test_a_plc_that_goes_and_comes_back_is_found_again(
     plc: Plc, bridge: subprocess.Popen[str]
 ) -> None:
     before = plc.until(valid)
+    plc.acknowledged = before["inspection_id"]
     plc.stop()
     plc.start()
     after = plc.until(lambda v: valid(v) and v["heartbeat"] > before["heartbeat"], 20)

@@ -126,3 +126,9 @@ class Bridge:
 
 def valid(found: dict[str, int]) -> bool:
     return bool(found["status"] & 16)
+
+
+def ended(found: dict[str, int], trigger_id: int) -> bool:
+    """Whether the bridge has answered to a trigger."""
+    failed = found["trigger_seen"] == trigger_id and bool(found["trigger_failed"])
+    return found["trigger_given"] == trigger_id or failed
