@@ -1,4 +1,4 @@
-"""A line on paper, for commissioning a PLC without a camera: `draem bridge ... --simulate`."""
+"""A simulated line, for commissioning a PLC without a camera: `draem bridge ... --simulate`."""
 
 import time
 from collections import deque
@@ -30,7 +30,7 @@ POLL_S = 0.01
 
 
 class SimulatedLine:
-    """A `LineClient` of edge.bridge.product_change that needs no line; changes take one second.
+    """A `LineClient` of edge.bridge.line_requests without a line; changes take one second.
 
     Parts come by themselves until the first trigger; from then on one comes with each trigger.
     """

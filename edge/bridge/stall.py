@@ -1,6 +1,6 @@
-"""Whether the loop that reads a wire stood still: what it reads then is older than it looks.
+"""Whether the loop that reads from a PLC was held up: what it reads then may be old.
 
-Stopped, starved or held up, it finds in its sockets what somebody wrote meanwhile.
+A loop that was stopped or starved finds in its sockets what was written meanwhile.
 """
 
 import asyncio

@@ -46,7 +46,7 @@ def test_plc_shakes_hands_by_coils_and_gets_each_result_once(bridge: Bridge) -> 
 
 def test_bits_and_registers_are_one_state(bridge: Bridge) -> None:
     heartbeat = [bit.name for bit in BITS].index("heartbeat_bit")
-    seen, compared, end = set(), 0, time.monotonic() + 30
+    seen, compared, end = set[bool](), 0, time.monotonic() + 30
     while compared <= 10 or len(seen) < 2:
         assert time.monotonic() < end, (compared, seen)
         bridge.plc.write()
