@@ -53,8 +53,7 @@ class GateMachine(RuleBasedStateMachine):
         for name in ("time", "datetime"):
             self._patches.enter_context(patch.object(feed_module, name, self.clock))
         self.number = self.highest = self.beats = self.old_ack = 0
-        self.script = Script()
-        self._feed: Feed | None = None
+        self._bridge = ExitStack()
 
     @initialize(
         mode=st.sampled_from(["free-running", "dequeue"]), silent_s=st.sampled_from([0.5, 0.5, 0])
@@ -67,16 +66,13 @@ class GateMachine(RuleBasedStateMachine):
     @rule()
     def bridge_starts(self) -> None:
         """A killed bridge knows nothing of before; the PLC goes on."""
-        self.stop()
+        self._bridge.close()
         self.model = Model(self.handover.mode, self.handover.plc_silent_s)
         self.sent, self.missed = list[int](), list[tuple[int, str]]()
         self.highest, self.script = 0, Script()
-        self._feed = Feed(Gate(self.handover), self.script.source, self._send, self._miss)
-
-    @property
-    def feed(self) -> Feed:
-        assert self._feed is not None
-        return self._feed
+        self.feed = Feed(Gate(self.handover), self.script.source, self._send, self._miss)
+        self._bridge.callback(self.feed.close)
+        self._bridge.callback(self.script.end)
 
     def _send(self, inspection: Inspection) -> None:
         self.sent.append(inspection.inspection_id)
@@ -240,13 +236,8 @@ class GateMachine(RuleBasedStateMachine):
         assert found.ready == (not cause)
         assert found.running == (model.product if found.online else "")
 
-    def stop(self) -> None:
-        if self._feed is not None:
-            self.script.end()
-            self._feed.close()
-
     def teardown(self) -> None:
-        self.stop()
+        self._bridge.close()
         self._patches.close()
 
 

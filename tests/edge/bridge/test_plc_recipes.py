@@ -145,23 +145,40 @@ def begin(stack: ExitStack, station: Running, data: Path, *words: str) -> subpro
     return process
 
 
+def opened_wires(
+    stack: ExitStack, station: Running, folder: Path
+) -> tuple[S7Plc, OverMqtt, OverOpcua]:
+    """A bridge for each of the three, and who is at its other end."""
+    broker = Broker(folder)
+    stack.callback(broker.kill)
+    s7, port = S7Plc(), free_ports(1)[0]
+    stack.callback(s7.stop)
+    mqtt = OverMqtt(broker.port)
+    stack.callback(mqtt.close)
+    begin(stack, station, folder, "opcua", "--listen", f"127.0.0.1:{port}")
+    begin(stack, station, folder, "mqtt", "--broker", f"127.0.0.1:{broker.port}")
+    begin(stack, station, folder, "s7", "--s7", f"127.0.0.1:{s7.port}", "--block", str(BLOCK))
+    opcua = OverOpcua(f"opc.tcp://127.0.0.1:{port}")
+    stack.callback(opcua.close)
+    return s7, mqtt, opcua
+
+
+def products_judged(station: Running, folder: Path, newest: int) -> Numbers:
+    """The numbers of the products that have judged, from the line's log."""
+    due: Numbers = {}
+    for event in events(station.endpoint, folder / "cursor.json"):
+        if isinstance(event.header, Inspection):
+            due[event.header.inspection_id] = {"lid": 1, "twin": 2}[event.header.product]
+            if event.header.inspection_id >= newest:
+                break
+    return due
+
+
 def test_plc_changes_the_product_over_s7_mqtt_and_opcua_and_each_verdict_names_its_own(
     station: Running, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        broker = Broker(tmp_path)
-        stack.callback(broker.kill)
-        s7, port = S7Plc(), free_ports(1)[0]
-        stack.callback(s7.stop)
-        listen, url = f"127.0.0.1:{port}", f"opc.tcp://127.0.0.1:{port}"
-        mqtt = OverMqtt(broker.port)
-        stack.callback(mqtt.close)
-        begin(stack, station, tmp_path, "opcua", "--listen", listen)
-        begin(stack, station, tmp_path, "mqtt", "--broker", f"127.0.0.1:{broker.port}")
-        words = ("--s7", f"127.0.0.1:{s7.port}", "--block", str(BLOCK))
-        begin(stack, station, tmp_path, "s7", *words)
-        opcua = OverOpcua(url)
-        stack.callback(opcua.close)
+        s7, mqtt, opcua = opened_wires(stack, station, tmp_path)
         block: Numbers = {}
 
         def scan() -> dict[str, int]:
@@ -180,39 +197,28 @@ def test_plc_changes_the_product_over_s7_mqtt_and_opcua_and_each_verdict_names_i
         scan_until(lambda v: v["command_ack"] == 3)
         assert s7.read()["product_running"] == 2
         scan_until(lambda v: v["product"] == 2)
-        s7.command, s7.product = 0, 1
-        scan_until(lambda v: not v["command_ack"])
-        s7.command = 3
-        scan_until(lambda v: v["command_ack"] == 3 and v["product"] == 1)
-        mqtt.say('{"product": 2, "id": "a7"}')
-        scan_until(lambda v: v["product"] == 2)
+        mqtt.say('{"product": 1, "id": "a7"}')
+        scan_until(lambda v: v["product"] == 1)
         answer = mqtt.answered("a7")
-        assert (answer["state"], answer["product"], answer["failure"]) == ("done", "twin", 0)
-        until(lambda: mqtt.state["product_number"] == 2)
-        assert opcua.prepare("1")[0] == "lid"
-        scan_until(lambda v: v["product"] == 1 and opcua.prepared.events)
+        assert (answer["state"], answer["product"], answer["failure"]) == ("done", "lid", 0)
+        until(lambda: mqtt.state["product_number"] == 1)
+        assert opcua.prepare("2")[0] == "twin"
+        scan_until(lambda v: v["product"] == 2 and opcua.prepared.events)
         (prepared,) = opcua.prepared.events
-        assert (prepared.ExternalId, prepared.InternalId) == ("1", "lid")
+        assert (prepared.ExternalId, prepared.InternalId) == ("2", "twin")
         until(lambda: opcua.value("RecipeState") == "Prepared")
-        assert opcua.value("ExternalRecipeId") == "1"
-        assert opcua.prepare("", "lid") == ["lid", True, 0], "it runs already"
+        assert opcua.value("ExternalRecipeId") == "2"
+        assert opcua.prepare("", "twin") == ["twin", True, 0], "it runs already"
         assert opcua.prepare("9")[1:] == [False, -Failure.UNKNOWN]
         told_by = (block, mqtt.numbers, opcua.numbers)
 
-    due: Numbers = {}
-    for event in events(station.endpoint, tmp_path / "cursor.json"):
-        if isinstance(event.header, Inspection):
-            due[event.header.inspection_id] = {"lid": 1, "twin": 2}[event.header.product]
-            if event.header.inspection_id >= max(map(max, told_by)):
-                break
+    due = products_judged(station, tmp_path, max(map(max, told_by)))
     for numbers in told_by:
         assert set(numbers.values()) == {1, 2}
         assert numbers.items() <= due.items(), "each result names the product that judged it"
 
 
-def test_plc_command_that_a_broker_kept_is_never_carried_out(
-    tmp_path: Path,
-) -> None:
+def test_plc_command_that_a_broker_kept_is_never_carried_out(tmp_path: Path) -> None:
     """Retained, or sent with QoS 1 to a bridge that was away; nor is rubbish."""
     with ExitStack() as stack:
         station, loader = stack.enter_context(changing_line(tmp_path))
