@@ -1,7 +1,7 @@
-"""From the line's events to the gate: gap-free, current, and aware of silence.
+"""From the line's events to the gate: without gaps, in time, and with the line's silence noticed.
 
-A thread reads the events and hands each verdict to the gate; the wire's thread asks for the signals
-and hands in what the PLC wrote. A lock keeps the two apart for microseconds.
+A thread reads the events and passes each verdict to the gate; the protocol's thread reads the
+signals and passes on what the PLC wrote. A lock, held for microseconds, protects the gate.
 """
 
 import logging
@@ -26,15 +26,15 @@ from edge.events.subscriber import events
 
 log = logging.getLogger(__name__)
 
-NEWEST = 500  # after a cut so many events are asked for; older ones are too old for any gate
+NEWEST = 500  # so many missed events are requested; older ones are too old for any gate
 UNSENT_MS = 500
-PERIODS = 2  # so many heartbeats may fail to come
+PERIODS = 2  # after so many missing heartbeats the line is silent
 FIRST_PERIOD_S = 0.5
-SKEW_S = 0.05  # an event from so far in the future comes from another clock
+SKEW_S = 0.05  # a station's clock may be so far ahead
 
 
 Source = Callable[[Notify, Callable[[], bool]], Iterator[Event]]
-"""(told of heartbeats, silence and gaps, whether to stop) -> events from now on."""
+"""(callback for heartbeats and gaps, whether to stop) -> events from now on."""
 
 
 def station(endpoint: str, replay: str | None, credentials: Credentials | None) -> Source:
@@ -49,8 +49,8 @@ def station(endpoint: str, replay: str | None, credentials: Credentials | None) 
     return source
 
 
-def forget_soon(connection: Any) -> None:
-    """What a broken link has not taken within half a second is never sent: it would be too old."""
+def drop_stale_data(connection: Any) -> None:
+    """Never send what a broken connection has not taken within half a second: it is too old."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MS)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -63,7 +63,7 @@ class Feed(Closeable):
     """Keeps a gate fed from a source of events until it is closed.
 
     `in_time` is called for each verdict that came before its deadline, in order, once, and while
-    nothing is amiss; `missed` for each result that the gate could not use. Neither may block.
+    there is no trouble; `missed` for each result that the gate could not use. Neither may block.
     """
 
     def __init__(
@@ -96,20 +96,20 @@ class Feed(Closeable):
             signals = self._look(time.monotonic())
             running = self._product if signals.online else ""
             missed = self._gate.missed()
-        self._tell(missed)
+        self._report(missed)
         return replace(signals, running=running)
 
     def running(self) -> str:
         """The name of the product that the line judges now; empty where it is silent."""
         return self.signals().running
 
-    def _tell(self, missed: list[Missed]) -> None:
-        """Outside of the lock: nobody waits for whoever keeps it."""
+    def _report(self, missed: list[Missed]) -> None:
+        """Called without the lock, so that nothing waits for it."""
         for one in missed:
             self._missed(one)
 
     def _look(self, now: float) -> Signals:
-        """The gate's signals after what the line's silence says; the lock is held."""
+        """Pass on whether the line is silent, then read the signals; the lock is held."""
         if self._heard is None or self.died:
             self._gate.line("stale" if self.died else "starting")
         elif now - self._heard > PERIODS * self._period_s:
@@ -139,29 +139,29 @@ class Feed(Closeable):
                     self._runs(event.header.product, event.header.seq)
                 if isinstance(event.header, Inspection):
                     self._result(event.header)
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever runs the wire
+        except BaseException as error:  # noqa: BLE001 - raised again by `raise_if_died`
             self.died = error  # until then nothing is offered any more
 
     def _runs(self, product: str, seq: int) -> None:
-        """What an event or a heartbeat names; older events say nothing of now."""
+        """The product that an event or a heartbeat names, unless a newer one was received."""
         with self._lock:
             if seq >= self._seq:
                 self._product, self._seq = product, seq
 
     def _result(self, inspection: Inspection) -> None:
-        now = time.monotonic()  # before its age: whatever passes in between shortens the deadline
+        now = time.monotonic()  # before its age, so that a delay in between shortens the deadline
         age_s = self.age_s(inspection)
         with self._lock:
             self._unanswered = False
             due = self._gate.result(inspection, age_s, now)
             alive = self._look(time.monotonic()).trouble is Trouble.NONE
             missed = self._gate.missed()
-        self._tell(missed)
+        self._report(missed)
         if due and alive:
             self._in_time(inspection)
 
     def age_s(self, inspection: Inspection) -> float:
-        """Seconds since the trigger; without end where the clocks cannot be compared."""
+        """Seconds since the trigger; infinite if the station's clock is ahead."""
         if inspection.boot_id == self._boot_id:
             return (time.monotonic_ns() - inspection.captured_ns) / 1e9
         captured = datetime.fromisoformat(inspection.captured_at)

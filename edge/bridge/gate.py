@@ -1,9 +1,9 @@
 """What the PLC sees: one result at a time, fail-safe. A state machine: no wire, thread or clock.
 
-A result is offered to the gate only while it can still be used: within its deadline from the
-trigger, once, in order, and while the line and the PLC are alive. Everything else is what a reject
-gate makes of silence: no OK for that part, so it goes out. `signals` is the whole picture at one
-moment; a wire carries it to its PLC and hands in what that writes (`Inputs`).
+A result is offered only while it can be used: before its deadline (counted from the trigger), once,
+in order, and while line and PLC are alive. In all other cases there is no OK for that part, and the
+reject gate removes it. `signals` has everything at one time; a protocol passes it to its PLC, and
+passes back what the PLC writes (`Inputs`).
 """
 
 from collections import Counter, deque
@@ -31,7 +31,7 @@ class Rules:
     """How results are handed over.
 
     `deadline_s` counts from the trigger; `buffer` results may wait (dequeue); a PLC whose heartbeat
-    stands still for `plc_silent_s` is down (0: it has none, and is never asked).
+    has not changed for `plc_silent_s` is down (0: it has none).
     """
 
     mode: Mode = "free-running"
@@ -48,7 +48,7 @@ class Waiting(NamedTuple):
 
 
 class Gate:
-    """Not for several threads at once: whoever shares it locks it (edge/bridge/feed.py).
+    """Not safe for several threads: edge/bridge/feed.py locks it.
 
     Times are seconds of one monotonic clock; `now` never goes back.
     """
@@ -59,11 +59,11 @@ class Gate:
         self._waiting: deque[Waiting] = deque()
         self._missed: deque[Missed] = deque(maxlen=MISSED)
         self._line = Trouble.STARTING
-        self._part = Trouble.NONE  # what became of the last part
+        self._part = Trouble.NONE  # of the last part
         self._newest = 0  # the highest inspection id that was ever offered or left out
         self._inputs = Inputs()
-        self._old_acknowledged = 0  # what the PLC says of another log's ids
-        self._plc_said = False
+        self._old_acknowledged = 0  # what the PLC acknowledged of another log
+        self._plc_seen = False
         self._plc_moved: float | None = None  # when its heartbeat last moved
 
     def line(self, state: LineState) -> None:
@@ -77,7 +77,7 @@ class Gate:
         self._old_acknowledged = self._inputs.acknowledged
 
     def gap(self) -> None:
-        """Events are gone for good: some parts have no verdict."""
+        """Events are lost: some parts have no verdict."""
         self._part = Trouble.GAP
 
     def result(self, inspection: Inspection, age_s: float, now: float) -> bool:
@@ -102,10 +102,10 @@ class Gate:
 
     def plc(self, inputs: Inputs, now: float) -> None:
         """What the PLC has written."""
-        # The first word only says where it stands: a PLC that has stopped says that too.
-        if self._plc_said and inputs.heartbeat != self._inputs.heartbeat:
+        # The first value proves nothing: a PLC that has stopped has one too.
+        if self._plc_seen and inputs.heartbeat != self._inputs.heartbeat:
             self._plc_moved = now
-        self._plc_said = True
+        self._plc_seen = True
         if inputs.acknowledged != self._old_acknowledged:
             self._old_acknowledged = 0
         if inputs.counter_reset and not self._inputs.counter_reset:
@@ -143,7 +143,7 @@ class Gate:
         """Nothing is offered beyond its deadline."""
         while self._waiting and self._waiting[0].deadline <= now:
             late = self._waiting.popleft()
-            # Free-running showed it, and nobody need take it.
+            # In free-running mode it was shown, which is enough.
             if self.rules.mode == "dequeue" or self._inputs.hold:
                 self._expire(Missed(late.result, "not_taken", self._age_s(late, now)))
 

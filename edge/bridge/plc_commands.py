@@ -1,20 +1,22 @@
-"""Command 3 and triggers as registers say them: numbers that stay until the PLC writes others."""
+"""Command 3 and triggers from registers: a number stays there until the PLC writes another."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from edge.bridge.line_requests import Failure
 from edge.bridge.plc_trigger import Attempt, PlcTrigger
-from edge.bridge.product_change import ChangeRequest, Failure, ProductChanges
+from edge.bridge.product_change import ChangeRequest, ProductChanges
 
 CHANGE = 3
 
 
 @dataclass(frozen=True)
 class CommandAnswer:
-    """What the registers tell of product changes. `numbers` gives a product's number by its name.
+    """What the registers show of commands. `numbers` gives a product's number by its name.
 
-    `done` and `failure` are the answer to the command that is written, while it is. `given` is the
-    last trigger that the line has accepted; `not_given` is of the one that is written, `seen`.
+    `done` and `failure` answer the command that is written, as long as it is written. `given` is
+    the last trigger that the line has accepted; `trigger_failure` belongs to `seen`, the trigger
+    that is written.
     """
 
     numbers: Mapping[str, int] = field(default_factory=dict)
@@ -23,45 +25,45 @@ class CommandAnswer:
     failure: Failure = Failure.NONE
     given: int = 0
     seen: int = 0
-    not_given: Failure = Failure.NONE
+    trigger_failure: Failure = Failure.NONE
 
 
 class PlcCommand:
-    """For the one thread of a wire: hand in what is written, as often as you like."""
+    """Used by one thread, that of the protocol: pass what is written, as often as it is read."""
 
     def __init__(self, changes: ProductChanges, triggering: PlcTrigger) -> None:
         self._changes, self._triggering = changes, triggering
-        self.standstill = triggering.standstill
-        self._said: int | None = None
+        self.stall = triggering.stall
+        self._command: int | None = None
         self._change: ChangeRequest | None = None
-        self._trigger_said: int | None = None
+        self._trigger_id: int | None = None
         self._attempt: Attempt | None = None
 
-    def say(self, command: int, number: int) -> None:
-        """What the PLC's command and product number are now. Only a new command begins a change.
+    def set_command(self, command: int, number: int) -> None:
+        """The command and the product number that are written now; only a new command counts.
 
-        One that was there before this bridge has perhaps been carried out, or is of yesterday.
+        The first one may be from before this bridge, and may have been carried out then.
         """
-        before, self._said = self._said, command
+        before, self._command = self._command, command
         if command == before:
             return
         self._change = None
         if command == CHANGE:
             self._change = self._changes.begin(number, fresh=before is not None)
 
-    def is_new(self, trigger_id: int) -> bool:
-        """Whether it has changed since it was said last."""
-        return trigger_id != self._trigger_said
+    def is_new_trigger(self, trigger_id: int) -> bool:
+        """Whether this is another id than the last one that was passed."""
+        return trigger_id != self._trigger_id
 
-    def trigger(
+    def set_trigger(
         self, trigger_id: int, encoder: int, part_id: str | None, since_s: float | None = None
     ) -> None:
-        """What the PLC's trigger is now; a new id gives one, and 0 is none.
+        """The trigger that is written now; a new id triggers, and 0 is none.
 
-        One that was there before this bridge is of a part that has passed. `since_s` is as
-        `Triggering.begin` has it.
+        The first one may be from before this bridge: its part has passed. `since_s`: see
+        `PlcTrigger.begin`.
         """
-        before, self._trigger_said = self._trigger_said, trigger_id
+        before, self._trigger_id = self._trigger_id, trigger_id
         if trigger_id == before:
             return
         self._attempt = None
@@ -71,20 +73,21 @@ class PlcCommand:
                 trigger_id, encoder, part_id, fresh=fresh, since_s=since_s
             )
 
-    def told(self) -> CommandAnswer:
+    def answer(self) -> CommandAnswer:
         """What the PLC may read now."""
-        given, seen = self._triggering.given, self._trigger_said or 0
-        failure = self._attempt.outcome.failure if self._attempt else Failure.NONE
-        if failure and given == seen:
-            given = 0  # it was another part's
-        return replace(self._told(), given=given, seen=seen, not_given=failure)
-
-    def _told(self) -> CommandAnswer:
-        """Of changes alone."""
-        changes, change = self._changes, self._change
-        if change is None:
-            return CommandAnswer(changes.numbers, changes.under_way)
-        outcome = change.outcome
-        loading, failed = outcome.state == "loading", outcome.state == "failed"
-        under_way = loading or (failed and changes.under_way)  # never both it and the answer
-        return CommandAnswer(changes.numbers, under_way, outcome.state == "done", outcome.failure)
+        given, seen = self._triggering.given, self._trigger_id or 0
+        trigger_failure = self._attempt.outcome.failure if self._attempt else Failure.NONE
+        if trigger_failure and given == seen:
+            given = 0  # an earlier part had the same id
+        # The outcome first: a change that ends meanwhile is shown as under way once more.
+        outcome = self._change.outcome if self._change else None
+        state = outcome.state if outcome else "none"
+        return CommandAnswer(
+            self._changes.numbers,
+            under_way=state == "loading" or self._changes.under_way,
+            done=state == "done",
+            failure=outcome.failure if outcome else Failure.NONE,
+            given=given,
+            seen=seen,
+            trigger_failure=trigger_failure,
+        )

@@ -1,27 +1,24 @@
-"""Triggers at the PLC's word: a part is under the camera now, and in a moment it no longer is.
+"""Triggers from the PLC: a part is under the camera now, and soon it no longer is.
 
-So a trigger is given at once or not at all. What waited longer than LATEST_S here, or in a socket
-of a line that stood still, is told as failed, and the PLC rejects its part whatever comes.
-A thread and a connection of its own: no change of product delays a trigger, nor the reverse.
+So a trigger reaches the line within LATEST_S or fails, and the PLC then rejects the part. Triggers
+have a thread and a connection of their own: no product change delays them.
 """
 
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
-from queue import SimpleQueue
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from edge.base.closeable import Closeable
-from edge.base.errors import DraemError
-from edge.bridge.product_change import (
-    CLOSE_S,
-    ChangeOutcome,
+from edge.bridge.line_requests import (
     Failed,
     Failure,
     LineClient,
-    understood,
+    LineRequest,
+    LineRequests,
+    Outcome,
+    parse_reply,
 )
 from edge.bridge.stall import StallDetector
 from edge.events.client import NoAnswer
@@ -32,40 +29,30 @@ log = logging.getLogger(__name__)
 
 LATEST_S = 0.05
 ANSWER_MS = 200
-"""A line that has not answered by then is told as silent; waiting longer makes the next late."""
-CLOCK_S = 1.0  # the line's clock is asked anew so often: two clocks drift apart
+"""A line that has not answered by then counts as silent; waiting longer would delay the next."""
+CLOCK_S = 1.0  # the line's clock is requested again after this time: two clocks drift apart
 
 
-@dataclass
-class Attempt:
-    """One trigger; its `outcome` is replaced once, when the line has it or it has failed.
-
-    `asked_s` is when it was seen, or the earliest time at which the PLC can have written it.
-    """
+@dataclass(eq=False)
+class Attempt(LineRequest):
+    """One trigger. `asked_s` is the earliest time (monotonic) at which it can have been written."""
 
     request: TriggerRequest | None
-    asked_s: float
-    outcome: ChangeOutcome = field(default_factory=ChangeOutcome)
-
-    @property
-    def under_way(self) -> bool:
-        return self.outcome.state == "loading"
+    asked_s: float = 0.0
 
 
-class PlcTrigger(Closeable):
-    """Gives triggers to the line in their order. `begin` may be called by any thread."""
+class PlcTrigger(LineRequests[Attempt]):
+    """Passes triggers to the line in their order. `begin` may be called by any thread."""
 
     def __init__(self, line: LineClient) -> None:
-        self._line = line
         self.given = 0
         """The id of the last trigger that the line has accepted; 0 for none."""
         self._last = 0
+        self._lock = threading.Lock()
         self._clock: tuple[MonotonicTime, float] | None = None  # the line's, and when we had it
-        self._lock, self._queue = threading.Lock(), SimpleQueue[Attempt | None]()
-        self.standstill = StallDetector(LATEST_S)
-        """Of the loop that calls `begin`, where it turns with that."""
-        self._thread = threading.Thread(target=self._work, name="triggers", daemon=True)
-        self._thread.start()
+        self.stall = StallDetector(LATEST_S)
+        """Watches the loop that calls `begin`, if that loop calls `mark_turn`."""
+        super().__init__("triggers", line)
 
     def begin(
         self,
@@ -76,59 +63,50 @@ class PlcTrigger(Closeable):
         fresh: bool = True,
         since_s: float | None = None,
     ) -> Attempt:
-        """A part is under the camera; returns at once.
+        """Pass on a trigger; returns at once.
 
-        One that is not `fresh` was there before the bridge was, and photographs nothing.
-        `since_s` (monotonic) is when the PLC was last seen without it, where that is known.
+        One that is not `fresh` was written before the bridge was started, and triggers nothing.
+        `since_s` (monotonic) is when the PLC was last seen without it, if that is known.
         """
         asked_s = time.monotonic()
         try:
             request = TriggerRequest(trigger_id=trigger_id, encoder=encoder, part_id=part_id)
         except ValidationError as error:
             first = error.errors()[0]
-            return _refused(None, Failure.REFUSED, f"{first['loc'][0]}: {first['msg']}")
-        if trigger_id == 0:
-            return _refused(None, Failure.REFUSED, "the trigger's id is 0, which is none")
-        if not fresh:
-            return _refused(request, Failure.STALE, "it was there before the bridge was")
-        if self.standstill.was():
-            return _refused(request, Failure.TOO_LATE, "the bridge stood still")
+            return self._fail(Attempt(None), Failure.REFUSED, f"{first['loc'][0]}: {first['msg']}")
         attempt = Attempt(request, asked_s if since_s is None else min(since_s, asked_s))
+        if trigger_id == 0:
+            return self._fail(attempt, Failure.REFUSED, "the trigger's id is 0, which is none")
+        if not fresh:
+            return self._fail(attempt, Failure.STALE, "it was there before the bridge was")
+        if self.stall.stalled():
+            return self._fail(attempt, Failure.TOO_LATE, "the bridge was held up")
         with self._lock:
             if trigger_id == self._last:
-                return _refused(request, Failure.REPEATED, "its id is that of the one before")
+                return self._fail(attempt, Failure.REPEATED, "its id is that of the one before")
             self._last = trigger_id
             self._queue.put(attempt)
         return attempt
 
-    def _work(self) -> None:
-        while (attempt := self._queue.get()) is not None:
-            assert attempt.request is not None
-            try:
-                self._give(attempt.request, attempt.asked_s + LATEST_S)
-            except Failed as error:
-                _fail(attempt, error.failure, str(error))
-            except NoAnswer as error:
-                self._clock = None
-                _fail(attempt, Failure.NO_ANSWER, f"{error}: is the line running?")
-            except Exception as error:  # whoever waits is told, and the next may be given
-                if not isinstance(error, DraemError):
-                    log.exception("a trigger could not be given")
-                _fail(attempt, Failure.REFUSED, str(error))
-            else:
-                self.given = attempt.request.trigger_id
-                attempt.outcome = ChangeOutcome("done")
-        self._line.close()
+    def _carry_out(self, request: Attempt) -> str:
+        assert request.request is not None
+        try:
+            self._send(request.request, request.asked_s + LATEST_S)
+        except NoAnswer:
+            self._clock = None
+            raise
+        self.given = request.request.trigger_id
+        return ""
 
-    def _give(self, request: TriggerRequest, until_s: float) -> None:
+    def _send(self, request: TriggerRequest, until_s: float) -> None:
         _check(until_s)
         clock, heard_s = self._line_clock()
         _check(until_s)
-        # What the line's clock says at `heard_s` is at least `clock`: this is never too late.
+        # At `heard_s` the line's clock was at `clock` or later, so this limit is never too late.
         limit = clock.after(until_s - heard_s)
         answer = self._line.ask(request.model_copy(update={"not_after": limit}))
         try:
-            given = understood(TriggerReply, answer).trigger_id
+            given = parse_reply(TriggerReply, answer).trigger_id
         except Failed:
             _check(until_s)
             raise
@@ -136,30 +114,20 @@ class PlcTrigger(Closeable):
             raise NoAnswer("the line has answered to another trigger")
 
     def _line_clock(self) -> tuple[MonotonicTime, float]:
-        """What it was, and when we had the answer."""
+        """The line's time, and when the answer with it came."""
         if self._clock is None or time.monotonic() > self._clock[1] + CLOCK_S:
-            reply = understood(ClockReply, self._line.ask(Request(request="clock")))
+            reply = parse_reply(ClockReply, self._line.ask(Request(request="clock")))
             self._clock = reply.now, time.monotonic()
         return self._clock
 
-    def close(self) -> None:
-        """What waits is given, or is too late by then."""
-        self._queue.put(None)
-        self._thread.join(CLOSE_S)
+    def _fail(self, request: Attempt, failure: Failure, message: str) -> Attempt:
+        number = request.request.trigger_id if request.request else ""
+        log.warning("no picture for trigger %s: %s", number, message)
+        request.outcome = Outcome("failed", failure, message)
+        return request
 
 
 def _check(until_s: float) -> None:
     if time.monotonic() > until_s:
-        text = f"it could not be given to the line within {LATEST_S * 1000:.0f} ms"
+        text = f"it could not be passed to the line within {LATEST_S * 1000:.0f} ms"
         raise Failed(Failure.TOO_LATE, text)
-
-
-def _refused(request: TriggerRequest | None, failure: Failure, why: str) -> Attempt:
-    return _fail(Attempt(request, 0.0), failure, why)
-
-
-def _fail(attempt: Attempt, failure: Failure, why: str) -> Attempt:
-    number = attempt.request.trigger_id if attempt.request else ""
-    log.warning("no picture for trigger %s: %s", number, why)
-    attempt.outcome = ChangeOutcome("failed", failure, why)
-    return attempt

@@ -20,7 +20,7 @@ class Trouble(IntEnum):
     LINE_SILENT = 1  # no heartbeat from the inspector: hung, down or cut off
     LINE_FAULT = 2  # the inspector says that it cannot judge
     LINE_PAUSED = 3  # somebody paused it
-    PLC_SILENT = 4  # the PLC's heartbeat stands still
+    PLC_SILENT = 4  # the PLC's heartbeat does not change
     NO_VERDICT = 5  # the last part got no verdict
     EXPIRED = 6  # the last part's verdict came too late
     GAP = 7  # events are gone from the log: parts without a verdict

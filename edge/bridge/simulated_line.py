@@ -1,4 +1,4 @@
-"""A line on paper, for commissioning a PLC without a camera: `draem bridge ... --simulate`."""
+"""A simulated line, for commissioning a PLC without a camera: `draem bridge ... --simulate`."""
 
 import time
 from collections import deque
@@ -26,11 +26,11 @@ ENCODER_COUNTS = 1000  # from part to part
 HEARTBEAT_S = 0.5
 THRESHOLD = 0.5
 PREPARE_S = 1.0
-LOOK_S = 0.01
+POLL_S = 0.01
 
 
 class SimulatedLine:
-    """A `LineClient` of edge.bridge.product_change that needs no line; changes take one second.
+    """A `LineClient` of edge.bridge.line_requests without a line; changes take one second.
 
     Parts come by themselves until the first trigger; from then on one comes with each trigger.
     """
@@ -83,7 +83,7 @@ def simulated(line: SimulatedLine) -> Callable[[Notify, Callable[[], bool]], Ite
                 if not line.triggered:
                     number += 1
                     yield Event(_part(number, line.product, _by_itself(number)))
-            time.sleep(min(LOOK_S, max(0.0, due - time.monotonic())))
+            time.sleep(min(POLL_S, max(0.0, due - time.monotonic())))
 
     return source
 

@@ -23,11 +23,12 @@ from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from rich.progress import track
 
-from edge.bridge.protocols.registers import READ, WRITE, nothing_said, pack, size, unpack
+from edge.bridge.protocols.registers import READ, WRITE, nothing_written, pack, size, unpack
 from edge.events.event import Heartbeat
 from edge.events.receiver import live
 from tests.measure.chaos_processes import Part
 from tests.support.ports import free_ports
+from tests.support.waiting import wait_until
 
 SPEED = 4
 RATE = 20 * SPEED
@@ -94,10 +95,15 @@ def cycle(client: ModbusTcpClient, heartbeat: int, last: int) -> dict[str, int] 
     """Write heartbeat and acknowledgement, read the map; None where the bridge is away."""
     if not client.connect():
         return None
-    said = nothing_said() | {"plc_heartbeat": heartbeat, "results_ack": last}
+    said = nothing_written() | {"plc_heartbeat": heartbeat, "results_ack": last}
     client.write_registers(0, pack(WRITE, said, "high-first"))
     answer = client.read_input_registers(0, count=size(READ))
     return None if answer.isError() else unpack(READ, answer.registers, "high-first")
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def opened(path: Path, table: str) -> sqlite3.Connection:
@@ -126,7 +132,7 @@ def storm(folder: Path, blows: int, parts: int, seed: int) -> dict[str, int]:
         "plc": Part("plc", str(modbus), str(line_port), str(folder / "plc.db"), module=ME),
     }  # fmt: skip
     assert any(isinstance(message, Heartbeat) for message in live(endpoint)), "it never began"
-    time.sleep(2)
+    wait_until(lambda: listens(modbus), "the bridge listens")
     gate = folder / "gate.db"
     line = Part("line", str(camera), str(line_port), str(parts), str(gate), module=ME)
     counts: dict[str, int] = {}

@@ -46,7 +46,7 @@ class Running:
         self.settings = Station.model_validate(given | values)
         self.controls, self.stop = Controls(PRODUCT, changeover), StopEvent()
         self.endpoint, self._ready = str(self.settings.endpoint), StopEvent()
-        self._thread = Thread(target=self._work)
+        self._thread = Thread(target=self._work, daemon=True)
         self._thread.start()
         assert self._ready.wait(10)
 

@@ -84,30 +84,30 @@ class Registers:
         self, device_id: int, function: int, address: int, values: list[Any]
     ) -> ExcCodes | None:
         """What the PLC writes."""
-        written: list[Any] = self._coils if function in BIT_FUNCTIONS else self._written
-        if address + len(values) > len(written):
+        target: list[Any] = self._coils if function in BIT_FUNCTIONS else self._written
+        if address + len(values) > len(target):
             return ExcCodes.ILLEGAL_ADDRESS
         before = self._coils[ACK_COIL]
-        written[address : address + len(values)] = values
+        target[address : address + len(values)] = values
         if self._coils[ACK_COIL] and not before:
             self._take(self._shown.get(reader.get(), 0))
-        said = self._said()
-        self._feed.plc(inputs_of(said, self._coils))
+        written = self._unpacked()
+        self._feed.plc(inputs_of(written, self._coils))
         if function not in BIT_FUNCTIONS and address <= COMMAND < address + len(values):
-            self._command.say(said["command"], said["product_wanted"])
+            self._command.set_command(written["command"], written["product_wanted"])
         # Half of an id would be another id.
         if function not in BIT_FUNCTIONS and address <= TRIGGER < address + len(values) - 1:
-            self._command.trigger(*trigger_of(said))
+            self._command.set_trigger(*trigger_of(written))
         return None
 
-    def _said(self) -> dict[str, int]:
+    def _unpacked(self) -> dict[str, int]:
         return unpack(WRITE, self._written, self._order)
 
     def _take(self, inspection_id: int) -> None:
         """Acknowledge what was read; a result that nobody has read is never taken."""
         if inspection_id:
-            said = self._said() | {"results_ack": inspection_id}
-            self._written[:] = pack(WRITE, said, self._order)
+            written = self._unpacked() | {"results_ack": inspection_id}
+            self._written[:] = pack(WRITE, written, self._order)
 
     def _look(self, function: int, address: int, count: int) -> list[int] | list[bool]:
         now, signals = time.monotonic(), self._feed.signals()
@@ -116,8 +116,10 @@ class Registers:
         if function == DISCRETE_INPUTS:
             return bits_of(signals, now)
         self._heartbeat += 1
-        told = self._command.told()
-        return pack(READ, values_of(signals, self._heartbeat, now, self._said(), told), self._order)
+        answer = self._command.answer()
+        return pack(
+            READ, values_of(signals, self._heartbeat, now, self._unpacked(), answer), self._order
+        )
 
 
 class Handler(ServerRequestHandler):

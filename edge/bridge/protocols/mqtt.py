@@ -27,7 +27,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from edge.base.closeable import Closeable
-from edge.bridge.feed import BridgeError, Feed, forget_soon
+from edge.bridge.feed import BridgeError, Feed, drop_stale_data
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols.mqtt_commands import Commands
 from edge.bridge.signals import Signals, Trouble
@@ -36,7 +36,7 @@ from edge.events.event import Event, Inspection
 log = logging.getLogger(__name__)
 
 STATE_S = 1.0  # the state is told again so often, and at once when it changes
-LOOK_S = 0.05
+POLL_S = 0.05
 KEEPALIVE_S = 5
 CONNECT_S = 10
 STUCK_S = 0.2
@@ -82,14 +82,14 @@ class Mqtt(Closeable):
     def __init__(self, broker: Broker, station: str, numbers: Mapping[str, int]) -> None:
         self._station, self._topic, self._numbers = station, f"draem/{station}", numbers
         self._commands: Commands | None = None
-        self._listens = False  # the subscription of this connection stands
+        self._subscribed_now = False  # the subscription of this connection stands
         self._client = client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=f"draem-{station}", clean_session=False
         )
-        client.on_connect, client.on_disconnect = self._connected, self._gone
+        client.on_connect, client.on_disconnect = self._connected, self._disconnected
         client.on_publish = self._published
-        client.on_subscribe, client.on_message = self._subscribed, self._hears
-        client.on_socket_open = lambda client, userdata, opened: forget_soon(opened)
+        client.on_subscribe, client.on_message = self._subscribed, self._receive
+        client.on_socket_open = lambda client, userdata, opened: drop_stale_data(opened)
         client.reconnect_delay_set(max_delay=RECONNECT_S)
         self._refused: str | None = None
         self._up = threading.Event()
@@ -117,33 +117,35 @@ class Mqtt(Closeable):
         self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any
     ) -> None:
         self._refused = str(reason) if reason.is_failure else None
-        self._listens = False
+        self._subscribed_now = False
         self._up.set()
         if self._commands is not None:
             self._client.subscribe(f"{self._topic}/command", qos=0)
 
     def take_commands(self, changes: ProductChanges) -> None:
         """From now on, after each connection too."""
-        self._commands = Commands(changes, self._tell)
+        self._commands = Commands(changes, self._publish_answer)
         self._client.subscribe(f"{self._topic}/command", qos=0)
 
     def _subscribed(
         self, client: Any, userdata: Any, number: int, reasons: Any, properties: Any
     ) -> None:
-        self._listens = True
+        self._subscribed_now = True
         if any(reason.is_failure for reason in reasons):
             log.warning("the broker lets nobody command us: may we read %s/command?", self._topic)
 
-    def _hears(self, client: Any, userdata: Any, message: Any) -> None:
+    def _receive(self, client: Any, userdata: Any, message: Any) -> None:
         if self._commands is not None:
             # What comes before our subscription stands was queued while we were away.
-            kept = message.retain or not self._listens
+            kept = message.retain or not self._subscribed_now
             self._commands.take(message.payload, kept=kept)
 
-    def _tell(self, answer: str) -> None:
+    def _publish_answer(self, answer: str) -> None:
         self._client.publish(f"{self._topic}/answer", answer, qos=1)
 
-    def _gone(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+    def _disconnected(
+        self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any
+    ) -> None:
         if not self._up.is_set():
             self._refused = "it ends the connection: does it want --ca, --client-cert or --login?"
             self._up.set()
@@ -155,8 +157,8 @@ class Mqtt(Closeable):
         self._check(inspection.station)
         if self._client.is_connected():
             number = self._numbers.get(inspection.product, 0)
-            told = inspection.model_dump(mode="json") | {"product_number": number}
-            self._client.publish(f"{self._topic}/result", json.dumps(told), qos=0)
+            payload = inspection.model_dump(mode="json") | {"product_number": number}
+            self._client.publish(f"{self._topic}/result", json.dumps(payload), qos=0)
 
     def record(self, event: Event, stopped: Callable[[], bool]) -> bool:
         """Publish an event and wait for its acknowledgement, however long; False when `stopped`."""
@@ -169,7 +171,7 @@ class Mqtt(Closeable):
             sent = self._client.publish(f"{self._topic}/record", payload, qos=1)
             if sent.rc != MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 return self._wait_for(sent.mid, stopped)
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         return False
 
     def _check(self, station: str) -> None:
@@ -198,20 +200,20 @@ class Mqtt(Closeable):
 
     def watch(self, feed: Feed, changes: ProductChanges, stopped: Callable[[], bool]) -> None:
         """Tell the gate's state when it changes, and every second; and what became of commands."""
-        told, due = "", 0.0
+        published, due = "", 0.0
         while not stopped():
             if not self._client.is_connected():
                 # paho would keep it, and hand over old states one by one when the broker is back.
-                told = ""
-                time.sleep(LOOK_S)
+                published = ""
+                time.sleep(POLL_S)
                 continue
             if self._commands is not None:
                 self._commands.turn()
             state = state_of(feed.signals(), self._numbers, changes.under_way)
-            if state != told or time.monotonic() >= due:
+            if state != published or time.monotonic() >= due:
                 self._client.publish(f"{self._topic}/state", state, qos=1, retain=True)
-                told, due = state, time.monotonic() + STATE_S
-            time.sleep(LOOK_S)
+                published, due = state, time.monotonic() + STATE_S
+            time.sleep(POLL_S)
 
     def close(self) -> None:
         # The last word is the will's: nobody can tell a clean end from a cut, nor needs to.

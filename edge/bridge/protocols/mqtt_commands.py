@@ -12,12 +12,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.bridge.product_change import ChangeOutcome, ChangeRequest, Failure, ProductChanges
+from edge.bridge.line_requests import Failure, Outcome
+from edge.bridge.product_change import ChangeRequest, ProductChanges
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 1000
-MOST_WAITING = 100
+MAX_BYTES = 1000
+MAX_WAITING = 100
 Short = Annotated[str, Field(max_length=64)]
 
 
@@ -39,17 +40,17 @@ class Commands:
     def take(self, payload: bytes, *, kept: bool) -> None:
         """Begin what is asked for, and answer; `kept` is a message that the broker has stored."""
         try:
-            asked = MqttRequest.model_validate_json(payload[: MOST_BYTES + 1])
+            asked = MqttRequest.model_validate_json(payload[: MAX_BYTES + 1])
         except ValidationError as error:
             why = f"this is no command ({error.errors()[0]['msg']}): see docs/plc.md"
             return self._refuse(MqttRequest(product=""), Failure.NO_COMMAND, why)
         if kept:
             why = "the broker has kept this command: publish it anew, without retain"
             return self._refuse(asked, Failure.STALE, why)
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             return self._refuse(asked, Failure.BUSY, "too many commands wait")
         change = self._changes.begin(asked.product)
-        if change.loading:
+        if change.under_way:
             self._publish(self._answer(asked, change))
         self._waiting.append((asked, change))
         return None
@@ -58,14 +59,14 @@ class Commands:
         """Answer what has ended."""
         for _ in range(len(self._waiting)):
             asked, change = self._waiting.popleft()
-            if change.loading:
+            if change.under_way:
                 self._waiting.append((asked, change))
             else:
                 self._publish(self._answer(asked, change))
 
     def _refuse(self, asked: MqttRequest, failure: Failure, why: str) -> None:
         log.warning("a command over MQTT is refused: %s", why)
-        change = ChangeRequest(str(asked.product), ChangeOutcome("failed", failure, why))
+        change = ChangeRequest(str(asked.product), outcome=Outcome("failed", failure, why))
         self._publish(self._answer(asked, change))
 
     def _answer(self, asked: MqttRequest, change: ChangeRequest) -> str:

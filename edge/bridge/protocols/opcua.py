@@ -14,7 +14,7 @@ from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.plc_trigger import PlcTrigger
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols.opcua_security import OpcuaSecurity, server_of
-from edge.bridge.protocols.opcua_vision_system import LOOK_S, VisionSystem
+from edge.bridge.protocols.opcua_vision_system import POLL_S, VisionSystem
 from edge.events.event import Inspection
 
 log = logging.getLogger(__name__)
@@ -26,29 +26,29 @@ async def serve(
     triggering: PlcTrigger,
     results: SimpleQueue[Inspection],
     deadline_s: float,
-    door: OpcuaSecurity,
+    security: OpcuaSecurity,
     stop: asyncio.Event,
 ) -> None:
     """Serve until `stop` is set or the feed has died. Raises BridgeError where it cannot listen.
 
     `results` is filled by the feed's thread.
     """
-    server = await server_of(door)
+    server = await server_of(security)
     system = VisionSystem(server, feed, changes, triggering, results, deadline_s)
     await system.build()
     try:
         await server.start()
     except OSError as error:
         raise BridgeError(
-            f"cannot listen on {door.host}:{door.port} ({error}): another program has it: "
+            f"cannot listen on {security.host}:{security.port} ({error}): another program has it: "
             "choose another --listen"
         ) from error
-    watching = asyncio.create_task(triggering.standstill.watch())
-    log.info("OPC UA on opc.tcp://%s:%d", door.host, door.port)
+    watching = asyncio.create_task(triggering.stall.watch())
+    log.info("OPC UA on opc.tcp://%s:%d", security.host, security.port)
     try:
         while not stop.is_set() and feed.died is None:
             await system.publish()
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
     finally:
         watching.cancel()
         await server.stop()

@@ -65,8 +65,8 @@ def _certificate(path: Path) -> bytes:
 class Users(UserManager):
     """asyncua's user manager; nobody is an administrator."""
 
-    def __init__(self, door: OpcuaSecurity) -> None:
-        self._door = door
+    def __init__(self, security: OpcuaSecurity) -> None:
+        self._security = security
 
     def get_user(
         self,
@@ -77,30 +77,30 @@ class Users(UserManager):
     ) -> User | None:
         """asyncua's question, once it has seen that a certificate's key is there; None refuses."""
         if username is None:
-            return User(role=UserRole.User) if certificate in self._door.clients else None
-        if self._door.login is None:
+            return User(role=UserRole.User) if certificate in self._security.clients else None
+        if self._security.login is None:
             return None
-        pairs = zip((username, password or ""), self._door.login, strict=True)
+        pairs = zip((username, password or ""), self._security.login, strict=True)
         same = [secrets.compare_digest(a.encode(), b.encode()) for a, b in pairs]
         return User(role=UserRole.User) if all(same) else None
 
 
-async def server_of(door: OpcuaSecurity) -> Server:
-    """A server with the door's policies; its certificate is made once and kept."""
+async def server_of(security: OpcuaSecurity) -> Server:
+    """A server with the security's policies; its certificate is made once and kept."""
     # It tells of each session, and of our errors a second time.
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-    server = Server(user_manager=Users(door)) if door.locked else Server()
+    server = Server(user_manager=Users(security)) if security.locked else Server()
     await server.init()
-    server.set_endpoint(f"opc.tcp://{door.host}:{door.port}")
+    server.set_endpoint(f"opc.tcp://{security.host}:{security.port}")
     server.set_server_name("draem")
     await server.set_application_uri(NAMESPACE)
-    if not door.locked:
+    if not security.locked:
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         return server
     server.set_security_policy([ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt])
-    login = [ua.UserNameIdentityToken] if door.login else []
-    server.set_identity_tokens([*login, *([ua.X509IdentityToken] if door.clients else [])])
-    await _load_certificate(server, door.folder)
+    login = [ua.UserNameIdentityToken] if security.login else []
+    server.set_identity_tokens([*login, *([ua.X509IdentityToken] if security.clients else [])])
+    await _load_certificate(server, security.folder)
     return server
 
 

@@ -23,9 +23,9 @@ from edge.events.event import Inspection
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.05
-GIVEN_S = 0.002
-PREPARED_S = 1.0  # PrepareRecipe waits so long for an answer, and the client does for longer
+POLL_S = 0.05
+TRIGGER_POLL_S = 0.002
+PREPARE_WAIT_S = 1.0  # PrepareRecipe waits so long for an answer, and the client does for longer
 
 
 class VisionSystem:
@@ -126,12 +126,12 @@ class VisionSystem:
         """The method of OPC 40100-1: the internal name has priority; errors are negative."""
         numbered = not internal and external.isascii() and external.isdecimal()
         change = self._changes.begin(int(external) if numbered else internal or external)
-        if self._change is None or not self._change.loading:
+        if self._change is None or not self._change.under_way:
             self._change = change
-        end = time.monotonic() + PREPARED_S
+        end = time.monotonic() + PREPARE_WAIT_S
         with self._in_turn():
-            while change.loading and time.monotonic() < end:
-                await asyncio.sleep(LOOK_S)
+            while change.under_way and time.monotonic() < end:
+                await asyncio.sleep(POLL_S)
         outcome = change.outcome
         answer = change.product, outcome.state == "done", -int(outcome.failure)
         return model.variants(model.PREPARE_OUT, answer)
@@ -142,7 +142,7 @@ class VisionSystem:
         began = time.monotonic()
         yield
         if time.monotonic() - began > LATEST_S:
-            self._triggering.standstill.stood()
+            self._triggering.stall.mark_stalled()
 
     @uamethod
     async def _trigger(
@@ -152,7 +152,7 @@ class VisionSystem:
         attempt = self._triggering.begin(trigger_id, encoder, part_id or None)
         with self._in_turn():
             while attempt.under_way:
-                await asyncio.sleep(GIVEN_S)
+                await asyncio.sleep(TRIGGER_POLL_S)
         outcome = attempt.outcome
         return model.variants(model.TRIGGER_OUT, (outcome.state == "done", -int(outcome.failure)))
 

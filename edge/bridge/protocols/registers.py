@@ -8,8 +8,8 @@ bytes are read (`number_of`, `text_of`).
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from edge.bridge.line_requests import Failure
 from edge.bridge.plc_commands import CHANGE, CommandAnswer
-from edge.bridge.product_change import Failure
 from edge.bridge.signals import COUNTED, Inputs, Signals
 
 WordOrder = Literal["high-first", "low-first"]
@@ -174,13 +174,13 @@ def bits_of(signals: Signals, now: float) -> list[bool]:
 
 
 def values_of(
-    signals: Signals, heartbeat: int, now: float, said: dict[str, int], told: CommandAnswer
+    signals: Signals, heartbeat: int, now: float, written: dict[str, int], answer: CommandAnswer
 ) -> dict[str, int]:
-    """What each field of READ holds; `said` is what the fields of WRITE hold."""
+    """What each field of READ holds; `written` is what the fields of WRITE hold."""
     result = signals.result
     region = result.regions[0] if result and result.regions else None
     x, y, width, height = region.box if region else (0, 0, 0, 0)
-    answered = said["command"] in AT_ONCE or told.done
+    answered = written["command"] in AT_ONCE or answer.done
     return {
         "map": MAP_VERSION,
         "heartbeat": heartbeat % 65536,
@@ -197,51 +197,51 @@ def values_of(
         "area": region.area if region else 0,
         "version": int(result.version) if result else 0,
         "backlog": signals.backlog,
-        "acknowledged": said["results_ack"],
+        "acknowledged": written["results_ack"],
         **signals.counts,
-        "command_ack": said["command"] if answered else 0,
-        "command_failed": int(_failure(said["command"], told)),
+        "command_ack": written["command"] if answered else 0,
+        "command_failed": int(_failure(written["command"], answer)),
         "part_id": number_of((result.part_id or "") if result else "", PART_WORDS),
-        "product": told.numbers.get(result.product, 0) if result else 0,
-        "product_running": told.numbers.get(signals.running, 0),
-        "product_changing": int(told.under_way),
-        "trigger_given": told.given,
-        "trigger_seen": told.seen,
-        "trigger_failed": int(told.not_given),
+        "product": answer.numbers.get(result.product, 0) if result else 0,
+        "product_running": answer.numbers.get(signals.running, 0),
+        "product_changing": int(answer.under_way),
+        "trigger_given": answer.given,
+        "trigger_seen": answer.seen,
+        "trigger_failed": int(answer.trigger_failure),
     }  # fmt: skip
 
 
-def _failure(command: int, told: CommandAnswer) -> Failure:
-    return told.failure if command in (0, CHANGE, *AT_ONCE) else Failure.NO_COMMAND
+def _failure(command: int, answer: CommandAnswer) -> Failure:
+    return answer.failure if command in (0, CHANGE, *AT_ONCE) else Failure.NO_COMMAND
 
 
 def _scaled(value: float | None) -> int:
     return round(value * SCORE_SCALE) if value is not None else 0
 
 
-def inputs_of(said: dict[str, int], coils: Sequence[bool] = (False,) * len(COILS)) -> Inputs:
+def inputs_of(written: dict[str, int], coils: Sequence[bool] = (False,) * len(COILS)) -> Inputs:
     """What the fields of WRITE and the coils mean to the gate: either will do for each."""
     heartbeat, ack, reset, counter_reset = coils
     return Inputs(
-        heartbeat=said["plc_heartbeat"] + (heartbeat << 16),
-        acknowledged=said["results_ack"],
-        reset=reset or said["command"] == RESET,
-        counter_reset=counter_reset or said["command"] == COUNTER_RESET,
+        heartbeat=written["plc_heartbeat"] + (heartbeat << 16),
+        acknowledged=written["results_ack"],
+        reset=reset or written["command"] == RESET,
+        counter_reset=counter_reset or written["command"] == COUNTER_RESET,
         hold=ack,
     )
 
 
-def trigger_of(said: dict[str, int]) -> tuple[int, int, str | None]:
+def trigger_of(written: dict[str, int]) -> tuple[int, int, str | None]:
     """Id, encoder count and part id of the trigger that the fields of WRITE hold.
 
     What is no UTF-8 stays in the text as surrogates: no wire sends them, so it is refused.
     """
-    encoder = said["trigger_encoder"]
-    raw = said["trigger_part_id"].to_bytes(2 * PART_WORDS, "big").rstrip(b"\0")
+    encoder = written["trigger_encoder"]
+    raw = written["trigger_part_id"].to_bytes(2 * PART_WORDS, "big").rstrip(b"\0")
     part_id = raw.decode(errors="surrogateescape") or None
-    return said["trigger_new"], encoder - (encoder >> 31 << 32), part_id
+    return written["trigger_new"], encoder - (encoder >> 31 << 32), part_id
 
 
-def nothing_said() -> dict[str, int]:
+def nothing_written() -> dict[str, int]:
     """The fields of WRITE before a PLC has written any."""
     return {field.name: 0 for field in WRITE}

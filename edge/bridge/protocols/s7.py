@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from snap7.client import Client
 from snap7.error import S7Error
 
-from edge.bridge.feed import BridgeError, Feed, forget_soon
+from edge.bridge.feed import BridgeError, Feed, drop_stale_data
 from edge.bridge.plc_commands import CommandAnswer, PlcCommand
 from edge.bridge.protocols.register_docs import SIGNALS
 from edge.bridge.protocols.registers import (
     READ,
     WRITE,
     inputs_of,
-    nothing_said,
+    nothing_written,
     pack,
     size,
     trigger_of,
@@ -88,7 +88,7 @@ def run(feed: Feed, command: PlcCommand, plc: Plc, stopped: Callable[[], bool]) 
 def _connect(client: Client, plc: Plc) -> None:
     client.connect(plc.host, plc.rack, plc.slot, plc.port)
     if client.connection is not None:
-        forget_soon(client.connection.socket)
+        drop_stale_data(client.connection.socket)
 
 
 def _end(client: Client, block: int, feed: Feed, heartbeat: int) -> None:
@@ -96,10 +96,10 @@ def _end(client: Client, block: int, feed: Feed, heartbeat: int) -> None:
     try:
         if client.get_connected():
             signals = Signals(counts=feed.signals().counts)
-            write(client, block, signals, heartbeat, nothing_said(), CommandAnswer())
+            write(client, block, signals, heartbeat, nothing_written(), CommandAnswer())
             client.disconnect()
     except (S7Error, OSError) as error:
-        log.warning("the PLC was not told that the bridge ends (%s)", error)
+        log.warning("the PLC's block still has a result: it could not be cleared (%s)", error)
 
 
 def exchange(
@@ -109,14 +109,14 @@ def exchange(
 
     `since_s` (monotonic) is when the cycle before began to read: what is new now was written later.
     """
-    said = read(client, block)
-    if command.is_new(said["trigger_new"]):
+    written = read(client, block)
+    if command.is_new_trigger(written["trigger_new"]):
         # It may have come in the middle of the read; what belongs to it is written before it.
-        said = read(client, block)
-    feed.plc(inputs_of(said))
-    command.say(said["command"], said["product_wanted"])
-    command.trigger(*trigger_of(said), since_s)
-    write(client, block, feed.signals(), heartbeat, said, command.told())
+        written = read(client, block)
+    feed.plc(inputs_of(written))
+    command.set_command(written["command"], written["product_wanted"])
+    command.set_trigger(*trigger_of(written), since_s)
+    write(client, block, feed.signals(), heartbeat, written, command.answer())
 
 
 def read(client: Client, block: int) -> dict[str, int]:
@@ -129,11 +129,11 @@ def write(
     block: int,
     signals: Signals,
     heartbeat: int,
-    said: dict[str, int],
-    told: CommandAnswer,
+    written: dict[str, int],
+    answer: CommandAnswer,
 ) -> None:
     """The signals in one write, so that they are of one moment."""
-    values = values_of(signals, heartbeat, time.monotonic(), said, told)
+    values = values_of(signals, heartbeat, time.monotonic(), written, answer)
     registers = pack(READ, values, "high-first")
     data = bytearray(b"".join(word.to_bytes(2, "big") for word in registers))
     client.db_write(block, SIGNALS, data)

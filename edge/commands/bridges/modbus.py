@@ -54,7 +54,7 @@ async def _serve(feed: Feed, command: PlcCommand, options: argparse.Namespace) -
     stop, (host, port) = stop_in_loop(), options.listen
     plcs = options.plc or ["127.0.0.1", "::1"]
     server = await serve(feed, command, host, port, plcs, options.word_order)
-    watching = asyncio.create_task(command.standstill.watch())
+    watching = asyncio.create_task(command.stall.watch())
     log.info("Modbus TCP on %s:%d", host, port)
     try:
         while not stop.is_set() and feed.died is None:

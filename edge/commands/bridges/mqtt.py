@@ -99,7 +99,7 @@ def _broker(options: argparse.Namespace) -> "Broker":
 
 
 def _only_one(settings: Station) -> AbstractContextManager[None]:
-    """Two would take each other's session at the broker."""
+    """Two bridges would end each other's session at the broker."""
     refusal = BridgeError(f"{settings.station} has an MQTT bridge already: stop that one")
     return exclusive_lock(settings.data / settings.station / "mqtt.lock", refusal)
 

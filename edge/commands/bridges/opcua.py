@@ -44,13 +44,13 @@ def main(options: argparse.Namespace) -> int:
     from edge.bridge.protocols.opcua_security import OpcuaSecurity, read_clients
 
     login, clients = read_login(options.login), read_clients(options.clients)
-    door = OpcuaSecurity(host, port, login, clients, settings.data / settings.station)
+    security = OpcuaSecurity(host, port, login, clients, settings.data / settings.station)
     rules = no_handshake(options)
     results: SimpleQueue[Inspection] = SimpleQueue()
 
     async def run(feed: Feed, changes: ProductChanges, triggering: PlcTrigger) -> None:
         stop = stop_in_loop()
-        await opcua.serve(feed, changes, triggering, results, rules.deadline_s, door, stop)
+        await opcua.serve(feed, changes, triggering, results, rules.deadline_s, security, stop)
 
     with (
         opened_feed(options, settings, rules, f"{host}-{port}", results.put) as feed,

@@ -1,4 +1,4 @@
-"""What the bridges of all wires have in common: options, the feed, how they end."""
+"""What all bridges have in common: options, the feed, how they end."""
 
 import argparse
 import asyncio
@@ -14,10 +14,11 @@ from typing import get_args
 from edge.base.errors import SettingsError
 from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
+from edge.bridge.line_requests import LineClient
 from edge.bridge.missed_results import MissedFile
 from edge.bridge.plc_commands import PlcCommand
 from edge.bridge.plc_trigger import ANSWER_MS, PlcTrigger
-from edge.bridge.product_change import LineClient, ProductChanges
+from edge.bridge.product_change import ProductChanges
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.commands.arguments import (
     add_settings,
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """Of every wire."""
+    """Options of every protocol."""
     add = parser.add_argument
     add("--deadline-ms", type=parse_count, default=1000, metavar="MS", help="a result older "
         "than this, counted from its trigger, is not offered (default 1000)")  # fmt: skip
@@ -48,7 +49,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def add_handshake(parser: argparse.ArgumentParser) -> None:
-    """Of the wires whose PLC acknowledges and has a heartbeat."""
+    """Options of protocols whose PLC acknowledges and has a heartbeat."""
     add = parser.add_argument
     add("--results", choices=get_args(Mode), default="free-running",
         help="free-running: the newest result; dequeue: each one until it is acknowledged "
@@ -73,7 +74,7 @@ def handshake(options: argparse.Namespace) -> Rules:
 
 
 def no_handshake(options: argparse.Namespace) -> Rules:
-    """For who hears of each result once, and is never asked."""
+    """For a protocol that sends each result once, without acknowledgement."""
     return Rules("free-running", options.deadline_ms / 1000, plc_silent_s=0)
 
 
@@ -108,29 +109,22 @@ def source(options: argparse.Namespace, settings: Station) -> Source:
     return station(settings.endpoint, settings.replay, credentials(settings))
 
 
-@contextmanager
-def opened_changes(
-    options: argparse.Namespace, settings: Station, feed: Feed
-) -> Iterator[ProductChanges]:
+def opened_changes(options: argparse.Namespace, settings: Station, feed: Feed) -> ProductChanges:
     """Changes the line's product. Raises DraemError for an address that cannot be used."""
     line: LineClient = options.simulate or ask_control(settings)
-    with ProductChanges(settings.recipes, line, feed.running) as changes:
-        yield changes
+    return ProductChanges(settings.recipes, line, feed.running)
 
 
-@contextmanager
-def opened_triggering(options: argparse.Namespace, settings: Station) -> Iterator[PlcTrigger]:
+def opened_triggering(options: argparse.Namespace, settings: Station) -> PlcTrigger:
     """Passes triggers to the line. Raises DraemError for an address that cannot be used."""
-    line: LineClient = options.simulate or ask_control(settings, ANSWER_MS)
-    with PlcTrigger(line) as triggering:
-        yield triggering
+    return PlcTrigger(options.simulate or ask_control(settings, ANSWER_MS))
 
 
 @contextmanager
 def opened_command(
     options: argparse.Namespace, settings: Station, feed: Feed
 ) -> Iterator[PlcCommand]:
-    """What a PLC says in registers, to whom it concerns."""
+    """Commands and triggers of a PLC that writes them into registers."""
     with (
         opened_changes(options, settings, feed) as changes,
         opened_triggering(options, settings) as triggering,

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import draem
+from tests.support.bridge.triggered_line import TriggeredLine
+from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
 
@@ -15,6 +17,13 @@ def station(tmp_path: Path) -> Iterator[Running]:
     running = Running(tmp_path)
     yield running
     running.close()
+
+
+@pytest.fixture
+def triggered_line() -> Iterator[TriggeredLine]:
+    """A line whose camera is triggered by the program, in a process of its own."""
+    with TriggeredLine(f"tcp://127.0.0.1:{free_ports(1)[0]}") as made:
+        yield made
 
 
 Mistaken = Callable[..., str]

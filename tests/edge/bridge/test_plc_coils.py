@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edge.bridge.protocols.registers import BITS, COILS, bits_of, inputs_of, nothing_said
+from edge.bridge.protocols.registers import BITS, COILS, bits_of, inputs_of, nothing_written
 from edge.bridge.signals import Inputs, Signals, Trouble
 from tests.support.bridge.modbus import Bridge, valid
 
 
 @pytest.fixture
 def bridge() -> Iterator[Bridge]:
-    """Twenty parts a second on paper, each held until it is acknowledged."""
-    made = Bridge("tcp://127.0.0.1:9", "--simulate", "20", "--results", "dequeue")
+    """Simulated parts, each held until it is acknowledged."""
+    made = Bridge(
+        "tcp://127.0.0.1:9", "--simulate", "60", "--results", "dequeue", "--buffer", "500"
+    )
     yield made
     made.close()
 
@@ -28,7 +30,7 @@ def wait(bridge: Bridge, due: Callable[[dict[str, bool]], bool], **coils: bool) 
 
 def test_plc_shakes_hands_by_coils_and_gets_each_result_once(bridge: Bridge) -> None:
     taken: list[int] = []
-    while len(taken) < 20:
+    while len(taken) < 10:
         wait(bridge, lambda bits: bits["results_valid"])
         found = bridge.plc.read()
         bits = bridge.plc.bits()
@@ -44,8 +46,9 @@ def test_plc_shakes_hands_by_coils_and_gets_each_result_once(bridge: Bridge) -> 
 
 def test_bits_and_registers_are_one_state(bridge: Bridge) -> None:
     heartbeat = [bit.name for bit in BITS].index("heartbeat_bit")
-    seen, compared, end = set(), 0, time.monotonic() + 2
-    while time.monotonic() < end:
+    seen, compared, end = set[bool](), 0, time.monotonic() + 30
+    while compared <= 10 or len(seen) < 2:
+        assert time.monotonic() < end, (compared, seen)
         bridge.plc.write()
         before, found, after = bridge.plc.bits(), bridge.plc.read(), bridge.plc.bits()
         seen.add(before.pop("heartbeat_bit"))
@@ -56,8 +59,6 @@ def test_bits_and_registers_are_one_state(bridge: Bridge) -> None:
             assert status == sum(
                 before[bit.name] << i for i, bit in enumerate(BITS) if i != heartbeat
             )
-    assert compared > 10
-    assert seen == {True, False}, "the heartbeat's bit changes"
 
 
 def test_a_result_that_the_plc_has_not_read_is_not_taken(bridge: Bridge) -> None:
@@ -76,7 +77,7 @@ def test_acknowledging_both_ways_at_once_takes_nothing_twice_and_skips_nothing(
     bridge: Bridge,
 ) -> None:
     taken: list[int] = []
-    while len(taken) < 20:
+    while len(taken) < 10:
         found = bridge.plc.until(lambda v: valid(v) and v["inspection_id"] not in taken)
         number = found["inspection_id"]
         assert not taken or number == taken[-1] + 1 + ((taken[-1] + 1) % 25 == 0)
@@ -121,7 +122,7 @@ def test_a_reset_ends_the_trouble_of_a_part_alone() -> None:
 
 def test_each_coil_is_an_input_of_its_own_and_each_bit_a_signal() -> None:
     none = [False] * len(COILS)
-    said = nothing_said()
+    said = nothing_written()
     wanted = [
         Inputs(heartbeat=1 << 16), Inputs(hold=True), Inputs(reset=True),
         Inputs(counter_reset=True),

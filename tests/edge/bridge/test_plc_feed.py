@@ -63,28 +63,6 @@ def script() -> Iterator[Script]:
     made.feed.close()
 
 
-def test_nothing_goes_out_before_the_line_is_heard_or_once_it_is_silent(script: Script) -> None:
-    script.part(1)
-    assert script.sent == []
-    script.say(beat())
-    script.part(2)
-    assert script.sent == [2]
-    time.sleep(1.1)  # two heartbeats have not come
-    script.part(3)
-    assert script.sent == [2]
-    assert script.feed.signals().trouble is Trouble.LINE_SILENT
-
-
-def test_a_log_that_cannot_be_asked_is_a_trouble_until_events_flow(script: Script) -> None:
-    script.say(beat())
-    script.say(Notice("unanswered", "no answer"))
-    signals = script.feed.signals()
-    assert (signals.trouble, signals.ready) == (Trouble.LOG_SILENT, False)
-    script.part(1)
-    script.say(beat())
-    assert script.feed.signals().trouble is Trouble.NONE
-
-
 def test_a_feed_that_dies_offers_nothing_more(script: Script) -> None:
     script.say(beat())
     script.part(1)

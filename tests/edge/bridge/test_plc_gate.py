@@ -1,10 +1,6 @@
-"""The gate's rules, one by one; then any order of events: nothing but a due OK ever opens it."""
+"""Examples of the gate's rules; test_plc_gate_machine.py has any sequence of events."""
 
 from typing import Any
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from edge.bridge.gate import Gate, Rules
 from edge.bridge.signals import Inputs, Trouble
@@ -62,14 +58,6 @@ def test_a_result_past_its_deadline_is_withdrawn_never_frozen() -> None:
         assert after.counts["expired"] == expired, "free-running showed it; nobody need take it"
 
 
-def test_a_result_that_comes_too_late_is_counted_and_never_offered() -> None:
-    g = gate()
-    g.result(inspection(1), DEADLINE, now=0)
-    signals = g.signals(0)
-    assert (signals.trouble, signals.results_valid) == (Trouble.EXPIRED, False)
-    assert (signals.counts["expired"], signals.counts["inspected"]) == (1, 1)
-
-
 def test_no_verdict_is_a_fault_until_a_good_result_comes() -> None:
     g = gate("free-running")
     g.result(inspection(1), 0, now=0)
@@ -89,38 +77,6 @@ def test_waiting_results_are_offered_though_a_later_part_has_no_verdict() -> Non
     assert g.signals(0).inspection_id == 1
     g.plc(Inputs(2, acknowledged=1), now=0)
     assert g.signals(0).trouble is Trouble.NO_VERDICT
-
-
-@pytest.mark.parametrize(
-    ("state", "trouble"),
-    [
-        ("stale", Trouble.LINE_SILENT),
-        ("fault", Trouble.LINE_FAULT),
-        ("paused", Trouble.LINE_PAUSED),
-        ("unanswered", Trouble.LOG_SILENT),
-    ],
-)
-def test_a_line_that_does_not_judge_offers_nothing(state: Any, trouble: Trouble) -> None:
-    g = gate()
-    g.result(inspection(1), 0, now=0)
-    g.line(state)
-    signals = g.signals(0)
-    assert (signals.trouble, signals.results_valid, signals.verdict) == (trouble, False, "NG")
-    assert signals.online == (state != "stale")
-    assert not signals.ready
-    g.line("running")
-    assert g.signals(0.1).inspection_id == 1, "it is still within its deadline"
-
-
-def test_a_plc_whose_heartbeat_stands_still_gets_nothing() -> None:
-    g = gate()
-    g.result(inspection(1), 0, now=0)
-    assert g.signals(0.49).results_valid
-    assert g.signals(0.51).trouble is Trouble.PLC_SILENT
-    g.plc(Inputs(heartbeat=1), now=0.52)
-    assert g.signals(0.53).trouble is Trouble.PLC_SILENT, "it writes, but does not count"
-    g.plc(Inputs(heartbeat=2), now=0.54)
-    assert g.signals(0.55).results_valid
 
 
 def test_an_overrun_drops_what_waits_and_is_a_fault_until_the_next() -> None:
@@ -172,63 +128,3 @@ def test_a_gap_is_a_fault_and_a_reset_clears_counters_once() -> None:
     assert g.signals(0).counts == {
         "inspected": 1, "ok": 1, "ng": 0, "no_verdict": 0, "expired": 0, "overruns": 0,
     }  # fmt: skip
-
-
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(
-            st.just("result"),
-            st.sampled_from(["OK", "NG", "NO_VERDICT"]),
-            st.floats(0, 2),
-            st.integers(-2, 2),
-        ),
-        st.tuples(st.just("plc"), st.integers(0, 3), st.integers(0, 12)),
-        st.tuples(st.just("line"), st.sampled_from(["running", "paused", "fault", "stale"])),
-        st.tuples(st.just("wait"), st.floats(0, 0.7)),
-        st.tuples(st.just("gap")),
-    ),
-    max_size=40,
-)
-
-
-@given(STEPS, st.sampled_from(["free-running", "dequeue"]))
-def test_only_a_due_result_is_ever_valid(steps: list[Any], mode: Any) -> None:
-    """Whatever happens: valid means in time, not taken, in order, and both sides alive."""
-    g = Gate(Rules(mode, DEADLINE, buffer=3, plc_silent_s=0.5))
-    now, moved, beat, taken, highest, running, said = 0.0, None, 0, 0, 0, False, False
-    due: dict[int, tuple[str, float]] = {}
-    seen: list[int] = []
-    for kind, *values in steps:
-        if kind == "result":
-            verdict, age, jump = values
-            number = max(1, highest + 1 + jump)
-            if number > highest:
-                due[number] = verdict, now + DEADLINE - age
-            highest = max(highest, number)
-            g.result(inspection(number, verdict), age, now)
-        elif kind == "plc":
-            if said and values[0] != beat:
-                moved = now
-            said = True
-            beat, taken = values[0], values[1]
-            g.plc(Inputs(beat, taken), now)
-        elif kind == "line":
-            running = values[0] == "running"
-            g.line(values[0])
-        elif kind == "wait":
-            now += values[0]
-        else:
-            g.gap()
-        signals = g.signals(now)
-        if not signals.results_valid:
-            assert (signals.verdict, signals.inspection_id) == ("NG", 0)
-            continue
-        verdict, deadline = due[signals.inspection_id]
-        assert signals.verdict == verdict != "NO_VERDICT"
-        assert now < deadline
-        assert running
-        assert moved is not None
-        assert now - moved <= 0.5
-        assert signals.inspection_id > taken or taken == 0
-        assert not seen or signals.inspection_id >= seen[-1]
-        seen.append(signals.inspection_id)

@@ -1,17 +1,14 @@
 """A real bridge process between a real station and pymodbus's client as the PLC."""
 
-import os
 import re
-import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from edge.bridge.line_requests import Failure
 from edge.bridge.plc_commands import CommandAnswer
-from edge.bridge.product_change import Failure
 from edge.bridge.protocols.register_docs import bit_table, table
 from edge.bridge.protocols.registers import (
     BITS,
@@ -20,7 +17,7 @@ from edge.bridge.protocols.registers import (
     READ,
     WRITE,
     WordOrder,
-    nothing_said,
+    nothing_written,
     number_of,
     offset,
     pack,
@@ -49,7 +46,7 @@ def test_a_plc_gets_each_verdict_once_in_order_with_its_part(
     station: Running, bridge: Bridge
 ) -> None:
     taken: dict[int, dict[str, int]] = {}
-    while len(taken) < 60:
+    while len(taken) < 20:
         found = bridge.plc.until(lambda v: valid(v) and v["inspection_id"] not in taken)
         assert not taken or found["inspection_id"] > max(taken)
         taken[found["inspection_id"]] = found
@@ -71,44 +68,6 @@ def test_a_plc_gets_each_verdict_once_in_order_with_its_part(
         assert text_of(found["part_id"], 16) == due.part_id == f"lid-{due.trigger_id}"
     assert list(taken) == list(range(min(taken), max(taken) + 1)), "none was left out"
     assert {v["verdict"] for v in taken.values()} == {1, 2}
-
-
-def test_a_line_that_falls_silent_is_a_fault_within_two_heartbeats(
-    station: Running, bridge: Bridge
-) -> None:
-    bridge.plc.until(valid)
-    station.controls.paused = True
-    bridge.plc.until(lambda v: v["trouble"] == Trouble.LINE_PAUSED, 2)
-    station.controls.paused = False
-    bridge.plc.until(valid)
-    station.stop.set()  # the loop ends, and its heartbeats with it
-    start = time.monotonic()
-    silent = bridge.plc.until(lambda v: v["trouble"] == Trouble.LINE_SILENT, 3)
-    assert time.monotonic() - start < 2, "two periods of half a second, and the stop itself"
-    assert (silent["verdict"], silent["inspection_id"]) == (2, 0)
-    assert silent["status"] & 1 == 0, "Online"
-
-
-def test_a_plc_that_stands_still_is_a_fault(bridge: Bridge) -> None:
-    bridge.plc.until(valid)
-    end = time.monotonic() + 3
-    while not (found := bridge.plc.read())["trouble"]:
-        assert time.monotonic() < end
-    assert found["trouble"] == Trouble.PLC_SILENT
-    assert found["verdict"] == 2
-
-
-def test_a_bridge_that_is_killed_repeats_no_id(station: Running, bridge: Bridge) -> None:
-    found = bridge.plc.until(valid)
-    bridge.plc.acknowledged = found["inspection_id"]
-    bridge.plc.until(lambda v: v["inspection_id"] > bridge.plc.acknowledged)
-    os.kill(bridge.process.pid, signal.SIGKILL)
-    bridge.process.wait()
-    again = Bridge(station.endpoint, "--results", "dequeue", "--buffer", "50")
-    again.plc.acknowledged = bridge.plc.acknowledged
-    next_one = again.plc.until(valid)
-    assert next_one["inspection_id"] > bridge.plc.acknowledged
-    assert again.close()
 
 
 def test_a_killed_station_comes_back(tmp_path: Path) -> None:
@@ -160,7 +119,7 @@ def test_the_documented_map_is_the_one_that_is_served() -> None:
 
 def test_plc_is_commissioned_without_a_camera() -> None:
     """Every tenth part NG, every 25th without a verdict, and so never offered."""
-    bridge = Bridge("tcp://127.0.0.1:9", "--simulate", "50", "--results", "dequeue")
+    bridge = Bridge("tcp://127.0.0.1:9", "--simulate", "200", "--results", "dequeue")
     taken: dict[int, int] = {}
     while len(taken) < 60:
         found = bridge.plc.until(lambda v: valid(v) and v["inspection_id"] not in taken)
@@ -169,7 +128,7 @@ def test_plc_is_commissioned_without_a_camera() -> None:
         bridge.plc.acknowledged = found["inspection_id"]
     assert all(verdict == (2 if t % 10 == 0 else 1) for t, verdict in taken.items())
     assert not [t for t in taken if t % 25 == 0]
-    assert "simulating 50 parts a second" in bridge.close()
+    assert "simulating 200 parts a second" in bridge.close()
 
 
 def test_words_lie_in_either_order_and_nothing_wraps() -> None:
@@ -178,8 +137,8 @@ def test_words_lie_in_either_order_and_nothing_wraps() -> None:
         results_valid=True, verdict="NG", result=result, trouble=Trouble.NONE, online=True,
         counts=dict.fromkeys(("inspected", "ok", "ng", "no_verdict", "expired", "overruns"), 7),
     )  # fmt: skip
-    said = nothing_said() | {"results_ack": 2**32 - 1}
-    values = values_of(signals, heartbeat=65_537, now=0, said=said, told=CommandAnswer())
+    said = nothing_written() | {"results_ack": 2**32 - 1}
+    values = values_of(signals, heartbeat=65_537, now=0, written=said, answer=CommandAnswer())
     high = pack(READ, values, "high-first")
     low = pack(READ, values, "low-first")
     assert len(high) == len(low) == size(READ) <= 125, "one request reads it all"
@@ -205,7 +164,9 @@ def test_plc_reads_a_part_id_as_text_or_not_at_all() -> None:
             (None, ""),
         ):
             signals = Signals(result=inspection(1, part_id=text), counts=dict.fromkeys(COUNTED, 0))
-            registers = pack(READ, values_of(signals, 0, 0, nothing_said(), CommandAnswer()), order)
+            registers = pack(
+                READ, values_of(signals, 0, 0, nothing_written(), CommandAnswer()), order
+            )
             assert text_of(unpack(READ, registers, order)["part_id"], 16) == read
             first = offset(READ, "part_id")
             text_words = registers[first : first + 16]

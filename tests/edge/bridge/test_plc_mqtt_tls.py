@@ -70,66 +70,53 @@ def hear_one(
     return heard[0]
 
 
-def test_plc_results_go_encrypted_to_a_broker_that_the_ca_has_signed(
-    station: Running, plant: Authority, encrypting: Broker
-) -> None:
-    bridge = Bridge(station, encrypting, "--ca", str(plant.certificate))
-    assert hear_one(encrypting, plant.certificate)["verdict"] in ("OK", "NG")
-    assert "Traceback" not in bridge.close()
-
-
-def refused(station: Running, at: Broker, *words: str) -> str:
-    """The one line of a bridge that does not begin."""
-    bridge = Bridge(station, at, *words)
-    assert bridge.process.wait(30) == 2
-    said = bridge.close()
-    assert "Traceback" not in said
-    lines = [line for line in said.splitlines() if line.startswith("draem:")]
-    assert len(lines) == 1, said
-    return lines[0]
-
-
+# paho leaves the socket of a failed handshake open
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_broker_of_another_ca_or_place_or_in_the_clear_is_refused(
-    station: Running, tmp_path: Path, plant: Authority, encrypting: Broker
+    tmp_path: Path, plant: Authority, encrypting: Broker, mistaken: Mistaken
 ) -> None:
+    def refused(at: Broker, *words: str) -> str:
+        return mistaken("mqtt", "--broker", f"127.0.0.1:{at.port}", *words)
+
     folder = tmp_path / "other"
     folder.mkdir()
     stranger = Authority(folder, "stranger-ca")
-    said = refused(station, encrypting, "--ca", str(stranger.certificate))
+    said = refused(encrypting, "--ca", str(stranger.certificate))
     assert "certificate verify failed" in said
     assert "--ca" in said
     elsewhere = broker(folder, plant, "127.0.0.2", "allow_anonymous true")
     plain = Broker(tmp_path, "allow_anonymous true")
     try:
-        said = refused(station, elsewhere, "--ca", str(plant.certificate))
+        said = refused(elsewhere, "--ca", str(plant.certificate))
         assert "certificate is not valid for '127.0.0.1'" in said
-        assert "cannot be reached" in refused(station, plain, "--ca", str(plant.certificate))
-        assert "does it want --ca" in refused(station, encrypting), "it encrypts, we did not"
+        assert "cannot be reached" in refused(plain, "--ca", str(plant.certificate))
+        assert "does it want --ca" in refused(encrypting), "it encrypts, we did not"
     finally:
         elsewhere.kill()
         plain.kill()
 
 
 def test_plc_broker_that_asks_for_a_certificate_gets_ours(
-    station: Running, plant: Authority, asking: Broker
+    station: Running, plant: Authority, asking: Broker, mistaken: Mistaken
 ) -> None:
     ours = plant.issue("press-4")
     words = ["--client-cert", str(ours[0]), "--client-key", str(ours[1])]
     bridge = Bridge(station, asking, "--ca", str(plant.certificate), *words)
     assert hear_one(asking, plant.certificate, *plant.issue("ear"))["verdict"] in ("OK", "NG")
     assert "Traceback" not in bridge.close()
-    said = refused(station, asking, "--ca", str(plant.certificate))
-    assert "--client-cert" in said
+    words = ["--broker", f"127.0.0.1:{asking.port}", "--ca", str(plant.certificate)]
+    assert "--client-cert" in mistaken("mqtt", *words)
 
 
-def test_a_login_over_tls_is_never_shown(
+def test_plc_results_go_encrypted_and_a_login_is_never_shown(
     station: Running, plant: Authority, encrypting: Broker, tmp_path: Path
 ) -> None:
     login = tmp_path / "login"
     login.write_text("plant:s3cret-word\n")
     bridge = Bridge(station, encrypting, "--ca", str(plant.certificate), "--login", str(login))
-    hear_one(encrypting, plant.certificate)
+    assert hear_one(encrypting, plant.certificate)["verdict"] in ("OK", "NG")
     said = bridge.close()
+    assert "Traceback" not in said
     assert "s3cret-word" not in said
     assert "PRIVATE KEY" not in said
 

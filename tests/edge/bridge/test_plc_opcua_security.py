@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from asyncua.client.client import Client
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
@@ -11,6 +13,7 @@ from asyncua.ua import NodeId
 from asyncua.ua.uaerrors import UaError
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from edge.bridge.protocols.opcua_security import OpcuaSecurity, Users
 from tests.support.bridge.opcua import Bridge
 from tests.support.running_station import Running
 
@@ -37,13 +40,36 @@ async def certificate_of(folder: Path, name: str) -> tuple[Path, Path]:
     return certificate, key
 
 
-def test_a_client_comes_in_by_its_certificate_and_no_other_does(
-    station: Running, tmp_path: Path
-) -> None:
-    known = tmp_path / "clients"
-    known.mkdir()
+@pytest.fixture(scope="module")
+def plc(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """The only certificate in its folder, and its key, which is elsewhere."""
+    known = tmp_path_factory.mktemp("clients")
+    certificate, key = asyncio.run(certificate_of(known, "plc"))
+    return certificate, key.rename(tmp_path_factory.mktemp("keys") / key.name)
 
-    async def comes_in(bridge: Bridge, channel: Pair, user: Pair | None) -> bool:
+
+@pytest.fixture(scope="module")
+def bridge(tmp_path_factory: pytest.TempPathFactory, plc: Pair) -> Iterator[Bridge]:
+    """It lets in one certificate and one login, and never shows the password."""
+    folder = tmp_path_factory.mktemp("station")
+    login = folder / "login"
+    login.write_text("plant:s3cret-word\n")
+    station = Running(folder)
+    made = Bridge(station, "--clients", str(plc[0].parent), "--login", str(login))
+    asyncio.run(listening(made.port))
+    yield made
+    said = made.close()
+    station.close()
+    assert "Traceback" not in said
+    assert "s3cret-word" not in said
+    kept = folder / station.settings.station / "opcua.pem"
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_client_comes_in_by_its_certificate_and_no_other_does(
+    bridge: Bridge, plc: Pair, tmp_path: Path
+) -> None:
+    async def comes_in(channel: Pair, user: Pair | None) -> bool:
         """Encrypted with one certificate, and shown to be somebody by another."""
         client = Client(bridge.url)
         client.application_uri = "urn:plc"
@@ -59,41 +85,35 @@ def test_a_client_comes_in_by_its_certificate_and_no_other_does(
         await client.disconnect()
         return True
 
-    async def talk(bridge: Bridge) -> list[bool]:
-        await listening(bridge.port)
+    async def talk() -> list[bool]:
         stolen = (plc[0], stranger[1])  # another's certificate without its key
         return [
-            await comes_in(bridge, stranger, plc),
-            await comes_in(bridge, plc, stranger),
-            await comes_in(bridge, stranger, stolen),
-            await comes_in(bridge, plc, None),
+            await comes_in(stranger, plc),
+            await comes_in(plc, stranger),
+            await comes_in(stranger, stolen),
+            await comes_in(plc, None),
         ]
 
-    plc = asyncio.run(certificate_of(known, "plc"))
     stranger = asyncio.run(certificate_of(tmp_path, "stranger"))
-    plc[1].rename(tmp_path / "plc.key.pem")
-    plc = (plc[0], tmp_path / "plc.key.pem")
-    bridge = Bridge(station, "--clients", str(known))
-    try:
-        outcomes = asyncio.run(talk(bridge))
-    finally:
-        said = bridge.close()
-    assert outcomes == [True, False, False, False], said
-    assert "Traceback" not in said
+    assert asyncio.run(talk()) == [True, False, False, False]
 
 
-def test_with_a_login_nobody_else_comes_in_and_all_is_encrypted(
-    station: Running, tmp_path: Path
-) -> None:
-    login = tmp_path / "login"
-    login.write_text("plant:s3cret-word\n")
+def test_nobody_comes_in_by_what_was_not_given(tmp_path: Path) -> None:
+    only_login = Users(OpcuaSecurity("", 0, ("plant", "word"), frozenset(), tmp_path))
+    only_clients = Users(OpcuaSecurity("", 0, None, frozenset({b"plc"}), tmp_path))
+    assert only_login.get_user(None, "plant", "word")
+    assert only_clients.get_user(None, certificate=b"plc")
+    for certificate in (None, b"", b"plc"):
+        assert only_login.get_user(None, certificate=certificate) is None
+    for user, password in (("plant", "word"), ("", ""), ("plant", None)):
+        assert only_clients.get_user(None, user, password) is None
 
-    async def talk(bridge: Bridge) -> list[str]:
-        use, about = [ExtendedKeyUsageOID.CLIENT_AUTH], {"commonName": "plc"}
-        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.der"
-        await setup_self_signed_certificate(key, certificate, "urn:plc", "plc", use, about)
+
+def test_with_a_login_nobody_else_comes_in_and_all_is_encrypted(bridge: Bridge, plc: Pair) -> None:
+    certificate, key = plc
+
+    async def talk() -> list[str]:
         outcomes = []
-        await listening(bridge.port)
         for user, password, locked in (
             ("plant", "s3cret-word", True),
             ("plant", "wrong", True),
@@ -117,13 +137,6 @@ def test_with_a_login_nobody_else_comes_in_and_all_is_encrypted(
                 outcomes.append(type(error).__name__)
         return outcomes
 
-    bridge = Bridge(station, "--login", str(login))
-    try:
-        outcomes = asyncio.run(talk(bridge))
-    finally:
-        said = bridge.close()
-    assert outcomes[0] == "in", (outcomes, said)
+    outcomes = asyncio.run(talk())
+    assert outcomes[0] == "in", outcomes
     assert "in" not in outcomes[1:], outcomes
-    assert "s3cret-word" not in said
-    kept = Path(station.settings.data) / station.settings.station / "opcua.pem"
-    assert kept.stat().st_mode & 0o077 == 0

@@ -1,9 +1,7 @@
-"""All four wires at a real station that changes its product: whose verdict each one tells."""
+"""S7, MQTT and OPC UA at a station that changes its product: whose verdict each one has."""
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,32 +9,22 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import numpy as np
 import paho.mqtt.client as paho
 import pytest
-import torch
 from asyncua.client.client import Client
-from numpy.typing import NDArray
 from paho.mqtt.enums import CallbackAPIVersion
 
-import draem
-from deploy.engine.build import build
-from edge.bridge.product_change import Failure
+from edge.bridge.line_requests import Failure
 from edge.events.event import Inspection
 from edge.events.subscriber import events
-from tests.conftest import FIT, write_parts
-from tests.edge.bridge.test_plc_s7 import BLOCK
-from tests.edge.bridge.test_plc_s7 import Plc as S7Plc
-from tests.measure.switching import Station, line, second_product
 from tests.support.bridge.changing_line import changing_line
-from tests.support.bridge.modbus import Bridge, valid
+from tests.support.bridge.modbus import valid
 from tests.support.bridge.mqtt import MOSQUITTO, Broker
 from tests.support.bridge.opcua import Heard, connected
+from tests.support.bridge.process import bridge_process
+from tests.support.bridge.s7 import BLOCK, S7Plc
 from tests.support.ports import free_ports
 from tests.support.running_station import Running
-from trainer.network.pixels.model import Draem
-from trainer.simulation.textures import procedural
-from trainer.training.save_product import Trained, save_product
 
 pytestmark = pytest.mark.skipif(
     MOSQUITTO is None, reason="no mosquitto here: sudo apt-get install mosquitto"
@@ -133,120 +121,98 @@ class OverOpcua:
         self._loop.close()
 
 
-@pytest.fixture(scope="module")
-def products(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`lid` and `twin`: built and calibrated as ever, of networks that have learnt nothing."""
-    root = tmp_path_factory.mktemp("unlearnt")
-    torch.manual_seed(0)
-    model = Draem(8, 16)
-    last = [part for part in model.modules() if isinstance(part, torch.nn.Conv2d)][-1]
-    assert last.bias is not None
-    torch.nn.init.constant_(last.bias[:1], 2.0)  # so that the proof tells it from an untrained one
-    trained = Trained(model, FIT, good_frames[:8], procedural, 0, {"images": []}, {}, [])
-    build(save_product(trained, root / "products", "lid", root / "runs"), "openvino")
-    write_parts(root / "good", 20, seed=1)
-    where = ("--products", str(root / "products"), "--images", str(root / "good"))
-    assert draem.main(["calibrate", "--product", "lid", *where]) == 0
-    second_product(root / "products", "lid", "twin")
-    return root / "products"
-
-
 @pytest.fixture
-def station(products: Path, tmp_path: Path) -> Iterator[Station]:
-    made = Station(tmp_path, products, "lid", line(10))
-    yield made
-    assert made.stop() == 0
+def station(tmp_path: Path) -> Iterator[Running]:
+    """A line that changes its product at once."""
+    with changing_line(tmp_path) as (made, loader):
+        loader.go.set()
+        yield made
 
 
-def begin(
-    stack: ExitStack, station: Station | Running, data: Path, *words: str
-) -> subprocess.Popen[str]:
-    """A bridge in a process of its own, until the test ends; it never shows a traceback."""
-    common = ("--endpoint", station.endpoint, "--data", str(data), *RECIPES)
-    command = [sys.executable, "-m", "draem", "bridge", *words, *common]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+def opened_wires(
+    stack: ExitStack, station: Running, folder: Path
+) -> tuple[S7Plc, OverMqtt, OverOpcua]:
+    """A bridge for each of the three, and who is at its other end."""
+    broker = Broker(folder)
+    stack.callback(broker.kill)
+    s7, port = S7Plc(), free_ports(1)[0]
+    stack.callback(s7.stop)
+    mqtt = OverMqtt(broker.port)
+    stack.callback(mqtt.close)
+    bridge_process(stack, station, folder, "opcua", "--listen", f"127.0.0.1:{port}", *RECIPES)
+    bridge_process(stack, station, folder, "mqtt", "--broker", f"127.0.0.1:{broker.port}", *RECIPES)
+    bridge_process(
+        stack,
+        station,
+        folder,
+        "s7",
+        "--s7",
+        f"127.0.0.1:{s7.port}",
+        "--block",
+        str(BLOCK),
+        *RECIPES,
+    )
+    opcua = OverOpcua(f"opc.tcp://127.0.0.1:{port}")
+    stack.callback(opcua.close)
+    return s7, mqtt, opcua
 
-    def end() -> None:
-        process.terminate()
-        assert "Traceback" not in process.communicate(timeout=20)[1]
 
-    stack.callback(end)
-    return process
-
-
-def test_plc_changes_the_product_over_every_wire_and_each_verdict_names_its_own(
-    station: Station, tmp_path: Path
-) -> None:
-    with ExitStack() as stack:
-        broker = Broker(tmp_path)
-        stack.callback(broker.kill)
-        s7, port = S7Plc(), free_ports(1)[0]
-        stack.callback(s7.stop)
-        listen, url = f"127.0.0.1:{port}", f"opc.tcp://127.0.0.1:{port}"
-        mqtt = OverMqtt(broker.port)
-        stack.callback(mqtt.close)
-        begin(stack, station, tmp_path, "opcua", "--listen", listen)
-        begin(stack, station, tmp_path, "mqtt", "--broker", f"127.0.0.1:{broker.port}")
-        words = ("--s7", f"127.0.0.1:{s7.port}", "--block", str(BLOCK))
-        begin(stack, station, tmp_path, "s7", *words)
-        modbus = Bridge(station.endpoint, *RECIPES)
-        stack.callback(modbus.close)
-        opcua = OverOpcua(url)
-        stack.callback(opcua.close)
-        registers: Numbers = {}
-        block: Numbers = {}
-
-        def scan(command: int = 0, product: int = 0) -> dict[str, int]:
-            """Both PLCs' cycle; what they are told of each result."""
-            modbus.plc.write(command, product)
-            found, there = modbus.plc.read(), s7.read()
-            s7.write()
-            for told, into in ((found, registers), (there, block)):
-                if valid(told):
-                    into[told["inspection_id"]] = told["product"]
-            time.sleep(0.005)
-            return found
-
-        def scan_until(due: Callable[[dict[str, int]], Any], *command: int) -> None:
-            until(lambda: due(scan(*command)))
-
-        wires = (registers, block)
-        scan_until(lambda v: all(wires) and mqtt.numbers and opcua.numbers)
-        scan_until(lambda v: v["command_ack"] == 3, 3, 2)
-        scan_until(lambda v: v["product"] == v["product_running"] == 2)
-        s7.command, s7.product = 3, 1
-        scan_until(lambda v: s7.read()["command_ack"] == 3)
-        assert s7.read()["product_running"] == 1
-        scan_until(lambda v: v["product"] == 1)
-        mqtt.say('{"product": 2, "id": "a7"}')
-        scan_until(lambda v: v["product"] == 2)
-        answer = mqtt.answered("a7")
-        assert (answer["state"], answer["product"], answer["failure"]) == ("done", "twin", 0)
-        until(lambda: mqtt.state["product_number"] == 2)
-        assert opcua.prepare("1")[0] == "lid"
-        scan_until(lambda v: v["product"] == 1 and opcua.prepared.events)
-        (prepared,) = opcua.prepared.events
-        assert (prepared.ExternalId, prepared.InternalId) == ("1", "lid")
-        until(lambda: opcua.value("RecipeState") == "Prepared")
-        assert opcua.value("ExternalRecipeId") == "1"
-        assert opcua.prepare("", "lid") == ["lid", True, 0], "it runs already"
-        assert opcua.prepare("9")[1:] == [False, -Failure.UNKNOWN]
-        told_by = (registers, block, mqtt.numbers, opcua.numbers)
-
+def products_judged(station: Running, folder: Path, newest: int) -> Numbers:
+    """The numbers of the products that have judged, from the line's log."""
     due: Numbers = {}
-    for event in events(station.endpoint, tmp_path / "cursor.json"):
+    for event in events(station.endpoint, folder / "cursor.json"):
         if isinstance(event.header, Inspection):
             due[event.header.inspection_id] = {"lid": 1, "twin": 2}[event.header.product]
-            if event.header.inspection_id >= max(map(max, told_by)):
+            if event.header.inspection_id >= newest:
                 break
+    return due
+
+
+def test_plc_changes_the_product_over_s7_mqtt_and_opcua_and_each_verdict_names_its_own(
+    station: Running, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        s7, mqtt, opcua = opened_wires(stack, station, tmp_path)
+        block: Numbers = {}
+
+        def scan() -> dict[str, int]:
+            """The PLC's cycle; what it reads of each result."""
+            s7.write()
+            found = s7.read()
+            if valid(found):
+                block[found["inspection_id"]] = found["product"]
+            return found
+
+        def scan_until(due: Callable[[dict[str, int]], Any]) -> None:
+            until(lambda: due(scan()))
+
+        scan_until(lambda v: block and mqtt.numbers and opcua.numbers)
+        s7.command, s7.product = 3, 2
+        scan_until(lambda v: v["command_ack"] == 3)
+        assert s7.read()["product_running"] == 2
+        scan_until(lambda v: v["product"] == 2)
+        mqtt.say('{"product": 1, "id": "a7"}')
+        scan_until(lambda v: v["product"] == 1)
+        answer = mqtt.answered("a7")
+        assert (answer["state"], answer["product"], answer["failure"]) == ("done", "lid", 0)
+        until(lambda: mqtt.state["product_number"] == 1)
+        assert opcua.prepare("2")[0] == "twin"
+        scan_until(lambda v: v["product"] == 2 and opcua.prepared.events)
+        (prepared,) = opcua.prepared.events
+        assert (prepared.ExternalId, prepared.InternalId) == ("2", "twin")
+        until(lambda: opcua.value("RecipeState") == "Prepared")
+        assert opcua.value("ExternalRecipeId") == "2"
+        assert opcua.prepare("", "twin") == ["twin", True, 0], "it runs already"
+        assert opcua.prepare("9")[1:] == [False, -Failure.UNKNOWN]
+        told_by = (block, mqtt.numbers, opcua.numbers)
+
+    due = products_judged(station, tmp_path, max(map(max, told_by)))
     for numbers in told_by:
         assert set(numbers.values()) == {1, 2}
         assert numbers.items() <= due.items(), "each result names the product that judged it"
 
 
-def test_plc_command_that_a_broker_kept_is_never_carried_out(
-    tmp_path: Path,
-) -> None:
+def test_plc_command_that_a_broker_kept_is_never_carried_out(tmp_path: Path) -> None:
     """Retained, or sent with QoS 1 to a bridge that was away; nor is rubbish."""
     with ExitStack() as stack:
         station, loader = stack.enter_context(changing_line(tmp_path))
@@ -255,7 +221,7 @@ def test_plc_command_that_a_broker_kept_is_never_carried_out(
         mqtt = OverMqtt(broker.port)
         stack.callback(mqtt.close)
         words = ("mqtt", "--broker", f"127.0.0.1:{broker.port}")
-        first = begin(stack, station, tmp_path, *words)
+        first = bridge_process(stack, station, tmp_path, *words, *RECIPES)
         until(lambda: mqtt.numbers)
         mqtt.say('{"product": 1, "id": 1}')
         assert mqtt.answered(1)["state"] == "done"
@@ -263,7 +229,7 @@ def test_plc_command_that_a_broker_kept_is_never_carried_out(
         first.wait()
         mqtt.say('{"product": 2, "id": "queued"}')
         mqtt.say('{"product": 2, "id": "kept"}', retain=True)
-        begin(stack, station, tmp_path, *words)
+        bridge_process(stack, station, tmp_path, *words, *RECIPES)
         assert mqtt.answered("kept")["failure"] == Failure.STALE
         for payload in ("rubbish", '{"product": true}', '{"product": 2, "and": 1}', "x" * 9999):
             count = len(mqtt.answers)

@@ -16,7 +16,7 @@ from edge.bridge.protocols.registers import (
     COILS,
     READ,
     WRITE,
-    nothing_said,
+    nothing_written,
     pack,
     size,
     unpack,
@@ -52,7 +52,7 @@ class Plc:
     def write(self, command: int = 0, product: int = 0) -> None:
         assert self._client.connect()
         self._beat += 1
-        values = nothing_said() | {
+        values = nothing_written() | {
             "plc_heartbeat": self._beat, "results_ack": self.acknowledged, "command": command,
             "product_wanted": product,
         } | self._trigger  # fmt: skip
@@ -126,3 +126,9 @@ class Bridge:
 
 def valid(found: dict[str, int]) -> bool:
     return bool(found["status"] & 16)
+
+
+def ended(found: dict[str, int], trigger_id: int) -> bool:
+    """Whether the bridge has answered to a trigger."""
+    failed = found["trigger_seen"] == trigger_id and bool(found["trigger_failed"])
+    return found["trigger_given"] == trigger_id or failed

@@ -4,6 +4,7 @@ python -m tests.support.bridge.triggered_line tcp://127.0.0.1:5572
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +71,8 @@ class TriggeredLine(Closeable):
 
     def freeze(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
+        # Until then it may still answer.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
