@@ -16,7 +16,7 @@ from edge.vision.geometry import Geometry
 Model = TypeVar("Model", bound=BaseModel)
 
 MANIFEST = "manifest.json"
-SCHEMA = 2
+SCHEMA = 3
 REQUIRED = {"model.onnx", "golden.npz", "sources.json"}
 
 
@@ -35,8 +35,8 @@ class Manifest(BaseModel):
     width: int = Field(ge=32, multiple_of=32)
     interpolation: Interpolation
     crop: Box | None
-    network: Literal["features", "pixels"] = "pixels"
-    backbone: str | None = None
+    network: Literal["features", "pixels"]
+    backbone: str | None
     rec_width: int
     seg_width: int
     score_window: int = Field(ge=1)
@@ -46,13 +46,18 @@ class Manifest(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_schema_1(cls, values: object) -> object:
-        """Schema 1 had no field for the window: it was the reference's, 21 at 256x256."""
-        if not isinstance(values, dict) or values.get("manifest_schema") != 1:
+    def _from_earlier_schema(cls, values: object) -> object:
+        """Schema 2 had networks on pixels only; schema 1 their window alone, 21 at 256x256."""
+        if not isinstance(values, dict) or values.get("manifest_schema") not in (1, 2):
             return values
         sides = [values.get("height"), values.get("width")]
         side = min((s for s in sides if isinstance(s, int)), default=0)
-        return {"score_window": 2 * (21 * side // 512) + 1, **values, "manifest_schema": SCHEMA}
+        missing = {
+            "score_window": 2 * (21 * side // 512) + 1,
+            "network": "pixels",
+            "backbone": None,
+        }
+        return {**missing, **values, "manifest_schema": SCHEMA}
 
     @field_validator("manifest_schema")
     @classmethod

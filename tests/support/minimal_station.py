@@ -24,7 +24,8 @@ PRODUCT = Product(
     Path("unused"),
     Manifest(
         name="lid", version="1", created="", height=SIZE, width=SIZE, interpolation="area",
-        crop=None, rec_width=1, seg_width=1, score_window=1, origin={}, files={},
+        crop=None, network="pixels", backbone=None,
+        rec_width=1, seg_width=1, score_window=1, origin={}, files={},
     ),
     Calibration(
         threshold=0.5, pixel_threshold=0.5, min_area=1, brightness=WIDE, contrast=WIDE,

@@ -18,7 +18,8 @@ from tests.support.minimal_station import PRODUCT
 
 MANIFEST = Manifest(
     name="lid", version="0", created="2026-01-01T00:00:00+00:00", height=64, width=64,
-    interpolation="area", crop=None, rec_width=8, seg_width=4, score_window=3, origin={}, files={},
+    interpolation="area", crop=None, network="pixels", backbone=None,
+    rec_width=8, seg_width=4, score_window=3, origin={}, files={},
 )  # fmt: skip
 
 

@@ -22,6 +22,8 @@ MANIFEST = Manifest(
     width=64,
     interpolation="area",
     crop=None,
+    network="pixels",
+    backbone=None,
     rec_width=8,
     seg_width=4,
     score_window=3,
@@ -89,9 +91,20 @@ def test_a_newer_manifest_schema_is_refused(tmp_path: Path) -> None:
 def test_the_first_manifest_schema_had_the_authors_window(tmp_path: Path) -> None:
     file = make(tmp_path) / "manifest.json"
     older = json.loads(file.read_text()) | {"manifest_schema": 1}
-    del older["score_window"]
+    for name in ("score_window", "network", "backbone"):
+        del older[name]
     file.write_text(json.dumps(older))
     assert load_product(tmp_path, "lid").manifest.score_window == 5
+
+
+def test_the_second_manifest_schema_had_pixels_networks_only(tmp_path: Path) -> None:
+    file = make(tmp_path) / "manifest.json"
+    older = json.loads(file.read_text()) | {"manifest_schema": 2}
+    for name in ("network", "backbone"):
+        del older[name]
+    file.write_text(json.dumps(older))
+    manifest = load_product(tmp_path, "lid").manifest
+    assert (manifest.network, manifest.backbone, manifest.score_window) == ("pixels", None, 3)
 
 
 @pytest.mark.parametrize("window", [0, 2, 65])
