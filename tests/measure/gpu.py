@@ -190,7 +190,7 @@ def floors(model: Network, peak: float, bandwidth: float) -> Callable[[int], flo
         model.heatmap(torch.zeros(1, 3, SIDE, SIDE))
     for hook in hooks:
         hook.remove()
-    weights = 2 * sum(p.numel() for p in model.parameters())
+    weights = 2 * sum(p.numel() for p in (*model.parameters(), *model.buffers()))
 
     def least(size: int) -> float:
         moved = (weights + size * counts["bytes"]) / bandwidth

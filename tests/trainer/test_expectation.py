@@ -39,10 +39,13 @@ def test_all_none_and_the_strong_ones_are_found() -> None:
 
 
 def test_the_line_says_what_it_rests_on() -> None:
-    found = Expectation(good=63, found=0.964, small=0.9, faint=None)
-    assert str(found) == (
-        "expected: 96% of simulated anomalies found (small 90%) where 1 % of good parts are "
-        "rejected, by 63 good parts set aside"
+    assert str(Expectation(good=63, found=0.964, small=0.9, faint=None)) == (
+        "expected: 96% of simulated anomalies found (small 90%) where none of the 63 good parts "
+        "set aside for calibration are rejected; more good parts make this surer"
+    )
+    assert str(Expectation(good=140, found=0.5, small=None, faint=None)) == (
+        "expected: 50% of simulated anomalies found where 1 % of the 140 good parts set aside for "
+        "calibration are rejected"
     )
 
 

@@ -17,18 +17,18 @@ def points(*qualities: float) -> list[Point]:
     return [Point(100 * (i + 1), quality / 2, quality / 2) for i, quality in enumerate(qualities)]
 
 
-def test_the_rate_warms_up_stays_and_goes_straight_down() -> None:
+def test_the_rate_warms_up_stays_and_decays() -> None:
     shape = Trapezoid(1000)
     rates = [shape(step) for step in range(1001)]
     assert rates[0] == pytest.approx(0.01)
     assert rates[100] == rates[649] == 1
     assert rates[825] == pytest.approx(0.5)
     assert rates[1000] == 0
-    assert not shape.ends(649)
-    assert shape.ends(650)
+    assert not shape.decays(649)
+    assert shape.decays(650)
 
 
-def test_the_way_down_can_begin_earlier_and_never_later() -> None:
+def test_the_decay_can_begin_earlier_and_never_later() -> None:
     shape = Trapezoid(1000)
     shape.end_soon(260)
     assert (shape.steps, shape.decay) == (400, 140)
@@ -51,14 +51,14 @@ def test_a_training_ends_when_nothing_is_gained(
 ) -> None:
     monkeypatch.setattr(schedule, "GAIN", 3.0)  # of at most 2: nothing is ever gained
     small = good_frames[:, :32, :32]
-    settings = small_settings(schedule="trapezoid", steps=500, validate_every=3)
+    settings = small_settings(schedule="trapezoid", steps=500, validate_every=3, max_minutes=60)
     outcome = train(settings, Images(small, small[:4]), ALONE)
     assert outcome.steps == 12 + round(12 * 0.35 / 0.65)
     assert outcome.curve[-1].step == outcome.steps, "its last weights are validated too"
 
 
 def test_a_resumed_training_ends_where_it_was_to_end() -> None:
-    settings = small_settings(schedule="trapezoid", steps=1000)
+    settings = small_settings(schedule="trapezoid", steps=1000, max_minutes=60)
     state = initial_state(settings, ALONE)
     state.step, state.curve = 260, points(1.2, 1.2, 1.1, 1.2)
     end_soon(state, settings, ALONE, validating=True)
@@ -78,3 +78,12 @@ def test_a_training_keeps_to_its_time(good_frames: NDArray[np.uint8]) -> None:
     outcome = train(settings, Images(small, small[:4]), ALONE)
     assert outcome.steps < 10**5
     assert outcome.curve[-1].step == outcome.steps
+
+
+def test_a_chosen_length_is_kept(
+    good_frames: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "GAIN", 3.0)
+    small = good_frames[:, :32, :32]
+    settings = small_settings(schedule="trapezoid", steps=30, validate_every=3, max_minutes=None)
+    assert train(settings, Images(small, small[:4]), ALONE).steps == 30

@@ -13,7 +13,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.flop_counter import FlopCounterMode
 
-from edge.base.errors import SettingsError
+from edge.base.errors import ImageError, SettingsError
+from edge.vision.fit import Fit
 from tests.conftest import Plant, draem
 from tests.support.commands import draem_in_process
 from tests.support.training import SMALL
@@ -62,16 +63,28 @@ def test_each_network_has_defaults_of_its_own() -> None:
     assert (pixels.schedule, pixels.max_minutes, pixels.steps) == ("one-cycle", None, 4000)
     assert settings_from("--size", "tiny").network == "pixels", "sizes are of pixels only"
     assert settings_from("--steps", "9").max_minutes is None
-    with pytest.raises(SettingsError, match="leave them out"):
-        settings_from("--network", "features", "--size", "tiny")
+    for words, message in (
+        (("--network", "features", "--size", "tiny"), "leave them out"),
+        (("--network", "pixels", "--max-minutes", "5"), "--max-minutes is for --network features"),
+        (("--size", "tiny", "--backbone", "lite1"), "--backbone is for --network features"),
+        (("--steps", "9", "--max-minutes", "5"), "--steps sets the length"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            settings_from(*words)
 
 
 def test_the_input_has_the_proportions_of_the_images(tmp_path: Path) -> None:
     for name, (height, width) in {"a": (600, 300), "b": (610, 290), "c": (50, 900)}.items():
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((height, width), np.uint8))
-    assert input_size(sorted(tmp_path.iterdir()), None, None) == (448, 224)
-    assert input_size([], (0, 0, 300, 200), None) == (256, 384)
-    assert input_size([], (0, 0, 64, 32), None) == (64, 128), "enlarged at most twice"
+    paths = sorted(tmp_path.iterdir())
+    assert input_size(paths, Fit(1, 1), None) == (448, 224)
+    assert input_size(paths[:1], Fit(1, 1, crop=(0, 0, 300, 200)), None) == (256, 384)
+    small = input_size(paths[:1], Fit(1, 1, crop=(0, 0, 64, 32)), None)
+    assert small == (64, 128), "enlarged at most twice"
+    with pytest.raises(ImageError, match="choose another --crop"):
+        input_size(paths, Fit(1, 1, crop=(0, 0, 300, 200)), None)
+    with pytest.raises(ImageError, match="no good images"):
+        input_size([], Fit(1, 1), None)
     given = {"images": tmp_path, "network": "features"}
     assert with_input(given) == given | {"height": 448, "width": 224}
     assert with_input(given | {"height": 64, "width": 64})["height"] == 64

@@ -1,7 +1,9 @@
-"""Repeat the paper's ablation on your own images, and print it beside the published figures.
+"""Leave out or replace parts of the method, and measure on your own images what each brings.
 
 DIR holds good images to train on and labelled ones with masks to measure on, in MVTec's or DAGM's
-layout. Every variant of the network is trained alike; those of --network pixels are the paper's.
+layout. Every variant of the network is trained alike, for as many steps; those of --network pixels
+are the paper's, printed beside its figures. Variants with another encoder are left out unless
+--only names them: lite1 and lite2 need a package.
 An interrupted ablation is continued; finished variants are kept in --runs.
 """
 
@@ -16,6 +18,7 @@ from trainer.training.options import (
     chosen,
     given_settings,
     make_settings,
+    with_backbone,
     with_input,
 )
 
@@ -41,9 +44,10 @@ def main(options: argparse.Namespace) -> int:
     places = {"product": "ablation", "products": options.runs, "runs": options.runs}
     values = chosen(given_settings(options))
     usual = {"simulation": "paper"} if values["network"] == "pixels" else {}
-    settings = make_settings(with_input(usual | values | places))
+    settings = with_backbone(make_settings(with_input(usual | values | places)))
     variants = VARIANTS[settings.network]
-    names = [n.strip() for n in options.only.split(",")] if options.only else list(variants)
+    usual_names = [name for name, variant in variants.items() if not variant.needs_package]
+    names = [n.strip() for n in options.only.split(",")] if options.only else usual_names
     unknown = [name for name in names if name not in variants]
     if unknown:
         raise SettingsError(f"no variant '{unknown[0]}': choose from {', '.join(variants)}")
@@ -55,15 +59,17 @@ def main(options: argparse.Namespace) -> int:
             beside = dict(zip(PUBLISHED, published[row.variant], strict=True))
             print(json.dumps(asdict(row) | {"published": beside}))
         return 0
-    table = Table("variant", *(f"{head}, {who}" for head in HEADS for who in ("here", "paper")),
+    others = ("here", "paper") if settings.network == "pixels" else ("here",)
+    table = Table("variant", *(f"{head}, {who}" for head in HEADS for who in others),
                   title=f"{rows[0].steps} steps, {options.images}")  # fmt: skip
     for row in rows:
         here = (row.image_auroc, row.pixel_auroc, row.pixel_ap)
         pairs = zip(here, published[row.variant], strict=True)
-        cells = (value for pair in pairs for value in pair)
+        cells = (value for pair in pairs for value in pair[: len(others)])
         table.add_row(row.variant, *("" if value is None else f"{value:.1f}" for value in cells))
     Console(width=120).print(table)
-    print("the paper's are means over MVTec AD's 15 classes, 700 epochs at 128/64 and 256x256")
+    if settings.network == "pixels":
+        print("the paper's are means over MVTec AD's 15 classes, 700 epochs at 128/64 and 256x256")
     return 0
 
 

@@ -20,6 +20,7 @@ from trainer.training.options import (
     flag,
     given_settings,
     make_settings,
+    with_backbone,
     with_input,
 )
 from trainer.training.settings import TrainSettings
@@ -54,7 +55,7 @@ def main(options: argparse.Namespace) -> int:
         raise SettingsError("no images named: give a folder of images of good parts")
     places = {"product": name, "products": station.products, "runs": options.runs}
     values = chosen(given) | {"bit_depth": station.bit_depth} | places
-    settings = make_settings(with_input(values))
+    settings = with_backbone(make_settings(with_input(values)))
     if options.preview:
         return preview(settings, options.preview)
     return run(name, options.runs, settings, restart=options.restart)

@@ -60,6 +60,7 @@ class Graph:
         true = weight.numpy().astype(np.float64)
         if given is not None and groups == 1:
             true = true / given[:, None, None]
+        assert groups == 1 or given is None or (given == 1).all(), "not divided out"
         half = (
             self.constant(diffused(true * scales[:, None, None, None])),
             self.constant((bias.numpy() * scales).astype(np.float16)),

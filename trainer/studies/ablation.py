@@ -62,6 +62,9 @@ def ablate(
 def _ablate(
     settings: TrainSettings, names: list[str], folder: Path, group: ProcessGroup, restart: bool
 ) -> list[AblationRow]:
+    settings = settings.model_copy(update={"max_minutes": None})  # all take the same steps
+    for name in names:  # a missing package is reported before the first training
+        _ = settings.model_copy(update=VARIANTS[settings.network][name].settings).encoder_weights
     images = read_sources(settings).training_images()
     results = folder / "ablation.json"
     asked = settings.model_dump(mode="json", exclude={"runs"}) | {"images_digest": images.digest}

@@ -114,6 +114,11 @@ class Variant:
     change: Callable[[Simulation], Simulation] = lambda simulation: simulation
     settings: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def needs_package(self) -> bool:
+        """Whether its encoder comes with a package that the trainer's extra does not install."""
+        return "backbone" in self.settings
+
 
 PIXELS = {
     "full": Variant((98.0, 97.3, 68.4)),

@@ -55,11 +55,21 @@ class Batches:
     processes: int = 1
 
     def __call__(self, step: int) -> Batch:
-        seed_step = self.rank * MAX_STEPS + step
-        generator = generator_for(self.images.device, self.seed, self.stream, 0, step=seed_step)
-        good = to_float(self.images[self.chosen(step).to(self.images.device)])
-        good = self.augmentation(good, generator)
+        generator = self._generator(step)
+        good = self._good(step, generator)
         return Batch(good, self.simulation(good, generator))
+
+    def good(self, step: int) -> Tensor:
+        """The good images of a step alone."""
+        return self._good(step, self._generator(step))
+
+    def _generator(self, step: int) -> Generator:
+        seed_step = self.rank * MAX_STEPS + step
+        return generator_for(self.images.device, self.seed, self.stream, 0, step=seed_step)
+
+    def _good(self, step: int, generator: Generator) -> Tensor:
+        good = to_float(self.images[self.chosen(step).to(self.images.device)])
+        return self.augmentation(good, generator)
 
     def chosen(self, step: int) -> Tensor:
         """The indices of the images: the processes of a step share the epoch's order."""
@@ -73,7 +83,7 @@ class Batches:
 def typical(batches: Batches) -> Iterator[Tensor]:
     """A few batches of good images, the same in all processes of a training."""
     same = replace(batches, stream="typical", rank=0, processes=1)
-    return (same(step).good for step in range(TYPICAL_BATCHES))
+    return (same.good(step) for step in range(TYPICAL_BATCHES))
 
 
 def generator_for(device: torch.device, *names: object, step: int = 0) -> Generator:

@@ -5,10 +5,8 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from edge.base.files import digest
 from edge.product.product import Product
 from trainer.data.sources import Images, Sources, load_sources
 from trainer.training import checkpoint
@@ -18,6 +16,7 @@ from trainer.training.distributed import ProcessGroup, join, pick_device
 from trainer.training.duration import count_steps
 from trainer.training.expectation import Expectation, expect
 from trainer.training.malloc import keep_freed_memory
+from trainer.training.options import with_backbone
 from trainer.training.report import write_training_report
 from trainer.training.save_product import Trained, save_product, saved_before
 from trainer.training.settings import TrainSettings
@@ -85,6 +84,11 @@ def run_job(job: TrainingJob) -> Product | None:
                 f"the images in {settings.images} (or the textures) have changed since the "
                 "training started: restore them, or start again with --restart"
             )
+        if saved and settings != with_backbone(settings):
+            raise TrainingError(
+                f"the backbone {settings.backbone} has changed since the training started: "
+                "restore it, or start again with --restart"
+            )
         with checkpoint.lock(job.folder) if group.is_main else nullcontext():
             try:
                 return _train(job, settings, sources, images, saved, group)
@@ -121,9 +125,10 @@ def _train(
         raise
     if not group.is_main:
         return None
-    aside = np.concatenate([sources.part("validation"), sources.part("calibration")])
-    simulation = make_simulation(settings, images, torch.device("cpu"))
-    expectation = expect(outcome.model, aside, simulation, settings.seed)
+    simulation = make_simulation(settings, images, group.device)
+    model = outcome.model.to(group.device)
+    expectation = expect(model, sources.part("calibration"), simulation, settings.seed)
+    model.cpu()
     log.info("%s", expectation)
     product = _save(job, settings, sources, outcome, expectation, group)
     checkpoint.discard(job.folder)
@@ -154,8 +159,6 @@ def _save(
         "best_step": best.step,
         "expected_found": round(expectation.found, 4),
     }
-    if settings.encoder_weights:
-        record["backbone_sha256"] = digest(settings.encoder_weights)
     trained = Trained(
         model=outcome.model,
         fit=settings.fit,

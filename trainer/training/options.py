@@ -8,9 +8,11 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from edge.base.errors import SettingsError
+from edge.base.files import digest
 from edge.commands.arguments import parse_box, parse_size, parse_widths
+from edge.vision.fit import Fit
 from edge.vision.frame import Box
-from edge.vision.geometry import read_geometry
+from edge.vision.geometry import Geometry, read_geometry
 from trainer.data.input_size import input_size
 from trainer.data.layout import good_images
 from trainer.training.settings import DEFAULTS, PRESETS, SIZES, TrainSettings
@@ -55,7 +57,7 @@ def _add_option(group: argparse._ArgumentGroup, name: str, field: FieldInfo) -> 
         return
     default = "" if field.default is None else f" (default {field.default})"
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else None
-    metavar = None if choices else "DIR" if name == "textures" else "N"
+    metavar = None if choices else {"textures": "DIR", "backbone": "NAME"}.get(name, "N")
     group.add_argument(
         flag(name), choices=choices, metavar=metavar, help=f"{field.description}{default}"
     )
@@ -79,15 +81,19 @@ def chosen(given: dict[str, object]) -> dict[str, object]:
     """The preset's settings, replaced by what was given."""
     given = dict(given)
     preset = PRESETS[str(given.pop("preset", "default"))]
-    # Sizes are the pixels networks': who names one wants them.
+    # A size is a pixels network's, so it implies one.
     implied = "pixels" if "size" in given else "features"
     network = str(given.get("network", preset.get("network", implied)))
     if network == "features" and ("size" in given or preset):
         raise SettingsError("--size and --preset paper are for --network pixels: leave them out")
+    for name in {"backbone", "max_minutes"} & given.keys() if network == "pixels" else ():
+        raise SettingsError(f"{flag(name)} is for --network features: leave it out")
     values = DEFAULTS[network] | preset | {"network": network}
     counts = {"steps", "epochs", "minutes"} & given.keys()
     if len(counts) > 1:
         raise SettingsError(f"{' and '.join(map(flag, sorted(counts)))} exclude each other")
+    if counts and "max_minutes" in given:
+        raise SettingsError(f"{flag(counts.pop())} sets the length: leave out --max-minutes")
     if counts:
         values |= {"epochs": None, "max_minutes": None}
     if "size" in given:
@@ -103,9 +109,19 @@ def with_input(values: dict[str, object]) -> dict[str, object]:
     if "height" in values:
         return values
     images = good_images(Path(str(values["images"])))
-    crop, bit_depth = values.get("crop"), values.get("bit_depth")
-    height, width = input_size(images, cast(Box | None, crop), cast(int | None, bit_depth))
+    fit = Fit(1, 1, crop=cast(Box | None, values.get("crop")),
+              geometry=cast(Geometry | None, values.get("geometry")))  # fmt: skip
+    height, width = input_size(images, fit, cast(int | None, values.get("bit_depth")))
     return values | {"height": height, "width": width}
+
+
+def with_backbone(settings: TrainSettings) -> TrainSettings:
+    """The settings with the digest of their backbone. Raises BackboneError where it is unusable."""
+    weights = settings.encoder_weights
+    if weights is None:
+        return settings
+    _ = settings.network_spec  # whether the file is one of a network that is known
+    return settings.model_copy(update={"backbone_sha256": digest(weights)})
 
 
 def make_settings(values: dict[str, object]) -> TrainSettings:

@@ -10,14 +10,16 @@ from trainer.training.validate import Point
 
 WARM_UP = 100
 DECAY = 0.35
-"""The last share of a training, in which the rate goes down to nothing."""
+"""The last share of a training, in which the rate decays to nothing."""
+RESERVE = 0.05
+"""Of a training's time: for reading, saving and exporting."""
 PATIENCE = 3
 GAIN = 0.005
 """Of image AUROC plus pixel AP: less is no gain."""
 
 
 class Trapezoid:
-    """A warm-up, a plateau, and a straight way down at the end, which may be moved forward.
+    """A warm-up, a plateau, and a linear decay at the end, which may be moved forward.
 
     So a training can end as soon as nothing is gained, whatever its length was to be.
     """
@@ -29,12 +31,12 @@ class Trapezoid:
         return max(0.0, min(1, (step + 1) / WARM_UP, (self.steps - step) / self.decay))
 
     def end_soon(self, step: int) -> None:
-        """Begin the way down at `step`."""
+        """Begin the decay at `step`."""
         self.decay = max(1, round(step * DECAY / (1 - DECAY)))
         self.steps = min(self.steps, step + self.decay)
 
-    def ends(self, step: int) -> bool:
-        """Whether `step` is on the way down."""
+    def decays(self, step: int) -> bool:
+        """Whether the rate decays at `step`."""
         return step >= self.steps - self.decay
 
 
@@ -45,9 +47,9 @@ def settled(curve: Sequence[Point]) -> bool:
     return bool(before) and max(last) < max(before) + GAIN
 
 
-def time_of_plateau(minutes: float | None) -> float:
-    """The seconds after which the way down must begin, to end after `minutes`."""
-    return 60 * (minutes or 0) * (1 - DECAY)
+def time_of_plateau(minutes: float) -> float:
+    """The seconds after which the decay must begin, to end after about `minutes`."""
+    return 60 * minutes * (1 - RESERVE) * (1 - DECAY)
 
 
 def make_schedule(optimizer: Optimizer, settings: TrainSettings) -> LRScheduler:

@@ -15,9 +15,10 @@ class TrainSettings(BaseModel):
     """One training. Sizes in pixels (multiples of 32), angles in degrees.
 
     A setting with a description has an option of the same name. `steps` is computed from `epochs`
-    or `minutes` where one of them is given. `average` is the decay of the weights' moving average
-    and `clip` the largest gradient norm; 0 turns either off. `score_window` is odd, or 'authors':
-    21 at 256x256 and in proportion.
+    or `minutes` where one of them is given; without `max_minutes` it is never cut short. `average`
+    is the decay of the weights' moving average and `clip` the largest gradient norm; 0 turns either
+    off. `score_window` is odd, or 'authors': 21 at 256x256 and in proportion. `backbone_sha256` is
+    of the file at the start.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -35,6 +36,7 @@ class TrainSettings(BaseModel):
         description="encoder of the features network: EfficientNet lite0, lite1 or lite2, or a "
         "file with the state dict of a ResNet",
     )
+    backbone_sha256: str | None = None
     height: int = Field(256, ge=32, multiple_of=32)
     width: int = Field(256, ge=32, multiple_of=32)
     crop: Box | None = None

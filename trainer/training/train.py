@@ -156,14 +156,14 @@ def keep_best(state: TrainingState, batches: Batches, held_out: Simulated) -> No
 def end_soon(
     state: TrainingState, settings: TrainSettings, group: ProcessGroup, *, validating: bool
 ) -> None:
-    """Begin the schedule's last phase where validations gain nothing, or it ends too late else.
+    """Begin the schedule's last phase where validations gain nothing, or the time is over.
 
-    Rank 0, which validates, decides for all processes.
+    Not where the user chose a length. Rank 0, which validates, decides for all processes.
     """
     shape = trapezoid_of(state.schedule)
-    if shape is None or shape.ends(state.step):
+    if settings.max_minutes is None or shape is None or shape.decays(state.step):
         return
-    late = bool(settings.max_minutes) and state.seconds > time_of_plateau(settings.max_minutes)
+    late = state.seconds > time_of_plateau(settings.max_minutes)
     if not group.maximum(group.is_main and (late or (validating and settled(state.curve)))):
         return
     shape.end_soon(state.step)

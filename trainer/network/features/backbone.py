@@ -45,7 +45,7 @@ def load_encoder(name: str, weights: Path) -> Encoder:
     assert isinstance(encoder, EfficientNetLite | ResNet)
     try:
         return encoder.fill(_state(weights)).eval()
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, ValueError) as error:
         raise _unreadable(weights) from error
 
 
@@ -78,7 +78,7 @@ def backbone_name(backbone: str) -> str:
     path = find_weights(backbone)
     try:
         return resnet_name(_state(path))
-    except KeyError as error:
+    except (KeyError, IndexError) as error:
         raise _unreadable(path) from error
 
 
@@ -92,13 +92,13 @@ def _state(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds
         raise _unreadable(path) from error
-    if not isinstance(state, dict):
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise _unreadable(path)
-    return state
+    return {str(name): tensor for name, tensor in state.items()}
 
 
 def _unreadable(path: Path) -> BackboneError:
     return BackboneError(
-        f"{path} is not the state dict of a ResNet with torchvision's names: save one with "
+        f"{path} is not the state dict of a ResNet with torchvision's names: save a plain one with "
         "torch.save(model.state_dict(), FILE)"
     )

@@ -42,11 +42,17 @@ class FrozenConv(nn.Module):
     def fill(self, state: dict[str, Tensor], conv: str, norm: str, epsilon: float) -> None:
         """Weights from a state dict, BatchNorm folded in float64:
         y = g (w x - mean) / sqrt(variance + epsilon) + b.
+
+        Raises KeyError where a tensor is missing, ValueError where it has another shape.
         """
-        mean, variance, weight, bias = (
-            state[f"{norm}.{part}"].double()
-            for part in ("running_mean", "running_var", "weight", "bias")
-        )
+        parts = ("running_mean", "running_var", "weight", "bias")
+        tensors = [state[f"{conv}.weight"], *(state[f"{norm}.{part}"] for part in parts)]
+        shapes = [self.weight.shape, *[self.bias.shape] * len(parts)]
+        if [t.shape for t in tensors] != shapes:
+            raise ValueError(f"{conv} or {norm} has another shape")
+        filter, mean, variance, weight, bias = (tensor.double() for tensor in tensors)
         scale = weight / torch.sqrt(variance + epsilon)
-        self.weight.copy_(state[f"{conv}.weight"].double() * scale[:, None, None, None])
+        self.weight.copy_(filter * scale[:, None, None, None])
         self.bias.copy_(bias - mean * scale)
+        if not (self.weight.isfinite().all() and self.bias.isfinite().all()):
+            raise ValueError(f"{conv} or {norm} is not finite")

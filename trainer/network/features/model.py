@@ -128,7 +128,7 @@ class FeatureDraem(Network):
         for stride, feature in zip(STRIDES, features, strict=True):
             mean = self.get_buffer(f"mean_{stride}")[:, None, None]
             deviation = self.get_buffer(f"deviation_{stride}")[:, None, None]
-            rows.append((feature.float() - mean) / deviation)
+            rows.append(((feature.float() - mean) / deviation).to(mean.dtype))
         return rows
 
     def features(self, image: Tensor) -> list[Tensor]:
@@ -164,11 +164,18 @@ class FeatureDraem(Network):
 
     @torch.no_grad()
     def adapt(self, good: Iterable[Tensor]) -> None:
-        encoded: list[list[Tensor]] = [self.encoder(images) for images in good]
-        for stride, features in zip(STRIDES, zip(*encoded, strict=True), strict=True):
-            values = torch.cat([f.transpose(0, 1).flatten(1) for f in features], dim=1)
-            self.get_buffer(f"mean_{stride}").copy_(values.mean(dim=1))
-            self.get_buffer(f"deviation_{stride}").copy_(values.std(dim=1).clamp(min=1e-3))
+        counts = [0] * len(STRIDES)
+        sums = [torch.zeros(2, n, dtype=torch.float64) for n in self.encoder.channels]
+        for images in good:
+            for i, feature in enumerate(self.encoder(images)):
+                values = feature.double().transpose(0, 1).flatten(1).cpu()
+                sums[i] += torch.stack((values.sum(dim=1), values.square().sum(dim=1)))
+                counts[i] += values.shape[1]
+        for stride, total, count in zip(STRIDES, sums, counts, strict=True):
+            mean, square = total / count
+            deviation = (square - mean.square()).clamp(min=1e-6).sqrt()
+            self.get_buffer(f"mean_{stride}").copy_(mean)
+            self.get_buffer(f"deviation_{stride}").copy_(deviation)
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:

@@ -5,6 +5,7 @@ bottleneck is that of its 3x3 convolution), which timm's `resnet` models share; 
 """
 
 import re
+from collections.abc import Iterator
 from typing import Self
 
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from trainer.network.features.frozen_conv import Activation, FrozenConv
 EPSILON = 1e-5
 PLANES = (64, 128, 256)
 LAYERS = ("layer1", "layer2", "layer3")
+PARTS = ("conv1.", "bn1.", *(f"{layer}." for layer in LAYERS))
 NAME = re.compile(r"resnet-(basic|bottleneck)-(\d+)-(\d+)-(\d+)-(\d+)")
 
 
@@ -87,17 +89,29 @@ class ResNet(Encoder):
         return features
 
     def fill(self, state: dict[str, Tensor]) -> Self:
-        """Weights of a state dict; the last stage and the classifier are left out."""
-        self.stem.fill(state, "conv1", "bn1", EPSILON)
-        for layer, stage in zip(LAYERS, self.stages, strict=True):
-            for number, block in enumerate(stage):  # type: ignore[arg-type,var-annotated]
-                name = f"{layer}.{number}"
-                for i, conv in enumerate(block.layers, start=1):
-                    conv.fill(state, f"{name}.conv{i}", f"{name}.bn{i}", EPSILON)
-                if block.projection is not None:
-                    names = f"{name}.downsample.0", f"{name}.downsample.1"
-                    block.projection.fill(state, *names, EPSILON)
+        """Weights of a state dict; the last stage and the classifier are left out.
+
+        Raises KeyError or ValueError for another network's.
+        """
+        used = set()
+        for layer, conv, norm in self._named():
+            layer.fill(state, conv, norm, EPSILON)
+            used |= {conv, norm}
+        for name in state:
+            if name.startswith(PARTS) and name.rpartition(".")[0] not in used:
+                raise ValueError(f"{name} belongs to no ResNet")
         return self
+
+    def _named(self) -> Iterator[tuple[FrozenConv, str, str]]:
+        """Each convolution with the names of itself and of its BatchNorm."""
+        yield self.stem, "conv1", "bn1"
+        for part, stage in zip(LAYERS, self.stages, strict=True):
+            for number, block in enumerate(stage):  # type: ignore[arg-type,var-annotated]
+                name = f"{part}.{number}"
+                for i, conv in enumerate(block.layers, start=1):
+                    yield conv, f"{name}.conv{i}", f"{name}.bn{i}"
+                if block.projection is not None:
+                    yield block.projection, f"{name}.downsample.0", f"{name}.downsample.1"
 
 
 def resnet_name(state: dict[str, Tensor]) -> str:
