@@ -68,6 +68,23 @@ with join(torch.device("cpu")) as group:
         Path(f"stopped.{group.rank}").touch()
 """
 
+ENDED_BY_RANK_0 = """
+import sys
+from pathlib import Path
+import numpy as np, torch
+from tests.support.training import small_settings
+from trainer.data.sources import Images
+from trainer.training import train
+from trainer.training.distributed import join
+good = np.load(sys.argv[1])
+with join(torch.device("cpu")) as group:
+    train.settled = lambda curve: group.rank == 0 and len(curve) == 2  # rank 1 has no curve
+    settings = small_settings(network="features", schedule="trapezoid", seg_width=8, steps=500,
+                              validate_every=3, max_minutes=60)
+    outcome = train.train(settings, Images(good, good[:4]), group)
+    Path(f"steps.{group.rank}").write_text(str(outcome.steps))
+"""
+
 
 def torchrun(*words: str, cwd: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
@@ -132,3 +149,13 @@ def test_torchrun_trains_one_product(images: Path, tmp_path: Path) -> None:
     assert product.version == "1"
     assert product.manifest.origin["processes"] == 2
     assert not (tmp_path / "runs/lid/checkpoint.pt").exists()
+
+
+def test_processes_end_early_at_the_same_step(
+    small_frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    """Rank 0 validates; if another one did not follow, the next step would wait for ever."""
+    (tmp_path / "end.py").write_text(ENDED_BY_RANK_0)
+    torchrun("end.py", "good.npy", cwd=tmp_path)
+    steps = [int((tmp_path / f"steps.{rank}").read_text()) for rank in range(2)]
+    assert steps == [6 + round(6 * 0.35 / 0.65)] * 2
