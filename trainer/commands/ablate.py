@@ -16,10 +16,8 @@ from edge.base.errors import SettingsError
 from trainer.training.options import (
     add_training,
     chosen,
+    complete_settings,
     given_settings,
-    make_settings,
-    with_backbone,
-    with_input,
 )
 
 
@@ -44,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
     places = {"product": "ablation", "products": options.runs, "runs": options.runs}
     values = chosen(given_settings(options))
     usual = {"simulation": "paper"} if values["network"] == "pixels" else {}
-    settings = with_backbone(make_settings(with_input(usual | values | places)))
+    settings = complete_settings(usual | values | places)
     variants = VARIANTS[settings.network]
     usual_names = [name for name, variant in variants.items() if not variant.needs_package]
     names = [n.strip() for n in options.only.split(",")] if options.only else usual_names

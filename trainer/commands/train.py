@@ -17,11 +17,9 @@ from edge.commands.arguments import add_settings, product_name, settings_of
 from trainer.training.options import (
     add_training,
     chosen,
+    complete_settings,
     flag,
     given_settings,
-    make_settings,
-    with_backbone,
-    with_input,
 )
 from trainer.training.settings import TrainSettings
 
@@ -55,7 +53,7 @@ def main(options: argparse.Namespace) -> int:
         raise SettingsError("no images named: give a folder of images of good parts")
     places = {"product": name, "products": station.products, "runs": options.runs}
     values = chosen(given) | {"bit_depth": station.bit_depth} | places
-    settings = with_backbone(make_settings(with_input(values)))
+    settings = complete_settings(values)
     if options.preview:
         return preview(settings, options.preview)
     return run(name, options.runs, settings, restart=options.restart)

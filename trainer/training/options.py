@@ -104,6 +104,15 @@ def chosen(given: dict[str, object]) -> dict[str, object]:
     return values | given
 
 
+def complete_settings(values: dict[str, object]) -> TrainSettings:
+    """Checked settings, with an input size and the backbone's digest.
+
+    Mistakes are reported before any image is read. Raises SettingsError, ImageError, BackboneError.
+    """
+    make_settings(values)
+    return with_backbone(make_settings(with_input(values)))
+
+
 def with_input(values: dict[str, object]) -> dict[str, object]:
     """The settings with an input size in the proportions of the images, where none was chosen."""
     if "height" in values:
