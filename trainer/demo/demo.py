@@ -32,7 +32,7 @@ DEFECTS = 0.25
 RATE = 12
 NETWORK = ("--crop", "80,48,480,384", "--input", "256x320", "--steps", "600",
            "--validate-every", "300")  # fmt: skip
-FALSE_REJECTS = 0.005
+FALSE_REJECTS = 0.0025
 TRAINING_SEED, CALIBRATION_SEED = 1, 2
 ENDPOINT = ("--endpoint", "tcp://127.0.0.1:5571")
 
