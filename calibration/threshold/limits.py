@@ -33,9 +33,7 @@ def doubled(values: list[float]) -> Range:
 def _above_zero(value: float) -> float:
     """A range from 0 on would let a dark or an even picture pass."""
     if value <= 0:
-        raise ImageError(
-            "a good frame is black or perfectly even: remove it, or mend lamp and lens"
-        )
+        raise ImageError("a good frame is black or perfectly even: remove it, or fix lamp and lens")
     return value
 
 

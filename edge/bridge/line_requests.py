@@ -1,6 +1,6 @@
 """Requests of a bridge to the line's control socket: one thread sends them in turn.
 
-Whoever begins a request never waits: its `outcome` is replaced once, when it has ended.
+Beginning a request does not block: its `outcome` is replaced once, when it has ended.
 """
 
 import logging

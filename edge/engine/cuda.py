@@ -139,7 +139,7 @@ def _driver() -> Any:
 
 @contextmanager
 def _told(what: str) -> Iterator[None]:
-    """CUDA's errors as ours: too little memory can be mended, anything else has lost the device."""
+    """CUDA's errors as ours: too little memory is recoverable, anything else loses the device."""
     import pycuda.driver as cuda
 
     try:

@@ -77,21 +77,21 @@ def store_plan(product: Product, plan: Plan) -> Path:
 
 def read_plan(product: Product, key: Key, *, proven: bool = True) -> Plan:
     """The plan for `key`, checked. Raises EngineError that names the field that differs."""
-    mend = f"run '{build_command(product, key.flavour)}'"
+    fix = f"run '{build_command(product, key.flavour)}'"
     path = product.engines / f"{key.name}.json"
     try:
         record = Record.model_validate_json(path.read_text(encoding="utf-8"))
         plan = product.engines / f"{key.name}-{record.plan[:8]}.plan"
         data = plan.read_bytes()
     except FileNotFoundError:
-        raise EngineError(_why_missing(product, key, mend)) from None
+        raise EngineError(_why_missing(product, key, fix)) from None
     except (ValidationError, ValueError) as error:
-        raise EngineError(f"the record {path} cannot be read: {mend}") from error
+        raise EngineError(f"the record {path} cannot be read: {fix}") from error
     if record.key != key or (proven and not record.proven):
         field = differing(record.key.model_dump(), key.model_dump()) or "proven"
-        raise EngineError(f"the record {path} differs in '{field}': {mend}")
+        raise EngineError(f"the record {path} differs in '{field}': {fix}")
     if hashlib.sha256(data).hexdigest() != record.plan:
-        raise EngineError(f"{plan} is not the plan that its record names: {mend}")
+        raise EngineError(f"{plan} is not the plan that its record names: {fix}")
     return Plan(record, data)
 
 
@@ -120,7 +120,7 @@ def differing(a: Mapping[str, Value], b: Mapping[str, Value]) -> str | None:
     return next((field for field in b if a.get(field) != b[field]), None)
 
 
-def _why_missing(product: Product, key: Key, mend: str) -> str:
+def _why_missing(product: Product, key: Key, fix: str) -> str:
     """What the nearest plan at hand was made for."""
     this = f"{product.name} version {product.version}"
     keys = [record.key for record in records(product)]
@@ -134,6 +134,6 @@ def _why_missing(product: Product, key: Key, mend: str) -> str:
         if field := differing(found.model_dump(), wanted):
             return (
                 f"the engine of {this} was built for another {field} "
-                f"({found.model_dump()[field]}, here {wanted[field]}): {mend}"
+                f"({found.model_dump()[field]}, here {wanted[field]}): {fix}"
             )
-    return f"{this} has no engine on this device: {mend}"
+    return f"{this} has no engine on this device: {fix}"

@@ -39,7 +39,7 @@ def open_plan(plan: Plan, product: Product, threads: int | None = None) -> Engin
 
 
 def missing(flavour: Flavour) -> str | None:
-    """What this device lacks to run a flavour, with its mend; None where it has all."""
+    """What this device lacks to run a flavour, and how to fix it; None where it has all."""
     if flavour == "openvino":
         return None
     from edge.engine import tensorrt_library
@@ -55,7 +55,7 @@ def pick(asked: Flavour | None) -> Flavour:
 
 
 def load(product: Product, asked: Flavour | None = None, threads: int | None = None) -> Engine:
-    """The product's proven engine on this device. Raises EngineError with what mends it."""
+    """The product's proven engine on this device. Raises EngineError that says how to fix it."""
     plan = proven_plan(product, asked)
     engine = open_plan(plan, product, threads)
     log.info("engine: %s", plan.record.key.flavour)
@@ -63,7 +63,7 @@ def load(product: Product, asked: Flavour | None = None, threads: int | None = N
 
 
 def proven_plan(product: Product, asked: Flavour | None = None) -> Plan:
-    """The plan that serves the product on this device. Raises EngineError with what mends it.
+    """The plan that serves the product on this device. Raises EngineError that says how to fix it.
 
     Where nothing was asked for, a product that was built for a GPU is not run on a slower engine
     because the GPU has gone.

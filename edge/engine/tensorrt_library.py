@@ -18,11 +18,11 @@ def library(flavour: str) -> ModuleType:
         else:
             import tensorrt_rtx_bindings as trt
     except (ImportError, OSError) as error:  # OSError: a library of it is missing
-        mend = (
+        fix = (
             "on a Jetson it comes with JetPack (see docs/jetson.md), on a PC pip install "
             "'.[tensorrt]'" if flavour == "tensorrt" else "pip install '.[tensorrt-rtx]'"
         )  # fmt: skip
-        raise EngineError(f"{flavour} is missing ({error}): {mend}, {CPU}") from None
+        raise EngineError(f"{flavour} is missing ({error}): {fix}, {CPU}") from None
     module: ModuleType = trt
     return module
 

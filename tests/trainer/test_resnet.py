@@ -15,12 +15,17 @@ from edge.base.files import digest
 from edge.engine import openvino
 from edge.engine.verify import compare
 from tests.support.commands import draem_in_process
-from trainer.network.features.backbone import backbone_name, load_encoder
+from tests.support.training import ALONE, small_settings
+from trainer.network.features.backbone import BackboneError, backbone_name, load_encoder
 from trainer.network.make import make_network
 from trainer.network.onnx_export import build_onnx
 from trainer.network.spec import NetworkSpec
 from trainer.training.batches import to_tensor
+from trainer.training.checkpoint import Checkpoint
 from trainer.training.golden import infer
+from trainer.training.job import read_sources
+from trainer.training.options import with_backbone
+from trainer.training.state import initial_state
 
 BASIC = "resnet-basic-64-2-1-1"
 WIDE = "resnet-bottleneck-128-1-2-1"
@@ -133,3 +138,49 @@ def test_a_product_is_trained_on_a_backbone_of_ones_own(images: Path, tmp_path: 
     done = draem_in_process("train", str(images), "--restart", *words, cwd=tmp_path)
     assert done.returncode == 2
     assert "own.pth is not the state dict of a ResNet" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("conv1.weight", torch.zeros(64, 1, 7, 7)),
+        ("layer2.0.bn1.weight", torch.ones(1)),
+        ("layer1.0.se.fc1.weight", torch.zeros(4, 4)),
+        ("layer3.0.conv2.weight", torch.full((256, 256, 3, 3), torch.nan)),
+    ],
+)
+def test_another_networks_weights_are_refused(name: str, tensor: Tensor, tmp_path: Path) -> None:
+    """A gray stem, one value for all channels, squeeze-excitation, and no numbers."""
+    reference = Reference("basic", 64, (1, 1, 1))
+    reference.features(torch.rand(1, 3, 64, 64))
+    torch.save(reference.state | {name: tensor}, tmp_path / "other.pth")
+    found = backbone_name(str(tmp_path / "other.pth"))
+    with pytest.raises(BackboneError, match="not the state dict of a ResNet"):
+        load_encoder(found, tmp_path / "other.pth")
+
+
+def test_an_unfinished_training_survives_another_backbone(images: Path, tmp_path: Path) -> None:
+    """One that has changed is not resumed with; one that does not exist discards nothing."""
+    reference = Reference("basic", 64, (1, 1, 1))
+    reference.features(torch.rand(1, 3, 64, 64))
+    torch.save(reference.state, tmp_path / "own.pth")
+    settings = with_backbone(
+        small_settings(
+            network="features", images=str(images), products=str(tmp_path / "products"),
+            backbone=str(tmp_path / "own.pth"), height=64, width=64,
+        )
+    )  # fmt: skip
+    digest = read_sources(settings).training_images().digest
+    saved = initial_state(settings, ALONE, [torch.rand(2, 3, 64, 64)]).saved()
+    checkpoint = Checkpoint(settings, digest, 1, saved)
+    checkpoint.save(tmp_path / "runs/lid")
+    reference.state["bn1.bias"] += 1
+    torch.save(reference.state, tmp_path / "own.pth")
+    done = draem_in_process("train", "--resume", "--product", "lid", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "has changed since the training started" in done.stderr
+    words = ("--product", "lid", "--restart", "--backbone", "nonsense")
+    done = draem_in_process("train", str(images), *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "there is no backbone nonsense" in done.stderr
+    assert (tmp_path / "runs/lid/checkpoint.pt").is_file()

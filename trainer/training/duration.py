@@ -10,7 +10,7 @@ from trainer.training.batches import make_batches, make_simulation, to_pool, typ
 from trainer.training.distributed import ProcessGroup
 from trainer.training.settings import TrainSettings
 from trainer.training.state import initial_state
-from trainer.training.train import keep_best, train_step
+from trainer.training.train import keep_best, total, train_step
 from trainer.training.validate import validation_set
 
 TIMED_STEPS, UNTIMED_STEPS = 6, 2
@@ -41,7 +41,7 @@ def time_training(
     steps = []
     for step in range(UNTIMED_STEPS + TIMED_STEPS):
         start = time.perf_counter()
-        train_step(state, batches(step), settings)
+        total(train_step(state, batches(step), settings)).item()  # waits for a GPU
         steps.append(time.perf_counter() - start)
     start = time.perf_counter()
     keep_best(state, batches, held_out)

@@ -1,7 +1,6 @@
 """What a training shows while it runs: a progress bar, log lines, TensorBoard's curves."""
 
 import logging
-import math
 from pathlib import Path
 from typing import Self
 
@@ -34,7 +33,6 @@ class TrainingProgress:
         columns = (*Progress.get_default_columns(), MofNCompleteColumn())
         self._bar = Progress(*columns, disable=not group.is_main, console=console())
         self._task = self._bar.add_task("training", total=state.steps, completed=state.step)
-        self._loss = math.nan
         self._writer = None
         if folder and group.is_main:
             self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=state.step + 1)
@@ -51,14 +49,20 @@ class TrainingProgress:
     def step(self, state: TrainingState, losses: dict[str, Tensor]) -> None:
         """Advance the bar; the losses are read, and curves written, every tenth step."""
         self._bar.update(self._task, completed=state.step, total=state.steps)
-        if state.step % LOG_EVERY == 0 or state.step in (1, state.steps):
-            figures = {f"loss/{name}": value.item() for name, value in losses.items()}
-            self._loss = sum(figures.values())
-            self._bar.update(self._task, description=f"training, loss {self._loss:.4f}")
+        is_logged = not self._bar.console.is_terminal and (
+            state.step % max(1, state.steps // 10) == 0
+        )
+        is_curve = state.step % LOG_EVERY == 0 or state.step in (1, state.steps)
+        if not (is_logged or is_curve):
+            return
+        figures = {f"loss/{name}": value.item() for name, value in losses.items()}
+        loss = sum(figures.values())
+        if is_logged:
+            log.info("step %d of %d, loss %.4f", state.step, state.steps, loss)
+        if is_curve:
+            self._bar.update(self._task, description=f"training, loss {loss:.4f}")
             rate = float(state.schedule.get_last_lr()[0])  # of the next step
             self._write(figures | {"rate": rate}, state.step)
-        if not self._bar.console.is_terminal and state.step % max(1, state.steps // 10) == 0:
-            log.info("step %d of %d, loss %.4f", state.step, state.steps, self._loss)
 
     def validated(self, curve: list[Point]) -> None:
         """Log the last validation and add it to TensorBoard's curves."""

@@ -150,7 +150,6 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "seg_width": 8,
         "steps": 4000,
         "batch": 4,
-        "validate_every": 250,
     },
 }
 """What the default of each network is where it is not that of TrainSettings."""

@@ -98,8 +98,7 @@ def initial_state(
     if group.size > 1:  # gradients are averaged; BatchNorm takes the statistics of rank 0
         devices = [group.device] if group.device.type == "cuda" else None
         objective = nn.parallel.DistributedDataParallel(objective, device_ids=devices)
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = Adam(trained, lr=settings.learning_rate, fused=True)
+    optimizer = Adam(model.parameters(), lr=settings.learning_rate, fused=True)
     precision = pick_precision(settings.precision, group.device)
     return TrainingState(
         model=model,

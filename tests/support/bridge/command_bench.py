@@ -48,7 +48,7 @@ class Clock:
 
 
 class ManualLine:
-    """A client of a line: whoever asks waits until `answer` is called by the test."""
+    """A client of a line: a question blocks until the test calls `answer`."""
 
     def __init__(self) -> None:
         self._changed = Condition()
