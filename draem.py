@@ -43,6 +43,7 @@ COMMANDS = {
     "control": ("edge.commands.control", "state of a running line; pause and resume"),
     "switch": ("edge.commands.switch", "change the product of a running line"),
     "keys": ("edge.commands.keys", "key pairs, and the clients that may connect"),
+    "archive": ("edge.commands.archive", "keep and search what stations have inspected"),
     "log": ("edge.commands.log", "show the event log of a station"),
     "inspect": ("edge.commands.inspect", "judge image files without a camera"),
     "evaluate": (
@@ -58,8 +59,9 @@ COMMANDS = {
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
 BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
+ARCHIVE = dict.fromkeys(("sqlalchemy", "alembic", "fsspec"), "archive") | {"pyarrow": "parquet"}
 OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
-EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | OTHERS
+EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | ARCHIVE | OTHERS
 INTERRUPTED = 130
 PATH_ERRORS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),

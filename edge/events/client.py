@@ -14,7 +14,14 @@ from edge.events.encoding import EventError, decode
 from edge.events.event import Event
 from edge.events.keys import Credentials
 from edge.events.notices import Notice, Notify
-from edge.events.replay_server import Acknowledge, CursorsReply, Page, PageHeader
+from edge.events.replay_server import (
+    Acknowledge,
+    CursorsReply,
+    Frames,
+    FramesHeader,
+    Page,
+    PageHeader,
+)
 
 PAGE_EVENTS = 200
 ANSWER_MS = 2000
@@ -106,6 +113,18 @@ class RequestClient(Closeable):
             return header, [decode(message) for message in messages]
         except (ValidationError, EventError) as error:
             raise NoAnswer(first.decode(errors="replace")) from error
+
+    def frames(self, stream_id: str, inspection_ids: list[int]) -> dict[int, bytes]:
+        """Kept frames as PNG by id; those missing are not kept, or did not fit into the reply.
+
+        Raises NoAnswer.
+        """
+        first, *parts = self.ask(Frames(stream_id=stream_id, inspection_ids=inspection_ids))
+        try:
+            found = FramesHeader.model_validate_json(first).inspection_ids
+        except ValidationError as error:
+            raise NoAnswer(first.decode(errors="replace")) from error
+        return dict(zip(found, parts, strict=True))
 
     def acknowledge(self, name: str, role: Role, cursor: Cursor) -> None:
         """Report to the log how far `name` has come. Raises NoAnswer."""

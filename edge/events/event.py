@@ -195,10 +195,14 @@ MESSAGE: TypeAdapter[AnyHeader | Heartbeat] = TypeAdapter(
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """A header, and for an inspection its mask: HW uint8, 0 and 255, in the network's size."""
+    """A header, and for an inspection its mask: HW uint8, 0 and 255, in the network's size.
+
+    `mask_png` is the mask as it was sent.
+    """
 
     header: AnyHeader
     mask: NDArray[np.uint8] | None = None
+    mask_png: bytes = b""
 
 
 def schema() -> str:

@@ -1,0 +1,135 @@
+"""Collects the events of stations into the archive: one thread a station, one that writes.
+
+An event is acknowledged to its station when it is committed, and until then the station keeps it:
+whatever is killed or fails, the rest is requested again, and what was written is left out.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, Queue
+from threading import Event as StopEvent
+from threading import Thread
+
+from edge.archive.errors import ArchiveError
+from edge.archive.writer import Received, Writer
+from edge.base.closeable import Closeable
+from edge.events.cursor_file import Cursor
+from edge.events.keys import Credentials
+from edge.events.subscriber import Acknowledging, events
+
+log = logging.getLogger(__name__)
+
+QUEUED, BATCH, WAIT_S = 5000, 1000, 0.2
+RETRY_S = 1.0
+
+
+@dataclass(frozen=True)
+class StationAddress:
+    """Where a station publishes, and where its log answers (by default the port above)."""
+
+    endpoint: str
+    replay: str | None = None
+
+
+@dataclass
+class Lag:
+    """What has been written of a station, for metrics and the page."""
+
+    cursor: Cursor = field(default_factory=lambda: Cursor("", 0))
+    received_at: float = 0.0  # monotonic, 0 before the first event
+
+
+class Collector(Closeable):
+    """Runs until it is closed; `run` writes in the caller's thread."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        stations: Sequence[StationAddress],
+        credentials: Credentials | None,
+        name: str,
+    ) -> None:
+        self._writer, self._credentials, self._name = writer, credentials, name
+        self._queue: Queue[Received] = Queue(QUEUED)
+        self._stop = StopEvent()
+        self._died: BaseException | None = None
+        self.lags = {station.endpoint: Lag(writer.cursor(station.endpoint)) for station in stations}
+        self._threads = [
+            Thread(target=self._collect, args=(s,), name=s.endpoint, daemon=True) for s in stations
+        ]
+
+    def run(self, between: Callable[[], object] = lambda: None) -> None:
+        """Write batches until `stop`, with a call of `between` after each.
+
+        Raises what ended a station's thread.
+        """
+        for thread in self._threads:
+            thread.start()
+        while not self._stop.is_set():
+            if batch := self._batch():
+                self._write(batch)
+            if self._died:
+                raise self._died
+            between()
+
+    def stop(self) -> None:
+        """End `run` after the batch that it writes."""
+        self._stop.set()
+
+    def _collect(self, station: StationAddress) -> None:
+        lag = self.lags[station.endpoint]
+        acknowledging = Acknowledging(self._name, "bridge", lambda: lag.cursor)
+        try:
+            for event in events(
+                station.endpoint,
+                begin=lag.cursor,
+                replay=station.replay,
+                acknowledging=acknowledging,
+                credentials=self._credentials,
+                stopped=self._stop.is_set,
+            ):
+                self._queue.put(Received(station.endpoint, event))
+                lag.received_at = time.monotonic()
+        except BaseException as error:  # noqa: BLE001 - raised again by `run`
+            self._died = error
+
+    def _batch(self) -> list[Received]:
+        """What has come, at most BATCH events and after WAIT_S at most."""
+        batch: list[Received] = []
+        until = time.monotonic() + WAIT_S
+        while len(batch) < BATCH and (left := until - time.monotonic()) > 0:
+            try:
+                batch.append(self._queue.get(timeout=left))
+            except Empty:
+                break
+        return batch
+
+    def _write(self, batch: Sequence[Received]) -> None:
+        """Write a batch, again and again while the database or the store cannot be used."""
+        failed = False
+        while not self._stop.is_set():
+            try:
+                self._writer.write(batch)
+                break
+            except ArchiveError as error:
+                if not failed:
+                    log.error("nothing is lost, but nothing is archived: %s", error)
+                failed = True
+                self._stop.wait(RETRY_S)
+        else:
+            return
+        if failed:
+            log.warning("the archive is written again")
+        for received in batch:
+            header = received.event.header
+            self.lags[received.endpoint].cursor = Cursor(header.stream_id, header.seq)
+
+    def close(self) -> None:
+        self._stop.set()
+        while not self._queue.empty():
+            self._queue.get_nowait()  # a thread may wait for space
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(5)

@@ -1,0 +1,7 @@
+"""What can be wrong with an archive."""
+
+from edge.base.errors import DraemError
+
+
+class ArchiveError(DraemError):
+    """The archive's database or its pictures cannot be used, or a question has no sense."""

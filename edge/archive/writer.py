@@ -1,0 +1,201 @@
+"""Writes events into the archive: each one once, in the transaction that moves the cursor.
+
+An event at or before a stream's head was written before and is left out, unless the log was
+restored from a copy and uses its numbers again: then a new epoch of the stream begins.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, Table, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from edge.archive.database import reading, writing
+from edge.archive.names import Names
+from edge.archive.objects import keep_objects
+from edge.archive.picture_store import PictureStore
+from edge.archive.rows import (
+    Row,
+    digest_of,
+    event_row,
+    inspection_row,
+    microseconds,
+    region_rows,
+    tally_key,
+)
+from edge.archive.tables import PictureState, fault, gap, inspection, region, status, stream
+from edge.archive.tables import tally as tally_table
+from edge.events.cursor_file import Cursor
+from edge.events.event import AnyHeader, Event, Fault, Inspection
+
+TALLY_KEY = [column.name for column in tally_table.primary_key]
+
+
+@dataclass(frozen=True)
+class Received:
+    """An event, and the address of the station that it came from."""
+
+    endpoint: str
+    event: Event
+
+
+class Writer:
+    """Writes batches of events; for one thread.
+
+    Frames are asked for of every part that is not OK, and of one OK part in `ok_one_in`.
+    """
+
+    def __init__(self, engine: Engine, store: PictureStore, ok_one_in: int = 100) -> None:
+        self._engine, self._store, self._ok_one_in = engine, store, ok_one_in
+        self._names = Names()
+
+    def cursor(self, endpoint: str) -> Cursor:
+        """Where to go on at a station; before the first event of any log if it is new."""
+        query = select(stream.c.stream_id, stream.c.head).where(stream.c.endpoint == endpoint)
+        with reading(self._engine) as connection:
+            row = connection.execute(query.order_by(stream.c.id.desc()).limit(1)).first()
+        return Cursor(row.stream_id, row.head) if row else Cursor("", 0)
+
+    def write(self, batch: Sequence[Received]) -> None:
+        """Write all of a batch or, with ArchiveError, nothing; masks go to the store before."""
+        masks = {id(r.event): self._mask(r.event) for r in batch}
+        keep_objects(self._engine, self._store, [data for data in masks.values() if data])
+        try:
+            with writing(self._engine) as connection:
+                _Batch(connection, self._names, self._ok_one_in).write(batch, masks)
+        except BaseException:
+            self._names.clear()  # ids of rows that were rolled back
+            raise
+
+    @staticmethod
+    def _mask(event: Event) -> bytes:
+        """The mask of a part that is not OK."""
+        header = event.header
+        return event.mask_png if isinstance(header, Inspection) and header.verdict != "OK" else b""
+
+
+class _Batch:
+    """One transaction."""
+
+    def __init__(self, connection: Connection, names: Names, ok_one_in: int) -> None:
+        self._connection, self._names, self._ok_one_in = connection, names, ok_one_in
+        self._rows: dict[Table, list[Row]] = {}
+        self._streams: dict[str, int] = {}
+        self._heads: dict[int, int] = {}
+        self._counts: Counter[tuple[int, ...]] = Counter()
+        self._passed_over: Counter[tuple[int, ...]] = Counter()
+
+    def write(self, batch: Sequence[Received], masks: dict[int, bytes]) -> None:
+        new = [(r, number) for r in batch if (number := self._stream(r)) is not None]
+        seen = self._known_parts([r.event for r, _ in new])
+        for received, number in new:
+            self._add(received.event, number, masks[id(received.event)], seen)
+        for table, rows in self._rows.items():
+            self._connection.execute(table.insert(), rows)
+        self._write_tallies()
+        for number, head in self._heads.items():
+            self._connection.execute(update(stream).where(stream.c.id == number).values(head=head))
+
+    def _stream(self, received: Received) -> int | None:
+        """The row of an event's stream; None for an event that is already written."""
+        header = received.event.header
+        if header.stream_id not in self._streams:
+            found, head = self._names.stream(self._connection, header.stream_id, header.station)
+            self._streams[header.stream_id], self._heads[found] = found, head
+        number = self._streams[header.stream_id]
+        head = self._heads[number]
+        if header.seq <= head:
+            if self._is_written(number, received.event):
+                return None
+            number = self._names.new_epoch(self._connection, header)
+            self._streams[header.stream_id] = number
+        elif header.seq > head + 1:
+            self._note_gap(number, head + 1, header)
+        self._heads[number] = header.seq
+        self._names.endpoint(self._connection, number, received.endpoint)
+        return number
+
+    def _is_written(self, number: int, event: Event) -> bool:
+        """Whether this event, not another with its number, is in the database or this batch."""
+        row = event_row(event.header, number)
+        table = _table(event)
+        pending = self._rows.get(table, [])
+        if any(r["seq"] == row["seq"] and r["stream"] == number for r in pending):
+            return True
+        key = (table.c.stream == number) & (table.c.seq == row["seq"])
+        found = self._connection.execute(select(table.c.at).where(key)).scalar()
+        return bool(found == row["at"])
+
+    def _note_gap(self, number: int, first: int, header: AnyHeader) -> None:
+        row = {"stream": number, "first": first, "last": header.seq - 1}
+        row["at"] = microseconds(header.published_at)
+        self._rows.setdefault(gap, []).append(row)
+
+    def _known_parts(self, events: Sequence[Event]) -> set[str]:
+        """Which of the part ids were inspected before."""
+        parts = {
+            e.header.part_id
+            for e in events
+            if isinstance(e.header, Inspection) and e.header.part_id
+        }
+        if not parts:
+            return set()
+        query = select(inspection.c.part_id).where(inspection.c.part_id.in_(parts)).distinct()
+        return set(self._connection.execute(query).scalars())
+
+    def _add(self, event: Event, number: int, mask: bytes, seen: set[str]) -> None:
+        header = event.header
+        row = event_row(header, number)
+        if isinstance(header, Fault):
+            row |= {"code": header.code.number, "message": header.message}
+        else:
+            product, version = self._names.version(self._connection, header.product, header.version)
+            row |= {"product": product, "version": version}
+        if isinstance(header, Inspection):
+            row |= inspection_row(header, digest_of(mask), self._picture(header))
+            if header.regions:
+                self._rows.setdefault(region, []).extend(region_rows(header, row))
+            self._count(row, header.part_id in seen)
+            seen |= {header.part_id} if header.part_id else set()
+        elif not isinstance(header, Fault):
+            row["state"] = header.state
+        self._rows.setdefault(_table(event), []).append(row)
+
+    def _picture(self, header: Inspection) -> PictureState:
+        """Whether the frame is to be asked for; a trigger without a frame has none."""
+        every = self._ok_one_in
+        sampled = every > 0 and header.inspection_id % every == 0
+        wanted = header.frame_id > 0 and (header.verdict != "OK" or sampled)
+        return PictureState.AWAITED if wanted else PictureState.NONE
+
+    def _count(self, row: Row, again: bool) -> None:
+        key = tally_key(row, again)
+        self._counts[key] += 1
+        self._passed_over[key] += row["passed_over"]
+
+    def _write_tallies(self) -> None:
+        if not self._counts:
+            return
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        insert = dialect.insert(tally_table)
+        added = {
+            name: tally_table.c[name] + insert.excluded[name] for name in ("count", "passed_over")
+        }
+        rows = [
+            {
+                **dict(zip(TALLY_KEY, key, strict=True)),
+                "count": count,
+                "passed_over": self._passed_over[key],
+            }
+            for key, count in sorted(self._counts.items())  # in one order: no deadlock
+        ]
+        self._connection.execute(
+            insert.on_conflict_do_update(index_elements=TALLY_KEY, set_=added), rows
+        )
+
+
+def _table(event: Event) -> Table:
+    if isinstance(event.header, Inspection):
+        return inspection
+    return fault if isinstance(event.header, Fault) else status
