@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from edge.archive.errors import ArchiveError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+BACKENDS = ("sqlite", "postgresql")
 BUSY_MS = 10_000
 WRITING = {"writing": True}
 
@@ -35,13 +36,16 @@ def open_database(address: str, *, create: bool = False) -> Engine:
                 f"there is no archive at {path}: start 'draem archive run', or name it with "
                 "--database"
             )
-    with database_errors(url):
-        engine = create_engine(url, pool_pre_ping=True)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _set_up_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-        with engine.connect() as connection:
+    engine = create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    try:
+        with database_errors(url), engine.connect() as connection:
             _bring_up_to_date(connection, url, create)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -50,6 +54,8 @@ def database_url(address: str) -> URL:
     try:
         url = make_url(address) if "://" in address else URL.create("sqlite", database=address)
         url.get_dialect()
+        if url.get_backend_name() not in BACKENDS:
+            raise NoSuchModuleError(url.drivername)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         missing = isinstance(error, ModuleNotFoundError)
         fix = "pip install '.[postgresql]'" if missing else "write a path, or postgresql+psycopg://"

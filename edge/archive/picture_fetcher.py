@@ -40,20 +40,33 @@ class PictureFetcher(Closeable):
         self._engine, self._store, self._clients = engine, store, clients
         self._asked: dict[tuple[int, int], float] = {}
         self._failed: set[str] = set()
+        self._died: BaseException | None = None
         self._stop = StopEvent()
         self._thread = Thread(target=self._run, name="frames", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stop.wait(ROUND_S):
-            for endpoint, client in self._clients.items():
-                try:
-                    self._fetch_all(endpoint, client)
-                    self._failed.discard(endpoint)
-                except (NoAnswer, ArchiveError) as error:
-                    if endpoint not in self._failed:
-                        log.warning("frames of %s have to wait: %s", endpoint, error)
-                    self._failed.add(endpoint)
+        try:
+            while not self._stop.wait(ROUND_S):
+                for endpoint, client in self._clients.items():
+                    self._try(endpoint, client)
+        except BaseException as error:  # noqa: BLE001 - raised again by `raise_if_died`
+            self._died = error
+
+    def _try(self, endpoint: str, client: RequestClient) -> None:
+        """One round with a station; a failure is logged once until it is over."""
+        try:
+            self._fetch_all(endpoint, client)
+            self._failed.discard(endpoint)
+        except (NoAnswer, ArchiveError) as error:
+            if endpoint not in self._failed:
+                log.warning("frames of %s have to wait: %s", endpoint, error)
+            self._failed.add(endpoint)
+
+    def raise_if_died(self) -> None:
+        """Raise what ended the thread."""
+        if self._died:
+            raise self._died
 
     def _fetch_all(self, endpoint: str, client: RequestClient) -> None:
         after = (0, 0)

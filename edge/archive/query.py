@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from edge.archive.errors import ArchiveError
 from edge.events.event import Code, Verdict
 
+LARGEST = 2**63  # of a database
 Label = Literal["defect", "false-reject", "missed", "unsure"]
 
 
@@ -21,7 +22,10 @@ def parse_time(text: object) -> object:
     if text in ("today", "yesterday"):
         return today - timedelta(days=text == "yesterday")
     if text[:-1].isdecimal() and text[-1] in "hd":
-        return now - timedelta(**{"hours" if text[-1] == "h" else "days": int(text[:-1])})
+        try:
+            return now - int(text[:-1]) * timedelta(hours=1 if text[-1] == "h" else 24)
+        except OverflowError as error:
+            raise ValueError("longer ago than calendars go") from error
     return datetime.fromisoformat(text)
 
 
@@ -35,6 +39,7 @@ def _box(value: object) -> object:
     return tuple(value.split("+")) if isinstance(value, str) else value
 
 
+Pixels = Annotated[int, Field(ge=0, lt=2**31)]
 Time = Annotated[datetime, BeforeValidator(parse_time), AfterValidator(datetime.astimezone)]
 
 
@@ -56,10 +61,10 @@ class Query(BaseModel):
     label: Label | None = Field(None, description="defect, false-reject, missed or unsure")
     kind: str | None = Field(None, description="the kind of a labelled defect")
     part: str | None = Field(None, description="the part's id")
-    trigger: int | None = Field(None, description="the trigger's id")
-    inspection: int | None = Field(None, description="the inspection's id")
+    trigger: int | None = Field(None, ge=-LARGEST, lt=LARGEST, description="the trigger's id")
+    inspection: int | None = Field(None, ge=0, lt=LARGEST, description="the inspection's id")
     roi: str | None = Field(None, description="the region of interest that decided")
-    box: Annotated[tuple[int, int, int, int], BeforeValidator(_box)] | None = Field(
+    box: Annotated[tuple[Pixels, Pixels, Pixels, Pixels], BeforeValidator(_box)] | None = Field(
         None, description="a defect touches x+y+width+height in camera pixels"
     )
 

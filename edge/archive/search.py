@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy import text as sql
 
 from edge.archive.errors import ArchiveError
-from edge.archive.query import Query
+from edge.archive.query import LARGEST, Query
 from edge.archive.rows import EPOCH, microseconds
 from edge.archive.tables import (
     NOT_OK,
@@ -99,7 +99,7 @@ def find_one(connection: Connection, key: str) -> Found:
 def is_key(key: str) -> ColumnElement[bool]:
     """The condition for one inspection by its key. Raises ArchiveError."""
     number, _, seq = key.partition("-")
-    if not (number.isdecimal() and seq.isdecimal()):
+    if not (number.isdecimal() and seq.isdecimal()) or max(int(number), int(seq)) >= LARGEST:
         raise ArchiveError(f"'{key}' is no key: write one of 'draem archive find', as 1-4711")
     return and_(PART.stream == int(number), PART.seq == int(seq))
 

@@ -119,12 +119,13 @@ class RequestClient(Closeable):
 
         Raises NoAnswer.
         """
-        first, *parts = self.ask(Frames(stream_id=stream_id, inspection_ids=inspection_ids))
         try:
+            request = Frames(stream_id=stream_id, inspection_ids=inspection_ids)
+            first, *parts = self.ask(request)
             found = FramesHeader.model_validate_json(first).inspection_ids
-        except ValidationError as error:
-            raise NoAnswer(first.decode(errors="replace")) from error
-        return dict(zip(found, parts, strict=True))
+            return dict(zip(found, parts, strict=True))
+        except ValueError as error:  # pydantic's too
+            raise NoAnswer(f"frames of {stream_id!r} are not answered ({error})") from error
 
     def acknowledge(self, name: str, role: Role, cursor: Cursor) -> None:
         """Report to the log how far `name` has come. Raises NoAnswer."""

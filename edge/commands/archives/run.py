@@ -6,6 +6,7 @@ database, each for stations of its own.
 """
 
 import argparse
+import logging
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from contextlib import ExitStack
 
 from edge.archive.collector import Collector, StationAddress
 from edge.archive.database import open_database
+from edge.archive.errors import ArchiveError
 from edge.archive.picture_fetcher import PictureFetcher
 from edge.archive.picture_store import PictureStore
 from edge.archive.retention import ArchiveLimits, ArchiveRetention
@@ -21,6 +23,8 @@ from edge.commands.archives.shared import add_archive
 from edge.commands.arguments import add_settings, credentials, parse_whole, settings_of
 from edge.events.client import RequestClient, service_endpoint
 from edge.station.settings import Station
+
+log = logging.getLogger(__name__)
 
 TRIM_S = 60.0
 
@@ -62,25 +66,31 @@ def main(options: argparse.Namespace) -> int:
         }
         writer = Writer(engine, store, options.ok_one_in_archive)
         collector = stack.enter_context(Collector(writer, stations, keys, options.name))
-        stack.enter_context(PictureFetcher(engine, store, clients))
+        fetcher = stack.enter_context(PictureFetcher(engine, store, clients))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: collector.stop())
         print(f"archiving {', '.join(clients)} (Ctrl-C ends)", file=sys.stderr)
-        collector.run(_Trimming(retention))
+        collector.run(_Between(fetcher, retention))
     engine.dispose()
     return 0
 
 
-class _Trimming:
-    """Trims once a minute, and on while there is more."""
+class _Between:
+    """What is done between batches: the other thread is watched, old data is deleted."""
 
-    def __init__(self, retention: ArchiveRetention) -> None:
-        self._retention, self._at = retention, 0.0
+    def __init__(self, fetcher: PictureFetcher, retention: ArchiveRetention) -> None:
+        self._fetcher, self._retention, self._trim_at = fetcher, retention, 0.0
 
     def __call__(self) -> None:
-        if time.monotonic() >= self._at:
+        self._fetcher.raise_if_died()
+        if time.monotonic() < self._trim_at:
+            return
+        more = False
+        try:
             more = self._retention.trim()
-            self._at = time.monotonic() + (0 if more else TRIM_S)
+        except ArchiveError as error:
+            log.warning("nothing old is deleted for now: %s", error)
+        self._trim_at = time.monotonic() + (0 if more else TRIM_S)
 
 
 def _stations(options: argparse.Namespace, settings: Station) -> list[StationAddress]:
