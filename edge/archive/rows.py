@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from edge.archive.tables import BUCKET_US, VERDICTS
+from edge.archive.tables import BUCKET_US, SCORE_BUCKET_US, VERDICTS
 from edge.events.event import AnyHeader, Inspection
 
 Row = dict[str, Any]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-BINS_PER_OCTAVE, MAX_BIN, NO_SCORE = 4, 40, -100
+BINS_PER_OCTAVE, MAX_BIN = 4, 40
 
 
 def microseconds(moment: str | datetime) -> int:
@@ -28,10 +28,10 @@ def digest_of(data: bytes) -> bytes | None:
     return sha256(data).digest() if data else None
 
 
-def score_bin(score: float | None, threshold: float | None) -> int:
+def score_bin(score: float | None, threshold: float | None) -> int | None:
     """The bin of score/threshold: 0 begins at the threshold, four bins to each factor of two."""
     if score is None or not threshold or threshold < 0:
-        return NO_SCORE
+        return None
     if score <= 0:
         return -MAX_BIN
     return max(-MAX_BIN, min(MAX_BIN, math.floor(BINS_PER_OCTAVE * math.log2(score / threshold))))
@@ -91,13 +91,11 @@ def region_rows(header: Inspection, row: Row) -> list[Row]:
 def tally_key(row: Row, again: bool) -> tuple[int, ...]:
     """The key of `tally` that counts an inspection's row."""
     bucket = row["at"] // BUCKET_US * BUCKET_US
-    scored = score_bin(row["score"], row["threshold"])
-    return (
-        bucket,
-        row["stream"],
-        row["version"],
-        row["verdict"],
-        row["code"],
-        scored,
-        int(again),
-    )
+    return bucket, row["stream"], row["version"], row["verdict"], row["code"], int(again)
+
+
+def score_tally_key(row: Row) -> tuple[int, ...] | None:
+    """The key of `score_tally`; None for a row without a score or a threshold."""
+    bucket = row["at"] // SCORE_BUCKET_US * SCORE_BUCKET_US
+    number = score_bin(row["score"], row["threshold"])
+    return None if number is None else (bucket, row["stream"], row["version"], number)

@@ -6,13 +6,22 @@ from datetime import datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from edge.archive.errors import ArchiveError
 from edge.archive.query import Query
-from edge.archive.rows import BINS_PER_OCTAVE, EPOCH, NO_SCORE, microseconds
+from edge.archive.rows import BINS_PER_OCTAVE, EPOCH, microseconds
 from edge.archive.search import CODE_NAMES
-from edge.archive.tables import VERDICTS, label, product, region, stream, tally, version
+from edge.archive.tables import (
+    VERDICTS,
+    label,
+    product,
+    region,
+    score_tally,
+    stream,
+    tally,
+    version,
+)
 
 T = tally.c
 By = Literal["hour", "day", "shift", "station", "product", "version"]
@@ -76,25 +85,32 @@ def counts(
     keys = (T.bucket, T.verdict, T.again, *names)
     statement = select(*keys, func.sum(T.count).label("n"), func.sum(T.passed_over).label("over"))
     statement = _narrowed(statement, query).group_by(*keys)
-    groups: dict[str, list[int]] = {}
+    periods: dict[int, list[str]] = {}  # of the buckets, each of which comes many times
+    groups: dict[tuple[str, ...], list[int]] = {}
     for row in connection.execute(statement):
-        at = EPOCH + timedelta(microseconds=row.bucket)
-        group = " ".join(_group(name, row, at, shifts) for name in by) or "all"
+        if row.bucket not in periods:
+            periods[row.bucket] = [_period(name, row.bucket, shifts) for name in by]
+        group = tuple(
+            period or str(getattr(row, name))
+            for name, period in zip(by, periods[row.bucket], strict=True)
+        )
         numbers = groups.setdefault(group, [0] * 6)
         numbers[row.verdict] += int(row.n)
         numbers[3] += int(row.over)
         if not row.again:
             numbers[4] += int(row.n) if row.verdict == 0 else 0
             numbers[5] += int(row.n)
-    return [Counts(group, *numbers) for group, numbers in sorted(groups.items())]
+    return [Counts(" ".join(group) or "all", *numbers) for group, numbers in sorted(groups.items())]
 
 
-def _group(name: By, row: Any, at: datetime, shifts: Shifts) -> str:
+def _period(name: By, bucket: int, shifts: Shifts) -> str:
+    """The hour, day or shift of a bucket; nothing for what is not a period."""
+    at = EPOCH + timedelta(microseconds=bucket)
     if name == "shift":
         begun, shift = shifts.begin(at)
         return f"{begun:%Y-%m-%d %H:%M} {shift}"
     if name in NAMES:
-        return str(getattr(row, name))
+        return ""
     local = at.astimezone(shifts.zone)
     return f"{local:%Y-%m-%d %H:00%z}" if name == "hour" else f"{local:%Y-%m-%d}"
 
@@ -140,25 +156,26 @@ def _places(connection: Connection, query: Query) -> list[tuple[str, int]]:
 
 def score_distribution(connection: Connection, query: Query) -> list[tuple[float, int]]:
     """How many parts have each part of their threshold, as (from this part on, parts)."""
-    statement = _narrowed(select(T.score_bin, func.sum(T.count)), query)
-    statement = statement.where(T.score_bin != NO_SCORE).group_by(T.score_bin)
-    rows = connection.execute(statement.order_by(T.score_bin))
+    number = score_tally.c.score_bin
+    statement = select(number, func.sum(score_tally.c.count)).group_by(number).order_by(number)
+    rows = connection.execute(_narrowed(statement, query, score_tally))
     return [(2 ** (number / BINS_PER_OCTAVE), int(count)) for number, count in rows]
 
 
-def _narrowed(statement: Select[Any], query: Query) -> Select[Any]:
+def _narrowed(statement: Select[Any], query: Query, table: Table = tally) -> Select[Any]:
     """Only the tallies that a query means. Raises ArchiveError for what tallies do not know."""
-    known = {"since", "until", "station", "product", "version", "verdict", "code"}
+    known = ["since", "until", "station", "product", "version"]
+    known += [name for name in ("verdict", "code") if name in table.c]
     asked = {name for name, value in query if value is not None}
-    if asked - known:
-        names = ", ".join(sorted(asked - known))
+    if asked - set(known):
+        names = ", ".join(sorted(asked - set(known)))
         raise ArchiveError(f"statistics cannot be narrowed by {names}: use {', '.join(known)}")
     statement = (
-        statement.select_from(tally)
-        .join(stream, stream.c.id == T.stream)
-        .join(version, version.c.id == T.version)
+        statement.select_from(table)
+        .join(stream, stream.c.id == table.c.stream)
+        .join(version, version.c.id == table.c.version)
         .join(product, product.c.id == version.c.product)
-        .where(*_times(query, T.bucket))
+        .where(*_times(query, table.c.bucket))
     )
     columns = {"station": stream.c.station, "product": product.c.name, "version": version.c.name}
     for name, column in columns.items():

@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 VERDICTS = ("OK", "NG", "NO_VERDICT")  # stored as their index
 BUCKET_US = 15 * 60 * 1_000_000  # shifts and time zones begin at quarters of an hour
+SCORE_BUCKET_US = 4 * BUCKET_US
 
 
 class PictureState(IntEnum):
@@ -145,10 +146,19 @@ tally = Table(
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("verdict", SmallInteger, primary_key=True, autoincrement=False),
     Column("code", SmallInteger, primary_key=True, autoincrement=False),
-    Column("score_bin", SmallInteger, primary_key=True, autoincrement=False),  # rows.score_bin
     Column("again", SmallInteger, primary_key=True, autoincrement=False),  # 1: part id came before
     Column("count", BigInteger, nullable=False),
     Column("passed_over", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+score_tally = Table(
+    "score_tally",
+    metadata,
+    Column("bucket", BigInteger, primary_key=True, autoincrement=False),  # of an hour
+    Column("stream", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("score_bin", SmallInteger, primary_key=True, autoincrement=False),  # rows.score_bin
+    Column("count", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 defect_kind = Table("defect_kind", metadata, Column("name", Text, primary_key=True))

@@ -22,14 +22,22 @@ from edge.archive.rows import (
     inspection_row,
     microseconds,
     region_rows,
+    score_tally_key,
     tally_key,
 )
-from edge.archive.tables import PictureState, fault, gap, inspection, region, status, stream
-from edge.archive.tables import tally as tally_table
+from edge.archive.tables import (
+    PictureState,
+    fault,
+    gap,
+    inspection,
+    region,
+    score_tally,
+    status,
+    stream,
+    tally,
+)
 from edge.events.cursor_file import Cursor
 from edge.events.event import AnyHeader, Event, Fault, Inspection
-
-TALLY_KEY = [column.name for column in tally_table.primary_key]
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class _Batch:
         self._heads: dict[int, int] = {}
         self._counts: Counter[tuple[int, ...]] = Counter()
         self._passed_over: Counter[tuple[int, ...]] = Counter()
+        self._scores: Counter[tuple[int, ...]] = Counter()
 
     def write(self, batch: Sequence[Received], masks: dict[int, bytes]) -> None:
         new = [(r, number) for r in batch if (number := self._stream(r)) is not None]
@@ -173,25 +182,29 @@ class _Batch:
         key = tally_key(row, again)
         self._counts[key] += 1
         self._passed_over[key] += row["passed_over"]
+        if (scored := score_tally_key(row)) is not None:
+            self._scores[scored] += 1
 
     def _write_tallies(self) -> None:
-        if not self._counts:
+        over = self._passed_over
+        self._add_to(
+            tally, {k: {"count": n, "passed_over": over[k]} for k, n in self._counts.items()}
+        )
+        self._add_to(score_tally, {k: {"count": n} for k, n in self._scores.items()})
+
+    def _add_to(self, table: Table, counted: dict[tuple[int, ...], dict[str, int]]) -> None:
+        if not counted:
             return
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(tally_table)
-        added = {
-            name: tally_table.c[name] + insert.excluded[name] for name in ("count", "passed_over")
+        insert = dialect.insert(table)
+        key = [column.name for column in table.primary_key]
+        # In one order, so that two archives do not wait for each other.
+        values = [dict(zip(key, k, strict=True)) | counted[k] for k in sorted(counted)]
+        sums = {
+            name: table.c[name] + insert.excluded[name] for name in values[0] if name not in key
         }
-        rows = [
-            {
-                **dict(zip(TALLY_KEY, key, strict=True)),
-                "count": count,
-                "passed_over": self._passed_over[key],
-            }
-            for key, count in sorted(self._counts.items())  # in one order: no deadlock
-        ]
         self._connection.execute(
-            insert.on_conflict_do_update(index_elements=TALLY_KEY, set_=added), rows
+            insert.on_conflict_do_update(index_elements=key, set_=sums), values
         )
 
 

@@ -26,13 +26,15 @@ MONTH_S = 30 * 86400
 CHUNK = 500_000
 NUMBERS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT {a} UNION ALL SELECT i + 1 FROM n WHERE i < {b}) ",
-    "postgresql": "WITH n(i) AS (SELECT generate_series({a}, {b})) ",
+    "postgresql": "WITH n(i) AS (SELECT generate_series({a}::bigint, {b})) ",
 }
-# Whole numbers alone, so that both databases agree: `i * prime % 1000` is as good as random.
+# Whole numbers alone, so that both databases agree: `i * prime % 1000` is as good as random. A
+# station judges one version for a day.
 VERDICT = "CASE WHEN i * 7919 % 1000 < 20 THEN 1 WHEN i * 7919 % 1000 < 30 THEN 2 ELSE 0 END"
+VERSION = "(i * 30 / {count} + i % 10) % 6"
 SELECTED = f"""
-SELECT 1 + i % 10, i, {{begin}} + i * {{step}}, 1 + i % 2, 1 + i % 6, i, i, i, i * 100, 'P' || i,
-  {VERDICT}, CASE WHEN {VERDICT} = 2 THEN 100 + i % 7 ELSE 0 END,
+SELECT 1 + i % 10, i, {{begin}} + i * {{step}}, 1 + {VERSION} % 2, 1 + {VERSION}, i, i, i,
+  i * 100, 'P' || i, {VERDICT}, CASE WHEN {VERDICT} = 2 THEN 100 + i % 7 ELSE 0 END,
   (i * 104729 % 1000) / 1000.0, 0.5, NULL, 0, CASE WHEN {VERDICT} = 1 THEN 1 ELSE 0 END,
   '{{{{"stages_ms":{{{{"wait":0.8,"fit":0.6,"infer":7.1,"judge":0.9,"encode":0.4}}}}}}}}',
   NULL, NULL, 0 FROM n"""
@@ -40,9 +42,11 @@ REGIONS = """
 INSERT INTO region SELECT stream, seq, 0, at, product, seq % 600, seq % 400, 20, 30, 400, 0.9,
   NULL, NULL, NULL, NULL, NULL FROM inspection WHERE verdict <> 0 AND verdict = 1"""
 TALLIES = """
-INSERT INTO tally SELECT at / 900000000 * 900000000, stream, version, verdict, code,
-  CASE WHEN verdict = 2 THEN -100 ELSE seq % 12 - 8 END, 0, count(*), 0
-  FROM inspection GROUP BY 1, 2, 3, 4, 5, 6"""
+INSERT INTO tally SELECT at / 900000000 * 900000000, stream, version, verdict, code, 0, count(*), 0
+  FROM inspection GROUP BY 1, 2, 3, 4, 5"""
+SCORES = """
+INSERT INTO score_tally SELECT at / 3600000000 * 3600000000, stream, version, seq % 14 - 10,
+  count(*) FROM inspection GROUP BY 1, 2, 3, 4"""
 
 
 def fill(engine: Engine, count: int) -> None:
@@ -60,14 +64,14 @@ def fill(engine: Engine, count: int) -> None:
     begin, step = int(BEGIN.timestamp() * 1e6), MONTH_S * 1_000_000 // count
     for first in range(1, count + 1, CHUNK):
         last = min(count, first + CHUNK - 1)
-        chosen = SELECTED.format(begin=begin, step=step)
+        chosen = SELECTED.format(begin=begin, step=step, count=count)
         if engine.dialect.name == "sqlite":
             insert = numbers.format(a=first, b=last) + "INSERT INTO inspection " + chosen
         else:
             insert = "INSERT INTO inspection " + numbers.format(a=first, b=last) + chosen
         _execute(engine, insert)
         print(f"\r{last} rows", end="", file=sys.stderr)
-    for statement in (REGIONS, TALLIES, "ANALYZE"):
+    for statement in (REGIONS, TALLIES, SCORES, "ANALYZE"):
         _execute(engine, statement)
     print(file=sys.stderr)
 

@@ -165,6 +165,16 @@ def upgrade() -> None:
         batch_op.create_index("region_place", ["product", "at"], unique=False)
 
     op.create_table(
+        "score_tally",
+        sa.Column("bucket", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stream", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("score_bin", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("bucket", "stream", "version", "score_bin"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "status",
         sa.Column("stream", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -198,13 +208,10 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("verdict", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("code", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("score_bin", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("again", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("passed_over", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint(
-            "bucket", "stream", "version", "verdict", "code", "score_bin", "again"
-        ),
+        sa.PrimaryKeyConstraint("bucket", "stream", "version", "verdict", "code", "again"),
         sqlite_with_rowid=False,
     )
     op.create_table(
