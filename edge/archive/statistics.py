@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, select, true
 
 from edge.archive.errors import ArchiveError
 from edge.archive.query import Query
@@ -52,6 +52,19 @@ class Shifts:
         return datetime.combine(day, latest, local.tzinfo), name
 
 
+def _sum(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((and_(true(), *conditions), T.count), else_=0))
+
+
+FIRST = T.again == 0
+SUMS = (  # in the order of the fields of Counts
+    *(_sum(T.verdict == number) for number in range(len(VERDICTS))),
+    func.sum(T.passed_over),
+    _sum(FIRST, T.verdict == 0),
+    _sum(FIRST),
+)
+
+
 @dataclass(frozen=True)
 class Counts:
     """What was inspected in one group. Rates are None where nothing was."""
@@ -82,10 +95,9 @@ def counts(
     """Counts for each group, in the order of their names; periods in the plant's time zone."""
     shifts = shifts or Shifts()
     names = [NAMES[name].label(name) for name in by if name in NAMES]
-    keys = (T.bucket, T.verdict, T.again, *names)
-    statement = select(*keys, func.sum(T.count).label("n"), func.sum(T.passed_over).label("over"))
-    statement = _narrowed(statement, query).group_by(*keys)
-    periods: dict[int, list[str]] = {}  # of the buckets, each of which comes many times
+    keys = (T.bucket, *names)
+    statement = _narrowed(select(*keys, *SUMS), query).group_by(*keys)
+    periods: dict[int, list[str]] = {}  # of the buckets, each of which may come often
     groups: dict[tuple[str, ...], list[int]] = {}
     for row in connection.execute(statement):
         if row.bucket not in periods:
@@ -94,12 +106,9 @@ def counts(
             period or str(getattr(row, name))
             for name, period in zip(by, periods[row.bucket], strict=True)
         )
-        numbers = groups.setdefault(group, [0] * 6)
-        numbers[row.verdict] += int(row.n)
-        numbers[3] += int(row.over)
-        if not row.again:
-            numbers[4] += int(row.n) if row.verdict == 0 else 0
-            numbers[5] += int(row.n)
+        numbers = groups.setdefault(group, [0] * len(SUMS))
+        for i, number in enumerate(row[-len(SUMS) :]):
+            numbers[i] += int(number)
     return [Counts(" ".join(group) or "all", *numbers) for group, numbers in sorted(groups.items())]
 
 
