@@ -60,8 +60,9 @@ COMMANDS = {
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
 BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
 ARCHIVE = dict.fromkeys(("sqlalchemy", "alembic", "fsspec"), "archive") | {"pyarrow": "parquet"}
+METRICS = {"prometheus_client": "metrics"}
 OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
-EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | ARCHIVE | OTHERS
+EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | ARCHIVE | METRICS | OTHERS
 INTERRUPTED = 130
 PATH_ERRORS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from queue import Empty, Queue
 from threading import Event as StopEvent
 from threading import Thread
@@ -34,11 +35,13 @@ class StationAddress:
 
 
 @dataclass
-class Lag:
-    """What has been written of a station, for metrics and the page."""
+class Progress:
+    """How far the archive is with a station, for its cursor and for metrics."""
 
-    cursor: Cursor = field(default_factory=lambda: Cursor("", 0))
-    received_at: float = 0.0  # monotonic, 0 before the first event
+    cursor: Cursor
+    events: int = 0
+    written_at: float = field(default_factory=time.monotonic)
+    delay_s: float = 0.0  # from publication to commit, by both machines' clocks
 
 
 class Collector(Closeable):
@@ -55,7 +58,8 @@ class Collector(Closeable):
         self._queue: Queue[Received] = Queue(QUEUED)
         self._stop = StopEvent()
         self._died: BaseException | None = None
-        self.lags = {station.endpoint: Lag(writer.cursor(station.endpoint)) for station in stations}
+        self.progress = {s.endpoint: Progress(writer.cursor(s.endpoint)) for s in stations}
+        self.failing = False
         self._threads = [
             Thread(target=self._collect, args=(s,), name=s.endpoint, daemon=True) for s in stations
         ]
@@ -79,19 +83,18 @@ class Collector(Closeable):
         self._stop.set()
 
     def _collect(self, station: StationAddress) -> None:
-        lag = self.lags[station.endpoint]
-        acknowledging = Acknowledging(self._name, "bridge", lambda: lag.cursor)
+        progress = self.progress[station.endpoint]
+        acknowledging = Acknowledging(self._name, "bridge", lambda: progress.cursor)
         try:
             for event in events(
                 station.endpoint,
-                begin=lag.cursor,
+                begin=progress.cursor,
                 replay=station.replay,
                 acknowledging=acknowledging,
                 credentials=self._credentials,
                 stopped=self._stop.is_set,
             ):
                 self._queue.put(Received(station.endpoint, event))
-                lag.received_at = time.monotonic()
         except BaseException as error:  # noqa: BLE001 - raised again by `run`
             self._died = error
 
@@ -108,23 +111,34 @@ class Collector(Closeable):
 
     def _write(self, batch: Sequence[Received]) -> None:
         """Write a batch, again and again while the database or the store cannot be used."""
-        failed = False
         while not self._stop.is_set():
             try:
                 self._writer.write(batch)
-                break
             except ArchiveError as error:
-                if not failed:
+                if not self.failing:
                     log.error("nothing is lost, but nothing is archived: %s", error)
-                failed = True
+                self.failing = True
                 self._stop.wait(RETRY_S)
-        else:
-            return
-        if failed:
+            else:
+                self._note(batch)
+                return
+
+    def _note(self, batch: Sequence[Received]) -> None:
+        """A batch is committed: its events may be acknowledged."""
+        if self.failing:
             log.warning("the archive is written again")
+        self.failing = False
+        now, wall = time.monotonic(), datetime.now(UTC)
         for received in batch:
-            header = received.event.header
-            self.lags[received.endpoint].cursor = Cursor(header.stream_id, header.seq)
+            header, progress = received.event.header, self.progress[received.endpoint]
+            progress.cursor = Cursor(header.stream_id, header.seq)
+            progress.events += 1
+            progress.written_at = now
+            progress.delay_s = (wall - datetime.fromisoformat(header.published_at)).total_seconds()
+
+    def queued(self) -> int:
+        """How many events wait to be written."""
+        return self._queue.qsize()
 
     def close(self) -> None:
         self._stop.set()

@@ -68,6 +68,10 @@ class PictureFetcher(Closeable):
         if self._died:
             raise self._died
 
+    def failing(self) -> int:
+        """For how many stations frames cannot be fetched or stored."""
+        return len(self._failed)
+
     def _fetch_all(self, endpoint: str, client: RequestClient) -> None:
         after = (0, 0)
         while not self._stop.is_set() and (rows := self._awaited(endpoint, after)):

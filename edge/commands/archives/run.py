@@ -19,6 +19,7 @@ from edge.archive.picture_fetcher import PictureFetcher
 from edge.archive.picture_store import PictureStore
 from edge.archive.retention import ArchiveLimits, ArchiveRetention
 from edge.archive.writer import Writer
+from edge.base.metrics import served_metrics
 from edge.commands.archives.shared import add_archive
 from edge.commands.arguments import add_settings, credentials, parse_whole, settings_of
 from edge.events.client import RequestClient, service_endpoint
@@ -44,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         add(f"--{name}", type=parse_whole, default=default, metavar="N",
             help=f"days that {of} are kept (default {default}; 0: for ever)")  # fmt: skip
+    add("--metrics", metavar="[HOST:]PORT",
+        help="serve metrics for Prometheus (default off; without a host, on loopback)")  # fmt: skip
     add_settings(parser, "endpoint", "replay", "key", "server_key")
 
 
@@ -67,6 +70,10 @@ def main(options: argparse.Namespace) -> int:
         writer = Writer(engine, store, options.ok_one_in_archive)
         collector = stack.enter_context(Collector(writer, stations, keys, options.name))
         fetcher = stack.enter_context(PictureFetcher(engine, store, clients))
+        if options.metrics:
+            from edge.archive.metrics import ArchiveMetrics
+
+            stack.enter_context(served_metrics(options.metrics, ArchiveMetrics(collector, fetcher)))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: collector.stop())
         print(f"archiving {', '.join(clients)} (Ctrl-C ends)", file=sys.stderr)
