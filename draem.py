@@ -10,6 +10,7 @@ The workflow, in order:
   draem run       --product P --source S            judge frames and publish events over ZeroMQ
   draem watch                                       show the events, in another terminal
 
+'draem train --all products.toml' does a command for many products; also build, calibrate, evaluate.
 Settings come from the command line, then DRAEM_* variables, then station.toml.
 """
 
@@ -57,10 +58,11 @@ COMMANDS = {
     ),
     "doctor": ("edge.commands.doctor", "what this machine has and lacks"),
 }
+ALL = ("train", "build", "calibrate", "evaluate")  # of every product in a file
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
 BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
 ARCHIVE = dict.fromkeys(("sqlalchemy", "alembic", "fsspec"), "archive") | {"pyarrow": "parquet"}
-METRICS = {"prometheus_client": "metrics"}
+METRICS = {"prometheus_client": "metrics", "ray": "cluster"}
 OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
 EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | ARCHIVE | METRICS | OTHERS
 INTERRUPTED = 130
@@ -113,6 +115,10 @@ def run_command(words: list[str]) -> int:
     )
     root.add_argument("command", metavar="COMMAND", choices=COMMANDS, help=argparse.SUPPRESS)
     command = root.parse_args(words[:1] or ["--help"]).command
+    if words[1:2] == ["--all"] and command in ALL:
+        from edge.commands.all_products import run_all
+
+        return run_all(command, words[2:])
     module = importlib.import_module(COMMANDS[command][0])
     parser = Parser(
         prog=f"draem {command}",
