@@ -31,7 +31,7 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
     try:
         check_size(*simplejpeg.decode_jpeg_header(data)[:2])
         image = simplejpeg.decode_jpeg(data, "BGR", strict=True)
-    except (ValueError, MemoryError) as error:
+    except (ValueError, LookupError, MemoryError) as error:
         raise ImageError(DAMAGED.format(error)) from error
     if not has_all_scans(data):
         raise ImageError(DAMAGED.format("scans are missing"))

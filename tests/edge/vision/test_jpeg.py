@@ -1,5 +1,6 @@
 """JPEG: equal to a second decoder, or refused where anything is missing or damaged."""
 
+import contextlib
 import io
 import re
 import struct
@@ -142,3 +143,22 @@ def test_a_jpeg_is_turned_as_its_exif_says(orientation: int) -> None:
     assert (image == reference(data)).all()
     with pytest.raises(ImageError, match="is damaged or cut"):
         decode_image(data[: len(data) // 2] + END, "part.jpg")
+
+
+def test_whatever_bytes_change_in_a_jpeg_it_is_read_or_an_image_error() -> None:
+    random = np.random.default_rng(2)
+    for encoding in ENCODINGS:
+        data = encoded(encoding)
+        for _ in range(300):
+            changed = bytearray(data)
+            for place in random.integers(2, 650, 3):
+                changed[place] = random.integers(256)
+            with contextlib.suppress(ImageError):
+                decode_image(bytes(changed), "part.jpg")
+
+
+def test_a_sampling_that_the_decoder_does_not_name_is_refused() -> None:
+    data = encoded("baseline")
+    sampling = data.index(b"\xff\xc0") + 11
+    with pytest.raises(ImageError):
+        decode_image(data[:sampling] + b"\x14" + data[sampling + 1 :], "part.jpg")
