@@ -45,7 +45,7 @@ def _decode_png(data: bytes) -> Samples:
     """
     width, height = struct.unpack_from(">II", data, 16)
     check_size(height, width)
-    if PNG_END not in data:
+    if data.rfind(PNG_END) < 0:
         raise ValueError("its end is missing")
     samples: Samples = imagecodecs.png_decode(data)
     if PNG_EXIF in data:  # OpenCV gives the same pixels and turns them, without alpha

@@ -6,6 +6,7 @@ import logging
 import math
 import struct
 
+import cv2
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -118,7 +119,10 @@ def _as_bgr(page: TiffPage, samples: Samples) -> Samples:
 
 def to_bgr(samples: Samples) -> Samples:
     """RGB and RGBA become BGR and BGRA; gray with alpha stays."""
-    return samples[..., [2, 1, 0, 3][: samples.shape[2]] if samples.shape[2] > 2 else [0, 1]]
+    if samples.shape[2] == 2:
+        return samples
+    code = cv2.COLOR_RGB2BGR if samples.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    return cv2.cvtColor(np.ascontiguousarray(samples), code)  # type: ignore[return-value]
 
 
 def _colors(page: TiffPage) -> NDArray[np.uint8]:
