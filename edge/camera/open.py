@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from edge.base.errors import CameraError
+from edge.base.files import printable
 from edge.camera import Camera
 from edge.camera.address import without_password
 from edge.vision.image_files import SUFFIXES
@@ -46,6 +47,8 @@ def open_camera(
         from edge.camera.folder import FolderCamera
 
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
+    if source != printable(source):  # FFmpeg cannot be given such a name
+        raise CameraError(f"'{source}' has a name that is not UTF-8: rename it, and its folders")
     if re.match(r"[a-z]+://", source) or not path.exists():
         raise CameraError(f"'{source}' does not exist: give --source {KINDS}")
     from edge.camera.opencv import OpenCvCamera

@@ -114,7 +114,7 @@ class Station(BaseSettings):
         None,
         ge=8,
         le=16,
-        description="significant bits of 16-bit images whose files do not state it",
+        description="significant bits of 16-bit images, the lowest ones (default: all 16)",
     )
 
     @field_validator("recipes", mode="before")
