@@ -17,7 +17,7 @@ from typing import Any
 from edge.base.closeable import Closeable
 from edge.base.errors import DraemError
 from edge.bridge.gate import Gate
-from edge.bridge.signals import Inputs, Missed, Signals, Trouble
+from edge.bridge.signals import Inputs, LineState, Missed, Signals, Trouble
 from edge.events.clock import boot_id
 from edge.events.event import Event, Inspection, Status
 from edge.events.keys import Credentials
@@ -79,6 +79,7 @@ class Feed(Closeable):
         self._lock = threading.Lock()
         self._boot_id = boot_id()
         self._heard: float | None = None
+        self._state: LineState = "starting"  # what the newest heartbeat says
         self._period_s = FIRST_PERIOD_S
         self._stop = threading.Event()
         self._log = log_once()
@@ -109,13 +110,14 @@ class Feed(Closeable):
             self._missed(one)
 
     def _look(self, now: float) -> Signals:
-        """Pass on whether the line is silent, then read the signals; the lock is held."""
-        if self._heard is None or self.died:
-            self._gate.line("stale" if self.died else "starting")
-        elif now - self._heard > PERIODS * self._period_s:
+        """Pass on how the line is at `now`, then read the signals; the lock is held."""
+        silent = self._heard is not None and now - self._heard > PERIODS * self._period_s
+        if self.died or silent:
             self._gate.line("stale")
-        elif self._unanswered:
+        elif self._heard is not None and self._unanswered:
             self._gate.line("unanswered")
+        else:
+            self._gate.line(self._state)
         return self._gate.signals(now)
 
     def plc(self, inputs: Inputs) -> None:
@@ -135,6 +137,7 @@ class Feed(Closeable):
     def _run(self, source: Source) -> None:
         try:
             for event in source(self._notice, self._stop.is_set):
+                self._unanswered = False  # whatever its kind: the log has answered
                 if isinstance(event.header, Inspection | Status):
                     self._runs(event.header.product, event.header.seq)
                 if isinstance(event.header, Inspection):
@@ -152,7 +155,6 @@ class Feed(Closeable):
         now = time.monotonic()  # before its age, so that a delay in between shortens the deadline
         age_s = self.age_s(inspection)
         with self._lock:
-            self._unanswered = False
             due = self._gate.result(inspection, age_s, now)
             alive = self._look(time.monotonic()).trouble is Trouble.NONE
             missed = self._gate.missed()
@@ -178,9 +180,9 @@ class Feed(Closeable):
             if notice.heartbeat is not None:
                 self._heard = time.monotonic()
                 self._period_s = notice.heartbeat.every_ms / 1000
-                self._gate.line(notice.heartbeat.state)
-            elif notice.kind == "unanswered":
-                self._unanswered = True
+                self._state = notice.heartbeat.state
+            elif notice.kind in ("unanswered", "answered"):
+                self._unanswered = notice.kind == "unanswered"
             elif notice.kind in ("gone", "skipped"):
                 self._gate.gap()
             elif notice.kind == "new-stream":

@@ -11,16 +11,16 @@ from edge.bridge.feed import Feed
 from edge.bridge.gate import Gate, Rules
 from edge.bridge.signals import Trouble
 from edge.bridge.simulated_line import _heartbeat
-from edge.events.event import Event, Inspection
+from edge.events.event import AnyHeader, Event
 from edge.events.notices import Notice, Notify
-from tests.support.bridge.events import inspection
+from tests.support.bridge.events import fault, inspection, status
 
 
 class Script:
     """A source that does what it is told; `feed` is over it, `sent` is what went straight out."""
 
     def __init__(self) -> None:
-        self._steps: SimpleQueue[Notice | Inspection | Exception] = SimpleQueue()
+        self._steps: SimpleQueue[Notice | AnyHeader | Exception] = SimpleQueue()
         self.sent: list[int] = []
         self.done = 0
         rules = Rules("free-running", 1.0, plc_silent_s=0)
@@ -40,7 +40,7 @@ class Script:
                 yield Event(step)
             self.done += 1
 
-    def say(self, step: Notice | Inspection | Exception) -> None:
+    def say(self, step: Notice | AnyHeader | Exception) -> None:
         """And wait until it has been dealt with."""
         before, end = self.done, time.monotonic() + 5
         self._steps.put(step)
@@ -80,3 +80,24 @@ def test_the_age_of_another_machines_part_is_by_the_wall_clock(script: Script) -
 
     assert at(3) == pytest.approx(3, abs=0.5)
     assert at(-0.5) == float("inf"), "its clock is ahead: no deadline could be kept"
+
+
+@pytest.mark.parametrize(
+    "answer", [status(4), fault(4), inspection(4, "NO_VERDICT"), Notice("answered", "")]
+)
+def test_any_answer_of_the_log_ends_log_silent(script: Script, answer: Notice | AnyHeader) -> None:
+    """A gap may hold no result at all: a PLC that waits for Ready would wait for ever."""
+    script.say(beat())
+    script.say(Notice("unanswered", ""))
+    signals = script.feed.signals()
+    assert (signals.ready, signals.trouble) == (False, Trouble.LOG_SILENT)
+    script.say(answer)
+    assert script.feed.signals().ready, "at once, not with the next heartbeat"
+
+
+def test_results_that_a_late_answer_holds_are_sent_while_they_are_in_time(script: Script) -> None:
+    script.say(beat())
+    script.say(Notice("unanswered", ""))
+    script.part(1)
+    script.part(2)
+    assert script.sent == [1, 2]

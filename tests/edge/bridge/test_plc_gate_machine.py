@@ -24,6 +24,7 @@ from edge.bridge.signals import Inputs, Missed, Trouble
 from edge.events.clock import boot_id
 from edge.events.event import Inspection, Verdict
 from edge.events.notices import NoticeKind
+from tests.support.bridge.events import fault, status
 from tests.support.bridge.gate_model import (
     BUFFER,
     DEADLINE_S,
@@ -91,7 +92,6 @@ class GateMachine(RuleBasedStateMachine):
         self.script.beat(state, product, head)
         self.model.names(product, head)
         self.model.heard, self.model.state = self.clock.s, state
-        self.model.open_questions = self.model.unanswered
 
     @rule(verdict=VERDICTS, age_s=AGES_S, lost=st.integers(0, 2), ahead_s=AHEAD_S, product=PRODUCTS)
     def part(
@@ -124,13 +124,26 @@ class GateMachine(RuleBasedStateMachine):
         self.model.part(Part(number, verdict, product, deadline), self.clock.s)
         self.script.part(number, verdict, product, captured, machine)
 
-    @rule(kind=st.sampled_from(["gone", "skipped", "unanswered", "repeat", "gap", "stale"]))
+    @rule(
+        kind=st.sampled_from(
+            ["gone", "skipped", "unanswered", "answered", "repeat", "gap", "stale"]
+        )
+    )
     def notice(self, kind: NoticeKind) -> None:
         self.script.notice(kind)
         if kind in ("gone", "skipped"):
             self.model.of_part = Trouble.GAP
-        elif kind == "unanswered":
-            self.model.unanswered = self.model.open_questions = True
+        elif kind in ("unanswered", "answered"):
+            self.model.unanswered = kind == "unanswered"
+
+    @rule(kind=st.sampled_from(["status", "fault"]), product=PRODUCTS)
+    def event_without_a_part(self, kind: str, product: str) -> None:
+        """What fills a gap need not be a result: the log has answered all the same."""
+        seq = max(1, self.number)
+        self.script.deliver(status(seq, product) if kind == "status" else fault(seq))
+        self.model.unanswered = False
+        if kind == "status":
+            self.model.names(product, seq)
 
     @rule()
     def line_begins_another_log(self) -> None:
