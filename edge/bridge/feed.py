@@ -5,14 +5,11 @@ signals and passes on what the PLC wrote. A lock, held for microseconds, protect
 """
 
 import logging
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from edge.base.closeable import Closeable
 from edge.base.errors import DraemError
@@ -27,7 +24,6 @@ from edge.events.subscriber import events
 log = logging.getLogger(__name__)
 
 NEWEST = 500  # so many missed events are requested; older ones are too old for any gate
-UNSENT_MS = 500
 PERIODS = 2  # after so many missing heartbeats the line is silent
 FIRST_PERIOD_S = 0.5
 SKEW_S = 0.05  # a station's clock may be so far ahead
@@ -47,12 +43,6 @@ def station(endpoint: str, replay: str | None, credentials: Credentials | None) 
         )  # fmt: skip
 
     return source
-
-
-def drop_stale_data(connection: Any) -> None:
-    """Never send what a broken connection has not taken within half a second: it is too old."""
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MS)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class BridgeError(DraemError):

@@ -35,6 +35,7 @@ from edge.bridge.protocols.registers import (
     unpack,
     values_of,
 )
+from edge.bridge.tcp import keep_alive
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,7 @@ class Handler(ServerRequestHandler):
         super().callback_connected()
         if self.transport:
             connection = self.transport.get_extra_info("socket")
+            keep_alive(connection)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES)
             cast(asyncio.Transport, self.transport).set_write_buffer_limits(UNSENT_BYTES)
 

@@ -27,10 +27,11 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from edge.base.closeable import Closeable
-from edge.bridge.feed import BridgeError, Feed, drop_stale_data
+from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols.mqtt_commands import Commands
 from edge.bridge.signals import Signals, Trouble
+from edge.bridge.tcp import drop_stale_data
 from edge.events.event import Event, Inspection
 
 log = logging.getLogger(__name__)

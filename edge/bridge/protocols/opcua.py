@@ -9,12 +9,14 @@ Reset.
 import asyncio
 import logging
 from queue import SimpleQueue
+from typing import Any, cast
 
 from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.plc_trigger import PlcTrigger
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols.opcua_security import OpcuaSecurity, server_of
 from edge.bridge.protocols.opcua_vision_system import POLL_S, VisionSystem
+from edge.bridge.tcp import keep_alive
 from edge.events.event import Inspection
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,8 @@ async def serve(
             f"cannot listen on {security.host}:{security.port} ({error}): another program has it: "
             "choose another --listen"
         ) from error
+    for listening in cast(Any, server.bserver)._server.sockets:  # asyncua sets no options itself
+        keep_alive(listening)
     watching = asyncio.create_task(triggering.stall.watch())
     log.info("OPC UA on opc.tcp://%s:%d", security.host, security.port)
     try:
