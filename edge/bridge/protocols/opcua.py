@@ -42,7 +42,8 @@ async def serve(
         await server.start()
     except OSError as error:
         raise BridgeError(
-            f"cannot listen on {security.host}:{security.port} ({error}): another program has it: "
+            f"cannot listen on {security.host}:{security.port} ({error.strerror}): another program "
+            "(perhaps a bridge) has the port, or the address is not of this machine: "
             "choose another --listen"
         ) from error
     for listening in cast(Any, server.bserver)._server.sockets:  # asyncua sets no options itself

@@ -75,11 +75,16 @@ def result_of(inspection: Inspection | None, numbers: Mapping[str, int]) -> dict
         "CreationTime": datetime.fromisoformat(inspection.captured_at),
         "Verdict": inspection.verdict,
         "Score": inspection.score or 0.0,
-        "TriggerId": inspection.trigger_id or 0,
-        "Encoder": inspection.encoder or 0,
+        "TriggerId": _int64(inspection.trigger_id or 0),
+        "Encoder": _int64(inspection.encoder or 0),
         "PartId": inspection.part_id or "",
         "ExternalRecipeId": str(numbers.get(inspection.product, 0)),
     }
+
+
+def _int64(value: int) -> int:
+    """Modulo 2^64, signed: a camera's counter may be unsigned."""
+    return (value + 2**63) % 2**64 - 2**63
 
 
 def arguments(fields: Fields) -> list[ua.Argument]:

@@ -103,7 +103,10 @@ def test_mistakes_are_one_line_each(tmp_path: Path, mistaken: Mistaken) -> None:
     (rubbish / "plc.der").write_text("nothing")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for words, says in (
-            (["--listen", f"127.0.0.1:{taken.getsockname()[1]}"], "another program has it"),
+            (
+                ["--listen", f"127.0.0.1:{taken.getsockname()[1]}"],
+                "another program (perhaps a bridge) has the port",
+            ),
             (["--listen", "0.0.0.0:4840"], "add --login FILE (user:password) or --clients"),
             (["--clients", str(empty)], "put the clients' certificates there"),
             (["--clients", str(rubbish)], "plc.der is no certificate"),

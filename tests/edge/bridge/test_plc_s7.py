@@ -21,7 +21,7 @@ from tests.conftest import draem
 from tests.edge.bridge.conftest import Mistaken
 from tests.support.bridge.process import bridge_process
 from tests.support.bridge.s7 import BLOCK, S7Plc
-from tests.support.bridge.tcp import Between, kept_alive
+from tests.support.bridge.tcp import Between, wait_until_kept_alive
 from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
@@ -85,7 +85,7 @@ def test_a_plc_that_ends_the_connection_between_two_cycles_is_logged_too(
         words = ("s7", "--s7", f"127.0.0.1:{between.port}", "--block", str(BLOCK))
         bridge = bridge_process(stack, station, tmp_path, *words)
         plc.until(valid)
-        assert kept_alive(remote=between.port), "a PLC without power is noticed too"
+        wait_until_kept_alive(remote=between.port)  # a PLC without power is noticed too
         between.cut()
         assert bridge.stderr is not None
         said = [bridge.stderr.readline() for _ in range(3)]

@@ -2,22 +2,30 @@
 
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.ports import free_ports
+from tests.support.waiting import wait_until
 
 ESTABLISHED, KEEPALIVE = "01", "02"
 SHORT = 40  # bytes: an S7 server says no more of a write
 
 
-def kept_alive(*, local: int = 0, remote: int = 0) -> bool:
-    """Whether a connection at that local or remote port has a keepalive timer."""
+def wait_until_kept_alive(*, local: int = 0, remote: int = 0) -> None:
+    """Until a connection at that local or remote port has a keepalive timer.
+
+    While data is on its way the connection has another timer.
+    """
+    wait_until(lambda: any(_timers(local, remote)), "a keepalive timer")
+
+
+def _timers(local: int, remote: int) -> Iterator[bool]:
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, here, there, state, _, timer, *_ = line.split()
         ports = int(here.split(":")[1], 16), int(there.split(":")[1], 16)
         if state == ESTABLISHED and (ports[0] == local or ports[1] == remote):
-            return timer.split(":")[0] == KEEPALIVE
-    return False
+            yield timer.split(":")[0] == KEEPALIVE
 
 
 class Between:
