@@ -36,7 +36,7 @@ async def serve(
     `results` is filled by the feed's thread.
     """
     server = await server_of(security)
-    system = VisionSystem(server, feed, changes, triggering, results, deadline_s)
+    system = VisionSystem(server, feed, changes, triggering, results, deadline_s, security)
     await system.build()
     try:
         await server.start()
