@@ -73,7 +73,7 @@ class Feed(Closeable):
         self._period_s = FIRST_PERIOD_S
         self._stop = threading.Event()
         self._log = log_once()
-        self._unanswered = False
+        self._unanswered = self._clock_ahead = False
         self._product, self._seq = "", 0  # which product runs, and the newest event that says so
         self.died: BaseException | None = None
         self._thread = threading.Thread(
@@ -158,10 +158,11 @@ class Feed(Closeable):
             return (time.monotonic_ns() - inspection.captured_ns) / 1e9
         captured = datetime.fromisoformat(inspection.captured_at)
         age = (datetime.now(UTC) - captured).total_seconds()
-        if age < -SKEW_S:
+        ahead, before = age < -SKEW_S, self._clock_ahead
+        self._clock_ahead = ahead
+        if ahead and not before:
             log.warning("the station's clock is %.1f s ahead of this one: synchronise both", -age)
-            return float("inf")
-        return max(age, 0.0)
+        return float("inf") if ahead else max(age, 0.0)
 
     def _notice(self, notice: Notice) -> None:
         if notice.heartbeat is not None:
