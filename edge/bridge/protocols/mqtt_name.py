@@ -48,7 +48,7 @@ def spoken(payload: bytes) -> Spoken:
     try:
         state: Any = json.loads(payload)
         return Spoken(str(state.get("owner", "unknown")), state.get("bridge") is True)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return Spoken("", runs=False)
 
 

@@ -100,6 +100,7 @@ class Block:
     def __init__(self, plc: Plc) -> None:
         self.client, self._plc = Client(), plc
         self._heartbeat = 0  # as it was written last
+        self._warned = False
 
     def connect(self) -> None:
         """Raises BridgeError where another bridge writes into the block."""
@@ -123,6 +124,12 @@ class Block:
         written, heartbeat = self._read()
         if heartbeat != self._heartbeat:
             self._check_alone()  # a PLC that loads its start values changes it once
+            if not self._warned:
+                text = (
+                    "the PLC has changed what the bridge wrote into DB%d: does its program write?"
+                )
+                log.warning(text, self._plc.block)
+            self._warned = True
             written, _ = self._read()
         return written
 

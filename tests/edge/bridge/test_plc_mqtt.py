@@ -233,7 +233,7 @@ def test_an_older_bridge_that_names_no_owner_is_noticed_too() -> None:
     for _ in range(2):
         claim.hear(b'{"bridge": true, "online": true}')
     assert claim.other is not None
-    for rubbish in (b"", b"[]", b"\xff", b"7", b'"x"', b"{}", b'{"bridge": 1}'):
+    for rubbish in (b"", b"[]", b"\xff", b"7", b'"x"', b"{}", b'{"bridge": 1}', 9999 * b"["):
         claim = NameClaim("mine")
         claim.begin(free=False)
         claim.hear(rubbish)
