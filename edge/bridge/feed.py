@@ -49,9 +49,18 @@ class BridgeError(DraemError):
     """A bridge cannot serve its PLC."""
 
 
+def check_station(found: str, wanted: str) -> None:
+    """Raises BridgeError for events of another station: its verdicts are about other parts."""
+    if found != wanted:
+        raise BridgeError(
+            f"these are the events of '{found}', not of '{wanted}': correct --station or --endpoint"
+        )
+
+
 class Feed(Closeable):
     """Keeps a gate fed from a source of events until it is closed.
 
+    With `name` it dies of the events of any other station.
     `in_time` is called for each verdict that came before its deadline, in order, once, and while
     there is no trouble; `missed` for each result that the gate could not use. Neither may block.
     """
@@ -62,8 +71,9 @@ class Feed(Closeable):
         source: Source,
         in_time: Callable[[Inspection], None] = lambda inspection: None,
         missed: Callable[[Missed], None] = lambda missed: None,
+        name: str | None = None,
     ) -> None:
-        self._missed = missed
+        self._missed, self._name = missed, name
         self._in_time = in_time
         self._gate = gate
         self._lock = threading.Lock()
@@ -127,6 +137,7 @@ class Feed(Closeable):
     def _run(self, source: Source) -> None:
         try:
             for event in source(self._notice, self._stop.is_set):
+                self._check(event.header.station)
                 self._unanswered = False  # whatever its kind: the log has answered
                 if isinstance(event.header, Inspection | Status):
                     self._runs(event.header.product, event.header.seq)
@@ -134,6 +145,10 @@ class Feed(Closeable):
                     self._result(event.header)
         except BaseException as error:  # noqa: BLE001 - raised again by `raise_if_died`
             self.died = error  # until then nothing is offered any more
+
+    def _check(self, station: str) -> None:
+        if self._name is not None:
+            check_station(station, self._name)
 
     def _runs(self, product: str, seq: int) -> None:
         """The product that an event or a heartbeat names, unless a newer one was received."""
@@ -166,6 +181,7 @@ class Feed(Closeable):
 
     def _notice(self, notice: Notice) -> None:
         if notice.heartbeat is not None:
+            self._check(notice.heartbeat.station)
             self._runs(notice.heartbeat.product, notice.heartbeat.head)
         with self._lock:
             if notice.heartbeat is not None:

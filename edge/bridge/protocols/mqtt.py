@@ -23,7 +23,7 @@ from typing import Any
 
 from paho.mqtt.enums import MQTTErrorCode
 
-from edge.bridge.feed import BridgeError, Feed
+from edge.bridge.feed import Feed, check_station
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols.mqtt_commands import Commands
 from edge.bridge.protocols.mqtt_name import STATE_S, NameClaim, check_free, new_client_id, taken
@@ -117,11 +117,8 @@ class Mqtt(Session):
 
     def _check(self, station: str) -> None:
         """Somebody may act on these topics: they carry one station's verdicts and no other's."""
-        if station not in (self._station, "simulated"):
-            raise BridgeError(
-                f"these are the events of '{station}', not of '{self._station}': correct --station "
-                "or --endpoint"
-            )
+        if station != "simulated":
+            check_station(station, self._station)
 
     def _wait_for(self, number: int, stopped: Callable[[], bool]) -> bool:
         """Until the broker has acknowledged a message; False when `stopped`."""

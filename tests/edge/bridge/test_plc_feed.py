@@ -7,13 +7,14 @@ from queue import SimpleQueue
 
 import pytest
 
-from edge.bridge.feed import Feed
+from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.gate import Gate, Rules
 from edge.bridge.signals import Trouble
 from edge.bridge.simulated_line import _heartbeat
 from edge.events.event import AnyHeader, Event
 from edge.events.notices import Notice, Notify
 from tests.support.bridge.events import fault, inspection, status
+from tests.support.waiting import wait_until
 
 
 class Script:
@@ -104,3 +105,20 @@ def test_results_that_a_late_answer_holds_are_sent_while_they_are_in_time(script
     script.part(1)
     script.part(2)
     assert script.sent == [1, 2]
+
+
+@pytest.mark.parametrize("step", [beat(), inspection(1), status(1)])
+def test_events_of_another_station_end_a_feed_that_is_named(step: Notice | AnyHeader) -> None:
+    """The gate of one line would act on the verdicts of another."""
+
+    def source(notify: Notify, stopped: Callable[[], bool]) -> Iterator[Event]:
+        if isinstance(step, Notice):
+            notify(step)
+        else:
+            yield Event(step)
+
+    with Feed(Gate(Rules()), source, name="press-5") as feed:
+        wait_until(lambda: feed.died, "the end of the feed")
+        with pytest.raises(BridgeError, match="not of 'press-5': correct --station or --endpoint"):
+            feed.raise_if_died()
+        assert not feed.signals().online

@@ -35,6 +35,7 @@ from edge.events.subscriber import events
 from tests.edge.bridge.conftest import Mistaken
 from tests.support.bridge.events import inspection
 from tests.support.bridge.modbus import Bridge, valid
+from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
 
@@ -85,6 +86,16 @@ def test_a_killed_station_comes_back(tmp_path: Path) -> None:
     again.close()
     said = bridge.close()
     assert "Traceback" not in said
+
+
+def test_a_bridge_that_is_given_a_name_ends_at_the_events_of_another_station(
+    station: Running, mistaken: Mistaken, tmp_path: Path
+) -> None:
+    """The default of --endpoint is that of the machine's first station."""
+    where = ("--endpoint", station.endpoint, "--data", str(tmp_path / "other"))
+    listen = ("--listen", f"127.0.0.1:{free_ports(1)[0]}")
+    said = mistaken("modbus", *where, *listen, "--station", "press-4")
+    assert "the events of 'station-1', not of 'press-4': correct --station or --endpoint" in said
 
 
 def test_mistakes_are_one_line_each(tmp_path: Path, mistaken: Mistaken) -> None:
