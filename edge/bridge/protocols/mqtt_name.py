@@ -103,7 +103,7 @@ class NameClaim:
     _free: bool = True
     _ours: bool = False
     _since: float = 0.0
-    _once: str | None = None
+    _once: tuple[str | None, float] = None, 0.0  # who spoke though the name is ours, since when
 
     def begin(self, *, free: bool) -> None:
         """A connection begins; `free` if it is known that nobody else has the name."""
@@ -121,10 +121,20 @@ class NameClaim:
             self._ours = self._ours or said.runs
         elif not said.runs:
             self._free = self.repeat = True
-        elif self._ours and said.owner != self._once:
-            self._once, self.repeat = said.owner, True
-        else:
+        elif not self._ours or self._goes_on(said.owner):
             self.other = said.owner
+        else:
+            self.repeat = True
+
+    def _goes_on(self, owner: str) -> bool:
+        """Whether another bridge still speaks though it can know that the name is ours.
+
+        What it had in its queue when it was cut off comes once, at its return.
+        """
+        now = time.monotonic()
+        if owner != self._once[0]:
+            self._once = owner, now
+        return now > self._once[1] + STATE_S / 2
 
     @property
     def may_claim(self) -> bool:

@@ -230,7 +230,11 @@ def test_an_older_bridge_that_names_no_owner_is_noticed_too() -> None:
     claim = NameClaim("mine")
     claim.begin(free=True)
     claim.hear(json.dumps(state_of(Signals(), "mine")).encode())
-    for _ in range(2):
+    for _ in range(3):
+        claim.hear(b'{"bridge": true, "online": true}')
+    assert claim.other is None, "what was in the queue of a bridge that was cut off comes at once"
+    assert claim.repeat
+    with patch.object(mqtt_name, "STATE_S", 0):
         claim.hear(b'{"bridge": true, "online": true}')
     assert claim.other is not None
     for rubbish in (b"", b"[]", b"\xff", b"7", b'"x"', b"{}", b'{"bridge": 1}', 9999 * b"["):
