@@ -49,7 +49,7 @@ async def serve(
     for listening in cast(Any, server.bserver)._server.sockets:  # asyncua sets no options itself
         keep_alive(listening)
     watching = asyncio.create_task(triggering.stall.watch())
-    log.info("OPC UA on opc.tcp://%s:%d", security.host, security.port)
+    log.info("OPC UA on %s", server.endpoint.geturl())
     try:
         while not stop.is_set() and feed.died is None:
             await system.publish()
