@@ -58,8 +58,14 @@ COMMANDS = {
     "doctor": ("edge.commands.doctor", "what this machine has and lacks"),
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
-BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
-OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
+BRIDGES = {
+    "pymodbus": "modbus",
+    "asyncua": "opcua",
+    "ifaddr": "opcua",
+    "snap7": "s7",
+    "paho": "mqtt",
+}
+OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam", "ifaddr": "opcua"}
 EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | OTHERS
 INTERRUPTED = 130
 PATH_ERRORS = (

@@ -88,13 +88,16 @@ def opened_feed(
 ) -> Iterator[Feed]:
     """A gate that is fed, and the file of what it misses; raises what ended the feed, if anything.
 
-    `address` distinguishes this bridge from the others of the station.
+    `address` distinguishes this bridge from the others of the station. Where the station is named,
+    the events must be its own: the default of --endpoint is that of a machine's first station.
     """
     suffix = "" if options.simulate is None else "-simulated"
     folder = settings.data / f"{settings.station}{suffix}"
+    named = options.simulate is None and "station" in settings.model_fields_set
+    name = settings.station if named else None
     with (
         MissedFile(folder / f"missed-{options.wire}-{address}.jsonl") as missed,
-        Feed(Gate(rules), source(options, settings), in_time, missed.add) as feed,
+        Feed(Gate(rules), source(options, settings), in_time, missed.add, name) as feed,
     ):
         yield feed
     feed.raise_if_died()
