@@ -1,5 +1,6 @@
 """Frames as the engine sees and judges them: what every figure of a calibration comes from."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from edge.base.errors import ImageError
 from edge.engine import Engine
 from edge.vision.fit import Fit
 from edge.vision.image_files import read_images
+from edge.vision.image_folders import warn_of_mixed_sizes
 from edge.vision.judge import Conditions, measure
 from edge.vision.near_duplicates import part_numbers
 from edge.vision.placement import Placement
@@ -59,6 +61,7 @@ def judge_frames(
     read: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []
     placements: list[Placement] = []
+    sizes: Counter[tuple[int, ...]] = Counter()
     for path, image in read_images(*paths, bit_depth=bit_depth):
         try:
             frame, placement = fit(image)
@@ -67,6 +70,8 @@ def judge_frames(
         read.append(path)
         fitted.append(frame)
         placements.append(placement)
+        sizes[image.shape[:2]] += 1
+    warn_of_mixed_sizes(sizes)
     found = [engine.infer(frame[None]) for frame in track(fitted, text)]
     scores = np.array([float(one.score[0]) for one in found])
     for path, score in zip(read, scores, strict=True):

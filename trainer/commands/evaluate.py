@@ -37,12 +37,21 @@ def main(options: argparse.Namespace) -> int:
 
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
-    threshold = product.calibration.threshold if product.calibration else None
     total = count_samples(options.images)
     with runtimes.load(product, settings.flavour) as engine:
         labelled = samples(options.images, settings.bit_depth)
-        scored = score_all(product.fit, engine.infer, track(labelled, "scoring", total=total))
-    metrics = measure(scored, threshold)
+        scored = score_all(
+            product.fit,
+            engine.infer,
+            track(labelled, "scoring", total=total),
+            product.calibration,
+            product.manifest.score_window,
+        )
+    geometry, threshold = product.fit.geometry, None
+    if product.calibration:
+        geometry, whole = product.calibration.geometry, product.calibration.whole_threshold
+        threshold = 1.0 if whole is None else whole
+    metrics = measure(scored, threshold, list(geometry.regions_of_interest) if geometry else [])
     if options.report:
         write_report(options.report, product, scored, metrics, settings.bit_depth)
     print(json.dumps(dataclasses.asdict(metrics)) if options.json else text(metrics))
@@ -75,6 +84,13 @@ def text(metrics: "Metrics") -> str:
         lines.append(
             f"  {kind:<16} {one.images:>4} images, image AUROC {one.image_auroc:.4f}, {ap}"
         )
+    if metrics.regions:
+        lines.append(
+            f"in the regions of interest {', '.join(metrics.regions)} alone; scores are shares of "
+            "their thresholds"
+        )
+    if metrics.outside:
+        lines.append(f"{metrics.outside} defects lie outside of the regions of interest")
     pairs = (("its threshold", metrics.calibrated), ("the best possible", metrics.best_possible))
     for name, rates in pairs:
         if rates is not None:
@@ -83,4 +99,9 @@ def text(metrics: "Metrics") -> str:
                 f"found (TPR), {rates.true_negative:.1%} of the good passed (TNR), "
                 f"accuracy {rates.accuracy:.1%}"
             )
+            if rates.without_verdict:
+                lines.append(
+                    f"  {rates.without_verdict} images had no verdict (their light, contrast or "
+                    "sharpness is not that of the calibration): they count as rejected"
+                )
     return "\n".join(lines)
