@@ -111,8 +111,12 @@ def _check_count(good: ScoredFrames) -> None:
     """Raise ImageError for too few parts."""
     parts = len(good.first_of_part)
     if parts < FEWEST:
+        alike = (
+            f" ({len(good.paths)} frames, but these look alike)" if parts < len(good.paths) else ""
+        )
         raise ImageError(
-            f"{parts} good parts are too few: give frames of at least {FEWEST} with --images DIR"
+            f"{parts} good parts are too few{alike}: give frames of at least {FEWEST} different "
+            "parts with --images DIR, or count each frame with --each-frame"
         )
     if parts < len(good.paths):
         log.info(

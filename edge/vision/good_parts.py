@@ -6,7 +6,7 @@ refused where that is not certain.
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +14,15 @@ from edge.base.errors import ImageError
 from edge.vision.folder_names import Meaning, meaning, meaning_alone
 from edge.vision.image_files import SUFFIXES, find_images
 from edge.vision.image_folders import files_below
-from edge.vision.label_files import marks_defect
-from edge.vision.labels import Labelled, check_twins, match_labels
+from edge.vision.image_kinds import (
+    folder_meanings,
+    good_without_label,
+    home_of,
+    image_kinds,
+    is_marked,
+    own_meanings,
+)
+from edge.vision.labels import Labelled, match_labels
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +43,7 @@ def good_images(*places: Path) -> list[Path]:
     Raises ImageError where it is not certain which are good, or where there are none.
     """
     images: list[Path] = []
+    _check_listed(places)
     for place in places:
         found = find_good(place)
         if found.left_out:
@@ -50,25 +58,46 @@ def bad_images(*places: Path) -> list[Path]:
     Raises ImageError where some of them show good parts.
     """
     images: list[Path] = []
+    _check_listed(places)
     for place in places:
         images += _bad(place) if place.is_dir() else find_images(place)
     return images
 
 
-def _bad(place: Path) -> list[Path]:
-    found = match_labels(place, files_below(place))
+def _check_listed(places: Collection[Path]) -> None:
+    """Raise ImageError where files were named, and one is the label of another."""
+    files = [place for place in places if place.is_file()]
+    for folder in sorted({file.parent for file in files}):
+        found = match_labels(folder, [file for file in files if file.parent == folder])
+        for image, labels in found.labels.items():
+            raise ImageError(f"{labels[0]} is a label of {image.name}: name the images alone")
+
+
+def _match(place: Path, files: Iterable[Path]) -> Labelled:
+    """The images of a folder, with labels in it and in folders of masks beside it."""
+    found = match_labels(place, files)
     if not found.images:
         find_images(place)  # raises, since there are none
-    kinds, good = _kinds(found), good_without_label(found)
-    _check_names(found, kinds)
-    here = _own(place)
+    if place.name in ("", ".."):  # its neighbours have no path that begins with its parent
+        return found
+    for folder in sorted(place.parent.iterdir()):
+        if folder != place and folder.is_dir() and meaning_alone(folder.name) is Meaning.MASK:
+            more = match_labels(place.parent, [*found.images, *files_below(folder)])
+            for image, labels in more.labels.items():
+                found.labels.setdefault(image, []).extend(labels)
+    return found
+
+
+def _bad(place: Path) -> list[Path]:
+    found = _match(place, files_below(place))
+    kinds, good, here = image_kinds(found), good_without_label(found), own_meanings(place)
     some_bad = Meaning.BAD not in here and any(Meaning.BAD in one for one in kinds.values())
     for path in found.images:
         labels = found.labels.get(path, [])
         if (
-            Meaning.GOOD in kinds[path.parent] | here
-            or (some_bad and not labels and Meaning.BAD not in kinds[path.parent])
-            or (labels and not any(map(marks_defect, labels)))
+            Meaning.GOOD in kinds[path] | here
+            or (some_bad and not labels and Meaning.BAD not in kinds[path])
+            or (labels and not is_marked(found, path))
             or (not labels and path.parent in good)
         ):
             raise ImageError(f"{path} may show a good part: name a folder of bad parts only")
@@ -84,7 +113,7 @@ def find_good(place: Path) -> Found:
 
 def _find_good(place: Path, files: list[Path]) -> Found:
     """`files` are all below the folder."""
-    if Meaning.BAD in _own(place):
+    if Meaning.BAD in own_meanings(place):
         raise ImageError(f"{place} is named as a folder of defects: name the folder of good parts")
     train = [p for p in place.iterdir() if p.is_dir() and meaning(p.name) is Meaning.TRAIN]
     if len(train) == 1:
@@ -93,31 +122,9 @@ def _find_good(place: Path, files: list[Path]) -> Found:
         found = _find_good(train[0], inside)
         words = [found.left_out, f"{outside} outside {train[0].name}/" if outside else ""]
         return Found(found.images, ", ".join(filter(None, words)))
-    labelled = match_labels(place, files)
-    if not labelled.images:
-        find_images(place)  # raises, since there are none
+    labelled = _match(place, files)
     _check_halves(place, labelled)
     return _sort(place, labelled)
-
-
-def _own(place: Path) -> set[Meaning | None]:
-    """What a place's own name says: part of it may be about something else."""
-    return {meaning_alone(place.name), meaning_alone(place.resolve().name)}
-
-
-def _names(folder: Path) -> set[Meaning | None]:
-    """What the name of a folder says, and that of the folder to which it may be a link."""
-    return {meaning(folder.name), meaning(folder.resolve().name)}
-
-
-def _kinds(found: Labelled) -> dict[Path, set[Meaning | None]]:
-    """What the names of each folder with images and of those above it say."""
-    kinds = {found.root: set[Meaning | None]()}
-    for folder in sorted({path.parent for path in found.images}):
-        for one in (*reversed(folder.parents), folder):
-            if one != found.root and one.is_relative_to(found.root):
-                kinds.setdefault(one, kinds[one.parent] | _names(one))
-    return kinds
 
 
 def _check_halves(place: Path, found: Labelled) -> None:
@@ -130,7 +137,7 @@ def _check_halves(place: Path, found: Labelled) -> None:
         raise ImageError(
             f"{place} holds more than good images: name one data set, such as {min(nested)}"
         )
-    if sets or (found.labels and _own(place) & set(HALVES[1:])):
+    if sets or (found.labels and own_meanings(place) & set(HALVES[1:])):
         raise ImageError(
             f"{place} holds more than good images: name the folder of the good ones, "
             "or a data set that has train/good"
@@ -139,12 +146,11 @@ def _check_halves(place: Path, found: Labelled) -> None:
 
 def _sort(place: Path, found: Labelled) -> Found:
     """By names where any says which are good, else by labels, else all."""
-    kinds = _kinds(found)
-    _check_names(found, kinds)
-    bad = [p for p in found.images if Meaning.BAD in kinds[p.parent] or _marked(found, p)]
+    kinds = image_kinds(found)
+    bad = [p for p in found.images if Meaning.BAD in kinds[p] or is_marked(found, p)]
     rest = sorted(set(found.images) - set(bad))
-    named = [path for path in rest if Meaning.GOOD in kinds[path.parent]]
-    homes = {_home(found, path) for path in named}
+    named = [path for path in rest if Meaning.GOOD in kinds[path]]
+    homes = {home_of(found, path) for path in named}
     strays: list[Path] = []
     if named:
         good = named
@@ -177,44 +183,12 @@ def _left_out(place: Path, found: Labelled, bad: list[Path], strays: list[Path])
     return ", ".join(f"{count} {text}" for text, count in words.items() if count)
 
 
-def _marked(found: Labelled, path: Path) -> bool:
-    return any(map(marks_defect, found.labels.get(path, ())))
-
-
-def _home(found: Labelled, path: Path) -> Path:
-    """The folder that holds the folder of good parts."""
-    names = found.folders(path)
-    first = next(i for i, name in enumerate(names) if meaning(name) is Meaning.GOOD)
-    return found.root.joinpath(*names[:first])
-
-
-def _check_names(found: Labelled, kinds: dict[Path, set[Meaning | None]]) -> None:
-    """Raise ImageError for names that do not say what an image shows."""
-    for folder, meanings in kinds.items():
-        if Meaning.UNCERTAIN in meanings or {Meaning.GOOD, Meaning.BAD} <= meanings:
-            raise ImageError(
-                f"{folder}: this name does not say whether the parts are good: name the folder of "
-                "the good ones"
-            )
-    check_twins(found)
-
-
-def good_without_label(found: Labelled) -> set[Path]:
-    """Folders as in DAGM 2007: only defects have a label, in a folder of labels inside."""
-    empty: dict[Path, bool] = {}
-    for image, labels in found.labels.items():
-        for label in labels:
-            if label.parent.parent == image.parent:
-                empty[image.parent] = empty.get(image.parent, False) or not marks_defect(label)
-    return {folder for folder, any_empty in empty.items() if not any_empty}
-
-
 def _unclear(place: Path, found: Labelled, homes: set[Path], unclear: list[Path]) -> str:
     """What is not certain, and what to do."""
     folders = {str(path.parent.relative_to(place.parent)) for path in unclear}
     start = f"{place} holds more than good images"
     if homes:
-        good = min(p for p in min(homes).iterdir() if Meaning.GOOD in _names(p))
+        good = min(p for p in min(homes).iterdir() if Meaning.GOOD in folder_meanings(p))
         return f"{start} ({_few(folders)}): name the folder of good ones, {good}"
     if found.labels:
         return (

@@ -112,7 +112,7 @@ def test_what_cannot_be_measured_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="crop"):
         evaluate((0, 0, 500, 500), root)
     shutil.rmtree(root / "test" / "spot")
-    with pytest.raises(ImageError, match="good and defective"):
+    with pytest.raises(ImageError, match="all 2 images are good"):
         evaluate(None, root)
 
 

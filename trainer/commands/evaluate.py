@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.base.errors import SettingsError
 from edge.commands.arguments import add_settings, product_name, settings_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def main(options: argparse.Namespace) -> int:
     from trainer.evaluation.evaluate import measure, score_all
     from trainer.evaluation.report import write_report
 
+    if options.report and not options.report.absolute().parent.is_dir():
+        raise SettingsError(f"--report {options.report}: its folder does not exist: make it first")
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
     total = count_samples(options.images)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from edge.base.errors import ImageError
 from edge.vision.folder_names import Meaning, meaning, meaning_alone
-from edge.vision.good_parts import good_without_label
 from edge.vision.image_files import read_images
 from edge.vision.image_folders import files_below
+from edge.vision.image_kinds import good_without_label
 from edge.vision.label_files import is_mask, marks_defect, read_mask
 from edge.vision.labels import Labelled, check_twins, match_labels
 

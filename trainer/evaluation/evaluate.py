@@ -144,9 +144,7 @@ def _of_regions(
         return max(scores.values())
     thresholds = calibration.roi_thresholds
     if missing := sorted(scores.keys() - thresholds.keys()):
-        raise ImageError(
-            f"the region of interest '{missing[0]}' has no threshold: run 'draem calibrate'"
-        )
+        raise ImageError(f"the region '{missing[0]}' has no threshold: run 'draem calibrate'")
     return max(share_of(score, thresholds[name]) for name, score in scores.items())
 
 
@@ -193,7 +191,8 @@ def measure(
     defective = np.array([image.defect is not None for image in scored])
     scores = np.array([image.score for image in scored])
     if len(set(defective.tolist())) < 2:
-        raise ImageError("good and defective images are needed, these are of one kind only")
+        kind = "defective" if defective.all() else "good"
+        raise ImageError(f"all {len(scored)} images are {kind}: both kinds are needed")
     if not np.isfinite(scores).all():
         raise ImageError("an image has no finite score: build the engine again, or train again")
     good = [image for image in scored if image.defect is None]

@@ -90,6 +90,8 @@ def test_defects_beside_good_parts_are_not_learned_as_good(
           "empty masks/2.png"]),
         (["OK/1.png"], ["picture OK/1.png", "picture NG/1.png", "picture sheet.jpg"]),
         (["good/2.png"], ["picture good/1.png", "mask good/1_mask.png", "picture good/2.png"]),
+        (["good_1.png"], ["picture good_1.png", "picture bad_2.png", "picture NG3.png"]),
+        (["NG7_1.png", "NG7_2.png"], ["picture NG7_1.png", "picture NG7_2.png"]),  # a number
         (["line1/1.png", "line2/2.png"], ["picture line1/1.png", "picture line2/2.png"]),
         (["label_red/1.png"], ["picture label_red/1.png"]),  # the parts are labels
         (["day1/OK/1.png", "day2/OK/2.png"], ["picture day1/OK/1.png", "picture day2/OK/2.png"]),
@@ -109,6 +111,7 @@ def test_what_is_certainly_good_is_taken_and_nothing_else(
         ("folder of good ones, .*/good$", ["picture good/1.png", "picture scratch/2.png"]),
         ("no name calls good", ["picture 1.png", "picture NG/2.png"]),
         ("no name calls good", ["picture Class1/1.png", "picture Class1_def/2.png"]),
+        ("no name calls good", ["picture 1.png", "picture 2_NG.png"]),
         ("1 have no label", ["picture 1.png", "mask 1_mask.png", "picture 2.png"]),
         ("masks fit no image", ["picture images/1.png", "mask masks/7.png"]),
         ("such as .*/Class1$",
@@ -148,6 +151,23 @@ def test_a_link_to_defects_is_no_folder_of_good_parts(tmp_path: Path) -> None:
     for name in ("OK", "NG"):
         (linked / name).symlink_to(tmp_path / name)
     assert names(linked, good_images(linked)) == ["OK/1.png"]
+
+
+def test_labels_beside_the_named_folder_count_too(tmp_path: Path) -> None:
+    make_set(tmp_path, "picture images/1.png", "picture images/2.png", "mask masks/1.png",
+             "empty masks/2.png", "mask masks/other/3.png")  # fmt: skip
+    assert names(tmp_path, good_images(tmp_path / "images")) == ["images/2.png"]
+    with pytest.raises(ImageError, match="good part"):
+        bad_images(tmp_path / "images")
+
+
+def test_a_label_among_named_files_is_refused(tmp_path: Path) -> None:
+    make_set(tmp_path, "picture 1.png", "mask 1_label.png", "picture 2.png")
+    files = sorted(tmp_path.iterdir())
+    for select in (good_images, bad_images):
+        with pytest.raises(ImageError, match=r"1_label\.png is a label of 1\.png"):
+            select(*files)
+    assert good_images(files[0], files[2]) == [files[0], files[2]]
 
 
 @pytest.mark.parametrize(
