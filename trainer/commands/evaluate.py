@@ -1,9 +1,10 @@
 """Measure a product on labelled images, through this device's engine.
 
 DIR is in MVTec's layout (test/good, test/<defect>, ground_truth/<defect>/<name>_mask.png), DAGM's
-(Test/*.PNG, Test/Label/<name>_label.PNG), or holds folders such as OK and NG, or images beside their
-masks (docs/training.md). The product's own verdicts decide what was found. Pixels are compared at 256x256; a mask is reduced
-so that no pixel of a defect is lost. --report writes a page with plots and the worst images.
+(Test/*.PNG, Test/Label/<name>_label.PNG), or holds folders such as OK and NG, or images beside
+their masks (docs/training.md). The product's own verdicts decide what was found. Pixels are
+compared at 256x256; a mask is reduced so that no pixel of a defect is lost. --report writes a page
+with plots and the worst images.
 """
 
 import argparse
