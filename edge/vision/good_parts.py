@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.base.errors import ImageError
-from edge.vision.folder_names import Meaning, meaning, meaning_alone
+from edge.vision.folder_names import Meaning, meaning
 from edge.vision.image_files import SUFFIXES, find_images
 from edge.vision.image_folders import files_below
 from edge.vision.image_kinds import (
@@ -22,7 +22,7 @@ from edge.vision.image_kinds import (
     is_marked,
     own_meanings,
 )
-from edge.vision.labels import Labelled, match_labels
+from edge.vision.labels import Labelled, add_labels_beside, match_labels
 
 log = logging.getLogger(__name__)
 
@@ -78,13 +78,7 @@ def _match(place: Path, files: Iterable[Path]) -> Labelled:
     found = match_labels(place, files)
     if not found.images:
         find_images(place)  # raises, since there are none
-    if place.name in ("", ".."):  # its neighbours have no path that begins with its parent
-        return found
-    for folder in sorted(place.parent.iterdir()):
-        if folder != place and folder.is_dir() and meaning_alone(folder.name) is Meaning.MASK:
-            more = match_labels(place.parent, [*found.images, *files_below(folder)])
-            for image, labels in more.labels.items():
-                found.labels.setdefault(image, []).extend(labels)
+    add_labels_beside(found)
     return found
 
 

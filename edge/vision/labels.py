@@ -7,6 +7,7 @@ In a folder:        ground_truth/<kind>/<name>_mask.png, Masks/<kind>/<name>.png
 Of the same name:   Part1.jpg with Part1.png, one of them with a few gray levels only
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,8 +18,9 @@ import cv2
 import numpy as np
 
 from edge.base.errors import ImageError
-from edge.vision.folder_names import Meaning, meaning
+from edge.vision.folder_names import Meaning, meaning, meaning_alone
 from edge.vision.image_files import SUFFIXES
+from edge.vision.image_folders import files_below
 from edge.vision.label_files import TEXTS, decode, is_annotation
 
 _LABEL = r"(?:masks?|labels?|gt|ground_?truth|seg|segmentation|annotation|anno)"
@@ -71,6 +73,30 @@ def match_labels(root: Path, files: Iterable[Path]) -> Labelled:
     for label, image in labels.items():
         found.labels.setdefault(image, []).append(label)
     return found
+
+
+def add_labels_beside(found: Labelled) -> None:
+    """Add the labels in folders of masks beside the root, or beside the folder that holds it.
+
+    From there only those count that lie in a folder of the root's name, as in labels/train.
+    """
+    root = Path(os.path.abspath(found.root))
+    images = {Path(os.path.abspath(image)): image for image in found.images}
+    for above in dict.fromkeys((root.parent, root.parent.parent)):
+        for folder in _mask_folders_in(above):
+            if root.is_relative_to(folder):
+                continue
+            labels = [f for f in files_below(folder) if above == root.parent or f.parent != folder]
+            for image, more in match_labels(above, [*images, *labels]).labels.items():
+                found.labels.setdefault(images[image], []).extend(more)
+
+
+def _mask_folders_in(folder: Path) -> list[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:  # no right to list it: nothing beside can be meant
+        return []
+    return [p for p in entries if meaning_alone(p.name) is Meaning.MASK and p.is_dir()]
 
 
 def _mask_folder(found: Labelled, path: Path) -> int | None:

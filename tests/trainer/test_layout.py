@@ -232,6 +232,15 @@ def test_public_sets_are_measured_as_they_are(
     assert measured_on(make_set(tmp_path, *entries)) == expected
 
 
+def test_masks_beside_the_named_folder_are_found(tmp_path: Path) -> None:
+    make_set(tmp_path, "picture images/good/1.png", "picture images/bad/1.png",
+             "mask masks/bad/1.png")  # fmt: skip
+    assert measured_on(tmp_path / "images") == {
+        "good/1.png": (None, True),
+        "bad/1.png": ("bad", True),
+    }
+
+
 @pytest.mark.parametrize(
     ("says", "entries"),
     [

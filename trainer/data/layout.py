@@ -20,7 +20,7 @@ from edge.vision.image_files import read_images
 from edge.vision.image_folders import files_below
 from edge.vision.image_kinds import good_without_label
 from edge.vision.label_files import is_mask, marks_defect, read_mask
-from edge.vision.labels import Labelled, check_twins, match_labels
+from edge.vision.labels import Labelled, add_labels_beside, check_twins, match_labels
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,9 @@ def _match(root: Path) -> Labelled:
         root, tests = root.parent, [root]
     if not tests:
         files = [f for f in files_below(root) if not _in_other_half(root, f)]
-        return match_labels(root, files)
+        found = match_labels(root, files)
+        add_labels_beside(found)
+        return found
     places = (*tests, *_children(root, Meaning.MASK))
     return match_labels(root, [file for place in places for file in files_below(place)])
 

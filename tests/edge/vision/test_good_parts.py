@@ -161,6 +161,22 @@ def test_labels_beside_the_named_folder_count_too(tmp_path: Path) -> None:
         bad_images(tmp_path / "images")
 
 
+def test_labels_of_another_tree_beside_the_images_count_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """YOLO's layout: images/train and labels/train."""
+    make_set(tmp_path, "picture images/train/1.jpg", "picture images/train/2.jpg",
+             "picture images/val/3.jpg", "text labels/train/1.txt", "text labels/train/2.txt",
+             "mask labels/1.png")  # fmt: skip
+    (tmp_path / "labels/train/1.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    (tmp_path / "labels/train/2.txt").write_text("")
+    for place in (tmp_path / "images", tmp_path / "images/train"):
+        assert names(tmp_path, good_images(place)) == ["images/train/2.jpg"]
+    monkeypatch.chdir(tmp_path / "images/train")
+    assert good_images(Path()) == [Path("2.jpg")]
+    assert good_images(Path("../train")) == [Path("../train/2.jpg")]
+
+
 def test_a_label_among_named_files_is_refused(tmp_path: Path) -> None:
     make_set(tmp_path, "picture 1.png", "mask 1_label.png", "picture 2.png")
     files = sorted(tmp_path.iterdir())
