@@ -100,6 +100,17 @@ def test_inspect_judges_all_images_that_can_be_read(calibrated: Plant, tmp_path:
     assert again.stdout.count("no score") == 6
 
 
+def test_a_page_in_no_folder_is_refused_by_that_folder(calibrated: Plant, tmp_path: Path) -> None:
+    """Before any work where that takes long, and never by the name of a temporary file."""
+    page = tmp_path / "nowhere" / "page.html"
+    words = ("evaluate", str(tmp_path), "--product", "lid", "--report", str(page))
+    refused(draem_in_process(*words, cwd=calibrated.root), "its folder does not exist")
+    roi = ("--roi", "a=1,1,9,1,9,9")
+    done = draem_in_process("station", *roi, "--to", str(page), cwd=tmp_path)
+    refused(done, f"{page.parent}: No such file")
+    assert ".page" not in done.stderr
+
+
 def test_mistakes_are_one_line_that_names_the_fix(calibrated: Plant, tmp_path: Path) -> None:
     root = calibrated.root
     empty = tmp_path / "empty"

@@ -45,19 +45,10 @@ class ScoredFrames(NamedTuple):
         return np.unique(self.part, return_index=True)[1]
 
 
-def judge_frames(
-    engine: Engine,
-    fit: Fit,
-    paths: list[Path],
-    bit_depth: int | None,
-    text: str,
-    *,
-    window: int,
-    each_a_part: bool,
-) -> ScoredFrames:
-    """Frames of one part belong together, unless each is to count for itself.
-
-    Raises ImageError for a frame that does not fit or has no finite score, with its path."""
+def _fitted(
+    fit: Fit, paths: list[Path], bit_depth: int | None
+) -> tuple[list[Path], list[NDArray[np.uint8]], list[Placement]]:
+    """The frames that can be read, as the engine sees them."""
     read: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []
     placements: list[Placement] = []
@@ -72,6 +63,23 @@ def judge_frames(
         placements.append(placement)
         sizes[image.shape[:2]] += 1
     warn_of_mixed_sizes(sizes)
+    return read, fitted, placements
+
+
+def judge_frames(
+    engine: Engine,
+    fit: Fit,
+    paths: list[Path],
+    bit_depth: int | None,
+    text: str,
+    *,
+    window: int,
+    each_a_part: bool,
+) -> ScoredFrames:
+    """Frames of one part belong together, unless each is to count for itself.
+
+    Raises ImageError for a frame that does not fit or has no finite score, with its path."""
+    read, fitted, placements = _fitted(fit, paths, bit_depth)
     found = [engine.infer(frame[None]) for frame in track(fitted, text)]
     scores = np.array([float(one.score[0]) for one in found])
     for path, score in zip(read, scores, strict=True):

@@ -43,7 +43,7 @@ def good_images(*places: Path) -> list[Path]:
     Raises ImageError where it is not certain which are good, or where there are none.
     """
     images: list[Path] = []
-    _check_listed(places)
+    _check_listed(places, Meaning.BAD)
     for place in places:
         found = find_good(place)
         if found.left_out:
@@ -58,16 +58,18 @@ def bad_images(*places: Path) -> list[Path]:
     Raises ImageError where some of them show good parts.
     """
     images: list[Path] = []
-    _check_listed(places)
+    _check_listed(places, Meaning.GOOD)
     for place in places:
         images += _bad(place) if place.is_dir() else find_images(place)
     return images
 
 
-def _check_listed(places: Collection[Path]) -> None:
-    """Raise ImageError where files were named, and one is the label of another."""
+def _check_listed(places: Collection[Path], unwanted: Meaning) -> None:
+    """Raise ImageError for a named file in a folder of the other kind, or that is a label."""
     files = [place for place in places if place.is_file()]
     for folder in sorted({file.parent for file in files}):
+        if unwanted in own_meanings(folder):
+            raise ImageError(f"{folder} is named as a folder of {unwanted.name.lower()} parts")
         found = match_labels(folder, [file for file in files if file.parent == folder])
         for image, labels in found.labels.items():
             raise ImageError(f"{labels[0]} is a label of {image.name}: name the images alone")

@@ -15,12 +15,11 @@ JPEG_NOISE = 16
 YOLO_COLUMNS = 5
 
 
-def decode(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> NDArray[np.float64] | None:
+def decode(path: Path) -> NDArray[np.float64] | None:
     """Pixels at full depth, a JPEG turned as its EXIF says; None where they cannot be decoded."""
     try:
         data = path.read_bytes()
-        if data.startswith(JPEG) and flags == cv2.IMREAD_UNCHANGED:
-            flags = cv2.IMREAD_COLOR
+        flags = cv2.IMREAD_COLOR if data.startswith(JPEG) else cv2.IMREAD_UNCHANGED
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except (OSError, cv2.error):
         return None
@@ -35,9 +34,9 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
     mask = decode(path)
     if mask is None:
         raise ImageError(f"{path} cannot be read as a mask: restore it, or delete it")
-    if mask.ndim == 3 and mask.shape[2] == 4:
-        alpha = mask[..., 3]
-        mask = alpha if (alpha != alpha[0, 0]).any() else mask[..., :3]
+    if mask.ndim == 3 and mask.shape[2] in (2, 4):
+        alpha = mask[..., -1]
+        mask = alpha if (alpha != alpha[0, 0]).any() else mask[..., :-1]
     lossy = path.suffix.lower() in (".jpg", ".jpeg")
     level = max(JPEG_NOISE, int(np.max(mask)) // 4) if lossy else 0
     marked = mask > level

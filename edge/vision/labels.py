@@ -188,10 +188,10 @@ def _has_few_levels(path: Path) -> bool:
 def _differ(one: Path, other: Path) -> bool:
     small = []
     for path in (one, other):
-        picture = decode(path, cv2.IMREAD_GRAYSCALE)
+        picture = decode(path)
         if picture is None:
             return False  # read_images names it
-        gray = np.asarray(picture, np.float32)
+        gray = picture if picture.ndim == 2 else picture[..., :3].mean(axis=2)
         small.append(cv2.resize(gray, (64, 64), interpolation=cv2.INTER_AREA))
     return float(np.abs(small[0] - small[1]).mean()) > SAME_PICTURE
 

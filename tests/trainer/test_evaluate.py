@@ -20,7 +20,7 @@ from trainer.data.layout import samples
 from trainer.evaluation.evaluate import Metrics, measure, score_all
 
 CROP = (40, 20, 64, 64)
-WIDE = Range(low=-1e9, high=1e9)
+WIDE = Range(low=0, high=1e9)
 
 
 def bright_is_hot(batch: NDArray[np.uint8]) -> Inference:
@@ -164,10 +164,10 @@ SPOT = ((56, 36), (76, 36), (76, 56), (56, 56))
 @pytest.mark.parametrize(
     ("regions", "thresholds", "found", "passed", "auroc"),
     [
-        ({"spot": SPOT}, {"spot": 0.5}, 1, 1, 1),
-        ({"spot": SPOT}, {"spot": 1.5}, 0, 1, 1),  # hot, but below its own threshold
-        ({"left": LEFT}, {"left": 0.5}, 0, 1, 0.5),  # the heat lies outside
-        ({"left": LEFT, "spot": SPOT}, {"left": 0.5, "spot": 0.5}, 1, 1, 1),
+        ({"spot": SPOT}, {"spot": 0.1}, 1, 1, 1),
+        ({"spot": SPOT}, {"spot": 0.9}, 0, 1, 1),  # warm, but below its own threshold
+        ({"left": LEFT}, {"left": 0.1}, 0, 1, 0.5),  # the heat lies outside
+        ({"left": LEFT, "spot": SPOT}, {"left": 0.1, "spot": 0.1}, 1, 1, 1),
     ],
 )
 def test_regions_of_interest_decide_in_the_evaluation_as_on_the_line(
@@ -182,7 +182,7 @@ def test_regions_of_interest_decide_in_the_evaluation_as_on_the_line(
     geometry = Geometry.model_validate({"frame": (160, 100), "regions_of_interest": regions})
     made = calibration(threshold=0.001, geometry=geometry, roi_thresholds=thresholds)
     fit = Fit(100, 160, geometry=geometry)
-    scored = score_all(fit, bright_is_hot, samples(labelled(tmp_path)), made, window=3)
+    scored = score_all(fit, bright_is_hot, samples(labelled(tmp_path)), made, window=25)
     metrics = measure(scored, 1.0, list(regions))
     assert metrics.calibrated is not None
     assert (metrics.calibrated.true_positive, metrics.calibrated.true_negative) == (found, passed)

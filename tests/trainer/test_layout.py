@@ -13,9 +13,10 @@ from edge.base.errors import ImageError
 from edge.vision.fit import Fit
 from edge.vision.good_parts import good_images
 from tests.conftest import Plant, write_parts
+from tests.measure.real_data import DATA
 from tests.support.commands import draem_in_process
 from tests.support.data_sets import SHAPE, make_set, write_mask, write_picture
-from trainer.data.layout import count_samples, samples
+from trainer.data.layout import count_samples, find_labelled, samples
 from trainer.data.sources import load_sources
 
 
@@ -244,7 +245,7 @@ def test_masks_beside_the_named_folder_are_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("says", "entries"),
     [
-        ("does not say which", ["picture a/1.png"]),
+        ("no folder or label says", ["picture a/1.png"]),
         ("does not say", ["picture good/1.png", "picture positive/1.png"]),
         ("2 sets", ["picture a/test/good/1.png", "picture b/test/good/1.png"]),
         ("1 images have no label", ["picture 1.png", "empty 1_GT.png", "picture 2.png"]),
@@ -305,3 +306,24 @@ def test_evaluate_and_calibrate_tell_of_several_sizes(calibrated: Plant, tmp_pat
     done = draem_in_process("calibrate", "--product", "lid", "--images", "set/test/good",
                             cwd=tmp_path)  # fmt: skip
     assert "5 of 320x240, 1 of 240x320" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "train", "good", "bad"),
+    [
+        ("mvtec_bottle", 209, 20, 63), ("tire", 210, 25, 87), ("paper", 369, 188, 576),
+        ("pipe_staple", 191, 188, 117), ("mtd", 699, 253, 392), ("ksdd", 230, 103, 50),
+    ],
+)  # fmt: skip
+def test_real_sets_are_read_as_their_readme_says(
+    name: str, train: int, good: int, bad: int
+) -> None:
+    root = DATA / name
+    if not root.is_dir():
+        pytest.skip(f"no {name} in {DATA}")
+    assert len(good_images(root)) == train
+    found = find_labelled(root)
+    kinds = list(found.kinds.values())
+    assert (kinds.count(None), len(kinds) - kinds.count(None)) == (good, bad)
+    assert all(found.masks[path] for path, kind in found.kinds.items() if kind)
+    assert not found.notes

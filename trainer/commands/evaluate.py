@@ -96,6 +96,12 @@ def text(metrics: "Metrics") -> str:
         )
     if metrics.outside:
         lines.append(f"{metrics.outside} defects lie outside of the regions of interest")
+    return "\n".join(lines + _rates(metrics))
+
+
+def _rates(metrics: "Metrics") -> list[str]:
+    """What is found and passed at both thresholds."""
+    lines = []
     pairs = (("its threshold", metrics.calibrated), ("the best possible", metrics.best_possible))
     for name, rates in pairs:
         if rates is not None:
@@ -109,4 +115,4 @@ def text(metrics: "Metrics") -> str:
                     f"  {rates.without_verdict} images had no verdict (their light, contrast or "
                     "sharpness is not that of the calibration): they count as rejected"
                 )
-    return "\n".join(lines)
+    return lines

@@ -159,7 +159,7 @@ def _by_label(root: Path, found: Labelled) -> dict[Path, str | None]:
     without = good_without_label(found)
     unclear = [p for p in found.images if p not in found.labels and p.parent not in without]
     if not found.labels:
-        raise ImageError(f"{root} does not say which images are good: {FIX}")
+        raise ImageError(f"{root}: no folder or label says which images are good: {FIX}")
     if unclear:
         raise ImageError(
             f"{root}: {len(unclear)} images have no label ({_few(unclear)}), others have one: add "

@@ -127,9 +127,10 @@ def load_sources(
     count = len(set(digests) - marked)
     if count < MIN_IMAGES:
         beside = f" beside the {len(marked)} marked ones" if marked else ""
+        copies = f" (of {len(paths)})" if len(set(digests)) < len(paths) else ""
         raise ImageError(
-            f"{folder} holds {count} different images{beside}: at least {MIN_IMAGES} are needed, "
-            "and some hundreds make a good product"
+            f"{folder} holds {count} different images{copies}{beside}: at least {MIN_IMAGES} are "
+            "needed, and some hundreds make a good product"
         )
     splits = assign_splits(digests, seed, marked)
     pictures = [digest(path) for path in find_images(textures)] if textures else []

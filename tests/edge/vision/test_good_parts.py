@@ -184,6 +184,9 @@ def test_a_label_among_named_files_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ImageError, match=r"1_label\.png is a label of 1\.png"):
             select(*files)
     assert good_images(files[0], files[2]) == [files[0], files[2]]
+    make_set(tmp_path, "picture NG/1.png")
+    with pytest.raises(ImageError, match="NG is named as a folder of bad parts"):
+        good_images(tmp_path / "NG" / "1.png")
 
 
 @pytest.mark.parametrize(
