@@ -2,6 +2,7 @@
 
 import re
 from enum import Enum, auto
+from itertools import pairwise
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
 
@@ -38,6 +39,8 @@ _BAD = _words(
 )
 _GOOD_ALONE, _BAD_ALONE = _words("io bon"), _words("nio malo")
 """Short words that mean something else inside other names, as in `io_board`."""
+_GOOD_ANYWHERE = _words("good ok okay gut gute")
+"""The other words for good parts may be about something else, as in `normal_light`."""
 _MASK = _words(
     "mask masks label labels gt gts groundtruth groundtruths annotation annotations annot "
     "segmentation segmentations maske masken"
@@ -55,38 +58,44 @@ _NEUTRAL = _words(
 )
 
 
+_ALL = _NEUTRAL | _NEGATION | _GOOD | _GOOD_ALONE | _BAD | _BAD_ALONE | _MASK | _UNCERTAIN
+
+
 def meaning_alone(name: str) -> Meaning | None:
     """`meaning` of a name in which no word is about anything else, as in `NG` or `bad_parts2`."""
-    found, words = meaning(name), set(_split(name))
-    known = _NEUTRAL | _NEGATION | (_GOOD | _GOOD_ALONE | _BAD | _BAD_ALONE | _MASK | _UNCERTAIN)
-    if found in _HALVES or words <= known or "".join(_split(name)) in known:
-        return found
-    return None
+    found, words = meaning(name), _split(name)
+    return found if found in _HALVES or "".join(words) in _ALL or set(words) <= _ALL else None
 
 
 def _split(name: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(name)]
+    return [_without_noun(word.casefold()) for word in _WORD.findall(name)]
+
+
+def _without_noun(word: str) -> str:
+    """`ng` of `ngparts`, where no capital says where a word ends."""
+    starts = (word.removesuffix(noun) for noun in _NEUTRAL)
+    return next((start for start in starts if start in _GOOD | _BAD), word)
 
 
 def meaning(name: str) -> Meaning | None:
     """What a folder's name says; None for one that says nothing, such as `line1` or `scratch`."""
     words = _split(name)
-    known = {*words, "".join(words)}
+    whole = "".join(words)
     for half, names in _HALVES.items():
         if words and words[0] in names and set(words[1:]) <= _OF_HALVES:
             return half
-    if known & _MASK or {"ground", "truth"} <= known:
+    if {whole, *words} & _MASK or {"ground", "truth"} <= set(words):
         return Meaning.MASK
-    whole = "".join(words)
-    if whole in _GOOD | _GOOD_ALONE:
+    if whole in _GOOD | _GOOD_ALONE or words[-1:] == ["free"]:  # 'defect_free', 'MT_Free'
         return Meaning.GOOD
     if whole in _BAD | _BAD_ALONE:
         return Meaning.BAD
-    good, bad, negated = known & _GOOD, known & _BAD, known & _NEGATION
-    if "free" in good:
-        return Meaning.GOOD  # 'defect_free', 'MT_Free'
-    if known & _UNCERTAIN or (good and bad):
+    certain = _GOOD if set(words) <= _ALL else _GOOD_ANYWHERE
+    classes = {
+        (word in certain) != (before in _NEGATION)
+        for before, word in pairwise(["", *words])
+        if word in certain | _BAD
+    }
+    if len(classes) > 1 or set(words) & _UNCERTAIN:
         return Meaning.UNCERTAIN
-    if good or bad:
-        return Meaning.GOOD if bool(good) != bool(negated) else Meaning.BAD
-    return None
+    return None if not classes else Meaning.GOOD if classes.pop() else Meaning.BAD

@@ -134,8 +134,10 @@ def _check_halves(place: Path, found: Labelled) -> None:
             f"{place} holds more than good images: name one data set, such as {min(nested)}"
         )
     if sets or (found.labels and own_meanings(place) & set(HALVES[1:])):
+        good = sorted(p for p in place.iterdir() if Meaning.GOOD in folder_meanings(p))
+        such = f", such as {good[0]}" if good else ""
         raise ImageError(
-            f"{place} holds more than good images: name the folder of the good ones, "
+            f"{place} holds more than good images: name the folder of the good ones{such}, "
             "or a data set that has train/good"
         )
 

@@ -223,7 +223,10 @@ def test_one_picture_in_two_formats_is_no_label(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("io_board", None), ("line1", None), ("kos01", None), ("scratch", None), ("Class1", None),
+        ("io_board", None), ("normal_light", None), ("good_no_1", Meaning.GOOD),
+        ("no_good", Meaning.BAD), ("", None), ("42", None), ("NGparts", Meaning.BAD),
+        ("goodimages", Meaning.GOOD), ("scratch_free", Meaning.GOOD),
+         ("line1", None), ("kos01", None), ("scratch", None), ("Class1", None),
         ("trained", None), ("testbench", None), ("good", Meaning.GOOD), ("train", Meaning.TRAIN),
         ("test_public", Meaning.TEST), ("GroundTruth", Meaning.MASK), ("pos", Meaning.UNCERTAIN),
     ],
