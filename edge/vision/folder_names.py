@@ -64,7 +64,8 @@ _ALL = _NEUTRAL | _NEGATION | _GOOD | _GOOD_ALONE | _BAD | _BAD_ALONE | _MASK | 
 def meaning_alone(name: str) -> Meaning | None:
     """`meaning` of a name in which no word is about anything else, as in `NG` or `bad_parts2`."""
     found, words = meaning(name), _split(name)
-    return found if found in _HALVES or "".join(words) in _ALL or set(words) <= _ALL else None
+    whole = _without_noun("".join(words))
+    return found if found in _HALVES or whole in _ALL or set(words) <= _ALL else None
 
 
 def _split(name: str) -> list[str]:
@@ -80,7 +81,7 @@ def _without_noun(word: str) -> str:
 def meaning(name: str) -> Meaning | None:
     """What a folder's name says; None for one that says nothing, such as `line1` or `scratch`."""
     words = _split(name)
-    whole = "".join(words)
+    whole = _without_noun("".join(words))
     for half, names in _HALVES.items():
         if words and words[0] in names and set(words[1:]) <= _OF_HALVES:
             return half
