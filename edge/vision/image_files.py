@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.base.errors import ImageError
 from edge.base.files import write_atomic
 from edge.vision.decode import as_bgr8, decode
+from edge.vision.image_folders import files_below
 from edge.vision.tiff import Samples
 
 log = logging.getLogger(__name__)
@@ -31,12 +32,14 @@ Image = NDArray[np.uint8]
 def find_images(*places: Path) -> list[Path]:
     """Image files at `places`: files as they are given, folders with all below them, sorted.
 
+    Hidden and system files are left out (see image_folders).
+
     Raises ImageError where a place is missing or a folder holds none.
     """
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            files = [p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
+            files = [p for p in files_below(place) if p.suffix.lower() in SUFFIXES]
             if not files:
                 suffixes = ", ".join(sorted(SUFFIXES))
                 raise ImageError(f"{place} holds no images ({suffixes}): name a folder that does")
