@@ -1,10 +1,15 @@
 """The reader of a station's log, for replay, `draem log` and tests, also while it is written."""
 
 import sqlite3
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 from edge.base.closeable import Closeable
-from edge.events.journal import DATABASE_NAME, JournalError, Message
+from edge.events.database import JournalError, check_schema, journal_errors
+from edge.events.journal import DATABASE_NAME, Message
+
+CANNOT_READ = "the log cannot be read"
 
 
 class JournalReader(Closeable):
@@ -17,20 +22,20 @@ class JournalReader(Closeable):
         path = folder / DATABASE_NAME
         if not path.is_file():
             raise JournalError(f"there is no log in {folder}: name the station with --station")
-        try:
-            self._database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-            query = "SELECT value FROM about WHERE name = 'stream_id'"
-            self.stream_id = str(self._database.execute(query).fetchone()[0])
-        except (sqlite3.Error, TypeError) as error:
-            raise JournalError(f"the log {path} cannot be read ({error})") from error
+        with journal_errors(f"the log {path} cannot be read"), ExitStack() as opened:
+            database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+            self._database = opened.enter_context(closing(database))
+            check_schema(database, path)
+            self.stream_id = str(self._first("value FROM about WHERE name = 'stream_id'") or "")
+            self._opened = opened.pop_all()
 
     def head(self) -> int:
         """The newest event's number, 0 if there is none."""
-        return int(self._database.execute("SELECT max(seq) FROM events").fetchone()[0] or 0)
+        return int(self._first("max(seq) FROM events") or 0)
 
     def first(self) -> int:
         """The oldest event's number, 1 if there is none."""
-        return int(self._database.execute("SELECT min(seq) FROM events").fetchone()[0] or 1)
+        return int(self._first("min(seq) FROM events") or 1)
 
     def page(self, after: int, limit: int) -> list[Message]:
         """Up to `limit` messages after event `after`, oldest first."""
@@ -47,8 +52,14 @@ class JournalReader(Closeable):
         return found[0] if found else None
 
     def _messages(self, which: str, *values: object) -> list[Message]:
-        rows = self._database.execute(f"SELECT kind, header, mask FROM events {which}", values)
-        return [[kind.encode(), header, mask] for kind, header, mask in rows]
+        with journal_errors(CANNOT_READ):
+            rows = self._database.execute(f"SELECT kind, header, mask FROM events {which}", values)
+            return [[kind.encode(), header, mask] for kind, header, mask in rows]
+
+    def _first(self, query: str) -> Any:
+        with journal_errors(CANNOT_READ):
+            row = self._database.execute(f"SELECT {query}").fetchone()
+        return row and row[0]
 
     def close(self) -> None:
-        self._database.close()
+        self._opened.close()
