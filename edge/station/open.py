@@ -119,7 +119,8 @@ def open_station(
         header: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
     ) -> None:
         images.offer(header, image)
-        live.offer(header, image, heatmap)
+        if header.stream_id:  # else it has no number yet, and a viewer would take it for another
+            live.offer(header, image, heatmap)
         controls.pictures_dropped = images.dropped
 
     writer = EventWriter(settings.station, product, journal, publisher, retention)

@@ -59,7 +59,7 @@ def kill_at_statement(number: int) -> None:
         if left[0] <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def traced(*args: Any, **options: Any) -> sqlite3.Connection:
+    def traced(*args: Any, **options: Any) -> Any:
         database = connect(*args, **options)
         database.set_trace_callback(counted)
         return database
