@@ -64,7 +64,7 @@ def kill_at_statement(number: int) -> None:
         database.set_trace_callback(counted)
         return database
 
-    sqlite3.connect = traced  # type: ignore[assignment]
+    sqlite3.connect = traced
 
 
 def start(folder: Path, boot: str, events: list[int], crash_at: int | None = None) -> int:

@@ -31,12 +31,23 @@ def reject(tmp_path: Path) -> Inspection:
 
 
 def test_a_picture_of_a_part_whose_event_is_not_logged_yet_is_counted_as_dropped(
-    tmp_path: Path,
+    reject: Inspection, tmp_path: Path
 ) -> None:
     """It has no number: its file would have been /1.png, which root may write."""
+    at_the_root = set(os.listdir("/"))
+    with ImageStore(tmp_path / "store", KeepRules()) as store:
+        store.offer(reject.model_copy(update={"stream_id": ""}), IMAGE)
+        store.offer(reject, IMAGE)
+    assert store.dropped == 1
+    assert set(os.listdir("/")) == at_the_root
+    found = {path.relative_to(tmp_path / "store") for path in tmp_path.rglob("*.png")}
+    name = f"{reject.stream_id[:8]}/{reject.inspection_id}.png"
+    assert found == {Path("pictures") / name, Path("ring") / name}
+
+
+def test_a_line_whose_log_is_locked_counts_pictures_and_keeps_them_again(tmp_path: Path) -> None:
     running = Running(tmp_path)
     folder = tmp_path / running.settings.station
-    at_the_root = set(os.listdir("/"))
     try:
         wait_until(lambda: list(folder.rglob("*.png")), "pictures are kept")
         other = sqlite3.connect(folder / DATABASE_NAME, isolation_level=None)
@@ -52,8 +63,6 @@ def test_a_picture_of_a_part_whose_event_is_not_logged_yet_is_counted_as_dropped
         assert not running.stop.is_set()
     finally:
         running.close()
-    assert set(os.listdir("/")) == at_the_root
-    assert {p.parent.parent.name for p in folder.rglob("*.png")} <= {"pictures", "ring"}
 
 
 @contextmanager
