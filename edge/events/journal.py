@@ -141,10 +141,12 @@ class Journal(Closeable):
         It stops at the first that is not older than `older_than`, so that the log never has a gap
         after a clock was set back. Numbers are not used again. Raises JournalError.
         """
-        query = "SELECT seq, published_at FROM events WHERE seq <= ? ORDER BY seq LIMIT ?"
+        query = (
+            "SELECT seq, published_at FROM events WHERE seq <= ? AND seq < (SELECT max(seq) FROM "
+            "events) ORDER BY seq LIMIT ?"
+        )
         with journal_errors("old events cannot be deleted"):
-            last = min(up_to, self.head - 1)
-            rows = self._database.execute(query, (last, TRIM_EVENTS)).fetchall()
+            rows = self._database.execute(query, (up_to, TRIM_EVENTS)).fetchall()
             due = list(takewhile(lambda row: older_than is None or row[1] < older_than, rows))
             if not due:
                 return False

@@ -1,6 +1,8 @@
 """The reader of a station's log, for replay, `draem log` and tests, also while it is written."""
 
+import math
 import sqlite3
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -37,24 +39,39 @@ class JournalReader(Closeable):
         """The oldest event's number, 1 if there is none."""
         return int(self._first("min(seq) FROM events") or 1)
 
-    def page(self, after: int, limit: int) -> list[Message]:
-        """Up to `limit` messages after event `after`, oldest first."""
-        return self._messages("WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+    def page(self, after: int, limit: int, max_bytes: float = math.inf) -> list[Message]:
+        """Up to `limit` messages after event `after`, oldest first.
+
+        It ends with the first that makes it `max_bytes` long or longer.
+        """
+        found, size = [], 0
+        for message in self._messages("WHERE seq > ? ORDER BY seq LIMIT ?", after, limit):
+            found.append(message)
+            size += sum(map(len, message))
+            if size >= max_bytes:
+                break
+        return found
+
+    def all(self, verdict: str | None = None) -> Iterator[Message]:
+        """All messages, or those of one verdict, oldest first; read from the log one by one."""
+        where, values = ("", ()) if verdict is None else ("WHERE verdict = ?", (verdict,))
+        return self._messages(f"{where} ORDER BY seq", *values)
 
     def newest(self, limit: int, verdict: str | None = None) -> list[Message]:
         """The last `limit` messages, or those of one verdict, oldest first."""
         where, values = ("", ()) if verdict is None else ("WHERE verdict = ?", (verdict,))
-        return self._messages(f"{where} ORDER BY seq DESC LIMIT ?", *values, limit)[::-1]
+        return [*self._messages(f"{where} ORDER BY seq DESC LIMIT ?", *values, limit)][::-1]
 
     def inspection(self, inspection_id: int) -> Message | None:
         """The newest inspection of that id, None if there is none."""
-        found = self._messages("WHERE inspection_id = ? ORDER BY seq DESC LIMIT 1", inspection_id)
-        return found[0] if found else None
+        which = "WHERE inspection_id = ? ORDER BY seq DESC LIMIT 1"
+        return next(self._messages(which, inspection_id), None)
 
-    def _messages(self, which: str, *values: object) -> list[Message]:
-        with journal_errors(CANNOT_READ):
-            rows = self._database.execute(f"SELECT kind, header, mask FROM events {which}", values)
-            return [[kind.encode(), header, mask] for kind, header, mask in rows]
+    def _messages(self, which: str, *values: object) -> Iterator[Message]:
+        query = f"SELECT kind, header, mask FROM events {which}"
+        with journal_errors(CANNOT_READ), closing(self._database.execute(query, values)) as rows:
+            for kind, header, mask in rows:
+                yield [kind.encode(), header, mask]
 
     def _first(self, query: str) -> Any:
         with journal_errors(CANNOT_READ):

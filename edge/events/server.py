@@ -26,7 +26,8 @@ MAX_REQUEST_BYTES = 4096
 OPTIONS: dict[int, int] = {
     zmq.ROUTER_MANDATORY: 1,
     zmq.MAXMSGSIZE: MAX_REQUEST_BYTES,
-    zmq.SNDTIMEO: POLL_MS,
+    zmq.SNDHWM: 2,  # replies that a client does not take; it has one request at a time
+    zmq.SNDTIMEO: 0,  # other clients must not wait for it
 }
 
 
@@ -104,7 +105,7 @@ class RequestServer(Closeable):
         return Peer(*known)
 
     def _send(self, parts: list[bytes]) -> None:
-        """Send, or give up after SNDTIMEO: other clients wait, and this one can repeat."""
+        """Send, or drop the reply of a client that has gone or does not take its replies."""
         try:
             self._socket.send_multipart(parts)
         except zmq.ZMQError as error:
