@@ -49,6 +49,7 @@ class ErrorReply(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     reply: str = "error"
     message: str
+    station: str = ""
 
 
 class NotAllowed(DraemError):
@@ -68,7 +69,9 @@ class RequestServer(Closeable):
         endpoint: str,
         option: str,
         open_handler: Callable[[], AbstractContextManager[RequestHandler]],
+        station: str = "",
     ) -> None:
+        self._station = station
         self._access, self._open, self._stop = sockets.access, open_handler, StopEvent()
         self._socket = sockets.serve(zmq.ROUTER, endpoint, option, OPTIONS)
         self.endpoint = bound_address(self._socket)
@@ -93,7 +96,7 @@ class RequestServer(Closeable):
         except Exception as error:  # one request that fails must not end the answers to others
             log.exception("a request could not be answered")
             text = f"the program failed ({type(error).__name__}): see its log"
-        return [ErrorReply(message=text).model_dump_json().encode()]
+        return [ErrorReply(message=text, station=self._station).model_dump_json().encode()]
 
     def _peer(self, frame: zmq.Frame) -> Peer:
         """The owner of the connection's key, checked at each request: it may be revoked now."""

@@ -97,6 +97,7 @@ def open_station(
 ) -> tuple[EventWriter, Publisher, Show]:
     """Open the log, the sockets and the picture stores of a station; `opened` closes them."""
     folder, enter = settings.data / settings.station, opened.enter_context
+    controls.station = settings.station
     journal = enter(Journal(folder, settings.durability))
     limits = RetentionLimits(settings.keep_days, settings.keep_mb, settings.cursor_days)
     retention = Retention(journal, enter(Cursors(folder, BUSY_S)), limits)
