@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from edge.base.errors import DraemError, SettingsError
+from edge.base.repeats import RepeatsHandler
 
 COMMANDS = {
     "collect": ("calibration.commands.collect", "save frames of good parts from the camera"),
@@ -70,7 +71,7 @@ PATH_ERRORS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 is success, 2 an error whose printed line says how to fix it."""
     words = list(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", level=logging.INFO, handlers=[RepeatsHandler()])
     try:
         return run_command(words)
     except DraemError as error:

@@ -18,7 +18,6 @@ from edge.base.errors import SettingsError
 from edge.commands.stations import FOLDER
 
 LABELLED_S = 5.0  # for the last lines; what a station has started may hold its output open
-Running = tuple["subprocess.Popen[bytes]", list[Thread]]
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +32,10 @@ def run_all(folder: Path = FOLDER) -> int:
         raise SettingsError(
             f"there is no station in {folder}/: write {folder}/NAME.toml for each station"
         )
-    running: dict[str, Running] = {}
+    running: dict[str, subprocess.Popen[bytes]] = {}
 
     def forward(number: int, _: FrameType | None) -> None:
-        for process, _labelling in running.values():
+        for process in running.values():
             if process.poll() is None:
                 process.send_signal(number)
 
@@ -47,19 +46,17 @@ def run_all(folder: Path = FOLDER) -> int:
     for file in files:
         running[file.stem] = _start(file)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-    codes = {name: _ended(name, *started) for name, started in running.items()}
+    labelling = {name: _labelled(name, process) for name, process in running.items()}
+    codes = {name: _ended(name, process, labelling[name]) for name, process in running.items()}
     return max(codes.values())
 
 
-def _start(file: Path) -> Running:
-    """The process, and the threads that label its output.
-
-    It has a process group of its own, so that Ctrl-C reaches it once, through `forward`.
-    """
+def _start(file: Path) -> "subprocess.Popen[bytes]":
+    """In a process group of its own, so that Ctrl-C reaches it once, through `forward`."""
     command = [sys.executable, "-m", "draem", "run"]
     environment = {**os.environ, "DRAEM_STATION_FILE": str(file)}
     log.info("station %s starts", file.stem)
-    process = subprocess.Popen(
+    return subprocess.Popen(
         command,
         env=environment,
         process_group=0,
@@ -67,13 +64,15 @@ def _start(file: Path) -> Running:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+
+
+def _labelled(name: str, process: "subprocess.Popen[bytes]") -> list[Thread]:
+    """Threads that pass on what a station prints; begun when all run, since threads cannot fork."""
     outputs = ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
-    labelling = [
-        Thread(target=_label, args=(file.stem, *output), daemon=True) for output in outputs
-    ]
-    for thread in labelling:
+    threads = [Thread(target=_label, args=(name, *output), daemon=True) for output in outputs]
+    for thread in threads:
         thread.start()
-    return process, labelling
+    return threads
 
 
 def _label(name: str, source: BinaryIO, to: TextIO) -> None:

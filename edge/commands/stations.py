@@ -30,9 +30,9 @@ def station_settings(given: Mapping[str, object]) -> Station:
     is_single = FILE.is_file() and (name is None or not found)
     if len(found) + is_single > 1 or (files and not found and not is_single):
         of_file = f", or {load_settings({}).station} of {FILE}" * is_single
-        what = "several stations" if found else f"no station {name}"
+        what = "are several stations" if found else f"is no station {name}"
         raise SettingsError(
-            f"there is {what} in {FOLDER}/: name one with --station ({', '.join(names)}{of_file})"
+            f"there {what} in {FOLDER}/: name one with --station ({', '.join(names)}{of_file})"
         )
     if not found:
         return load_settings(given)

@@ -112,7 +112,7 @@ class RequestServer(Closeable):
         try:
             self._socket.send_multipart(parts)
         except zmq.ZMQError as error:
-            log.info("a reply could not be sent: %s", error)
+            log.warning("a reply could not be sent: %s", error)
 
     def close(self) -> None:
         self._stop.set()
