@@ -9,7 +9,7 @@ import logging
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal
@@ -46,6 +46,12 @@ TABLES = (
 )
 
 
+def locked(folder: Path) -> AbstractContextManager[None]:
+    """The data folder for this process alone. Raises JournalError while another writes there."""
+    in_use = f"another process writes the log in {folder}: stop it, or choose another --station"
+    return exclusive_lock(folder / ".lock", JournalError(in_use))
+
+
 class Journal(Closeable):
     """The writer of the log in `folder`, the station's data folder; a context manager.
 
@@ -61,9 +67,8 @@ class Journal(Closeable):
         reserve_bytes: int = RESERVE_BYTES,
     ) -> None:
         path = folder / DATABASE_NAME
-        in_use = f"another process writes the log in {folder}: stop it, or choose another --station"
         with ExitStack() as opened:
-            opened.enter_context(exclusive_lock(folder / ".lock", JournalError(in_use)))
+            opened.enter_context(locked(folder))
             refuse_foreign_log(path)
             with journal_errors(f"the log {path} cannot be used"):
                 database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)

@@ -17,7 +17,7 @@ from edge.events.access_list import AccessList
 from edge.events.client import service_endpoint
 from edge.events.cursors import Cursors
 from edge.events.event import Inspection
-from edge.events.journal import BUSY_S, Journal, JournalError
+from edge.events.journal import BUSY_S, Journal, JournalError, locked
 from edge.events.publisher import LIVE_OPTIONS, Publisher
 from edge.events.replay_server import serve_replay
 from edge.events.retention import Retention, RetentionLimits
@@ -42,6 +42,8 @@ def run_station(settings: Station, started_with: Wanted, stop: StopEvent) -> Cou
     `started_with` is the product of the settings; the one of the last changeover goes before it.
     Raises DraemError, and the error of any thread that dies.
     """
+    with locked(settings.data / settings.station):
+        pass  # before it touches the product, the engine and the camera of a line that runs
     product = load_remembered(settings.data / settings.station, settings.products, started_with)
     died = stop_when_a_thread_dies(stop)
     triggered = settings.mode == "triggered"
