@@ -20,15 +20,16 @@ def station_settings(given: Mapping[str, object]) -> Station:
     name = given.get("station") or os.environ.get(f"{PREFIX}STATION")
     if os.environ.get(f"{PREFIX}STATION_FILE"):
         return load_settings(given)
-    if name is None and any(given.get(a) or os.environ.get(PREFIX + a.upper()) for a in ADDRESSES):
+    addressed = any(given.get(a) or os.environ.get(PREFIX + a.upper()) for a in ADDRESSES)
+    if name is None and addressed:
         return load_settings(given)
     files = sorted(FOLDER.glob("*.toml"))
     names = [file.stem for file in files]
     found = [file for file in files if name in (None, file.stem)] or [
         file for file in files if load_settings({}, file).station == name
     ]
-    is_single = FILE.is_file() and (name is None or not found)
-    if len(found) + is_single > 1 or (files and not found and not is_single):
+    is_single = FILE.is_file() and name in (None, load_settings({}).station)
+    if len(found) + is_single > 1 or (files and not found and not is_single and not addressed):
         of_file = f", or {load_settings({}).station} of {FILE}" * is_single
         what = "are several stations" if found else f"is no station {name}"
         raise SettingsError(

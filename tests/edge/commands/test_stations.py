@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.base.errors import SettingsError
 from edge.commands.stations import station_settings
 from edge.events.control_messages import ProductReply, Request
 from edge.events.subscriber import events
@@ -117,6 +118,23 @@ def test_which_file_is_taken(fixed: bool, tmp_path: Path, monkeypatch: pytest.Mo
     assert station_settings({"station": "lid"}).ring == 7
     assert station_settings({"station": "lid-top"}).station == "lid-top"
     assert station_settings({"endpoint": "tcp://127.0.0.1:1"}).ring == (7 if fixed else 50)
+
+
+def test_station_toml_is_one_of_the_stations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "station.toml").write_text('station = "old"\nring = 7\n')
+    assert station_settings({}).ring == 7
+    assert station_settings({"station": "any"}).station == "any", "a name alone, as before"
+    (tmp_path / "stations").mkdir()
+    (tmp_path / "stations" / "lid.toml").write_text('station = "lid"\n')
+    for given in ({}, {"station": "any"}):
+        with pytest.raises(SettingsError, match=r"\(lid, or old of station.toml\)|\(lid\)"):
+            station_settings(given)
+    assert station_settings({"station": "old"}).ring == 7
+    assert station_settings({"station": "lid"}).station == "lid"
+    assert station_settings({"station": "gone", "data": "data"}).station == "gone"
 
 
 def test_a_switch_ends_soon_when_the_line_ends_or_starts_again(
