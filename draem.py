@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from edge.base.errors import DraemError, SettingsError
+from edge.base.repeats import RepeatsHandler
 
 COMMANDS = {
     "collect": ("calibration.commands.collect", "save frames of good parts from the camera"),
@@ -80,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # file names may hold what a terminal cannot show
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", level=logging.INFO, handlers=[RepeatsHandler()])
     try:
         return run_command(words)
     except DraemError as error:

@@ -18,6 +18,7 @@ from edge.events.server import NotAllowed, Peer, RequestHandler, RequestServer, 
 from edge.events.sockets import Sockets
 
 MAX_PAGE = 1000
+PAGE_BYTES = 4 << 20
 CURSOR_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
@@ -91,7 +92,7 @@ def _reply(request: bytes, peer: Peer, reader: JournalReader, cursors: Cursors) 
     """The parts of a reply. Raises ValidationError or DraemError."""
     asked = _REQUESTS.validate_json(request)
     if isinstance(asked, Page):
-        messages = reader.page(asked.after, asked.limit)
+        messages = reader.page(asked.after, asked.limit, PAGE_BYTES)
         header = PageHeader(
             stream_id=reader.stream_id,
             first=reader.first(),

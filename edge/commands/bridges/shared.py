@@ -21,7 +21,7 @@ from edge.bridge.plc_trigger import ANSWER_MS, PlcTrigger
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.commands.arguments import (
-    add_settings,
+    add_station,
     ask_control,
     credentials,
     parse_count,
@@ -45,7 +45,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     add("--recipe", dest="recipes", action="append", type=parse_recipe, metavar="NUMBER=NAME",
         help="the number by which the PLC names a product, and may change to it; again for each "
         "(default: the table [recipes] of station.toml)")  # fmt: skip
-    add_settings(parser, "station", "data", "endpoint", "replay", "control", "key", "server_key")
+    add_station(parser, "data", "endpoint", "replay", "control", "key", "server_key")
 
 
 def add_handshake(parser: argparse.ArgumentParser) -> None:
