@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.base.errors import ImageError
 from edge.base.files import write_atomic
+from edge.vision import jpeg
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +59,15 @@ def read_image(path: Path, bit_depth: int | None = None) -> Image:
 
 def decode_image(data: bytes, name: str, bit_depth: int | None = None) -> Image:
     """`read_image` for bytes already in memory; `name` is for messages."""
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    decoded: NDArray[np.uint8] | NDArray[np.uint16] | None
     try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        if data.startswith(jpeg.SIGNATURE):
+            decoded = jpeg.decode_jpeg(data)
+        else:
+            flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+            decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # type: ignore[assignment]
+    except ImageError as error:
+        raise ImageError(f"{name} {error}") from error
     except cv2.error as error:
         raise ImageError(f"{name} is not an image that can be decoded") from error
     if decoded is None or decoded.dtype not in (np.uint8, np.uint16):
