@@ -48,9 +48,7 @@ def open_camera(
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
     if re.match(r"[a-z]+://", source) or not path.exists():
         raise CameraError(f"'{source}' does not exist: give --source {KINDS}")
-    from edge.camera.opencv import OpenCvCamera
-
-    return OpenCvCamera(source, triggered=triggered)
+    return _av(source, triggered=triggered)
 
 
 def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
@@ -75,8 +73,6 @@ def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
 
 
 def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
-    from edge.camera.gstreamer import GstCamera
-    from edge.camera.opencv import OpenCvCamera
     from edge.camera.reconnecting import ReconnectingCamera
 
     if triggered:
@@ -84,8 +80,25 @@ def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
 
     def connect() -> Camera:
         if source.startswith("gst://"):
+            from edge.camera.gstreamer import GstCamera
+
             return GstCamera(source)
-        return OpenCvCamera(source, triggered=False, deadline_ms=deadline_ms)
+        if source.startswith("http"):
+            from edge.camera.http_jpeg import open_http
+
+            if (camera := open_http(source)) is not None:
+                return camera
+        return _av(source, triggered=False, deadline_ms=deadline_ms)
 
     name = f"camera {source}" if source.isdecimal() else f"'{without_password(source)}'"
     return ReconnectingCamera(name, connect, deadline_ms)
+
+
+def _av(source: str, *, triggered: bool, deadline_ms: int | None = None) -> Camera:
+    try:
+        from edge.camera.video import VideoCamera
+    except ImportError as error:
+        raise CameraError(
+            "video files, V4L2 cameras and network video need PyAV: pip install '.[video]'"
+        ) from error
+    return VideoCamera(source, triggered=triggered, deadline_ms=deadline_ms)
