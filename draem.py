@@ -58,7 +58,7 @@ COMMANDS = {
 }
 TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
 BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
-OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
+OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam", "av": "video"}
 EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | OTHERS
 INTERRUPTED = 130
 PATH_ERRORS = (

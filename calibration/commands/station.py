@@ -24,7 +24,7 @@ from calibration.geometry.plane import measure_plane
 from edge.base.errors import ImageError
 from edge.base.files import write_json
 from edge.base.validation import first_cause
-from edge.camera import EndOfStream
+from edge.camera import all_frames
 from edge.camera.open import open_camera
 from edge.commands.arguments import add_settings, parse_count, settings_of
 from edge.events.event import Code
@@ -163,14 +163,10 @@ def from_images(board: Board, folder: Path, bit_depth: int | None) -> Views:
 
 
 def from_camera(board: Board, options: argparse.Namespace, bit_depth: int | None) -> Views:
-    """Different views while somebody moves the board. Raises GeometryError where none come."""
+    """Different views while somebody moves the board, however long that takes."""
     views, idle = Views(board, None), 0
     with open_camera(options.source, triggered=False, bit_depth=bit_depth) as camera:
-        while len(views.seen) < options.views and idle < PATIENCE:
-            try:
-                frame = camera.read()
-            except EndOfStream:
-                break
+        for frame in all_frames(camera):
             if frame.code is not Code.NONE:
                 continue
             name, before = f"frame {frame.frame_id}", len(views.seen)
@@ -178,6 +174,8 @@ def from_camera(board: Board, options: argparse.Namespace, bit_depth: int | None
             idle = 0 if len(views.seen) > before else idle + 1
             if idle == 0:
                 log.info("view %d of %d: move and tilt the board", before + 1, options.views)
+            if len(views.seen) == options.views or (idle == PATIENCE and not camera.live):
+                break
     return views
 
 

@@ -48,7 +48,9 @@ def open_camera(
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
     if re.match(r"[a-z]+://", source) or not path.exists():
         raise CameraError(f"'{source}' does not exist: give --source {KINDS}")
-    return _av(source, triggered=triggered)
+    from edge.camera.video import VideoCamera
+
+    return VideoCamera(source, triggered=triggered)
 
 
 def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
@@ -88,17 +90,9 @@ def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
 
             if (camera := open_http(source)) is not None:
                 return camera
-        return _av(source, triggered=False, deadline_ms=deadline_ms)
+        from edge.camera.video import VideoCamera
+
+        return VideoCamera(source, triggered=False, deadline_ms=deadline_ms)
 
     name = f"camera {source}" if source.isdecimal() else f"'{without_password(source)}'"
     return ReconnectingCamera(name, connect, deadline_ms)
-
-
-def _av(source: str, *, triggered: bool, deadline_ms: int | None = None) -> Camera:
-    try:
-        from edge.camera.video import VideoCamera
-    except ImportError as error:
-        raise CameraError(
-            "video files, V4L2 cameras and network video need PyAV: pip install '.[video]'"
-        ) from error
-    return VideoCamera(source, triggered=triggered, deadline_ms=deadline_ms)

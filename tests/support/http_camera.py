@@ -18,7 +18,7 @@ def part(jpeg: bytes, length: int | None = None, kind: bytes = b"image/jpeg") ->
 
 
 class HttpCamera(Closeable):
-    """Sends `chunks` to its viewers, in all once; then the connection ends.
+    """Sends `chunks` to its viewers, in all once; an empty one ends the connection, as the last.
 
     `answer` may send another answer than 200 first: it returns whether it did.
     """
@@ -47,7 +47,7 @@ class HttpCamera(Closeable):
                     self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
                 with suppress(OSError):
-                    for data in rest:
+                    for data in iter(lambda: next(rest, b""), b""):
                         self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
                     self.wfile.write(b"0\r\n\r\n" if chunked else b"")
                 self.close_connection = True

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from edge.base.errors import CameraError
-from edge.camera import next_frame
+from edge.camera import all_frames
 from edge.camera.address import without_password
 from edge.camera.gstreamer import GstCamera
 from edge.camera.open import open_camera
@@ -183,7 +183,7 @@ def test_a_pipeline_that_would_hide_cut_pictures_is_refused() -> None:
         GstCamera("gst://videotestsrc ! jpegenc ! decodebin") as camera,
         pytest.raises(CameraError, match="hides cut pictures"),
     ):
-        next_frame(camera)
+        next(all_frames(camera))
 
 
 def test_an_address_that_ends_like_an_image_is_no_file() -> None:

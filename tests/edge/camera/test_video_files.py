@@ -14,6 +14,7 @@ from edge.camera import EndOfStream
 from edge.camera.open import open_camera
 from edge.events.event import Code
 from edge.vision.frame import Frame
+from tests.support.commands import draem_in_process
 from tests.support.numbered_pictures import number_of, picture
 from tests.support.video_files import frames_until_the_end, make_jpeg_video, make_video
 
@@ -120,12 +121,14 @@ def test_a_video_whose_name_is_not_utf8(tmp_path: Path) -> None:
 def test_without_pyav_the_error_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    make_jpeg_video(tmp_path / "parts.avi", 3)
     monkeypatch.setitem(sys.modules, "av", None)
     monkeypatch.delitem(sys.modules, "edge.camera.video")
     monkeypatch.delitem(sys.modules, "edge.camera.video_decoder")
-    path = make_jpeg_video(tmp_path / "parts.avi", 3)
-    with pytest.raises(CameraError, match=r"need PyAV: pip install '\.\[video\]'"):
-        open_camera(str(path), triggered=False)
+    for source in ("parts.avi", "rtsp://127.0.0.1:9/x", "0"):
+        done = draem_in_process("record", "--source", source, "--to", "ring", cwd=tmp_path)
+        assert done.returncode == 2
+        assert "av is missing: run './just setup', or pip install '.[video]'" in done.stderr
 
 
 def test_the_number_in_a_picture_can_be_read() -> None:
