@@ -30,7 +30,7 @@ class HttpJpegCamera(Closeable):
     def __init__(self, source: str, response: HTTPResponse, first: bytes) -> None:
         self._source, self._response, self._first = without_password(source), response, first
         self._count = 0
-        self._parts = MultipartReader(self._more)
+        self._parts = MultipartReader(self._source, self._more)
 
     def _more(self) -> bytes:
         first, self._first = self._first, b""

@@ -18,11 +18,12 @@ class MultipartReader:
     """Yields the pictures of a multipart stream as they came, whole or cut.
 
     A boundary, which is what the first line says, ends a part wherever it comes. Content-Length,
-    which may be wrong, only saves waiting for it. `more` gives further bytes, none at the end.
+    which may be wrong, only saves waiting for it. `more` gives further bytes, none at the end;
+    `name` is for messages.
     """
 
-    def __init__(self, more: Callable[[], bytes]) -> None:
-        self._more = more
+    def __init__(self, name: str, more: Callable[[], bytes]) -> None:
+        self._name, self._more = name, more
         self._data = bytearray(b"\n")
         self._in_part = False
         self._boundary = FIRST_BOUNDARY
@@ -51,13 +52,13 @@ class MultipartReader:
                     return taken
             searched = max(0, len(self._data) - LONGEST_LINE)
             if len(self._data) > MAX_PART:
-                raise CameraError("its stream has no boundary between pictures: check the address")
+                raise CameraError(f"'{self._name}' sends no multipart pictures: check the address")
             more = self._more()
             if not more and end is self._boundary and self._data:
                 taken, self._data = bytes(self._data), bytearray()
                 return taken
             if not more:
-                raise CameraError("its stream has ended")
+                raise CameraError(f"'{self._name}' gives no more frames: check its cable")
             self._data += more
         if end is FIRST_BOUNDARY:
             name = re.escape(bytes(found[1]))

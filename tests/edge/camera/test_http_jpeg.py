@@ -118,13 +118,13 @@ def test_parts_do_not_depend_on_how_their_bytes_arrive() -> None:
     data = b"hello\r\n" + b"".join(map(part, JPEGS, [None, 100, 10**6] * 4))
     for size in (7, 5000):
         pieces = iter([data[i : i + size] for i in range(0, len(data), size)])
-        reader = MultipartReader(lambda pieces=pieces: next(pieces, b""))  # type: ignore[misc]
+        reader = MultipartReader("camera", lambda pieces=pieces: next(pieces, b""))  # type: ignore[misc]
         assert [reader.read().rstrip(b"\r\n") for _ in JPEGS] == JPEGS
 
 
 def test_a_stream_without_any_boundary_ends_with_an_error() -> None:
-    with pytest.raises(CameraError, match="no boundary"):
-        MultipartReader(lambda: bytes(2**22))
+    with pytest.raises(CameraError, match="sends no multipart pictures"):
+        MultipartReader("camera", lambda: bytes(2**22))
 
 
 def test_a_picture_is_not_waited_for_once_its_last_byte_has_come() -> None:
