@@ -16,6 +16,7 @@ Settings come from the command line, then DRAEM_* variables, then station.toml.
 import argparse
 import errno
 import importlib
+import io
 import logging
 import os
 import sys
@@ -70,6 +71,9 @@ PATH_ERRORS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 is success, 2 an error whose printed line says how to fix it."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):  # file names may hold what a terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         return run_command(words)

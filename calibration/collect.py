@@ -124,9 +124,10 @@ def contact_sheet(paths: list[Path]) -> NDArray[np.uint8]:
 
 
 def _tile(path: Path) -> NDArray[np.uint8]:
-    image = cv2.imread(str(path))
     tile = np.zeros((TILE[1], TILE[0], 3), np.uint8)
-    if image is None:
+    try:
+        image = read_image(path)
+    except ImageError:
         return tile
     scale = min(TILE[0] / image.shape[1], TILE[1] / image.shape[0])
     size = (max(1, int(image.shape[1] * scale)), max(1, int(image.shape[0] * scale)))

@@ -1,7 +1,6 @@
 """Video files, V4L2 cameras and network streams through PyAV, which is FFmpeg."""
 
 import logging
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from av.logging import Capture
 
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
+from edge.base.files import printable
 from edge.camera import NO_PICTURE, EndOfStream
 from edge.camera.address import without_password
 from edge.camera.video_decoder import Picture, VideoDecoder
@@ -50,7 +50,7 @@ class VideoCamera(Closeable):
 
     def __init__(self, source: str, *, triggered: bool, deadline_ms: int | None = None) -> None:
         self.live = deadline_ms is not None
-        self._name = without_password(os.fsencode(source).decode(errors="replace"))
+        self._name = printable(without_password(source))
         self._triggered = triggered
         self._count = 0
         self._busy = Lock()

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.base.files import printable
 from edge.commands.arguments import add_settings, product_name, settings_of
 from edge.engine import runtimes
 from edge.product.product import load_product
@@ -54,7 +55,7 @@ def _json(path: Path, judged: JudgedFrame) -> str:
     verdict, code, score, threshold, regions, _, roi = judged.judgement
     return json.dumps(
         {
-            "path": str(path),
+            "path": printable(path),
             "score": score if math.isfinite(score) else None,
             "threshold": threshold,
             "roi": roi,
@@ -69,7 +70,7 @@ def _line(path: Path, judged: JudgedFrame) -> str:
     verdict, code, score, threshold, regions, _, _ = judged.judgement
     limit = "no threshold" if threshold is None else f"threshold {threshold:.4f}"
     why = f"{len(regions)} regions" if verdict == "NG" else code.name.lower() if code else ""
-    return f"{verdict:<10} score {score:.4f}  {limit}  {path}  {why}".rstrip()
+    return f"{verdict:<10} score {score:.4f}  {limit}  {printable(path)}  {why}".rstrip()
 
 
 def write_maps(stem: Path, image: Image, judged: JudgedFrame) -> None:

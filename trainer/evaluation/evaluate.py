@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from edge.base.errors import ImageError
+from edge.base.files import printable
 from edge.engine import Inference
 from edge.vision.crops import corrected_crop
 from edge.vision.fit import Fit
@@ -99,7 +100,7 @@ def score_all(fit: Fit, infer: Infer, samples: Iterable[Sample]) -> list[ScoredI
         scored.append(
             ScoredImage(
                 path=sample.path,
-                defect=sample.defect,
+                defect=sample.defect and printable(sample.defect),
                 score=float(score[0]),
                 heatmap=np.asarray(large, np.float32),
                 truth=None if truth is None else reduce_mask(truth),
