@@ -4,6 +4,7 @@ import ssl
 import time
 import urllib.request
 from http.client import HTTPException, HTTPResponse
+from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 
 from edge.base.closeable import Closeable
@@ -57,11 +58,20 @@ def open_http(source: str) -> HttpJpegCamera | None:
     shown = without_password(source)
     try:
         response = _opener(source).open(_without_login(source), timeout=TIMEOUT_S)
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
+    except HTTPError as error:
+        raise CameraError(
+            f"'{shown}' answers {error.code} {error.reason}: check the address and its login"
+        ) from error
+    except OSError as error:
+        reason = error.reason if isinstance(error, URLError) else error
         raise CameraError(
             f"'{shown}' cannot be opened: check the address, and that the camera is on the network "
-            f"({without_password(str(reason))})"
+            f"({reason})"
+        ) from error
+    except (HTTPException, ValueError) as error:  # whose text may have a part of the password
+        raise CameraError(
+            f"'{shown}' cannot be opened: correct the address (in a password write / as %2F), or "
+            "use a camera that speaks HTTP and a Basic or MD5 Digest login"
         ) from error
     first = _read(response, shown)
     kind = response.headers.get_content_maintype()

@@ -53,7 +53,7 @@ class VideoCamera(Closeable):
         self._name = printable(without_password(source))
         self._triggered = triggered
         self._count = 0
-        self._busy = Lock()
+        self._busy, self._told = Lock(), False
         with Capture() as lines:
             try:
                 self._container = _open(source, deadline_ms)
@@ -102,8 +102,10 @@ class VideoCamera(Closeable):
                 except av.FFmpegError as error:
                     self._fail(error)
             captured_ns = time.monotonic_ns()
-            self._note_lost(lines)
-            if packet is None or (packet.size == 0 and packet.pts is None):
+            ended = packet is None or (packet.size == 0 and packet.pts is None)
+            if not (ended and self.live):  # there the log says why the connection has ended
+                self._note_lost(lines)
+            if ended:
                 break
             lost, self._lost = self._lost, False
             yield from self._decoder(packet, captured_ns, lost=lost)
@@ -112,10 +114,12 @@ class VideoCamera(Closeable):
             yield Picture(None, captured_ns)
 
     def _note_lost(self, lines: LogLines) -> None:
-        for _, name, text in _warnings(lines):
-            if not self._lost:
-                log.debug("%s: data are missing (%s: %s)", self._name, name, text.strip())
-            self._lost = True
+        for _, _, text in _warnings(lines):
+            if not self._told:
+                log.warning(
+                    "'%s' loses data: %s; further losses are counted", self._name, text.strip()
+                )
+            self._told = self._lost = True
 
     def _fail(self, error: Exception) -> NoReturn:
         where = "check its cable" if self.live else f"it is damaged behind frame {self._count}"

@@ -212,8 +212,16 @@ def test_logins_and_redirects(answer: Callable[[BaseHTTPRequestHandler], bool]) 
 def test_a_refused_login_is_one_line_without_the_password() -> None:
     with HttpCamera([], answer=basic) as server, pytest.raises(CameraError) as raised:
         open_camera(server.source.replace("//", "//user:secret@"), triggered=False)
-    assert "401" in str(raised.value)
+    assert "answers 401 Unauthorized: check the address and its login" in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+def test_a_password_that_is_not_encoded_is_not_shown() -> None:
+    with pytest.raises(CameraError) as raised:
+        open_camera("http://user:se/cret@127.0.0.1:9/x", triggered=False)
+    assert "write / as %2F" in str(raised.value)
+    assert "(se" not in str(raised.value)
+    assert "'se'" not in str(raised.value)
 
 
 def test_a_camera_that_signed_its_own_certificate(tmp_path: Path) -> None:
