@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=parse_count, default=200, metavar="N", help="how many (default 200)"
     )
-    add_settings(parser, "source", "mode", "bit_depth", "product", "products")
+    add_settings(parser, "source", "mode", "read_deadline_ms", "bit_depth", "product", "products")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -47,7 +47,12 @@ def main(options: argparse.Namespace) -> int:
     options.to.mkdir(parents=True, exist_ok=True)
     with (
         exclusive_lock(options.to, refusal),
-        open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera,
+        open_camera(
+            settings.source,
+            triggered=triggered,
+            bit_depth=settings.bit_depth,
+            deadline_ms=settings.read_deadline_ms,
+        ) as camera,
     ):
         collection = Collection(options.to, camera, sieve)
         if SoftwareTriggers.of(camera):

@@ -16,7 +16,7 @@ from edge.events.event import Code
 from edge.vision.frame import Frame
 from edge.vision.image_files import decode_image
 
-TIMEOUT_S = 5.0
+OPEN_S = 5.0
 CHUNK = 2**16
 
 
@@ -53,11 +53,13 @@ class HttpJpegCamera(Closeable):
         self._response.close()
 
 
-def open_http(source: str) -> HttpJpegCamera | None:
+def open_http(source: str, deadline_ms: int) -> HttpJpegCamera | None:
     """The camera, or None where the address gives something else than multipart JPEG."""
     shown = without_password(source)
     try:
-        response = _opener(source).open(_without_login(source), timeout=TIMEOUT_S)
+        response = _opener(source).open(
+            _without_login(source), timeout=max(OPEN_S, 2 * deadline_ms / 1000)
+        )
     except HTTPError as error:
         raise CameraError(
             f"'{shown}' answers {error.code} {error.reason}: check the address and its login"

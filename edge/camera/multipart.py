@@ -15,11 +15,11 @@ TYPE = re.compile(rb"^content-type:[ \t]*(\S+)", re.I | re.M)
 
 
 class MultipartReader:
-    """Yields the pictures of a multipart stream as they came, whole or cut.
+    """Gives the pictures of a multipart stream as they came, whole or cut.
 
-    A boundary, which is what the first line says, ends a part wherever it comes. Content-Length,
-    which may be wrong, only saves waiting for it. `more` gives further bytes, none at the end;
-    `name` is for messages.
+    A boundary, which is what the first line says, ends a part wherever it comes. Content-Length
+    saves waiting for it; it may be too small, but of less than it says a piece is missing. `more`
+    gives further bytes, none at the end; `name` is for messages.
     """
 
     def __init__(self, name: str, more: Callable[[], bytes]) -> None:
@@ -30,13 +30,16 @@ class MultipartReader:
         self._take(FIRST_BOUNDARY)
 
     def read(self) -> bytes:
-        """The next picture. Raises CameraError where the stream has ended."""
+        """The next picture; empty where a piece is missing. Raises CameraError at the end."""
         while True:
             if self._in_part:
                 self._take(self._boundary)  # what comes behind a picture that ended by its length
             head = self._take(END_OF_HEADERS)
             kind, length = TYPE.search(head), LENGTH.search(head)
-            body = self._take(self._boundary, int(length[1]) if length else None)
+            stated = int(length[1]) if length else None
+            body = self._take(self._boundary, stated)
+            if stated is not None and len(body) < stated:
+                return b""  # a piece is missing, maybe in the middle, which JPEG may not tell
             if kind is None or kind[1].startswith(b"image/") or body.startswith(b"\xff\xd8"):
                 return body
 

@@ -88,7 +88,7 @@ def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
         if source.startswith("http"):
             from edge.camera.http_jpeg import open_http
 
-            if (camera := open_http(source)) is not None:
+            if (camera := open_http(source, deadline_ms)) is not None:
                 return camera
         from edge.camera.video import VideoCamera
 

@@ -75,7 +75,7 @@ def test_station_calibration_as_a_command(tmp_path: Path, caplog: pytest.LogCapt
     assert "RMS reprojection error" in text
     for name, why in (
         ("10.png", "the board lies as in 0.png"),
-        ("broken.png", "not an 8- or 16-bit image"),
+        ("broken.png", "is neither JPEG nor PNG"),
         ("no_board.png", "the board is not seen"),
         ("small.png", "it is 480x360, the others are 640x480"),
     ):
