@@ -27,7 +27,10 @@ OPEN_S = 5.0
 OPTIONS = {
     # FFmpeg logs lost packets only where it has a queue; two packets cost no time. It would read up
     # to five seconds of the stream before the first frame.
-    "rtsp": {"rtsp_transport": "tcp", "reorder_queue_size": "2", "probesize": "32"},
+    "rtsp": {
+        **{"rtsp_transport": "tcp", "reorder_queue_size": "2", "probesize": "32"},
+        "allowed_media_types": "video",  # what its sound loses is no matter
+    },
     "v4l2": {"probesize": "32"},
 }
 # While it opens a stream FFmpeg also warns that it cannot estimate rates and durations.
@@ -58,12 +61,12 @@ class VideoCamera(Closeable):
             try:
                 self._container = _open(source, deadline_ms)
                 self._stream = self._container.streams.video[0]
-            except (av.FFmpegError, IndexError, ValueError) as error:
+                self._decoder = VideoDecoder(self._stream.codec_context)
+            except (av.FFmpegError, IndexError, AttributeError) as error:
                 raise CameraError(self._cannot_be_opened(source, error, lines)) from error
         self._lost = any(LOST_WHILE_OPENING.search(text) for _, _, text in _warnings(lines))
         if not self.live and list(_warnings(lines)):
             self._container.seek(0)  # what FFmpeg has read already is read, and reported, again
-        self._decoder = VideoDecoder(self._stream.codec_context)
         self._pictures = self._read_all()
 
     def _cannot_be_opened(self, source: str, error: Exception, lines: LogLines) -> str:
@@ -154,5 +157,5 @@ def _warnings(lines: LogLines) -> Iterator[tuple[int, str, str]]:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error.strerror) if isinstance(error, av.FFmpegError) else "it has no video"
+    text = str(error.strerror) if isinstance(error, av.FFmpegError) else "it has no video that can be decoded"
     return without_password(text)

@@ -86,8 +86,13 @@ class VideoDecoder:
 
 
 def _is_error(line: tuple[int, str, str]) -> bool:
-    """FFmpeg logs what it conceals as information, and data that are too short for debugging."""
+    """FFmpeg logs what it conceals as information, and data that are too short for debugging.
+
+    SEI is no part of a picture, and that of some cameras is always wrong.
+    """
     level, _, text = line
+    if text.startswith("SEI type"):
+        return False
     return level <= av.logging.WARNING or "concealing" in text or "overread" in text
 
 
