@@ -15,7 +15,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-import edge.engine.openvino  # noqa: F401  OpenVINO aborts if GStreamer loads its plugins before it
 from deploy.engine.build import build
 from edge.camera.simulated.renderer import PartRenderer
 from edge.product.product import Product, load_product
