@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import NoReturn
@@ -66,7 +67,8 @@ class VideoCamera(Closeable):
                 raise CameraError(self._cannot_be_opened(source, error, lines)) from error
         self._lost = any(LOST_WHILE_OPENING.search(text) for _, _, text in _warnings(lines))
         if not self.live and list(_warnings(lines)):
-            self._container.seek(0)  # what FFmpeg has read already is read, and reported, again
+            with suppress(av.FFmpegError):  # a pipe cannot; the rule of LOST_WHILE_OPENING remains
+                self._container.seek(0)  # what FFmpeg has read is read, and reported, again
         self._pictures = self._read_all()
 
     def _cannot_be_opened(self, source: str, error: Exception, lines: LogLines) -> str:
@@ -157,5 +159,6 @@ def _warnings(lines: LogLines) -> Iterator[tuple[int, str, str]]:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error.strerror) if isinstance(error, av.FFmpegError) else "it has no video that can be decoded"
-    return without_password(text)
+    if isinstance(error, av.FFmpegError):
+        return without_password(str(error.strerror))
+    return "it has no video that can be decoded"
