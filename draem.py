@@ -66,7 +66,7 @@ BRIDGES = {
     "snap7": "s7",
     "paho": "mqtt",
 }
-OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam", "ifaddr": "opcua"}
+OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam", "av": "video"}
 EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | OTHERS
 INTERRUPTED = 130
 PATH_ERRORS = (

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import CameraError, ImageError
-from edge.camera import Camera, EndOfStream, next_frame
+from edge.camera import Camera, all_frames
 from edge.events.event import Code
 from edge.station.event_headers import wall_clock
 from edge.vision.calibration import Calibration
@@ -76,11 +76,7 @@ class Collection:
 
         Raises CameraError when MOST_REFUSED in a row do not fit.
         """
-        while True:
-            try:
-                frame = next_frame(self._camera)
-            except EndOfStream:
-                return
+        for frame in all_frames(self._camera):
             why = self._sieve.refusal(frame)
             self._misfits = self._misfits + 1 if why == Code.WRONG_FORMAT.name.lower() else 0
             if self._misfits == MOST_REFUSED:

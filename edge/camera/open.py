@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 from edge.base.errors import CameraError
-from edge.base.files import printable
 from edge.camera import Camera
 from edge.camera.address import without_password
 from edge.vision.image_files import SUFFIXES
@@ -47,13 +46,11 @@ def open_camera(
         from edge.camera.folder import FolderCamera
 
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
-    if source != printable(source):  # FFmpeg cannot be given such a name
-        raise CameraError(f"'{source}' has a name that is not UTF-8: rename it, and its folders")
     if re.match(r"[a-z]+://", source) or not path.exists():
         raise CameraError(f"'{source}' does not exist: give --source {KINDS}")
-    from edge.camera.opencv import OpenCvCamera
+    from edge.camera.video import VideoCamera
 
-    return OpenCvCamera(source, triggered=triggered)
+    return VideoCamera(source, triggered=triggered)
 
 
 def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
@@ -78,8 +75,6 @@ def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
 
 
 def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
-    from edge.camera.gstreamer import GstCamera
-    from edge.camera.opencv import OpenCvCamera
     from edge.camera.reconnecting import ReconnectingCamera
 
     if triggered:
@@ -87,8 +82,17 @@ def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
 
     def connect() -> Camera:
         if source.startswith("gst://"):
+            from edge.camera.gstreamer import GstCamera
+
             return GstCamera(source)
-        return OpenCvCamera(source, triggered=False, deadline_ms=deadline_ms)
+        if source.startswith("http"):
+            from edge.camera.http_jpeg import open_http
+
+            if (camera := open_http(source, deadline_ms)) is not None:
+                return camera
+        from edge.camera.video import VideoCamera
+
+        return VideoCamera(source, triggered=False, deadline_ms=deadline_ms)
 
     name = f"camera {source}" if source.isdecimal() else f"'{without_password(source)}'"
     return ReconnectingCamera(name, connect, deadline_ms)

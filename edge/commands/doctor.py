@@ -32,6 +32,7 @@ PACKAGES = {
     "openvino": "pip install .",
     "pyzmq": "pip install .",
     "pydantic-settings": "pip install .",
+    "av": "pip install '.[video]' for video files, V4L2 cameras and network video",
     "torch": "pip install '.[trainer]' to train here",
     "onnx": "pip install '.[trainer]' to train here",
     "tensorrt": "comes with JetPack; on a PC pip install '.[tensorrt]'",
