@@ -17,6 +17,7 @@ Settings come from the command line, then DRAEM_* variables, then station.toml.
 import argparse
 import errno
 import importlib
+import io
 import logging
 import os
 import sys
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from edge.base.errors import DraemError, SettingsError
+from edge.base.repeats import RepeatsHandler
 
 COMMANDS = {
     "collect": ("calibration.commands.collect", "save frames of good parts from the camera"),
@@ -59,12 +61,22 @@ COMMANDS = {
     "doctor": ("edge.commands.doctor", "what this machine has and lacks"),
 }
 ALL = ("train", "build", "calibrate", "evaluate")  # of every product in a file
-TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
-BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqtt"}
-ARCHIVE = dict.fromkeys(("sqlalchemy", "alembic", "fsspec"), "archive") | {"pyarrow": "parquet"}
-METRICS = {"prometheus_client": "metrics", "ray": "cluster"}
-OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
-EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | ARCHIVE | METRICS | OTHERS
+MODULES = {  # of each extra
+    "trainer": ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard"),
+    "calibration": ("scipy",),
+    "video": ("av",),
+    "genicam": ("gi",),
+    "modbus": ("pymodbus",),
+    "opcua": ("asyncua", "ifaddr"),
+    "s7": ("snap7",),
+    "mqtt": ("paho",),
+    "release": ("cryptography",),
+    "archive": ("sqlalchemy", "alembic", "fsspec"),
+    "parquet": ("pyarrow",),
+    "metrics": ("prometheus_client",),
+    "cluster": ("ray",),
+}
+EXTRAS = {module: extra for extra, modules in MODULES.items() for module in modules}
 INTERRUPTED = 130
 PATH_ERRORS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),
@@ -75,7 +87,10 @@ PATH_ERRORS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 is success, 2 an error whose printed line says how to fix it."""
     words = list(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):  # file names may hold what a terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    logging.basicConfig(format="%(message)s", level=logging.INFO, handlers=[RepeatsHandler()])
     try:
         return run_command(words)
     except DraemError as error:

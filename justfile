@@ -88,6 +88,10 @@ events *ARGS: setup
 fuzz *ARGS: setup
     @python -m tests.measure.fuzz {{ARGS}}
 
+# 10,000 frames over HTTP and RTSP, a fifth of them cut: none of these is judged [--frames N]
+hostile-streams *ARGS: setup
+    @python -m tests.measure.hostile_streams {{ARGS}}
+
 # a GigE Vision camera killed, frozen and losing packets, and half an hour of it [kills] [soak MIN] ...
 camera-storm *ARGS: setup
     @python -m tests.measure.camera_storm {{ARGS}}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import CameraError, ImageError
-from edge.camera import Camera, EndOfStream, next_frame
+from edge.camera import Camera, all_frames
 from edge.events.event import Code
 from edge.station.event_headers import wall_clock
 from edge.vision.calibration import Calibration
@@ -76,11 +76,7 @@ class Collection:
 
         Raises CameraError when MOST_REFUSED in a row do not fit.
         """
-        while True:
-            try:
-                frame = next_frame(self._camera)
-            except EndOfStream:
-                return
+        for frame in all_frames(self._camera):
             why = self._sieve.refusal(frame)
             self._misfits = self._misfits + 1 if why == Code.WRONG_FORMAT.name.lower() else 0
             if self._misfits == MOST_REFUSED:
@@ -128,9 +124,10 @@ def contact_sheet(paths: list[Path]) -> NDArray[np.uint8]:
 
 
 def _tile(path: Path) -> NDArray[np.uint8]:
-    image = cv2.imread(str(path))
     tile = np.zeros((TILE[1], TILE[0], 3), np.uint8)
-    if image is None:
+    try:
+        image = read_image(path)
+    except ImageError:
         return tile
     scale = min(TILE[0] / image.shape[1], TILE[1] / image.shape[0])
     size = (max(1, int(image.shape[1] * scale)), max(1, int(image.shape[0] * scale)))

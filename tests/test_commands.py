@@ -79,18 +79,36 @@ def test_an_uncalibrated_product_gives_scores_without_verdicts(
     assert row["regions"] == []
 
 
-def test_inspect_skips_one_broken_image_and_refuses_many(calibrated: Plant, tmp_path: Path) -> None:
-    paths = write_parts(tmp_path / "images", 21, seed=9)
-    paths[4].write_bytes(b"broken")
+def test_inspect_judges_all_images_that_can_be_read(calibrated: Plant, tmp_path: Path) -> None:
+    """However many others cannot: each of those is a row without a verdict, as on the line."""
+    paths = write_parts(tmp_path / "images", 6, seed=9)
+    for path in paths[:2]:
+        path.write_bytes(b"broken")
     words = ("inspect", str(tmp_path / "images"), "--product", "lid")
-    done = draem_in_process(*words, cwd=calibrated.root)
+    done = draem_in_process(*words, "--json", "--maps", str(tmp_path / "maps"), cwd=calibrated.root)
     assert done.returncode == 0
-    assert len(done.stdout.splitlines()) == 20
-    assert "part_004.png" in done.stderr
-    paths[5].write_bytes(b"broken")
+    rows = [json.loads(row) for row in done.stdout.splitlines()]
+    assert [row["verdict"] for row in rows[:2]] == ["NO_VERDICT"] * 2
+    assert [(row["code"], row["score"]) for row in rows[:2]] == [("frame_unreadable", None)] * 2
+    assert all(row["verdict"] in ("OK", "NG") for row in rows[2:])
+    assert "2 of 6 images cannot be read" in done.stderr
+    assert "part_001.png" in done.stderr
+    for path in paths:
+        path.write_bytes(b"broken")
     again = draem_in_process(*words, cwd=calibrated.root)
-    refused(again, "2 of 21")
-    assert again.stdout == ""
+    assert again.returncode == 2
+    assert again.stdout.count("no score") == 6
+
+
+def test_a_page_in_no_folder_is_refused_by_that_folder(calibrated: Plant, tmp_path: Path) -> None:
+    """Before any work where that takes long, and never by the name of a temporary file."""
+    page = tmp_path / "nowhere" / "page.html"
+    words = ("evaluate", str(tmp_path), "--product", "lid", "--report", str(page))
+    refused(draem_in_process(*words, cwd=calibrated.root), "its folder does not exist")
+    roi = ("--roi", "a=1,1,9,1,9,9")
+    done = draem_in_process("station", *roi, "--to", str(page), cwd=tmp_path)
+    refused(done, f"{page.parent}: No such file")
+    assert ".page" not in done.stderr
 
 
 def test_mistakes_are_one_line_that_names_the_fix(calibrated: Plant, tmp_path: Path) -> None:

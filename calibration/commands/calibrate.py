@@ -13,7 +13,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from calibration.threshold.calibrate import Aim, Made, calibrate
+from calibration.threshold.calibrate import Aim, Made, calibrate, deciding_scores
 from calibration.threshold.held_out import check_marks, held_out, listed, sources, unseen
 from calibration.threshold.quantiles import Costs, Threshold, parts_needed
 from calibration.threshold.report import write_report
@@ -27,7 +27,8 @@ from edge.product.product import Product, load_product
 from edge.product.versions import activate_unless_released, finish_version, new_version
 from edge.vision.drift_features import REFERENCE
 from edge.vision.geometry import Geometry, read_geometry
-from edge.vision.image_files import find_images, write_png
+from edge.vision.good_parts import bad_images
+from edge.vision.image_files import write_png
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def main(options: argparse.Namespace) -> int:
     geometry = _geometry(product, options)
     fit = replace(product.fit, geometry=geometry)
     paths = unseen(product, options.images) if options.images else held_out(product)
-    bad_paths = find_images(*options.bad) if options.bad else []
+    bad_paths = bad_images(*options.bad) if options.bad else []
     check_marks(paths, bad_paths)
     with runtimes.load(product, settings.flavour) as engine:
 
@@ -78,10 +79,11 @@ def main(options: argparse.Namespace) -> int:
         good = judged(paths, "judging good frames", options.each_frame)
         # One frame decides on the line, and two defects may look alike: each bad one counts.
         bad = judged(bad_paths, "judging bad ones", True) if bad_paths else None
-    _tell_highest(good)
+    _check_count(good)
     aim = Aim(options.false_reject_rate, options.confidence, options.costs, options.promise)
     kept = [f"{i:03d}.png" for i in range(min(len(good.paths), KEPT_FRAMES))]
     made = calibrate(good, bad, aim, kept, geometry)
+    _tell_highest(good, made.decision.roi)
     key = runtimes.plan_key(product, runtimes.pick(settings.flavour))
     new = save(product, made, good, bad, key)
     _tell(new, made.decision.threshold, aim)
@@ -105,18 +107,26 @@ def _geometry(product: Product, options: argparse.Namespace) -> Geometry | None:
     return geometry
 
 
-def _tell_highest(good: ScoredFrames) -> None:
-    """Refuses too few parts; names the frames that decide, for a second look."""
+def _check_count(good: ScoredFrames) -> None:
+    """Raise ImageError for too few parts."""
     parts = len(good.first_of_part)
     if parts < FEWEST:
+        alike = (
+            f" ({len(good.paths)} frames, but these look alike)" if parts < len(good.paths) else ""
+        )
         raise ImageError(
-            f"{parts} good parts are too few: give frames of at least {FEWEST} with --images DIR"
+            f"{parts} good parts are too few{alike}: give frames of at least {FEWEST} different "
+            "parts with --images DIR, or count each frame with --each-frame"
         )
     if parts < len(good.paths):
         log.info(
             "%d frames show %d different parts (--each-frame counts each)", len(good.paths), parts
         )
-    ranking = sorted(zip(good.scores, good.paths, strict=True), reverse=True)
+
+
+def _tell_highest(good: ScoredFrames, roi: dict[str, float]) -> None:
+    """Name the frames that decide, for a second look."""
+    ranking = sorted(zip(deciding_scores(good, roi), good.paths, strict=True), reverse=True)
     for highest, path in ranking[:3]:
         log.info("among the highest scores: %.4f %s", highest, path)
 

@@ -17,6 +17,7 @@ from edge.base.console import console
 from edge.base.errors import CameraError
 from edge.base.files import exclusive_lock, write_atomic
 from edge.camera.open import open_camera
+from edge.camera.software_trigger import SoftwareTriggers
 from edge.commands.arguments import add_settings, parse_count, settings_of
 from edge.product.product import load_product
 from edge.vision.fit import Fit
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=parse_count, default=200, metavar="N", help="how many (default 200)"
     )
-    add_settings(parser, "source", "mode", "bit_depth", "product", "products")
+    add_settings(parser, "source", "mode", "read_deadline_ms", "bit_depth", "product", "products")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -46,11 +47,22 @@ def main(options: argparse.Namespace) -> int:
     options.to.mkdir(parents=True, exist_ok=True)
     with (
         exclusive_lock(options.to, refusal),
-        open_camera(settings.source, triggered=triggered, bit_depth=settings.bit_depth) as camera,
+        open_camera(
+            settings.source,
+            triggered=triggered,
+            bit_depth=settings.bit_depth,
+            deadline_ms=settings.read_deadline_ms,
+        ) as camera,
     ):
         collection = Collection(options.to, camera, sieve)
-        saved = collect(collection, options.frames)
-    _look_through(options.to)
+        if SoftwareTriggers.of(camera):
+            raise CameraError(
+                "nothing triggers the camera here: collect with trigger=off or hardware"
+            )
+        try:
+            saved = collect(collection, options.frames)
+        finally:
+            _look_through(options.to)  # after Ctrl-C too
     refused = ", ".join(f"{count} {why}" for why, count in collection.refused.most_common())
     log.info("%d frames saved in %s; refused: %s", saved, options.to, refused or "none")
     if saved < options.frames:

@@ -24,10 +24,11 @@ from calibration.geometry.plane import measure_plane
 from edge.base.errors import ImageError
 from edge.base.files import write_json
 from edge.base.validation import first_cause
-from edge.camera import EndOfStream
+from edge.camera import all_frames
 from edge.camera.open import open_camera
 from edge.commands.arguments import add_settings, parse_count, settings_of
 from edge.events.event import Code
+from edge.station.settings import Station
 from edge.vision.geometry import Geometry, GeometryError, read_geometry
 from edge.vision.image_files import find_images, read_image, write_png
 
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--from", dest="base", type=Path, metavar="JSON", help="go on from this geometry")
     add("--to", type=Path, metavar="JSON", help="where the geometry goes")
     add("--show", type=Path, metavar="PNG", help="a picture to check it by: grid and regions")
-    add_settings(parser, "source", "bit_depth")
+    add_settings(parser, "source", "read_deadline_ms", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -93,7 +94,7 @@ def measure(options: argparse.Namespace, board: Board | None) -> tuple[Geometry,
     fields: dict[str, object] = {name: getattr(base, name) for name in Geometry.model_fields}
     picture: Picture | None = None
     if options.images or options.source:
-        views = take_views(_needed(board), options, settings.bit_depth)
+        views = take_views(_needed(board), options, settings)
         _tell_refused(views.refused)
         lens = measure_lens(views)
         _tell_refused(lens.refused[len(views.refused) :])
@@ -123,11 +124,11 @@ def usable(fields: dict[str, object]) -> Geometry:
         raise GeometryError(f"this geometry cannot be used: {first_cause(error)}") from error
 
 
-def take_views(board: Board, options: argparse.Namespace, bit_depth: int | None) -> Views:
+def take_views(board: Board, options: argparse.Namespace, settings: Station) -> Views:
     """From a folder, else from the camera."""
     if options.images:
-        return from_images(board, options.images, bit_depth)
-    return from_camera(board, options, bit_depth)
+        return from_images(board, options.images, settings.bit_depth)
+    return from_camera(board, options.views, settings)
 
 
 def _plane(
@@ -162,22 +163,25 @@ def from_images(board: Board, folder: Path, bit_depth: int | None) -> Views:
     return views
 
 
-def from_camera(board: Board, options: argparse.Namespace, bit_depth: int | None) -> Views:
-    """Different views while somebody moves the board. Raises GeometryError where none come."""
+def from_camera(board: Board, count: int, settings: Station) -> Views:
+    """Different views while somebody moves the board, however long that takes."""
     views, idle = Views(board, None), 0
-    with open_camera(options.source, triggered=False, bit_depth=bit_depth) as camera:
-        while len(views.seen) < options.views and idle < PATIENCE:
-            try:
-                frame = camera.read()
-            except EndOfStream:
-                break
+    with open_camera(
+        settings.source,
+        triggered=False,
+        bit_depth=settings.bit_depth,
+        deadline_ms=settings.read_deadline_ms,
+    ) as camera:
+        for frame in all_frames(camera):
             if frame.code is not Code.NONE:
                 continue
             name, before = f"frame {frame.frame_id}", len(views.seen)
             views = views.with_picture(name, frame.image)
             idle = 0 if len(views.seen) > before else idle + 1
             if idle == 0:
-                log.info("view %d of %d: move and tilt the board", before + 1, options.views)
+                log.info("view %d of %d: move and tilt the board", before + 1, count)
+            if len(views.seen) == count or (idle == PATIENCE and not camera.live):
+                break
     return views
 
 

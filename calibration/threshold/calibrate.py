@@ -20,6 +20,7 @@ from edge.product.product import now
 from edge.vision.calibration import Calibration, EscapeRate
 from edge.vision.drift_features import mean_frame
 from edge.vision.geometry import Geometry
+from edge.vision.roi import share_of
 
 
 class Aim(NamedTuple):
@@ -124,8 +125,15 @@ def decide_by_roi(good: ScoredFrames, bad: ScoredFrames | None, aim: Aim) -> Dec
 
 def _shares(judged: ScoredFrames, roi: dict[str, float]) -> Scores:
     """Of each part its worst region's score as a share of that region's threshold [P]."""
-    shares = np.max([judged.roi[name] / threshold for name, threshold in roi.items()], axis=0)
-    return judged.of_parts(shares)
+    return judged.of_parts(deciding_scores(judged, roi))
+
+
+def deciding_scores(judged: ScoredFrames, roi: dict[str, float]) -> Scores:
+    """Of each frame the score that decides [N]: with regions of interest the share of the worst."""
+    if not roi:
+        return judged.scores
+    shares = [[share_of(score, roi[name]) for score in judged.roi[name]] for name in roi]
+    return np.asarray(np.max(shares, axis=0), np.float64)
 
 
 def _escape_rate(decision: Decision, aim: Aim) -> EscapeRate | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from edge.base.errors import ImageError, ProductError
 from edge.base.files import digest
 from edge.product.product import Product
-from edge.vision.image_files import find_images
+from edge.vision.good_parts import good_images
 from edge.vision.marked_images import marked_as, provenance
 
 log = logging.getLogger(__name__)
@@ -34,9 +34,9 @@ def held_out(product: Product) -> list[Path]:
 
 
 def unseen(product: Product, folders: list[Path]) -> list[Path]:
-    """The images of `folders` less those that training or validation used."""
+    """The good images of `folders` less those that training or validation used."""
     used = {i["sha256"] for i in sources(product) if i["split"] in ("train", "validation")}
-    paths = find_images(*folders)
+    paths = good_images(*folders)
     left = [path for path in paths if digest(path) not in used]
     if len(left) < len(paths):
         log.info("%d images left out: training saw them", len(paths) - len(left))

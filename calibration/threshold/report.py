@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from calibration.threshold.calibrate import Decision, Made
+from calibration.threshold.calibrate import Decision, Made, deciding_scores
 from calibration.threshold.quantiles import escapes, parts_needed, score_threshold
 from calibration.threshold.scored_frames import ScoredFrames
 from edge.base.errors import ImageError
@@ -48,7 +48,7 @@ def write_report(
             (name, kept, _spread(name, [getattr(one, name) for one in good.conditions], kept))
             for name, kept in conditions.items()
         ],
-        groups=_groups(good, bad),
+        groups=_groups(decision, good, bad),
     )
 
 
@@ -78,22 +78,28 @@ def _spread(name: str, values: list[float], kept: Range) -> str:
 
 
 def _groups(
-    good: ScoredFrames, bad: ScoredFrames | None
+    decision: Decision, good: ScoredFrames, bad: ScoredFrames | None
 ) -> list[tuple[str, str, list[dict[str, object]]]]:
     text = "left the frame as the engine sees it, right its heatmap"
-    highest = _rows(good, np.argsort(-good.scores))
-    groups = [("Good frames with the highest scores of the engine", text, highest)]
+    if decision.roi:
+        text += "; the score is the share of the threshold that the worst region reaches"
+    scores = deciding_scores(good, decision.roi)
+    highest = _rows(good, scores, np.argsort(-scores))
+    groups = [("Good frames with the highest scores", text, highest)]
     if bad is not None:
-        lowest = _rows(bad, np.argsort(bad.scores))
+        scores = deciding_scores(bad, decision.roi)
+        lowest = _rows(bad, scores, np.argsort(scores))
         groups.append(("Bad frames with the lowest scores", text, lowest))
     return groups
 
 
-def _rows(judged: ScoredFrames, order: NDArray[np.int64]) -> list[dict[str, object]]:
+def _rows(
+    judged: ScoredFrames, scores: NDArray[np.float64], order: NDArray[np.int64]
+) -> list[dict[str, object]]:
     return [
         {
             "name": judged.paths[i].name,
-            "score": float(judged.scores[i]),
+            "score": float(scores[i]),
             "uri": data_uri(_picture(judged.fitted[i], judged.heatmaps[i])),
         }
         for i in order[:SHOWN]

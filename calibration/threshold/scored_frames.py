@@ -1,5 +1,6 @@
 """Frames as the engine sees and judges them: what every figure of a calibration comes from."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from edge.base.errors import ImageError
 from edge.engine import Engine
 from edge.vision.fit import Fit
 from edge.vision.image_files import read_images
+from edge.vision.image_folders import warn_of_mixed_sizes
 from edge.vision.judge import Conditions, measure
 from edge.vision.near_duplicates import part_numbers
 from edge.vision.placement import Placement
@@ -43,6 +45,27 @@ class ScoredFrames(NamedTuple):
         return np.unique(self.part, return_index=True)[1]
 
 
+def _fitted(
+    fit: Fit, paths: list[Path], bit_depth: int | None
+) -> tuple[list[Path], list[NDArray[np.uint8]], list[Placement]]:
+    """The frames that can be read, as the engine sees them."""
+    read: list[Path] = []
+    fitted: list[NDArray[np.uint8]] = []
+    placements: list[Placement] = []
+    sizes: Counter[tuple[int, ...]] = Counter()
+    for path, image in read_images(*paths, bit_depth=bit_depth):
+        try:
+            frame, placement = fit(image)
+        except ValueError as error:
+            raise ImageError(f"{path}: {error}") from error
+        read.append(path)
+        fitted.append(frame)
+        placements.append(placement)
+        sizes[image.shape[:2]] += 1
+    warn_of_mixed_sizes(sizes)
+    return read, fitted, placements
+
+
 def judge_frames(
     engine: Engine,
     fit: Fit,
@@ -56,17 +79,7 @@ def judge_frames(
     """Frames of one part belong together, unless each is to count for itself.
 
     Raises ImageError for a frame that does not fit or has no finite score, with its path."""
-    read: list[Path] = []
-    fitted: list[NDArray[np.uint8]] = []
-    placements: list[Placement] = []
-    for path, image in read_images(*paths, bit_depth=bit_depth):
-        try:
-            frame, placement = fit(image)
-        except ValueError as error:
-            raise ImageError(f"{path}: {error}") from error
-        read.append(path)
-        fitted.append(frame)
-        placements.append(placement)
+    read, fitted, placements = _fitted(fit, paths, bit_depth)
     found = [engine.infer(frame[None]) for frame in track(fitted, text)]
     scores = np.array([float(one.score[0]) for one in found])
     for path, score in zip(read, scores, strict=True):

@@ -98,7 +98,10 @@ def described(product: Product, flavour: Flavour | None) -> Iterator[tuple[str, 
             "calibrated",
             f"{printable(calibration.created)}, {len(calibration.scores)} good frames",
         )
-        yield "threshold", f"{calibration.threshold:.4f}"
+        if calibration.whole_threshold is not None:
+            yield "threshold", f"{calibration.threshold:.4f}"
+        for name, threshold in calibration.roi_thresholds.items():
+            yield f"threshold of {name}", f"{threshold:.4f}"
     yield "engine", _yes(has_engine(product, flavour))
 
 

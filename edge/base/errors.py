@@ -11,9 +11,14 @@ DraemError
 └── in other packages: JournalError, EventError, KeysError and more, each beside what raises it
 """
 
+from edge.base.files import printable
+
 
 class DraemError(Exception):
     """One line: what is wrong, then the command or change that fixes it."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class SettingsError(DraemError):

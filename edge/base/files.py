@@ -36,13 +36,23 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w+b") as file:
+        file = temporary.open("w+b")
+    except OSError as error:
+        error.filename = str(path.parent)  # the temporary file's name would mislead
+        raise
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # or a loss of power could leave an empty file of that name
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def printable(text: object) -> str:
+    """A path, or a text with paths in it: bytes that are not UTF-8 become U+FFFD."""
+    return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from edge.base.files import write_atomic
+from edge.base.files import printable, write_atomic
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "draem",  # the same numbers give the same file
@@ -36,7 +36,8 @@ def write_page(path: Path, template: Path, **values: object) -> None:
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    write_atomic(path, environment.get_template(template.name).render(**values).encode())
+    text = environment.get_template(template.name).render(**values)
+    write_atomic(path, printable(text).encode())
 
 
 def svg(draw: Callable[[Axes], None], size: tuple[float, float] = (4.2, 3.2)) -> str:

@@ -5,19 +5,16 @@ signals and passes on what the PLC wrote. A lock, held for microseconds, protect
 """
 
 import logging
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from edge.base.closeable import Closeable
 from edge.base.errors import DraemError
 from edge.bridge.gate import Gate
-from edge.bridge.signals import Inputs, Missed, Signals, Trouble
+from edge.bridge.signals import Inputs, LineState, Missed, Signals, Trouble
 from edge.events.clock import boot_id
 from edge.events.event import Event, Inspection, Status
 from edge.events.keys import Credentials
@@ -27,7 +24,6 @@ from edge.events.subscriber import events
 log = logging.getLogger(__name__)
 
 NEWEST = 500  # so many missed events are requested; older ones are too old for any gate
-UNSENT_MS = 500
 PERIODS = 2  # after so many missing heartbeats the line is silent
 FIRST_PERIOD_S = 0.5
 SKEW_S = 0.05  # a station's clock may be so far ahead
@@ -49,19 +45,22 @@ def station(endpoint: str, replay: str | None, credentials: Credentials | None) 
     return source
 
 
-def drop_stale_data(connection: Any) -> None:
-    """Never send what a broken connection has not taken within half a second: it is too old."""
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MS)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
 class BridgeError(DraemError):
     """A bridge cannot serve its PLC."""
+
+
+def check_station(found: str, wanted: str) -> None:
+    """Raises BridgeError for events of another station: its verdicts are about other parts."""
+    if found != wanted:
+        raise BridgeError(
+            f"these are the events of '{found}', not of '{wanted}': correct --station or --endpoint"
+        )
 
 
 class Feed(Closeable):
     """Keeps a gate fed from a source of events until it is closed.
 
+    With `name` it dies of the events of any other station.
     `in_time` is called for each verdict that came before its deadline, in order, once, and while
     there is no trouble; `missed` for each result that the gate could not use. Neither may block.
     """
@@ -72,17 +71,19 @@ class Feed(Closeable):
         source: Source,
         in_time: Callable[[Inspection], None] = lambda inspection: None,
         missed: Callable[[Missed], None] = lambda missed: None,
+        name: str | None = None,
     ) -> None:
-        self._missed = missed
+        self._missed, self._name = missed, name
         self._in_time = in_time
         self._gate = gate
         self._lock = threading.Lock()
         self._boot_id = boot_id()
         self._heard: float | None = None
+        self._state: LineState = "starting"  # what the newest heartbeat says
         self._period_s = FIRST_PERIOD_S
         self._stop = threading.Event()
         self._log = log_once()
-        self._unanswered = False
+        self._unanswered = self._clock_ahead = False
         self._product, self._seq = "", 0  # which product runs, and the newest event that says so
         self.died: BaseException | None = None
         self._thread = threading.Thread(
@@ -109,13 +110,14 @@ class Feed(Closeable):
             self._missed(one)
 
     def _look(self, now: float) -> Signals:
-        """Pass on whether the line is silent, then read the signals; the lock is held."""
-        if self._heard is None or self.died:
-            self._gate.line("stale" if self.died else "starting")
-        elif now - self._heard > PERIODS * self._period_s:
+        """Pass on how the line is at `now`, then read the signals; the lock is held."""
+        silent = self._heard is not None and now - self._heard > PERIODS * self._period_s
+        if self.died or silent:
             self._gate.line("stale")
-        elif self._unanswered:
+        elif self._heard is not None and self._unanswered:
             self._gate.line("unanswered")
+        else:
+            self._gate.line(self._state)
         return self._gate.signals(now)
 
     def plc(self, inputs: Inputs) -> None:
@@ -135,12 +137,18 @@ class Feed(Closeable):
     def _run(self, source: Source) -> None:
         try:
             for event in source(self._notice, self._stop.is_set):
+                self._check(event.header.station)
+                self._unanswered = False  # whatever its kind: the log has answered
                 if isinstance(event.header, Inspection | Status):
                     self._runs(event.header.product, event.header.seq)
                 if isinstance(event.header, Inspection):
                     self._result(event.header)
         except BaseException as error:  # noqa: BLE001 - raised again by `raise_if_died`
             self.died = error  # until then nothing is offered any more
+
+    def _check(self, station: str) -> None:
+        if self._name is not None:
+            check_station(station, self._name)
 
     def _runs(self, product: str, seq: int) -> None:
         """The product that an event or a heartbeat names, unless a newer one was received."""
@@ -152,7 +160,6 @@ class Feed(Closeable):
         now = time.monotonic()  # before its age, so that a delay in between shortens the deadline
         age_s = self.age_s(inspection)
         with self._lock:
-            self._unanswered = False
             due = self._gate.result(inspection, age_s, now)
             alive = self._look(time.monotonic()).trouble is Trouble.NONE
             missed = self._gate.missed()
@@ -166,21 +173,23 @@ class Feed(Closeable):
             return (time.monotonic_ns() - inspection.captured_ns) / 1e9
         captured = datetime.fromisoformat(inspection.captured_at)
         age = (datetime.now(UTC) - captured).total_seconds()
-        if age < -SKEW_S:
+        ahead, before = age < -SKEW_S, self._clock_ahead
+        self._clock_ahead = ahead
+        if ahead and not before:
             log.warning("the station's clock is %.1f s ahead of this one: synchronise both", -age)
-            return float("inf")
-        return max(age, 0.0)
+        return float("inf") if ahead else max(age, 0.0)
 
     def _notice(self, notice: Notice) -> None:
         if notice.heartbeat is not None:
+            self._check(notice.heartbeat.station)
             self._runs(notice.heartbeat.product, notice.heartbeat.head)
         with self._lock:
             if notice.heartbeat is not None:
                 self._heard = time.monotonic()
                 self._period_s = notice.heartbeat.every_ms / 1000
-                self._gate.line(notice.heartbeat.state)
-            elif notice.kind == "unanswered":
-                self._unanswered = True
+                self._state = notice.heartbeat.state
+            elif notice.kind in ("unanswered", "answered"):
+                self._unanswered = notice.kind == "unanswered"
             elif notice.kind in ("gone", "skipped"):
                 self._gate.gap()
             elif notice.kind == "new-stream":

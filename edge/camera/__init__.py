@@ -2,8 +2,8 @@
 
 Every one is a `Camera`: one read with one deadline. `capture.capturing` reads it on a thread,
 `reconnecting.ReconnectingCamera` keeps a live camera connected, `software_trigger.SoftwareTriggers`
-triggers it, `recording` stores and replays its frames. The kinds: `genicam`, `simulated`, `opencv`,
-`gstreamer`, `folder`.
+triggers it, `recording` stores and replays its frames, `all_frames` waits for each. The
+kinds: `genicam`, `simulated`, `video`, `http_jpeg`, `gstreamer`, `folder`.
 
 CameraError (edge.base.errors)
 ├── FrameTimeout     no frame within the deadline; the next read may succeed
@@ -12,8 +12,9 @@ CameraError (edge.base.errors)
 └── CameraNotice     a fault to report with a code of its own; reading goes on
 """
 
+import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -24,6 +25,9 @@ from edge.base.errors import CameraError
 from edge.events.event import Code
 from edge.vision.frame import Frame
 
+log = logging.getLogger(__name__)
+
+FIRST_QUIET_S = 5.0
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 """The image of a frame that has none."""
 
@@ -85,12 +89,23 @@ class Camera(AbstractContextManager["Camera"], Protocol):
         ...
 
 
-def next_frame(camera: Camera, within_s: float = 10.0) -> Frame:
-    """The next frame, for callers that only wait for it. Raises CameraError after `within_s`."""
-    end = time.monotonic() + within_s
+def all_frames(camera: Camera) -> Iterator[Frame]:
+    """Its frames until the stream ends, however long the line is quiet and through every outage.
+
+    The log says that they are waited for: after 5, 10, 20, ... seconds without one.
+    """
+    since, quiet_s = time.monotonic(), FIRST_QUIET_S
     while True:
         try:
-            return camera.read()
+            frame = camera.read()
+        except EndOfStream:
+            return
         except FrameTimeout:
-            if time.monotonic() > end:
-                raise
+            if time.monotonic() - since > quiet_s:
+                log.info("no frame for %.0f s: waiting for the next one; Ctrl-C ends it", quiet_s)
+                quiet_s *= 2
+        except CameraNotice as notice:
+            log.warning("%s", notice)
+        else:
+            yield frame
+            since = time.monotonic()

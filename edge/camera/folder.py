@@ -1,14 +1,18 @@
 """A folder of images as a camera: each file is one frame, in order of their names."""
 
+import logging
 import time
 from pathlib import Path
 
 from edge.base.closeable import Closeable
 from edge.base.errors import ImageError
+from edge.base.files import printable
 from edge.camera import NO_PICTURE, EndOfStream
 from edge.events.event import Code
 from edge.vision.frame import Frame
 from edge.vision.image_files import find_images, read_image
+
+log = logging.getLogger(__name__)
 
 
 class FolderCamera(Closeable):
@@ -31,11 +35,13 @@ class FolderCamera(Closeable):
             raise EndOfStream("the folder has no more images")
         try:
             image, code = read_image(path, self._bit_depth), Code.NONE
-        except ImageError:
+        except ImageError as error:
+            log.warning("%s", error)
             image, code = NO_PICTURE, Code.FRAME_UNREADABLE
         trigger = number if self._triggered else None
-        part = path.name if path == self._folder else str(path.relative_to(self._folder))
-        return Frame(image, number, time.monotonic_ns(), trigger, part_id=part, code=code)
+        part = path.name if path == self._folder else path.relative_to(self._folder)
+        now = time.monotonic_ns()
+        return Frame(image, number, now, trigger, part_id=printable(part), code=code)
 
     def about(self) -> dict[str, str | float]:
-        return {"folder": str(self._folder)}
+        return {"folder": printable(self._folder)}

@@ -48,9 +48,9 @@ def open_camera(
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
     if re.match(r"[a-z]+://", source) or not path.exists():
         raise CameraError(f"'{source}' does not exist: give --source {KINDS}")
-    from edge.camera.opencv import OpenCvCamera
+    from edge.camera.video import VideoCamera
 
-    return OpenCvCamera(source, triggered=triggered)
+    return VideoCamera(source, triggered=triggered)
 
 
 def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
@@ -75,8 +75,6 @@ def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
 
 
 def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
-    from edge.camera.gstreamer import GstCamera
-    from edge.camera.opencv import OpenCvCamera
     from edge.camera.reconnecting import ReconnectingCamera
 
     if triggered:
@@ -84,8 +82,17 @@ def _video(source: str, *, triggered: bool, deadline_ms: int) -> Camera:
 
     def connect() -> Camera:
         if source.startswith("gst://"):
+            from edge.camera.gstreamer import GstCamera
+
             return GstCamera(source)
-        return OpenCvCamera(source, triggered=False, deadline_ms=deadline_ms)
+        if source.startswith("http"):
+            from edge.camera.http_jpeg import open_http
+
+            if (camera := open_http(source, deadline_ms)) is not None:
+                return camera
+        from edge.camera.video import VideoCamera
+
+        return VideoCamera(source, triggered=False, deadline_ms=deadline_ms)
 
     name = f"camera {source}" if source.isdecimal() else f"'{without_password(source)}'"
     return ReconnectingCamera(name, connect, deadline_ms)

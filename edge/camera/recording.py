@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge.base.errors import CameraError
+from edge.base.files import printable
 from edge.camera import CameraNotice, EndOfStream, FrameTimeout, ReportsOutages
 from edge.camera.address import split, validate
 from edge.camera.frame_ids import FrameIds
@@ -130,7 +131,7 @@ class ReplayCamera(ReportsOutages):
         self.counters: dict[str, int] = {"received": 0, "lost": 0}
 
     def about(self) -> dict[str, str | float]:
-        return {"recording": str(self._folder)}
+        return {"recording": printable(self._folder)}
 
     def _read_all(self) -> Iterator[tuple[int, Frame | CameraNotice]]:
         while True:

@@ -6,8 +6,12 @@ import re
 import typing
 from typing import Any
 
-from edge.base.errors import SettingsError
-from edge.events.client import ANSWER_MS, RequestClient, service_endpoint
+from pydantic import ValidationError
+
+from edge.base.errors import PublishError, SettingsError
+from edge.commands.stations import expected_name, refuse_another, station_settings
+from edge.events.client import ANSWER_MS, NoAnswer, RequestClient, service_endpoint
+from edge.events.control_messages import Health, Request
 from edge.events.keys import Credentials, read_pair, read_public
 from edge.station.settings import Station, load_settings
 
@@ -29,10 +33,20 @@ def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
         )
 
 
+def add_station(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Settings of a command about a running station, or its log: --station finds its file."""
+    add_settings(parser, "station", *names)
+    parser.set_defaults(finds_station=True)
+
+
 def settings_of(options: argparse.Namespace) -> Station:
     """The settings of the station; the command line goes first. Raises SettingsError."""
-    given: dict[str, Any] = {k: v for k, v in vars(options).items() if k in Station.model_fields}
-    return load_settings(given)
+    found = getattr(options, "finds_station", False)
+    return station_settings(_given(options)) if found else load_settings(_given(options))
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    return {k: v for k, v in vars(options).items() if k in Station.model_fields}
 
 
 def credentials(settings: Station) -> Credentials | None:
@@ -42,6 +56,31 @@ def credentials(settings: Station) -> Credentials | None:
     if settings.key is None or settings.server_key is None:
         raise SettingsError("--key and --server-key belong together: give both, or none")
     return Credentials(read_pair(settings.key), read_public(settings.server_key))
+
+
+def expected_station(options: argparse.Namespace, settings: Station) -> str:
+    """The name that the station at the other end must have; empty if any will do."""
+    return expected_name(_given(options), settings)
+
+
+def opened_control(options: argparse.Namespace, settings: Station) -> RequestClient:
+    """A client of the control socket of the station that is meant.
+
+    Raises PublishError for an unusable address, no answer, or another station at that address.
+    """
+    asking = ask_control(settings)
+    try:
+        health = Health.model_validate_json(asking.ask(Request(request="health"))[0])
+        refuse_another(expected_station(options, settings), health.station, asking.endpoint)
+    except NoAnswer as error:
+        asking.close()
+        raise PublishError(f"{error}: start the line, and check that this key is allowed") from None
+    except ValidationError:
+        pass  # an error, which the next request gets too
+    except PublishError:
+        asking.close()
+        raise
+    return asking
 
 
 def ask_control(settings: Station, answer_ms: int = ANSWER_MS) -> RequestClient:

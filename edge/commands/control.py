@@ -6,19 +6,19 @@ While a line is paused every part is NO_VERDICT with the code `paused`.
 import argparse
 
 from edge.base.errors import PublishError
-from edge.commands.arguments import add_settings, ask_control, settings_of
+from edge.commands.arguments import add_station, opened_control, settings_of
 from edge.events.client import NoAnswer
 from edge.events.control_messages import Request
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("request", choices=("health", "product", "counters", "pause", "resume"))
-    add_settings(parser, "endpoint", "control", "key", "server_key")
+    add_station(parser, "endpoint", "control", "key", "server_key")
 
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    with ask_control(settings) as asking:
+    with opened_control(options, settings) as asking:
         try:
             reply = asking.ask(Request(request=options.request))[0].decode()
         except NoAnswer as error:

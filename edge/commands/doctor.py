@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,7 @@ PACKAGES = {
     "openvino": "pip install .",
     "pyzmq": "pip install .",
     "pydantic-settings": "pip install .",
+    "av": "pip install '.[video]' for video files, V4L2 cameras and network video",
     "torch": "pip install '.[trainer]' to train here",
     "onnx": "pip install '.[trainer]' to train here",
     "tensorrt": "comes with JetPack; on a PC pip install '.[tensorrt]'",
@@ -49,7 +51,7 @@ class CheckRow(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_settings(parser, "endpoint")
+    add_settings(parser, "endpoint", "data")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -57,6 +59,7 @@ def main(options: argparse.Namespace) -> int:
     for check in (
         *(_python, _disk, _clock, _gpu, _toolkit, _engines, _packages, _cameras),
         lambda: _ports(options),
+        lambda: _certificates(options),
     ):
         for row in _rows(check):
             table.add_row(*map(escape, row))
@@ -176,6 +179,19 @@ def _ports(options: argparse.Namespace) -> Iterator[CheckRow]:
                     yield CheckRow(f"port of {name}", f"{endpoint}: {error.strerror}", fix)
                 else:
                     yield CheckRow(f"port of {name}", f"{endpoint} is free")
+
+
+def _certificates(options: argparse.Namespace) -> Iterator[CheckRow]:
+    """Those of OPC UA servers, one for each station whose bridge has made one."""
+    folders = [path.parent for path in sorted(settings_of(options).data.glob("*/opcua.der"))]
+    if not folders:
+        return
+    from edge.bridge.protocols.opcua_certificate import problem
+
+    for folder in folders:
+        wrong = problem(folder, datetime.now(UTC), [platform.node()])
+        here = "look at the fix" if wrong else "valid"
+        yield CheckRow(f"OPC UA certificate of {folder.name}", here, wrong)
 
 
 def _output(*command: str) -> str | None:

@@ -1,10 +1,12 @@
 """Judge image files without a camera: one line per file; the exit code does not depend on verdicts.
 
-A product without calibration gives NO_VERDICT with a score.
+A product without calibration gives NO_VERDICT with a score, a file that cannot be read NO_VERDICT
+without one (frame_unreadable).
 """
 
 import argparse
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -12,13 +14,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.base.errors import ImageError
+from edge.base.files import printable
+from edge.camera import NO_PICTURE
 from edge.commands.arguments import add_settings, product_name, settings_of
 from edge.engine import runtimes
+from edge.events.event import Code
 from edge.product.product import load_product
 from edge.station.inspector import Inspector, JudgedFrame, Stopwatch
 from edge.vision.crops import heatmap_on_crop
 from edge.vision.frame import Frame
-from edge.vision.image_files import Image, read_image, read_images, write_png
+from edge.vision.image_files import Image, find_images, read_image, write_png
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,26 +43,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
-    # Read all files before the first verdict: too many broken ones are refused together.
-    paths = [path for path, _ in read_images(*options.paths, bit_depth=settings.bit_depth)]
+    paths = find_images(*options.paths)
     if options.maps:
         options.maps.mkdir(parents=True, exist_ok=True)
     with runtimes.load(product, settings.flavour) as engine:
-        inspector = Inspector(engine, product)
+        inspector, unreadable = Inspector(engine, product), 0
         for number, path in enumerate(paths, start=1):
-            image = read_image(path, settings.bit_depth)
-            judged = inspector.inspect(Frame(image, number, 0), Stopwatch())
+            image, code = read(path, settings.bit_depth)
+            unreadable += code is not Code.NONE
+            judged = inspector.inspect(Frame(image, number, 0, code=code), Stopwatch())
             print(_json(path, judged) if options.json else _line(path, judged), flush=True)
             if options.maps and judged.heatmap is not None:
                 write_maps(options.maps / f"{number:04d}_{path.stem}", image, judged)
-    return 0
+    if unreadable:
+        log.warning("%d of %d images cannot be read: no verdict", unreadable, len(paths))
+    return 2 if unreadable == len(paths) else 0
+
+
+def read(path: Path, bit_depth: int | None) -> tuple[Image, Code]:
+    """The image, or none with the code that a line gives a picture that cannot be read."""
+    try:
+        return read_image(path, bit_depth), Code.NONE
+    except ImageError as error:
+        log.warning("%s", error)
+        return NO_PICTURE, Code.FRAME_UNREADABLE
 
 
 def _json(path: Path, judged: JudgedFrame) -> str:
     verdict, code, score, threshold, regions, _, roi = judged.judgement
     return json.dumps(
         {
-            "path": str(path),
+            "path": printable(path),
             "score": score if math.isfinite(score) else None,
             "threshold": threshold,
             "roi": roi,
@@ -69,7 +88,8 @@ def _line(path: Path, judged: JudgedFrame) -> str:
     verdict, code, score, threshold, regions, _, _ = judged.judgement
     limit = "no threshold" if threshold is None else f"threshold {threshold:.4f}"
     why = f"{len(regions)} regions" if verdict == "NG" else code.name.lower() if code else ""
-    return f"{verdict:<10} score {score:.4f}  {limit}  {path}  {why}".rstrip()
+    shown = f"score {score:.4f}" if math.isfinite(score) else "no score"
+    return f"{verdict:<10} {shown}  {limit}  {printable(path)}  {why}".rstrip()
 
 
 def write_maps(stem: Path, image: Image, judged: JudgedFrame) -> None:

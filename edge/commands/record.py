@@ -51,6 +51,7 @@ def main(options: argparse.Namespace) -> int:
             raise CameraError(
                 "nothing triggers the camera here: record it with trigger=off or hardware"
             )
+        log.info("recording into %s; Ctrl-C ends it", options.to)
         kept, lost = record(camera, ring, stop, options.frames)
     log.info(
         "%d frames recorded in %s, %d lost because the disk is too slow", kept, options.to, lost

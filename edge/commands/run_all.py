@@ -8,12 +8,16 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from types import FrameType
+from typing import BinaryIO, TextIO
 
 from edge.base.errors import SettingsError
+from edge.commands.stations import FOLDER
 
-FOLDER = Path("stations")
+LABELLED_S = 5.0  # for the last lines; what a station has started may hold its output open
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +46,8 @@ def run_all(folder: Path = FOLDER) -> int:
     for file in files:
         running[file.stem] = _start(file)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-    codes = {name: _ended(name, process) for name, process in running.items()}
+    labelling = {name: _labelled(name, process) for name, process in running.items()}
+    codes = {name: _ended(name, process, labelling[name]) for name, process in running.items()}
     return max(codes.values())
 
 
@@ -56,15 +61,37 @@ def _start(file: Path) -> "subprocess.Popen[bytes]":
         env=environment,
         process_group=0,
         preexec_fn=_unblock,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
+
+
+def _labelled(name: str, process: "subprocess.Popen[bytes]") -> list[Thread]:
+    """Threads that pass on what a station prints; begun when all run, since threads cannot fork."""
+    outputs = ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
+    threads = [Thread(target=_label, args=(name, *output), daemon=True) for output in outputs]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _label(name: str, source: BinaryIO, to: TextIO) -> None:
+    """Pass a station's output on, line by line, with its name before each."""
+    with source:
+        for data in source:
+            with suppress(OSError, ValueError):  # the station must not wait for who reads us
+                to.write(f"{name}: {data.decode(errors='replace').rstrip()}\n")
+                to.flush()
 
 
 def _unblock() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
-def _ended(name: str, process: "subprocess.Popen[bytes]") -> int:
+def _ended(name: str, process: "subprocess.Popen[bytes]", labelling: list[Thread]) -> int:
     code = process.wait()
+    for thread in labelling:
+        thread.join(LABELLED_S)
     level = logging.INFO if code == 0 else logging.ERROR
     log.log(level, "station %s has ended with %d", name, code)
     return abs(code)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from edge.base.console import console
 from edge.base.errors import PublishError
-from edge.commands.arguments import add_settings, ask_control, product_name, settings_of
+from edge.commands.arguments import add_station, opened_control, product_name, settings_of
 from edge.events.client import NoAnswer, RequestClient
 from edge.events.control_messages import ProductReply, Request, SwitchRequest
 from edge.events.server import ErrorReply
@@ -23,17 +23,18 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.1
 TIMEOUT_S = 600.0
+UNANSWERED_S = 10.0  # a busy line may miss some answers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", help="the product's version (default: its current one)")
-    add_settings(parser, "product", "endpoint", "control", "key", "server_key")
+    add_station(parser, "product", "endpoint", "control", "key", "server_key")
 
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     name = product_name(settings)
-    with ask_control(settings) as asking:
+    with opened_control(options, settings) as asking:
         try:
             switch(asking, SwitchRequest(product=name, version=options.version))
         except NoAnswer as error:
@@ -55,25 +56,36 @@ def switch(asking: RequestClient, wanted: SwitchRequest, timeout_s: float = TIME
                     "prepared: see 'draem control product', and the line's log"
                 )
             time.sleep(POLL_S)
-            reply = _asked_again(asking, reply)
-    change = reply.change
+            reply = _asked_again(asking)
+    change, line = reply.change, f"the station {reply.station}" if reply.station else "the line"
+    if change.number < number:
+        raise ChangeoverError(
+            f"{line} was started again meanwhile, and judges {reply.product} version "
+            f"{reply.version}: switch again"
+        )
     if change.number != number:
         raise ChangeoverError(f"another change, to {change.product}, was requested meanwhile")
     if change.state != "done":
         raise ChangeoverError(
-            f"the line still judges {reply.product} version {reply.version}: {change.message}"
+            f"{line} still judges {reply.product} version {reply.version}: {change.message}"
         )
     if change.message:
         log.warning("%s", change.message)
-    log.info("the line judges %s version %s", reply.product, reply.version)
+    log.info("%s judges %s version %s", line, reply.product, reply.version)
 
 
-def _asked_again(asking: RequestClient, before: ProductReply) -> ProductReply:
-    """The status; the one before where a busy line did not answer in time."""
-    try:
-        return _reply(asking.ask(Request(request="product"))[0])
-    except NoAnswer:
-        return before
+def _asked_again(asking: RequestClient) -> ProductReply:
+    """The status. Raises ChangeoverError once the line has not answered for UNANSWERED_S."""
+    end = time.monotonic() + UNANSWERED_S
+    while True:
+        try:
+            return _reply(asking.ask(Request(request="product"))[0])
+        except NoAnswer:
+            if time.monotonic() > end:
+                raise ChangeoverError(
+                    f"the line has not answered for {UNANSWERED_S:.0f} s, so whether it changes is "
+                    "not known: it has ended or hangs; see its log, start it and switch again"
+                ) from None
 
 
 def _reply(message: bytes) -> ProductReply:

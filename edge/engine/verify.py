@@ -165,9 +165,11 @@ def _prove_calibration(
             f"(allowed {allowed:.4f}), at most by {largest:.4f} (allowed {SCORE_TOLERANCE}): build "
             "it again, or calibrate through it from the version before the calibration"
         )
-    return {
-        "shift_median": middle,
-        "shift_max": largest,
-        "rejected_at_calibration": float((before >= calibration.threshold).sum()),
-        "rejected_now": float((now >= calibration.threshold).sum()),
+    figures = {"shift_median": middle, "shift_max": largest}
+    threshold = calibration.whole_threshold
+    if threshold is None:  # regions of interest decide, of which the frames' scores say nothing
+        return figures
+    return figures | {
+        "rejected_at_calibration": float((before >= threshold).sum()),
+        "rejected_now": float((now >= threshold).sum()),
     }

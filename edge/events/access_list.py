@@ -39,11 +39,24 @@ def read_allowed(folder: Path) -> dict[str, AllowedClient]:
         return _CLIENTS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, ValidationError) as error:
+    except OSError as error:
+        raise KeysError(f"{path} cannot be read ({error}), so all clients are refused") from error
+    except (ValueError, ValidationError) as error:
         raise KeysError(
             f"{path} is malformed, so all clients are refused: each client is [name] with role = "
             f"one of {', '.join(get_args(Role))} and key = its public key"
         ) from error
+
+
+def refuse_writable(folder: Path) -> None:
+    """Raise KeysError where others may write to the folder or the list, and so allow themselves."""
+    entered = folder.stat().st_mode & 0o011  # a list inside a closed folder is out of reach
+    for path, mode in ((folder, 700), (folder / ALLOWED, 600))[: 2 if entered else 1]:
+        if path.exists() and path.stat().st_mode & 0o022:
+            raise KeysError(
+                f"{path} may be written by others, so all clients are refused: run "
+                f"'chmod {mode} {path}', and check the list"
+            )
 
 
 def write_allowed(folder: Path, clients: dict[str, AllowedClient]) -> None:
@@ -60,8 +73,7 @@ class AccessList:
 
     def __init__(self, folder: Path) -> None:
         self.pair = read_pair(folder / f"{STATION_KEY}.key")
-        if folder.stat().st_mode & 0o022:
-            raise KeysError(f"{folder} may be written by others: run 'chmod 700 {folder}'")
+        refuse_writable(folder)
         self._folder = folder
         self._refused: set[bytes] = set()
         self._logged_error = ""
@@ -80,8 +92,9 @@ class AccessList:
     def client(self, key: str) -> tuple[str, Role] | None:
         """Name and role of the owner of a public key, None if it is not listed."""
         try:
+            refuse_writable(self._folder)
             clients = read_allowed(self._folder)
-        except KeysError as error:
+        except (KeysError, OSError) as error:
             if str(error) != self._logged_error:
                 log.error("%s", error)
             self._logged_error = str(error)

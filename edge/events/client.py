@@ -47,7 +47,7 @@ class RequestClient(Closeable):
         option: str,
         answer_ms: int = ANSWER_MS,
     ) -> None:
-        self._endpoint, self._credentials, self._option = endpoint, credentials, option
+        self.endpoint, self._credentials, self._option = endpoint, credentials, option
         self._answer_ms = answer_ms
         self._context = zmq.Context()
         self._socket = self._new_socket()
@@ -58,7 +58,7 @@ class RequestClient(Closeable):
         socket.set(zmq.LINGER, 0)
         socket.set(zmq.SNDTIMEO, self._answer_ms)  # or a refused client would wait for a peer
         try:
-            connect(socket, self._endpoint, self._option, self._credentials)
+            connect(socket, self.endpoint, self._option, self._credentials)
         except PublishError:
             self._context.destroy(0)
             raise
@@ -74,7 +74,7 @@ class RequestClient(Closeable):
             pass
         self._socket.close()
         self._socket = self._new_socket()
-        raise NoAnswer(f"no answer from {self._endpoint} within {self._answer_ms} ms")
+        raise NoAnswer(f"no answer from {self.endpoint} within {self._answer_ms} ms")
 
     def events_after(self, cursor: Cursor, notify: Notify) -> Iterator[Event | Cursor]:
         """All events after the cursor up to the newest; those of another stream from its first.

@@ -17,7 +17,12 @@ class _Request(BaseModel):
 
 
 class _Reply(BaseModel):
+    """Every reply names the station and what it judges."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
+    station: str = ""
+    product: str = ""
+    version: str | None = ""
 
 
 class Request(_Request):
@@ -79,9 +84,10 @@ class Health(_Reply):
     drift: str = ""
 
 
-class ChangeStatus(_Reply):
+class ChangeStatus(BaseModel):
     """The last product change that was requested, the `number`-th, and its state."""
 
+    model_config = ConfigDict(frozen=True, extra="ignore")
     number: int = 0
     state: Literal["none", "loading", "done", "failed"] = "none"
     product: str = ""
@@ -93,8 +99,6 @@ class ProductReply(_Reply):
     """The product that is judged, and the last change that was requested."""
 
     reply: Literal["product"] = "product"
-    product: str
-    version: str
     change: ChangeStatus = ChangeStatus()
 
 

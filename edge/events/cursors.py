@@ -5,16 +5,18 @@ what it may delete. Only cursors of the role `bridge` keep events in the log.
 """
 
 import sqlite3
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from edge.base.closeable import Closeable
-from edge.events.journal import journal_errors
+from edge.events.database import JournalError, journal_errors
 
 CURSORS_NAME = "cursors.db"
 BUSY_S = 2.0
+COLUMNS = "name, role, stream_id, seq, seen_at"
 TABLE = """
 CREATE TABLE IF NOT EXISTS cursors (
     name TEXT PRIMARY KEY, role TEXT NOT NULL, stream_id TEXT NOT NULL, seq INTEGER NOT NULL,
@@ -43,13 +45,17 @@ class Cursors(Closeable):
     """
 
     def __init__(self, folder: Path, busy_s: float = BUSY_S) -> None:
-        path = folder / CURSORS_NAME
-        fix = "delete the file, subscribers acknowledge again"
-        with journal_errors(f"the cursors {path} cannot be used", fix):
-            self._database = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
+        self._path = folder / CURSORS_NAME
+        with self._errors():
+            self._database = sqlite3.connect(self._path, timeout=busy_s, isolation_level=None)
+            tables = {name for (name,) in self._database.execute("SELECT name FROM sqlite_master")}
+            if tables and "cursors" not in tables:
+                self.close()
+                raise JournalError(f"{self._path} is a database of another program: move it away")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute(TABLE)
+            self._database.execute(f"SELECT {COLUMNS} FROM cursors LIMIT 0")
 
     def acknowledge(self, name: str, role: Role, stream_id: str, seq: int) -> None:
         """Store up to which event `name` has processed the stream."""
@@ -59,7 +65,7 @@ class Cursors(Closeable):
 
     def all(self) -> list[Acknowledged]:
         """Every cursor, by name."""
-        query = "SELECT name, role, stream_id, seq, seen_at FROM cursors ORDER BY name"
+        query = f"SELECT {COLUMNS} FROM cursors ORDER BY name"
         return [Acknowledged(*row) for row in self._execute(query)]
 
     def drop(self, name: str) -> bool:
@@ -67,8 +73,12 @@ class Cursors(Closeable):
         return self._execute("DELETE FROM cursors WHERE name = ?", name).rowcount > 0
 
     def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
-        with journal_errors("the cursors cannot be used"):
+        with self._errors():
             return self._database.execute(statement, values)
+
+    def _errors(self) -> AbstractContextManager[None]:
+        fix = "delete the file, subscribers acknowledge again"
+        return journal_errors(f"the cursors {self._path} cannot be used", fix)
 
     def close(self) -> None:
         self._database.close()

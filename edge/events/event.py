@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+
+from edge.base.files import printable
 
 SCHEMA = "1.2"
 UINT32_MAX = 2**32 - 1
@@ -59,6 +61,12 @@ class Code(IntEnum):
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _valid_unicode(cls, value: object) -> object:
+        """Names of files may hold bytes that are not UTF-8, which JSON cannot."""
+        return printable(value) if isinstance(value, str) else value
 
 
 class CodeName(_Part):

@@ -9,15 +9,16 @@ import logging
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
 from edge.base.closeable import Closeable
-from edge.base.errors import DraemError
 from edge.base.files import exclusive_lock
 from edge.events.clock import boot_id
+from edge.events.database import SCHEMA, journal_errors, refuse_foreign_log
+from edge.events.database import JournalError as JournalError
 from edge.events.disk_reserve import DiskReserve
 from edge.events.event import UINT32_MAX, AnyHeader, Inspection
 
@@ -34,36 +35,21 @@ RESERVE_BYTES = 16 << 20
 TRIM_EVENTS = 50  # deleted in one transaction
 BUSY_S = 0.05  # no other process writes here, and a lock of one must not stop the loop
 SKIPPED_NUMBERS = 1_000_000  # after a loss of power that may have undone the last events
-SCHEMA = "1"
-TABLES = """
-CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,
-    verdict TEXT,
-    inspection_id INTEGER,
-    trigger_id INTEGER,
-    published_at TEXT NOT NULL,
-    header BLOB NOT NULL,
-    mask BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS by_inspection ON events (inspection_id) WHERE inspection_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS by_trigger ON events (seq) WHERE trigger_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS inspections ON events (seq) WHERE inspection_id IS NOT NULL;
-"""
+TABLES = (
+    "TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, verdict TEXT, "
+    "inspection_id INTEGER, trigger_id INTEGER, published_at TEXT NOT NULL, header BLOB NOT NULL, "
+    "mask BLOB NOT NULL)",
+    "INDEX IF NOT EXISTS by_inspection ON events (inspection_id) WHERE inspection_id IS NOT NULL",
+    "INDEX IF NOT EXISTS by_trigger ON events (seq) WHERE trigger_id IS NOT NULL",
+    "INDEX IF NOT EXISTS inspections ON events (seq) WHERE inspection_id IS NOT NULL",
+)
 
 
-class JournalError(DraemError):
-    """The log of events cannot be opened, read or written."""
-
-
-@contextmanager
-def journal_errors(problem: str, fix: str = "") -> Iterator[None]:
-    """Raise an SQLite error as a JournalError that names the problem and how to fix it."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise JournalError(f"{problem} ({error}){fix and ': '}{fix}") from error
+def locked(folder: Path) -> AbstractContextManager[None]:
+    """The data folder for this process alone. Raises JournalError while another writes there."""
+    in_use = f"another process writes the log in {folder}: stop it, or choose another --station"
+    return exclusive_lock(folder / ".lock", JournalError(in_use))
 
 
 class Journal(Closeable):
@@ -81,50 +67,48 @@ class Journal(Closeable):
         reserve_bytes: int = RESERVE_BYTES,
     ) -> None:
         path = folder / DATABASE_NAME
-        in_use = f"another process writes the log in {folder}: stop it, or choose another --station"
-        problem, fix = f"the log {path} cannot be used", "move it to another folder to begin anew"
         with ExitStack() as opened:
-            opened.enter_context(exclusive_lock(folder / ".lock", JournalError(in_use)))
-            with journal_errors(problem, fix):
+            opened.enter_context(locked(folder))
+            refuse_foreign_log(path)
+            with journal_errors(f"the log {path} cannot be used"):
                 database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
                 self._database = opened.enter_context(closing(database))
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = FULL")
-                self._database.executescript(TABLES)
-                self._continue(path, durability)
+                with self._transaction():
+                    self._continue(durability)
+                self._file = path, _identity(path)
                 self._database.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
             opened.callback(self._mark_closed)
             self._opened = opened.pop_all()
         self.reserve = DiskReserve(folder, reserve_bytes)
         self.reserve.allocate()
 
-    def _continue(self, path: Path, durability: Durability) -> None:
-        """Continue the numbers of the log, or begin a new stream."""
+    def _continue(self, durability: Durability) -> None:
+        """Continue the numbers of the log, or begin a new stream, in one transaction.
+
+        A later start must not use the skipped numbers, even if no event follows this one.
+        """
+        for table_or_index in TABLES:
+            self._database.execute(f"CREATE {table_or_index}")
         about: dict[str, str] = dict(self._database.execute("SELECT name, value FROM about"))
-        if (schema := about.get("schema", SCHEMA)) != SCHEMA:
-            raise JournalError(
-                f"the log {path} has schema {schema}, this program writes {SCHEMA}: "
-                "update the program, or move the log to another folder"
-            )
         self.stream_id = about.get("stream_id", uuid.uuid4().hex)
         skipped = SKIPPED_NUMBERS if _may_have_lost_events(about) else 0
-        self.head = (self._last("seq") or 0) + skipped
-        inspection_id = self._last("inspection_id") or int(about.get("inspection_id", 0))
+        self.head = self._newest("seq", about, "head") + skipped
+        inspection_id = self._newest("inspection_id", about, "inspection_id")
         self.inspection_id = (inspection_id + skipped) % UINT32_MAX
-        self.trigger_id = self._last("trigger_id") or int(about.get("trigger_id", 0)) or None
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._write_about(stream_id=self.stream_id, schema=SCHEMA)
-            self._write_about(boot_id=boot_id(), durability=durability, closed="no")
+        self.trigger_id = self._newest("trigger_id", about, "trigger_id") or None
+        self._write_about(stream_id=self.stream_id, schema=SCHEMA, head=self.head)
+        self._write_about(boot_id=boot_id(), durability=durability, closed="no")
+        self._write_counters()
 
     def append(self, headers: Sequence[AnyHeader], messages: Sequence[Message]) -> None:
         """Commit the next events, all or none, each with its message. Raises JournalError."""
         numbers = [header.seq for header in headers]
         if numbers != list(range(self.head + 1, self.head + 1 + len(headers))):
             raise JournalError(f"events {numbers} do not follow event {self.head}: report this")
-        problem, fix = f"event {numbers[0]} cannot be logged", "free space on the disk"
-        with journal_errors(problem, fix), self._database:
-            self._database.execute("BEGIN IMMEDIATE")
+        self._refuse_removed_log()
+        with journal_errors(f"event {numbers[0]} cannot be logged"), self._transaction():
             rows = map(_row, headers, messages)
             self._database.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?)", rows)
         self.head = numbers[-1]
@@ -133,6 +117,14 @@ class Journal(Closeable):
                 self.inspection_id = header.inspection_id
                 if header.trigger_id is not None:
                     self.trigger_id = header.trigger_id
+
+    def _refuse_removed_log(self) -> None:
+        """SQLite would go on writing a file that nobody finds any more."""
+        path, identity = self._file
+        with suppress(OSError):
+            if _identity(path) == identity:
+                return
+        raise JournalError(f"the log {path} was removed: stop the line and start it again")
 
     def size(self) -> int:
         """Bytes in use, without those that trimming has freed. Raises JournalError."""
@@ -154,16 +146,17 @@ class Journal(Closeable):
         It stops at the first that is not older than `older_than`, so that the log never has a gap
         after a clock was set back. Numbers are not used again. Raises JournalError.
         """
-        query = "SELECT seq, published_at FROM events WHERE seq <= ? ORDER BY seq LIMIT ?"
+        query = (
+            "SELECT seq, published_at FROM events WHERE seq <= ? AND seq < (SELECT max(seq) FROM "
+            "events) ORDER BY seq LIMIT ?"
+        )
         with journal_errors("old events cannot be deleted"):
-            last = min(up_to, self.head - 1)
-            rows = self._database.execute(query, (last, TRIM_EVENTS)).fetchall()
+            rows = self._database.execute(query, (up_to, TRIM_EVENTS)).fetchall()
             due = list(takewhile(lambda row: older_than is None or row[1] < older_than, rows))
             if not due:
                 return False
-            with self._database:
-                self._database.execute("BEGIN IMMEDIATE")
-                self._write_about(inspection_id=self.inspection_id, trigger_id=self.trigger_id or 0)
+            with self._transaction():
+                self._write_counters()
                 self._database.execute("DELETE FROM events WHERE seq <= ?", (due[-1][0],))
         return True
 
@@ -181,11 +174,29 @@ class Journal(Closeable):
         rows = [(name, str(value)) for name, value in values.items()]
         self._database.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", rows)
 
-    def _last(self, column: str) -> int | None:
-        """The value of a column in the newest event that has one."""
-        query = f"SELECT {column} FROM events WHERE {column} IS NOT NULL ORDER BY seq DESC LIMIT 1"
-        row = self._database.execute(query).fetchone()
-        return None if row is None else int(row[0])
+    def _write_counters(self) -> None:
+        self._write_about(inspection_id=self.inspection_id, trigger_id=self.trigger_id or 0)
+
+    def _newest(self, column: str, about: Mapping[str, str], name: str) -> int:
+        """A column's value in the newest event since the last start, or what `about` has."""
+        query = (
+            f"SELECT {column} FROM events WHERE {column} IS NOT NULL AND seq > ? "
+            "ORDER BY seq DESC LIMIT 1"
+        )
+        row = self._database.execute(query, (int(about.get("head", 0)),)).fetchone()
+        return int(about.get(name, 0) if row is None else row[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            yield
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Which file has this name now."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _may_have_lost_events(about: Mapping[str, str]) -> bool:

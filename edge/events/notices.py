@@ -12,10 +12,24 @@ from edge.events.event import Heartbeat
 log = logging.getLogger(__name__)
 
 NoticeKind = Literal[
-    "heartbeat", "repeat", "gap", "gone", "skipped", "new-stream", "unanswered", "stale", "back"
+    "heartbeat",
+    "repeat",
+    "gap",
+    "gone",
+    "skipped",
+    "new-stream",
+    "unanswered",
+    "answered",
+    "stale",
+    "back",
 ]
-RATE_LIMITED, INTERVAL_S = ("gap", "unanswered", "stale"), 60.0
-LEVELS = {"heartbeat": logging.DEBUG, "repeat": logging.DEBUG, "gap": logging.INFO}
+RATE_LIMITED, INTERVAL_S = ("gap", "unanswered", "answered", "stale"), 60.0
+LEVELS = {
+    "heartbeat": logging.DEBUG,
+    "repeat": logging.DEBUG,
+    "gap": logging.INFO,
+    "answered": logging.INFO,
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +38,8 @@ class Notice:
 
     `gap`: events were missed, and are requested. `gone`: they were deleted before that.
     `skipped`: they are too old for a subscriber that wants only the newest. `unanswered`: the log
-    does not answer; requests are repeated. `repeat`: an event came again, and was ignored.
+    does not answer; requests are repeated. `answered`: it does again, and nothing is missing now.
+    `repeat`: an event came again, and was ignored.
     `new-stream`: another log. `stale`: the line is silent; `back`: no longer. `heartbeat`: the
     line's state.
     """

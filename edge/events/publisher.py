@@ -6,9 +6,11 @@ import zmq
 
 from edge.base.closeable import Closeable
 from edge.events.sockets import Sockets, bound_address
+from edge.events.subscriptions import Subscriptions
 
 OPTIONS: dict[int, int] = {
     zmq.SNDHWM: 10_000,
+    zmq.RCVHWM: 8,  # or a flood of subscriptions would be processed in one call
     zmq.XPUB_VERBOSER: 1,
     zmq.MAXMSGSIZE: 1024,  # only handshakes (some 300 bytes) and subscriptions come in
 }
@@ -16,7 +18,6 @@ LIVE_OPTIONS: dict[int, int] = {
     zmq.SNDHWM: 4,  # old pictures have no value
     zmq.XPUB_VERBOSER: 0,  # whether there are subscribers, not how many
 }
-MAX_SUBSCRIPTIONS = 100  # read in one call, so that a flood of them does not stop the loop
 
 
 class Publisher(Closeable):
@@ -35,7 +36,7 @@ class Publisher(Closeable):
     ) -> None:
         self._socket = sockets.serve(zmq.XPUB, endpoint, option, OPTIONS | (options or {}))
         self.endpoint = bound_address(self._socket)
-        self.subscribers = 0
+        self._subscriptions = Subscriptions(self._socket)
 
     def send(self, parts: list[bytes]) -> None:
         """Send a message to every subscriber without waiting; ZeroMQ drops what one cannot take."""
@@ -49,13 +50,7 @@ class Publisher(Closeable):
 
     def count_subscribers(self) -> int:
         """How many subscriptions there are now."""
-        for _ in range(MAX_SUBSCRIPTIONS):
-            try:
-                message = self._socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                break
-            self.subscribers += {b"\x01": 1, b"\x00": -1}.get(message[:1], 0)
-        return self.subscribers
+        return self._subscriptions.read()
 
     def close(self) -> None:
         self._socket.close()

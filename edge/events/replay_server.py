@@ -21,6 +21,7 @@ from edge.events.server import NotAllowed, Peer, RequestHandler, RequestServer, 
 from edge.events.sockets import Sockets
 
 MAX_PAGE = 1000
+PAGE_BYTES = 4 << 20
 CURSOR_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 
@@ -123,7 +124,7 @@ def _reply(request: bytes, peer: Peer, log: _Log) -> Message:
         found = FramesHeader(inspection_ids=[number for number, _ in frames])
         return [found.model_dump_json().encode(), *(data for _, data in frames)]
     if isinstance(asked, Page):
-        messages = reader.page(asked.after, asked.limit)
+        messages = reader.page(asked.after, asked.limit, PAGE_BYTES)
         header = PageHeader(
             stream_id=reader.stream_id,
             first=reader.first(),

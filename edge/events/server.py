@@ -26,7 +26,8 @@ MAX_REQUEST_BYTES = 4096
 OPTIONS: dict[int, int] = {
     zmq.ROUTER_MANDATORY: 1,
     zmq.MAXMSGSIZE: MAX_REQUEST_BYTES,
-    zmq.SNDTIMEO: POLL_MS,
+    zmq.SNDHWM: 2,  # replies that a client does not take; it has one request at a time
+    zmq.SNDTIMEO: 0,  # other clients must not wait for it
 }
 
 
@@ -48,6 +49,7 @@ class ErrorReply(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     reply: str = "error"
     message: str
+    station: str = ""
 
 
 class NotAllowed(DraemError):
@@ -67,7 +69,9 @@ class RequestServer(Closeable):
         endpoint: str,
         option: str,
         open_handler: Callable[[], AbstractContextManager[RequestHandler]],
+        station: str = "",
     ) -> None:
+        self._station = station
         self._access, self._open, self._stop = sockets.access, open_handler, StopEvent()
         self._socket = sockets.serve(zmq.ROUTER, endpoint, option, OPTIONS)
         self.endpoint = bound_address(self._socket)
@@ -92,7 +96,7 @@ class RequestServer(Closeable):
         except Exception as error:  # one request that fails must not end the answers to others
             log.exception("a request could not be answered")
             text = f"the program failed ({type(error).__name__}): see its log"
-        return [ErrorReply(message=text).model_dump_json().encode()]
+        return [ErrorReply(message=text, station=self._station).model_dump_json().encode()]
 
     def _peer(self, frame: zmq.Frame) -> Peer:
         """The owner of the connection's key, checked at each request: it may be revoked now."""
@@ -104,11 +108,11 @@ class RequestServer(Closeable):
         return Peer(*known)
 
     def _send(self, parts: list[bytes]) -> None:
-        """Send, or give up after SNDTIMEO: other clients wait, and this one can repeat."""
+        """Send, or drop the reply of a client that has gone or does not take its replies."""
         try:
             self._socket.send_multipart(parts)
         except zmq.ZMQError as error:
-            log.info("a reply could not be sent: %s", error)
+            log.warning("a reply could not be sent: %s", error)
 
     def close(self) -> None:
         self._stop.set()

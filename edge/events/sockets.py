@@ -1,17 +1,31 @@
 """The server sockets of a station, in one ZeroMQ context, and the check of who connects."""
 
+import errno
+import socket
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
+from edge.base import tcp
 from edge.base.closeable import Closeable
 from edge.base.errors import PublishError
 from edge.events.access_list import AccessList
 
 LINGER_MS = 1000
-HEARTBEAT_MS = 1000
+CONNECT_S = 1.0
+# No heartbeats of ZeroMQ: libzmq 4.3.5 aborts the process where one is due on a connection that was
+# reset while its input queue was full. TCP's keepalive and timeout notice a peer that has gone.
+OPTIONS: dict[int, int] = {
+    zmq.LINGER: LINGER_MS,
+    zmq.TCP_KEEPALIVE: 1,
+    zmq.TCP_KEEPALIVE_IDLE: tcp.IDLE_S,
+    zmq.TCP_KEEPALIVE_INTVL: tcp.INTERVAL_S,
+    zmq.TCP_KEEPALIVE_CNT: tcp.PROBES,
+    zmq.TCP_MAXRT: tcp.DEAD_AFTER_MS,
+}
 DOMAIN = "draem"
 
 
@@ -44,30 +58,42 @@ class Sockets(Closeable):
                 f"'draem keys make server', then start again with '--keys keys' (or choose a "
                 f"127.0.0.1 address with {option})"
             )
-        socket: zmq.Socket[bytes] = self._context.socket(kind)
-        defaults = {zmq.LINGER: LINGER_MS, zmq.HEARTBEAT_IVL: HEARTBEAT_MS}
-        for name, value in (defaults | options).items():
-            socket.setsockopt(name, value)
+        made: zmq.Socket[bytes] = self._context.socket(kind)
+        for name, value in (OPTIONS | options).items():
+            made.setsockopt(name, value)
         if self.access is not None:
-            socket.curve_server = True
-            socket.curve_secretkey = self.access.pair.secret.encode()
-            socket.zap_domain = DOMAIN.encode()
-            socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # refuse all if nothing authenticates
+            made.curve_server = True
+            made.curve_secretkey = self.access.pair.secret.encode()
+            made.zap_domain = DOMAIN.encode()
+            made.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # refuse all if nothing authenticates
         try:
-            socket.bind(endpoint)
+            refuse_served(endpoint)
+            made.bind(endpoint)
         except zmq.ZMQError as error:
-            socket.close(0)
+            made.close(0)
             raise PublishError(
                 f"cannot serve on {endpoint} ({error.strerror}): stop the program that uses it "
-                f"or choose another {option}"
+                f"(another station?) or choose another {option}; a station uses four ports from "
+                "--endpoint on"
             ) from error
-        return socket
+        return made
 
     def close(self) -> None:
         if self._authenticator is not None and self._authenticator.is_alive():
             self._authenticator.stop()
         self._authenticator = None
         self._context.destroy(LINGER_MS)
+
+
+def refuse_served(endpoint: str) -> None:
+    """Raise ZMQError where a program listens on a socket file: ZeroMQ would take the file over."""
+    path = endpoint.removeprefix("ipc://")
+    if path == endpoint or path.startswith(("@", "*")):
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as tried:
+        tried.settimeout(CONNECT_S)
+        tried.connect(path)
+        raise zmq.ZMQError(errno.EADDRINUSE)
 
 
 def is_local(endpoint: str) -> bool:
@@ -82,6 +108,6 @@ def is_local(endpoint: str) -> bool:
         return False  # a host name, an interface or *: may not be local
 
 
-def bound_address(socket: "zmq.Socket[Any]") -> str:
+def bound_address(bound: "zmq.Socket[Any]") -> str:
     """The address of a bound socket, with its port."""
-    return socket.get_string(zmq.LAST_ENDPOINT)
+    return bound.get_string(zmq.LAST_ENDPOINT)

@@ -88,6 +88,7 @@ class _Subscription:
             self._cursor = Cursor("", 0)
         self._silence = _Silence(notify)
         self._acknowledge_at = 0.0
+        self._unanswered = False
 
     def receive(self, message: Event | Heartbeat | None) -> Iterator[Event]:
         """The events up to a message, in order."""
@@ -105,8 +106,12 @@ class _Subscription:
                 self._cursor = Cursor(found.header.stream_id, found.header.seq)
                 write_cursor(self._cursor_file, self._cursor)
                 self._acknowledge()
+            if message is not None and self._unanswered:
+                self._unanswered = False
+                self._notify(Notice("answered", "the log answers again"))
             self._acknowledge()
         except NoAnswer as error:
+            self._unanswered = True
             text = f"the log does not answer ({error}): the request is repeated"
             self._notify(Notice("unanswered", text))
 

@@ -42,6 +42,7 @@ class Controls:
     """
 
     def __init__(self, product: Product, changeover: Changeover | None = None) -> None:
+        self.station = ""
         self.product, self.version = product.name, product.version
         self.changeover = changeover
         self.triggers: SoftwareTriggers | None = None
@@ -81,12 +82,21 @@ _Message: TypeAdapter[Request | SwitchRequest | TriggerRequest] = TypeAdapter(
 
 def control(sockets: Sockets, endpoint: str, controls: Controls) -> RequestServer:
     """Serve the control socket. Raises PublishError for an address that cannot be used."""
-    return RequestServer(sockets, endpoint, "--control", lambda: _answers(controls))
+    return RequestServer(
+        sockets, endpoint, "--control", lambda: _answers(controls), controls.station
+    )
 
 
 @contextmanager
 def _answers(controls: Controls) -> Iterator[RequestHandler]:
-    yield lambda request, peer: [answer(request, peer, controls).model_dump_json().encode()]
+    def handle(request: bytes, peer: Peer) -> list[bytes]:
+        reply = answer(request, peer, controls)
+        about = {
+            "station": controls.station, "product": controls.product, "version": controls.version
+        }  # fmt: skip
+        return [reply.model_copy(update=about).model_dump_json().encode()]
+
+    yield handle
 
 
 def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:

@@ -6,6 +6,7 @@ a number of megabytes, `ring/` with the last frames of any verdict, `marked/` wi
 person has marked. The oldest pictures are deleted first.
 """
 
+import errno
 import logging
 import time
 from collections import deque
@@ -15,12 +16,10 @@ from queue import Empty, Full, Queue
 from threading import Event as StopEvent
 from threading import Thread
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.closeable import Closeable
-from edge.base.errors import ImageError
 from edge.events.event import Inspection
 from edge.vision.image_files import write_png
 
@@ -58,8 +57,8 @@ class BoundedFolder:
         self._bytes += size
         while self._is_too_large():
             oldest, size = self._files.popleft()
-            oldest.unlink(missing_ok=True)
             self._bytes -= size
+            oldest.unlink(missing_ok=True)
 
     def _is_too_large(self) -> bool:
         too_many = self._max_files is not None and len(self._files) > self._max_files
@@ -84,8 +83,14 @@ class ImageStore(Closeable):
         self._thread.start()
 
     def offer(self, header: Inspection, image: NDArray[np.uint8]) -> None:
-        """Keep the frame of an inspection if the rules say so; never waits."""
+        """Keep the frame of an inspection if the rules say so; never waits.
+
+        The frame of an event that waits for the log is dropped: it has no number to be found by.
+        """
         if image.size == 0:
+            return
+        if not header.stream_id:
+            self.dropped += 1
             return
         place = "pictures" if self._is_kept(header) else "ring"
         if place == "ring" and (not self._rules.ring or self._queue.qsize() > QUEUE_SIZE // 2):
@@ -113,14 +118,16 @@ class ImageStore(Closeable):
                 self._folders[place].add(self._folder / place / name, image)
                 if place == "pictures" and self._rules.ring:
                     self._folders["ring"].add(self._folder / "ring" / name, image)
-            except (OSError, ImageError, cv2.error) as error:
+            except Exception as error:  # noqa: BLE001  it must not end the line
                 self.dropped += 1
                 self._log_error(error)
 
     def _log_error(self, error: Exception) -> None:
         if time.monotonic() >= self._next_log:
             self._next_log = time.monotonic() + LOG_EVERY_S
-            log.error("pictures cannot be kept (%s): free space on the disk", error)
+            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            fix = "free space on the disk" if full else f"check that {self._folder} can be written"
+            log.error("pictures cannot be kept (%s): %s", error, fix)
 
     def close(self) -> None:
         """Write what still waits, then end."""

@@ -71,7 +71,7 @@ class Inspector:
         return JudgedFrame(judgement, placement, heatmap, fitted, score)
 
     def _no_verdict(self, code: Code) -> JudgedFrame:
-        threshold = self._calibration.threshold if self._calibration else None
+        threshold = self._calibration.whole_threshold if self._calibration else None
         empty = np.zeros((0, 0), np.uint8)
         judgement = Judgement("NO_VERDICT", code, float("nan"), threshold, [], empty)
         return JudgedFrame(judgement, None, None)

@@ -17,7 +17,7 @@ from edge.events.access_list import AccessList
 from edge.events.client import service_endpoint
 from edge.events.cursors import Cursors
 from edge.events.event import Inspection
-from edge.events.journal import BUSY_S, Journal, JournalError
+from edge.events.journal import BUSY_S, Journal, JournalError, locked
 from edge.events.publisher import LIVE_OPTIONS, Publisher
 from edge.events.replay_server import serve_replay
 from edge.events.retention import Retention, RetentionLimits
@@ -42,6 +42,8 @@ def run_station(settings: Station, started_with: Wanted, stop: StopEvent) -> Cou
     `started_with` is the product of the settings; the one of the last changeover goes before it.
     Raises DraemError, and the error of any thread that dies.
     """
+    with locked(settings.data / settings.station):
+        pass  # before it touches the product, the engine and the camera of a line that runs
     product = load_remembered(settings.data / settings.station, settings.products, started_with)
     died = stop_when_a_thread_dies(stop)
     triggered = settings.mode == "triggered"
@@ -97,6 +99,7 @@ def open_station(
 ) -> tuple[EventWriter, Publisher, Show]:
     """Open the log, the sockets and the picture stores of a station; `opened` closes them."""
     folder, enter = settings.data / settings.station, opened.enter_context
+    controls.station = settings.station
     journal = enter(Journal(folder, settings.durability))
     limits = RetentionLimits(settings.keep_days, settings.keep_mb, settings.cursor_days)
     retention = Retention(journal, enter(Cursors(folder, BUSY_S)), limits)
@@ -119,7 +122,8 @@ def open_station(
         header: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
     ) -> None:
         images.offer(header, image)
-        live.offer(header, image, heatmap)
+        if header.stream_id:  # else it has no number yet, and a viewer would take it for another
+            live.offer(header, image, heatmap)
         controls.pictures_dropped = images.dropped
 
     writer = EventWriter(settings.station, product, journal, publisher, retention)

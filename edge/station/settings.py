@@ -6,7 +6,7 @@ Unknown keys are refused in all three places, so that no misspelt setting is ign
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -27,6 +27,8 @@ MAX_RECIPES = 65_535  # the largest value of a register
 
 class Station(BaseSettings):
     """All settings of a station. The descriptions of the fields are the help texts of `draem`."""
+
+    file: ClassVar[Path | None] = None  # instead of station.toml
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
@@ -114,7 +116,7 @@ class Station(BaseSettings):
         None,
         ge=8,
         le=16,
-        description="significant bits of 16-bit images whose files do not state it",
+        description="significant bits of 16-bit images, the lowest ones (default: all 16)",
     )
 
     @field_validator("recipes", mode="before")
@@ -140,12 +142,12 @@ class Station(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _station_file(settings_cls)
+        return init_settings, env_settings, _station_file(settings_cls, cls.file)
 
 
-def _station_file(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
-    """station.toml in the working folder, or the file that DRAEM_STATION_FILE names."""
-    named = os.environ.get(PREFIX + "STATION_FILE")
+def _station_file(settings_cls: type[BaseSettings], file: Path | None) -> TomlConfigSettingsSource:
+    """`file`, or the one that DRAEM_STATION_FILE names, or station.toml in the working folder."""
+    named = file or os.environ.get(PREFIX + "STATION_FILE")
     path = Path(named) if named else FILE
     if not path.is_file() and (named or path.exists()):
         why = "is not a file" if path.exists() else "does not exist"
@@ -166,8 +168,10 @@ def refuse_unknown(keys: Mapping[str, object], place: str) -> None:
             raise SettingsError(f"{place} sets '{key}', which is unknown: choose from {known}")
 
 
-def load_settings(given: Mapping[str, object]) -> Station:
+def load_settings(given: Mapping[str, object], file: Path | None = None) -> Station:
     """The settings of a station; `given` is from the command line and goes before all others.
+
+    `file` is read instead of station.toml.
 
     Raises SettingsError for unknown keys or variables and for invalid values.
     """
@@ -177,7 +181,8 @@ def load_settings(given: Mapping[str, object]) -> Station:
             key = name[len(PREFIX) :].lower()
             refuse_unknown({key: None}, f"the environment variable {name}")
     try:
-        return Station(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+        kind: type[Station] = type("Station", (Station,), {"file": file}) if file else Station
+        return kind(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))

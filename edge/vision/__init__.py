@@ -4,6 +4,8 @@
 it and say with a `Placement` (placement.py) where it lies in the frame; `Geometry` (geometry.py,
 lens.py, rectify.py) corrects lens and tilt. `judge` (judge.py, roi.py) makes a verdict from score,
 heatmap and `Calibration` (calibration.py). `read_image` and `find_images` (image_files.py) read
-files; near_duplicates.py, drift_features.py, crops.py and marked_images.py compare, describe, show
-and label frames.
+files, which decode.py, jpeg.py and tiff.py decode; `good_images` (good_parts.py) takes those of
+good parts, by the names of folders (folder_names.py) and by labels (labels.py, label_files.py).
+near_duplicates.py, drift_features.py, crops.py and marked_images.py compare, describe, show and
+label frames.
 """

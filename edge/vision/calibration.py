@@ -70,3 +70,9 @@ class Calibration(BaseModel):
     created: str
     geometry: Geometry | None = None
     roi_thresholds: dict[str, float] = {}
+
+    @property
+    def whole_threshold(self) -> float | None:
+        """The threshold of the whole heatmap; None where regions of interest decide."""
+        regions = self.geometry.regions_of_interest if self.geometry else {}
+        return None if regions else self.threshold

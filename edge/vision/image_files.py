@@ -1,7 +1,6 @@
 """Image files: find, read and write them; 16 bits become 8, unreadable files are skipped."""
 
 import logging
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +10,21 @@ from numpy.typing import NDArray
 
 from edge.base.errors import ImageError
 from edge.base.files import write_atomic
+from edge.vision.decode import as_bgr8, decode
+from edge.vision.image_folders import files_below
+from edge.vision.tiff import Samples
 
 log = logging.getLogger(__name__)
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 MIN_SIDE = 32
 MAX_BROKEN_SHARE = 0.05
-TIFF_MAX_SAMPLE, TIFF_SHORT = 281, 3
+MOST_SENSOR_BITS = 14
+UNCLEAR_DEPTH = (
+    "states a largest value below 65535 and no depth: say --bit-depth 12 for 12 bits, 16 for all"
+)
+
+_warned: set[str] = set()  # folders
 
 Image = NDArray[np.uint8]
 
@@ -25,12 +32,14 @@ Image = NDArray[np.uint8]
 def find_images(*places: Path) -> list[Path]:
     """Image files at `places`: files as they are given, folders with all below them, sorted.
 
+    Hidden and system files are left out (see image_folders).
+
     Raises ImageError where a place is missing or a folder holds none.
     """
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            files = [p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
+            files = [p for p in files_below(place) if p.suffix.lower() in SUFFIXES]
             if not files:
                 suffixes = ", ".join(sorted(SUFFIXES))
                 raise ImageError(f"{place} holds no images ({suffixes}): name a folder that does")
@@ -45,74 +54,57 @@ def find_images(*places: Path) -> list[Path]:
 def read_image(path: Path, bit_depth: int | None = None) -> Image:
     """One image as HWC BGR uint8: gray replicated, alpha dropped, more than 8 bits shifted.
 
-    A 16-bit image has `bit_depth` significant bits, else as many as the file states (PNG's sBIT,
-    TIFF's MaxSampleValue), else 16. Raises ImageError for a file that cannot be decoded or is too
-    small.
+    Samples of 16 bits have `bit_depth` significant ones, the lowest; without it all 16. Raises
+    ImageError for a file that is damaged, cut, unclear in meaning or too small.
+    """
+    return decode_image(_bytes_of(path), str(path), bit_depth)
+
+
+def read_samples(path: Path) -> Samples:
+    """Samples of 8 or 16 bits as they are in the file: HW, HW2 with alpha, or HWC in BGR or BGRA.
+
+    Raises ImageError as `read_image` does.
     """
     try:
-        data = path.read_bytes()
+        return decode(_bytes_of(path))[0]
+    except ImageError as error:
+        raise ImageError(f"{path} {error}") from error
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror})") from error
-    return decode_image(data, str(path), bit_depth)
 
 
 def decode_image(data: bytes, name: str, bit_depth: int | None = None) -> Image:
     """`read_image` for bytes already in memory; `name` is for messages."""
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        raise ImageError(f"{name} is not an image that can be decoded") from error
-    if decoded is None or decoded.dtype not in (np.uint8, np.uint16):
-        raise ImageError(f"{name} is not an 8- or 16-bit image that can be decoded")
-    height, width = decoded.shape[:2]
-    if min(height, width) < MIN_SIDE:
-        raise ImageError(f"{name} is {width}x{height}: at least {MIN_SIDE} pixels are needed")
-    if decoded.dtype == np.uint16:
-        depth = bit_depth or stated_depth(data) or 16
-        shifted: NDArray[np.uint16] = np.right_shift(decoded, depth - 8)
-        return np.minimum(shifted, 255).astype(np.uint8)
-    return np.ascontiguousarray(decoded, np.uint8)
+        samples, bits = decode(data)
+        height, width = samples.shape[:2]
+        if min(height, width) < MIN_SIDE:
+            raise ImageError(f"is {width}x{height}: at least {MIN_SIDE} pixels are needed")
+        if samples.dtype == np.uint16 and bit_depth is None:
+            if bits is None:
+                raise ImageError(UNCLEAR_DEPTH)
+            _warn_of_unused_bits(name, int(samples.max()), bits)
+        return as_bgr8(samples, bit_depth or bits or 16)
+    except ImageError as error:
+        raise ImageError(f"{name} {error}") from error
 
 
-def stated_depth(data: bytes) -> int | None:
-    """The significant bits that a PNG or TIFF file states; None where it states none."""
-    try:
-        if data[:8] == b"\x89PNG\r\n\x1a\n":
-            depth = _png_depth(data)
-        else:
-            depth = _tiff_depth(data) if data[:2] in (b"II", b"MM") else None
-    except struct.error:
-        return None
-    return depth if depth is not None and 8 <= depth <= 16 else None
-
-
-def _png_depth(data: bytes) -> int | None:
-    """The first value of the chunk sBIT, which comes before the pixels (IDAT)."""
-    position = 8
-    while position + 8 <= len(data):
-        length, kind = struct.unpack(">I4s", data[position : position + 8])
-        if kind in (b"sBIT", b"IDAT"):
-            return data[position + 8] if kind == b"sBIT" else None
-        position += 12 + length
-    return None
-
-
-def _tiff_depth(data: bytes) -> int | None:
-    """The bit length of MaxSampleValue in the first directory."""
-    order = "<" if data[:2] == b"II" else ">"
-    (start,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, start)
-    for i in range(count):
-        tag, kind, values = struct.unpack_from(order + "HHI", data, start + 2 + 12 * i)
-        if tag == TIFF_MAX_SAMPLE and kind == TIFF_SHORT:
-            # One or two SHORTs are in the entry itself, more at the offset that it holds.
-            place = start + 10 + 12 * i
-            if values > 2:
-                (place,) = struct.unpack_from(order + "I", data, place)
-            (largest,) = struct.unpack_from(order + "H", data, place)
-            return int(largest).bit_length()
-    return None
+def _warn_of_unused_bits(name: str, largest: int, bits: int) -> None:
+    """Once for each folder: 12 bits in 16 would be nearly black."""
+    folder = str(Path(name).parent)
+    if bits == 16 and largest < 2**MOST_SENSOR_BITS and folder not in _warned:
+        _warned.add(folder)
+        log.warning(
+            "%s has no value above %d of 65535: if the camera gives 12 bits, say --bit-depth 12 "
+            "(10 and 14 likewise)",
+            name,
+            largest,
+        )
 
 
 def read_images(*places: Path, bit_depth: int | None = None) -> Iterator[tuple[Path, Image]]:

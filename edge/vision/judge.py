@@ -73,7 +73,7 @@ def judge(
     """
     empty = np.zeros(heatmap.shape, np.uint8)
     if not (np.isfinite(score) and np.isfinite(heatmap).all()):
-        threshold = calibration.threshold if calibration else None
+        threshold = calibration.whole_threshold if calibration else None
         return Judgement("NO_VERDICT", Code.NOT_FINITE, score, threshold, [], empty)
     if calibration is None:
         return Judgement("NO_VERDICT", Code.UNCALIBRATED, score, None, [], empty)

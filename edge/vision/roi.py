@@ -16,6 +16,8 @@ from edge.vision.placement import Placement
 from edge.vision.polygon import Polygon, densify
 
 SUBPIXEL_BITS = 4
+ALWAYS = 1e9
+"""The share of a threshold that every score reaches; finite, so that images can be ranked."""
 
 Mask = NDArray[np.bool_]
 
@@ -70,14 +72,14 @@ def mask_out(heatmap: NDArray[np.float32], *masks: Mask) -> NDArray[np.float32]:
     return np.asarray(np.where(inside, heatmap, np.float32(-np.inf)), np.float32)
 
 
+def share_of(score: float, threshold: float) -> float:
+    """A region's score as a share of its threshold: 1 or more is a defect."""
+    return score / threshold if threshold > 0 else ALWAYS
+
+
 def worst(scores: Mapping[str, float], thresholds: Mapping[str, float]) -> str:
     """The region whose score is largest in relation to its threshold.
 
     If any region reaches its threshold, so does this one.
     """
-
-    def ratio(name: str) -> float:
-        threshold = thresholds[name]
-        return scores[name] / threshold if threshold > 0 else float("inf")
-
-    return max(scores, key=ratio)
+    return max(scores, key=lambda name: share_of(scores[name], thresholds[name]))

@@ -1,7 +1,12 @@
 """Collecting good frames for a calibration: what is refused, why, and what is kept of each."""
 
 import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event as StopEvent
 from typing import Any
 
 import cv2
@@ -9,6 +14,7 @@ import numpy as np
 import pytest
 
 from calibration.collect import MOST_REFUSED, Collection, FrameFilter
+from draem import INTERRUPTED
 from edge.base.errors import CameraError
 from edge.base.files import exclusive_lock
 from edge.camera.simulated.renderer import PartRenderer
@@ -16,6 +22,10 @@ from edge.events.event import Code
 from edge.vision.fit import Fit
 from edge.vision.frame import Frame
 from tests.conftest import Plant, draem
+from tests.support.cameras import FakeGige, needs_genicam, wait_for
+from tests.support.commands import draem_in_process
+from tests.support.http_camera import HttpCamera, part
+from tests.support.numbered_pictures import pictures
 
 LINE = "line://moulded?rate=0&defects=0&seed=9"
 
@@ -37,6 +47,52 @@ def test_calibration_frames_are_collected_once_a_part(tmp_path: Path) -> None:
     assert sheet is not None
     assert sheet.shape[:2] == (2 * 144, 10 * 192)
     assert not list((tmp_path / "good").glob("*.jpg")), "the sheet is no training image"
+
+
+def test_a_collection_waits_for_a_quiet_line_and_survives_an_outage(tmp_path: Path) -> None:
+    """It ended with the first outage, and with ten seconds between two parts."""
+    jpegs = [cv2.imencode(".jpg", image)[1].tobytes() for image in pictures(7)]
+    server = HttpCamera([*map(part, jpegs[:4]), b"", *map(part, jpegs[4:])])
+    words = ("collect", "--source", server.source, "--to", "good", "--frames", "7")
+    with server:
+        done = draem_in_process(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "reconnecting until it is back" in done.stderr
+    assert "is back after" in done.stderr
+    assert "7 frames saved" in done.stderr
+
+
+def test_a_collection_on_a_quiet_line_ends_with_ctrl_c(tmp_path: Path) -> None:
+    go_on = StopEvent()
+
+    def chunks() -> Iterator[bytes]:
+        yield from (part(cv2.imencode(".jpg", image)[1].tobytes()) for image in pictures(3))
+        go_on.wait(60)
+
+    with HttpCamera(chunks()) as server:
+        words = ("collect", "--source", server.source, "--to", "good", "--frames", "9")
+        command = [sys.executable, "-m", "draem", *words]
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        try:
+            wait_for(lambda: len(list((tmp_path / "good").glob("*.png"))) > 1, 60)
+        finally:
+            process.send_signal(signal.SIGINT)
+            told = process.communicate(timeout=20)[1]
+            go_on.set()
+    assert process.returncode == INTERRUPTED
+    assert "interrupted" in told
+    assert "Traceback" not in told
+    assert (tmp_path / "good-sheet.jpg").is_file(), "what was collected can be looked through"
+
+
+@needs_genicam
+def test_a_collection_from_a_camera_that_nothing_triggers_is_refused(tmp_path: Path) -> None:
+    with FakeGige() as gige:
+        source = gige.source(trigger="software")
+        words = ("collect", "--source", source, "--mode", "triggered", "--to", "good")
+        done = draem_in_process(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nothing triggers the camera here" in done.stderr
 
 
 def test_two_collections_for_one_calibration_do_not_mix(tmp_path: Path) -> None:

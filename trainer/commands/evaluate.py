@@ -1,8 +1,10 @@
 """Measure a product on labelled images, through this device's engine.
 
-DIR is in MVTec's layout (test/good, test/<defect>, ground_truth/<defect>/<name>_mask.png) or
-DAGM's (Test/*.PNG, Test/Label/<name>_label.PNG). Pixels are compared at 256x256; a mask is reduced
-so that no pixel of a defect is lost. --report writes a page with plots and the worst images.
+DIR is in MVTec's layout (test/good, test/<defect>, ground_truth/<defect>/<name>_mask.png), DAGM's
+(Test/*.PNG, Test/Label/<name>_label.PNG), or holds folders such as OK and NG, or images beside
+their masks (docs/training.md). The product's own verdicts decide what was found. Pixels are
+compared at 256x256; a mask is reduced so that no pixel of a defect is lost. --report writes a page
+with plots and the worst images.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.base.errors import SettingsError
 from edge.commands.arguments import add_settings, product_name, settings_of
 
 if TYPE_CHECKING:
@@ -35,14 +38,25 @@ def main(options: argparse.Namespace) -> int:
     from trainer.evaluation.evaluate import measure, score_all
     from trainer.evaluation.report import write_report
 
+    if options.report and not options.report.absolute().parent.is_dir():
+        raise SettingsError(f"--report {options.report}: its folder does not exist: make it first")
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
-    threshold = product.calibration.threshold if product.calibration else None
     total = count_samples(options.images)
     with runtimes.load(product, settings.flavour) as engine:
         labelled = samples(options.images, settings.bit_depth)
-        scored = score_all(product.fit, engine.infer, track(labelled, "scoring", total=total))
-    metrics = measure(scored, threshold)
+        scored = score_all(
+            product.fit,
+            engine.infer,
+            track(labelled, "scoring", total=total),
+            product.calibration,
+            product.manifest.score_window,
+        )
+    geometry, threshold = product.fit.geometry, None
+    if product.calibration:
+        geometry, whole = product.calibration.geometry, product.calibration.whole_threshold
+        threshold = 1.0 if whole is None else whole
+    metrics = measure(scored, threshold, list(geometry.regions_of_interest) if geometry else [])
     if options.report:
         write_report(options.report, product, scored, metrics, settings.bit_depth)
     print(json.dumps(dataclasses.asdict(metrics)) if options.json else text(metrics))
@@ -75,6 +89,19 @@ def text(metrics: "Metrics") -> str:
         lines.append(
             f"  {kind:<16} {one.images:>4} images, image AUROC {one.image_auroc:.4f}, {ap}"
         )
+    if metrics.regions:
+        lines.append(
+            f"in the regions of interest {', '.join(metrics.regions)} alone; scores are shares of "
+            "their thresholds"
+        )
+    if metrics.outside:
+        lines.append(f"{metrics.outside} defects lie outside of the regions of interest")
+    return "\n".join(lines + _rates(metrics))
+
+
+def _rates(metrics: "Metrics") -> list[str]:
+    """What is found and passed at both thresholds."""
+    lines = []
     pairs = (("its threshold", metrics.calibrated), ("the best possible", metrics.best_possible))
     for name, rates in pairs:
         if rates is not None:
@@ -83,4 +110,9 @@ def text(metrics: "Metrics") -> str:
                 f"found (TPR), {rates.true_negative:.1%} of the good passed (TNR), "
                 f"accuracy {rates.accuracy:.1%}"
             )
-    return "\n".join(lines)
+            if rates.without_verdict:
+                lines.append(
+                    f"  {rates.without_verdict} images had no verdict (their light, contrast or "
+                    "sharpness is not that of the calibration): they count as rejected"
+                )
+    return lines

@@ -8,6 +8,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from edge.base.files import printable
 from edge.commands.arguments import add_settings, parse_size, product_name, settings_of
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,10 @@ def main(options: argparse.Namespace) -> int:
         textures=procedural,
         seed=0,
         sources={"images": []},
-        origin={"imported_rec": options.rec.name, "imported_seg": options.seg.name},
+        origin={
+            "imported_rec": printable(options.rec.name),
+            "imported_seg": printable(options.seg.name),
+        },
     )
     product = save_product(trained, settings.products, name, options.runs)
     log.info(

@@ -1,10 +1,10 @@
 """Train DRAEM on images of good parts: a new version of the product.
 
-DIR is a plain folder of good images, or a data set in MVTec's or DAGM's layout, of which the good
-training images are taken. Some images are set aside: a tenth to choose the best weights with, on
-simulated anomalies, and a fifth for 'draem calibrate'. The float32 weights, a report and
-TensorBoard's curves are kept under --runs. --resume continues an interrupted training.
-The next step is 'draem build'.
+DIR is a plain folder of good images, or a data set of which the good training images are taken:
+with OK and NG, with masks, in MVTec's, VisA's or DAGM's layout and others (docs/training.md). Some
+images are set aside: a tenth to choose the best weights with, on simulated anomalies, and a fifth
+for 'draem calibrate'. The float32 weights, a report and TensorBoard's curves are kept under --runs.
+--resume continues an interrupted training. The next step is 'draem build'.
 """
 
 import argparse

@@ -1,22 +1,34 @@
-"""The folders of a data set: MVTec AD's, DAGM 2007's, or a plain folder of good images.
+"""The labelled images of a data set, in the layouts of public sets or a plain good and bad.
 
-MVTec   train/good/, test/good/, test/<defect>/, ground_truth/<defect>/<name>_mask.png
-DAGM    ClassN/{Train,Test}/*.PNG; an image with a Label/<name>_label.PNG is defective
-plain   good images, also in subfolders
+MVTec   test/good/, test/<defect>/, ground_truth/<defect>/<name>_mask.png; so are BTAD (test/ok,
+        test/ko), MVTec AD 2 (test_public/), VisA (Data/Images/Normal, Data/Masks) and good/, bad/
+labels  images with masks beside them or in a folder inside: DAGM 2007 (Test/Label/), KolektorSDD
+        (Part0_label.bmp), KolektorSDD2 (10000_GT.png); an image is good where its mask is empty
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import ImageError
-from edge.vision.image_files import find_images, read_images
+from edge.vision.folder_names import Meaning, meaning, meaning_alone
+from edge.vision.image_files import read_images
+from edge.vision.image_folders import files_below
+from edge.vision.image_kinds import good_without_label
+from edge.vision.label_files import is_mask, marks_defect, read_mask
+from edge.vision.labels import Labelled, add_labels_beside, check_twins, match_labels
 
-LABELS = "Label"
+log = logging.getLogger(__name__)
+
+OTHER_HALVES = (Meaning.TRAIN, Meaning.VALIDATION)
+FIX = (
+    "name a folder that has test/good and test/<defect> (MVTec's layout), good and bad, or images "
+    "with their masks (DAGM's Test/Label)"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,90 +45,152 @@ class Sample:
     truth: NDArray[np.bool_] | None
 
 
-def good_images(root: Path) -> list[Path]:
-    """The images to train on. Raises ImageError where there are none."""
-    if (root / "train" / "good").is_dir():
-        return find_images(root / "train" / "good")
-    for folder in (root / "Train", root):
-        if (folder / LABELS).is_dir() and folder.name != "Test":
-            return [path for path in _images_of(folder) if not _label(path).is_file()]
-    if list(root.glob(f"Class*/Train/{LABELS}")):
-        raise ImageError(f"{root} holds several classes: name one of them, as {root / 'Class1'}")
-    _check_no_defects(root)
-    return find_images(root)
+@dataclass(frozen=True, eq=False)
+class LabelledImages:
+    """Images with the kind of defect of each, None for good ones; `notes` is what was left out."""
 
-
-def _check_no_defects(root: Path) -> None:
-    """Raise ImageError for a folder that holds images of defects too."""
-    folders = {path.name for path in root.rglob("*") if path.is_dir()}
-    beside = [p.name for p in root.iterdir() if p.is_dir()] if root.is_dir() else []
-    if {"ground_truth", "test", "Test", LABELS} & folders or ("good" in beside and len(beside) > 1):
-        raise ImageError(
-            f"{root} holds more than good images: name the folder of the good ones, "
-            "or one data set that has train/good"
-        )
-
-
-def is_dagm(root: Path) -> bool:
-    """Whether a folder is a class of DAGM 2007."""
-    return (root / "Test" / LABELS).is_dir()
+    kinds: dict[Path, str | None]
+    masks: dict[Path, list[Path]]
+    notes: list[str]
 
 
 def samples(root: Path, bit_depth: int | None = None) -> Iterator[Sample]:
-    """The labelled test images. Raises ImageError for another layout."""
-    if is_dagm(root):
-        yield from _dagm(root / "Test", bit_depth)
-        return
-    test = root / "test" if (root / "test").is_dir() else root
-    if not (test / "good").is_dir():
-        raise ImageError(
-            f"{root} has neither test/good (MVTec's layout) nor Test/{LABELS} (DAGM's): "
-            "name a folder that has one"
-        )
-    for path, image in read_images(test, bit_depth=bit_depth):
-        kind = path.relative_to(test).parts[0]
-        mask = test.parent / "ground_truth" / kind / f"{path.stem}_mask.png"
-        yield _sample(path, image, None if kind == "good" else kind, mask)
-
-
-def _dagm(folder: Path, bit_depth: int | None) -> Iterator[Sample]:
-    for path, image in read_images(*_images_of(folder), bit_depth=bit_depth):
-        label = _label(path)
-        yield _sample(path, image, "defect" if label.is_file() else None, label)
-
-
-def _sample(path: Path, image: NDArray[np.uint8], defect: str | None, mask: Path) -> Sample:
-    if defect is None:
-        return Sample(path, image, None, np.zeros(image.shape[:2], np.bool_))
-    truth = _read_mask(mask, image.shape[:2]) if mask.is_file() else None
-    return Sample(path, image, defect, truth if truth is not None and truth.any() else None)
-
-
-def _read_mask(path: Path, size: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Raises ImageError for a file that cannot be the mask of its image."""
-    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if mask is None:
-        raise ImageError(f"{path} cannot be read as a mask: restore it, or delete it")
-    if mask.shape != size:
-        raise ImageError(
-            f"{path} is {mask.shape[1]}x{mask.shape[0]}, but its image {size[1]}x{size[0]}: a mask "
-            "has its image's size"
-        )
-    return mask > 0
-
-
-def _images_of(folder: Path) -> list[Path]:
-    """DAGM's images: those directly in the folder, without the masks in its subfolder."""
-    return [path for path in find_images(folder) if path.parent == folder]
-
-
-def _label(path: Path) -> Path:
-    """The path of DAGM's mask of an image; a good image has none."""
-    return path.parent / LABELS / f"{path.stem}_label{path.suffix}"
+    """The labelled test images; logs what is left out. Raises ImageError for another layout."""
+    found = find_labelled(root)
+    for note in found.notes:
+        log.warning("%s", note)
+    empty = []
+    for path, image in read_images(*found.kinds, bit_depth=bit_depth):
+        kind, masks = found.kinds[path], found.masks.get(path, [])
+        if kind is None:
+            yield Sample(path, image, None, np.zeros(image.shape[:2], np.bool_))
+            continue
+        truth = _truth(masks, image.shape[:2]) if masks else None
+        if truth is not None and not truth.any():
+            empty += masks
+            truth = None
+        yield Sample(path, image, kind, truth)
+    if empty:
+        log.warning("%s: such an image counts as a defect without a mask", _named(empty, "empty"))
 
 
 def count_samples(root: Path) -> int:
     """How many test images `samples` would read, for a progress bar."""
-    if is_dagm(root):
-        return len(_images_of(root / "Test"))
-    return len(find_images(root / "test" if (root / "test").is_dir() else root))
+    return len(find_labelled(root).kinds)
+
+
+def find_labelled(root: Path) -> LabelledImages:
+    """The labelled images below a folder. Raises ImageError where their labels are not certain."""
+    found = _match(root)
+    names = {path: found.folders(path) for path in found.images}
+    homes = {
+        path.parents[len(folders) - 1 - i].parent
+        for path, folders in names.items()
+        for i, name in enumerate(folders)
+        if meaning(name) is Meaning.GOOD
+    }
+    check_twins(found)
+    if len(homes) > 1:
+        raise ImageError(
+            f"{root} holds {len(homes)} sets of good and other images: name one of them, such as "
+            f"{min(homes)}"
+        )
+    kinds = _by_folder(found, homes.pop()) if homes else _by_label(root, found)
+    masks = {path: [m for m in found.labels.get(path, ()) if is_mask(m)] for path in kinds}
+    notes = []
+    if lost := found.unmatched:
+        notes.append(f"{len(lost)} masks fit no image ({_few(lost)})")
+    if strays := [path for path in found.images if path not in kinds]:
+        notes.append(f"{len(strays)} images left out, in no folder of a kind: {_few(strays)}")
+    if wrong := [
+        p for p, kind in kinds.items() if kind is None and any(map(marks_defect, masks[p]))
+    ]:
+        notes.append(
+            f"{len(wrong)} images count as good, but a mask marks something: {_few(wrong)}"
+        )
+    return LabelledImages(kinds, masks, notes)
+
+
+def _match(root: Path) -> Labelled:
+    """The images to measure on, with the labels beside them and in folders of masks."""
+    tests = _children(root, Meaning.TEST)
+    if len(tests) > 1:  # MVTec AD 2 has halves without labels too
+        tests = [test for test in tests if _children(test, Meaning.GOOD)] or tests
+    if len(tests) > 1:
+        names = ", ".join(test.name for test in tests)
+        raise ImageError(f"{root} holds several test sets ({names}): name one of them")
+    if meaning_alone(root.name) is Meaning.TEST and not tests:
+        root, tests = root.parent, [root]
+    if not tests:
+        files = [f for f in files_below(root) if not _in_other_half(root, f)]
+        found = match_labels(root, files)
+        add_labels_beside(found)
+        return found
+    places = (*tests, *_children(root, Meaning.MASK))
+    return match_labels(root, [file for place in places for file in files_below(place)])
+
+
+def _children(folder: Path, wanted: Meaning) -> list[Path]:
+    if not folder.is_dir():
+        raise ImageError(f"{folder} is no folder: {FIX}")
+    return sorted(p for p in folder.iterdir() if p.is_dir() and meaning(p.name) is wanted)
+
+
+def _in_other_half(root: Path, file: Path) -> bool:
+    return any(meaning(name) in OTHER_HALVES for name in file.relative_to(root).parts[:-1])
+
+
+def _by_folder(found: Labelled, home: Path) -> dict[Path, str | None]:
+    """Each folder in `home` is a kind of defect, or good."""
+    kinds: dict[Path, str | None] = {}
+    for path in found.images:
+        if path.is_relative_to(home) and path.parent != home:
+            kind = path.relative_to(home).parts[0]
+            if meaning(kind) is Meaning.UNCERTAIN:
+                raise ImageError(
+                    f"{home / kind}: its name does not say whether its parts are good: rename it"
+                )
+            kinds[path] = None if meaning(kind) is Meaning.GOOD else kind
+    return kinds
+
+
+def _by_label(root: Path, found: Labelled) -> dict[Path, str | None]:
+    """An image is good where its label is empty, or where only defects have one."""
+    without = good_without_label(found)
+    unclear = [p for p in found.images if p not in found.labels and p.parent not in without]
+    if not found.labels:
+        raise ImageError(f"{root}: no folder or label says which images are good: {FIX}")
+    if unclear:
+        raise ImageError(
+            f"{root}: {len(unclear)} images have no label ({_few(unclear)}), others have one: add "
+            "the missing labels, or leave these images out"
+        )
+    return {
+        path: "defect" if any(map(marks_defect, found.labels.get(path, ()))) else None
+        for path in found.images
+    }
+
+
+def _truth(masks: list[Path], size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """What any of the masks marks. Raises ImageError for one that cannot be its image's."""
+    truth = np.zeros(size, np.bool_)
+    for path in masks:
+        mask = read_mask(path)
+        if mask.shape != size:
+            raise ImageError(
+                f"{path} is {mask.shape[1]}x{mask.shape[0]}, but its image {size[1]}x{size[0]}: a "
+                "mask has its image's size"
+            )
+        truth |= mask
+    return truth
+
+
+def _named(masks: list[Path], what: str) -> str:
+    """One mask by its name, several by their number with some names."""
+    if len(masks) == 1:
+        return f"mask {masks[0]} is {what}"
+    return f"{len(masks)} masks are {what} ({_few(masks)})"
+
+
+def _few(paths: list[Path]) -> str:
+    return ", ".join(map(str, paths[:3])) + (", ..." if len(paths) > 3 else "")

@@ -1,6 +1,7 @@
 """Good images for training: read once, fitted, split by content, kept in memory as uint8."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,10 @@ from edge.base.console import track
 from edge.base.errors import ImageError
 from edge.base.files import digest
 from edge.vision.fit import Fit
+from edge.vision.good_parts import good_images
 from edge.vision.image_files import find_images, read_images
+from edge.vision.image_folders import warn_of_mixed_sizes
 from edge.vision.marked_images import marked_as, provenance
-from trainer.data.layout import good_images
 
 Split = Literal["train", "validation", "calibration"]
 SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
@@ -98,17 +100,18 @@ def load_sources(
     also: tuple[Path, ...] = (),
     textures: Path | None = None,
 ) -> Sources:
-    """Read and fit the good images of `folder` (see trainer.data.layout) and of `also`.
+    """Read and fit the good images of `folder` (see edge.vision.good_parts) and of `also`.
 
     Raises ImageError where too few can be used.
     """
-    found = good_images(folder) + (find_images(*also) if also else [])
+    found = good_images(folder, *also)
     marks = {path: marked_as(path) for path in found}
     for path, label in marks.items():
         if label == "missed":
             raise ImageError(f"{path} is marked as missed: it is no good part, leave it out")
     paths: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []
+    sizes: Counter[tuple[int, ...]] = Counter()
     reading = read_images(*found, bit_depth=bit_depth)
     for path, image in track(reading, "reading images", total=len(found)):
         try:
@@ -116,15 +119,18 @@ def load_sources(
         except ValueError as error:
             raise ImageError(f"{path}: {error}; choose another --crop") from error
         paths.append(path)
+        sizes[image.shape[:2]] += 1
+    warn_of_mixed_sizes(sizes)
     digests = [digest(path) for path in paths]
     # Images that somebody selected do not represent parts as they come: for training only.
     marked = {sha for path, sha in zip(paths, digests, strict=True) if marks[path]}
     count = len(set(digests) - marked)
     if count < MIN_IMAGES:
         beside = f" beside the {len(marked)} marked ones" if marked else ""
+        copies = f" (of {len(paths)})" if len(set(digests)) < len(paths) else ""
         raise ImageError(
-            f"{folder} holds {count} different images{beside}: at least {MIN_IMAGES} are needed, "
-            "and some hundreds make a good product"
+            f"{folder} holds {count} different images{copies}{beside}: at least {MIN_IMAGES} are "
+            "needed, and some hundreds make a good product"
         )
     splits = assign_splits(digests, seed, marked)
     pictures = [digest(path) for path in find_images(textures)] if textures else []

@@ -1,6 +1,7 @@
 """How well an engine separates good from defective images, and finds the defects' pixels."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,17 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from edge.base.errors import ImageError
+from edge.base.files import printable
 from edge.engine import Inference
+from edge.events.event import Verdict
+from edge.vision.calibration import Calibration
 from edge.vision.crops import corrected_crop
 from edge.vision.fit import Fit
+from edge.vision.image_folders import warn_of_mixed_sizes
+from edge.vision.judge import judge
+from edge.vision.judge import measure as conditions_of
+from edge.vision.placement import Placement
+from edge.vision.roi import masks_of, roi_scores, share_of
 from trainer.data.layout import Sample
 from trainer.evaluation.metrics import (
     SIDE,
@@ -21,7 +30,7 @@ from trainer.evaluation.metrics import (
     Rates,
     aupro,
     best_accuracy,
-    rates_at,
+    rates,
     reduce_mask,
     reduce_mask_as_authors,
 )
@@ -32,7 +41,12 @@ Infer = Callable[[NDArray[np.uint8]], Inference]
 
 @dataclass(frozen=True, eq=False)
 class ScoredImage:
-    """One image: score, heatmap and masks at 256x256; no masks where a defect has none."""
+    """One image: score, heatmap and masks at 256x256; no masks where a defect has none.
+
+    With regions of interest the score is that of the worst of them, as a share of its threshold,
+    and what lies outside of all is neither in the heatmap nor in the masks; `outside` says that all
+    of the defect does. `verdict` is the product's, None before calibration.
+    """
 
     path: Path
     defect: str | None
@@ -40,13 +54,16 @@ class ScoredImage:
     heatmap: Map
     truth: Mask | None
     truth_as_authors: Mask | None
+    verdict: Verdict | None = None
+    outside: bool = False
 
 
 @dataclass(frozen=True)
 class PixelMetrics:
     """At 256x256; `ap_as_authors` with the authors' mask rule.
 
-    Over the good images and `defective` others: a defect without a mask is left out.
+    Over the good images and `defective` others: a defect without a mask, or outside of the regions
+    of interest, is left out.
     """
 
     defective: int
@@ -69,8 +86,9 @@ class DefectMetrics:
 class Metrics:
     """Over `images` images, `defective` of them with a defect.
 
-    `calibrated` are the rates at the product's threshold, None before calibration; `best_possible`
-    those at the threshold that is best for these very images.
+    `calibrated` are the rates of the product's verdicts, None before calibration; `best_possible`
+    those at the threshold that is best for these very images. With `regions` of interest scores
+    are shares of their thresholds, and `outside` defects lie outside of them all.
     """
 
     images: int
@@ -80,41 +98,102 @@ class Metrics:
     by_defect: dict[str, DefectMetrics]
     calibrated: Rates | None
     best_possible: Rates
+    regions: list[str]
+    outside: int
 
 
-def score_all(fit: Fit, infer: Infer, samples: Iterable[Sample]) -> list[ScoredImage]:
-    """Score every sample. With a crop, masks are cropped like the image.
+def score_all(
+    fit: Fit,
+    infer: Infer,
+    samples: Iterable[Sample],
+    calibration: Calibration | None = None,
+    window: int = 1,
+) -> list[ScoredImage]:
+    """Score and judge every sample as a line would. With a crop, masks are cropped like the image.
 
-    Raises ImageError where the crop lies outside an image.
+    `window` is that of the score, for regions of interest. Raises ImageError where the crop lies
+    outside an image.
     """
     scored = []
+    sizes: Counter[tuple[int, ...]] = Counter()
     for sample in samples:
         try:
             fitted, placement = fit(sample.image)
         except ValueError as error:
             raise ImageError(f"{sample.path}: {error}") from error
-        score, heatmap = infer(fitted[None])
-        large = cv2.resize(heatmap[0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-        truth = None if sample.truth is None else corrected_crop(sample.truth, placement)
-        scored.append(
-            ScoredImage(
-                path=sample.path,
-                defect=sample.defect,
-                score=float(score[0]),
-                heatmap=np.asarray(large, np.float32),
-                truth=None if truth is None else reduce_mask(truth),
-                truth_as_authors=None if truth is None else reduce_mask_as_authors(truth),
-            )
-        )
+        sizes[sample.image.shape[:2]] += 1
+        found = infer(fitted[None])
+        score, heatmap, verdict = float(found.score[0]), found.heatmap[0], None
+        if calibration is not None:
+            conditions = conditions_of(fitted)
+            verdict = judge(score, heatmap, conditions, calibration, placement, window).verdict
+        geometry = fit.geometry if calibration is None else calibration.geometry
+        regions = masks_of(geometry, placement) if geometry else {}
+        if regions and np.isfinite(score):
+            score = _of_regions(heatmap, regions, calibration, window)
+        scored.append(_scored(sample, placement, score, heatmap, regions, verdict))
+    warn_of_mixed_sizes(sizes)
     return scored
 
 
-def measure(scored: Sequence[ScoredImage], threshold: float | None = None) -> Metrics:
-    """All metrics. Raises ImageError where there are not both good and defective images."""
+def _of_regions(
+    heatmap: Map, regions: Mapping[str, Mask], calibration: Calibration | None, window: int
+) -> float:
+    """The score of the worst region: as a share of its threshold where it has one."""
+    scores = roi_scores(heatmap, regions, window)
+    if calibration is None:
+        return max(scores.values())
+    thresholds = calibration.roi_thresholds
+    if missing := sorted(scores.keys() - thresholds.keys()):
+        raise ImageError(f"the region '{missing[0]}' has no threshold: run 'draem calibrate'")
+    return max(share_of(score, thresholds[name]) for name, score in scores.items())
+
+
+def _scored(
+    sample: Sample,
+    placement: Placement,
+    score: float,
+    heatmap: Map,
+    regions: Mapping[str, Mask],
+    verdict: Verdict | None,
+) -> ScoredImage:
+    """Heatmap and masks at 256x256, with regions of interest what lies in any of them."""
+    large = cv2.resize(heatmap, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    inside = np.ones((SIDE, SIDE), np.bool_)
+    if regions:
+        union = np.logical_or.reduce(list(regions.values())).astype(np.uint8)
+        inside = cv2.resize(union, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST) > 0
+    truth = as_authors = None
+    outside = False
+    if sample.truth is not None:
+        cropped = corrected_crop(sample.truth, placement)
+        truth, as_authors = reduce_mask(cropped) & inside, reduce_mask_as_authors(cropped) & inside
+        if regions and sample.defect and not truth.any():
+            truth, as_authors, outside = None, None, True
+    return ScoredImage(
+        path=sample.path,
+        defect=sample.defect and printable(sample.defect),
+        score=score,
+        heatmap=np.where(inside, large, np.float32(0)),
+        truth=truth,
+        truth_as_authors=as_authors,
+        verdict=verdict,
+        outside=outside,
+    )
+
+
+def measure(
+    scored: Sequence[ScoredImage], threshold: float | None = None, regions: Sequence[str] = ()
+) -> Metrics:
+    """All metrics; `threshold` is the product's in the scale of the scores, None uncalibrated.
+
+    Raises ImageError where there are not both good and defective images.
+    """
     defective = np.array([image.defect is not None for image in scored])
     scores = np.array([image.score for image in scored])
     if len(set(defective.tolist())) < 2:
-        raise ImageError("good and defective images are needed, these are of one kind only")
+        kind = "defective" if defective.all() else "good"
+        raise ImageError(f"all {len(scored)} images are {kind}: both kinds are needed")
     if not np.isfinite(scores).all():
         raise ImageError("an image has no finite score: build the engine again, or train again")
     good = [image for image in scored if image.defect is None]
@@ -128,9 +207,20 @@ def measure(scored: Sequence[ScoredImage], threshold: float | None = None) -> Me
         image_auroc=float(roc_auc_score(defective, scores)),
         pixels=_pixels(scored),
         by_defect={kind: _of_kind(good, bad) for kind, bad in by_defect.items()},
-        calibrated=None if threshold is None else rates_at(threshold, defective, scores),
+        calibrated=None if threshold is None else _of_verdicts(scored, threshold, defective),
         best_possible=best_accuracy(defective, scores),
+        regions=list(regions),
+        outside=sum(image.outside for image in scored),
     )
+
+
+def _of_verdicts(
+    scored: Sequence[ScoredImage], threshold: float, defective: NDArray[np.bool_]
+) -> Rates:
+    """A part is let through with the verdict OK only."""
+    rejected = np.array([image.verdict != "OK" for image in scored])
+    without = sum(image.verdict == "NO_VERDICT" for image in scored)
+    return rates(threshold, defective, rejected, without)
 
 
 def _of_kind(good: list[ScoredImage], bad: list[ScoredImage]) -> DefectMetrics:

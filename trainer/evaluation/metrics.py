@@ -64,23 +64,37 @@ def _region_shares(truth: Mask) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Rates:
-    """At one threshold: share of the defective found, of the good passed, of all judged right."""
+    """At one threshold: share of the defective found, of the good passed, of all judged right.
+
+    `without_verdict` are images that could not be judged: they count as rejected.
+    """
 
     threshold: float
     true_positive: float
     true_negative: float
     accuracy: float
+    without_verdict: int = 0
 
 
-def rates_at(threshold: float, defective: NDArray[np.bool_], scores: NDArray[np.float64]) -> Rates:
-    """A part is rejected where its score is not below the threshold, as in edge.vision.judge."""
-    rejected = ~(scores < threshold)
+def rates(
+    threshold: float,
+    defective: NDArray[np.bool_],
+    rejected: NDArray[np.bool_],
+    without_verdict: int = 0,
+) -> Rates:
+    """Over images of which it is known which are defective and which were rejected."""
     return Rates(
         threshold=threshold,
         true_positive=float(rejected[defective].mean()),
         true_negative=float((~rejected[~defective]).mean()),
         accuracy=float((rejected == defective).mean()),
+        without_verdict=without_verdict,
     )
+
+
+def rates_at(threshold: float, defective: NDArray[np.bool_], scores: NDArray[np.float64]) -> Rates:
+    """A part is rejected where its score is not below the threshold, as in edge.vision.judge."""
+    return rates(threshold, defective, ~(scores < threshold))
 
 
 def best_accuracy(defective: NDArray[np.bool_], scores: NDArray[np.float64]) -> Rates:

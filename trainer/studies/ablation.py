@@ -115,7 +115,8 @@ def _one(
     def infer_one(batch: NDArray[np.uint8]) -> Inference:
         return Inference(*infer(outcome.model, batch))
 
-    metrics = measure(score_all(settings.fit, infer_one, samples(settings.images)))
+    tested = samples(settings.images)
+    metrics = measure(score_all(settings.fit, infer_one, tested, window=settings.window))
     checkpoint.discard(folder)
     pixels = cast(PixelMetrics, metrics.pixels)  # _check_masks has found some
     figures = (metrics.image_auroc, pixels.auroc, pixels.ap)

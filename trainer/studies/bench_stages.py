@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as SharedEvent
 from pathlib import Path
@@ -15,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import EngineError, PublishError
-from edge.camera import next_frame
+from edge.camera import all_frames
+from edge.camera.address import without_password
 from edge.camera.capture import CapturedFrame
 from edge.camera.open import open_camera
 from edge.engine import Engine
 from edge.events.encoding import encode_mask
-from edge.events.event import Event, Inspection
+from edge.events.event import Code, Event, Inspection
 from edge.events.journal import Journal
 from edge.events.publisher import Publisher
 from edge.events.receiver import live
@@ -36,12 +38,15 @@ DIFFERENT_FRAMES = 50
 
 
 def frames(product: Product, source: str) -> list[Frame]:
-    """Some frames of `source`, to be inspected repeatedly.
+    """Frames of `source`, at most DIFFERENT_FRAMES, to be inspected repeatedly.
 
-    Raises EngineError where they are too small for the product.
+    Raises EngineError where there are none, or where they are too small for the product.
     """
     with open_camera(source, triggered=False) as camera:
-        made = [next_frame(camera) for _ in range(DIFFERENT_FRAMES)]
+        whole = (frame for frame in all_frames(camera) if frame.code is Code.NONE)
+        made = list(islice(whole, DIFFERENT_FRAMES))
+    if not made:
+        raise EngineError(f"{without_password(source)} gave no frame: name another --source")
     try:
         product.fit(made[0].image)
     except ValueError as error:

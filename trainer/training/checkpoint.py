@@ -1,6 +1,7 @@
 """The checkpoint of an unfinished training: always complete on disk, one process at a time."""
 
 import io
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ class Checkpoint:
 
     def save(self, folder: Path) -> None:
         """Replace the checkpoint in `folder` by rename."""
-        save_tensors(vars(self) | {"settings": self.settings.model_dump_json()}, folder / NAME)
+        settings = json.dumps(self.settings.model_dump(mode="json"))  # any path, not UTF-8 alone
+        save_tensors(vars(self) | {"settings": settings}, folder / NAME)
 
 
 @contextmanager
@@ -67,9 +69,8 @@ def load(folder: Path) -> Checkpoint:
         raise TrainingError(f"there is no unfinished training in {folder}: leave out --resume")
     try:
         saved = torch.load(path, weights_only=True, map_location="cpu")
-        return Checkpoint(
-            **saved | {"settings": TrainSettings.model_validate_json(saved["settings"])}
-        )
+        settings = TrainSettings.model_validate(json.loads(saved["settings"]))
+        return Checkpoint(**saved | {"settings": settings})
     except Exception as error:  # torch.load raises many kinds
         raise TrainingError(
             f"{path} cannot be read ({type(error).__name__}): start again with --restart"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from edge.base.files import printable
 from edge.product.product import Product
 from trainer.data.sources import Images, Sources, load_sources
 from trainer.training import checkpoint
@@ -153,7 +154,8 @@ def _save(
         "image AUROC %.4f, pixel AP %.4f",
         *(best.step, best.image_auroc, best.pixel_ap),
     )
-    record = settings.model_dump(mode="json", exclude={"crop", "geometry", "also"}) | {
+    asked = settings.model_dump(mode="json", exclude={"crop", "geometry", "also"})
+    record = {k: printable(v) if isinstance(v, str) else v for k, v in asked.items()} | {
         "seconds": round(outcome.seconds, 1),
         "processes": group.size,
         "best_step": best.step,

@@ -13,8 +13,8 @@ from edge.commands.arguments import parse_box, parse_size, parse_widths
 from edge.vision.fit import Fit
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry, read_geometry
+from edge.vision.good_parts import find_good
 from trainer.data.input_size import input_size
-from trainer.data.layout import good_images
 from trainer.training.settings import DEFAULTS, PRESETS, SIZES, TrainSettings
 
 SIZES_HELP = """
@@ -117,7 +117,7 @@ def with_input(values: dict[str, object]) -> dict[str, object]:
     """The settings with an input size in the proportions of the images, where none was chosen."""
     if "height" in values:
         return values
-    images = good_images(Path(str(values["images"])))
+    images = find_good(Path(str(values["images"]))).images
     fit = Fit(1, 1, crop=cast(Box | None, values.get("crop")),
               geometry=cast(Geometry | None, values.get("geometry")))  # fmt: skip
     height, width = input_size(images, fit, cast(int | None, values.get("bit_depth")))

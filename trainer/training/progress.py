@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from edge.base.console import console
+from edge.base.files import printable
 from trainer.training.distributed import ProcessGroup
 from trainer.training.state import TrainingState
 from trainer.training.validate import Point, best_of
@@ -34,7 +35,9 @@ class TrainingProgress:
         self._bar = Progress(*columns, disable=not group.is_main, console=console())
         self._task = self._bar.add_task("training", total=state.steps, completed=state.step)
         self._writer = None
-        if folder and group.is_main:
+        if folder and printable(folder) != str(folder):
+            log.warning("no curves: TensorBoard cannot write to %s, which is not UTF-8", folder)
+        elif folder and group.is_main:
             self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=state.step + 1)
 
     def __enter__(self) -> Self:

@@ -21,6 +21,16 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.plc_commands import PlcCommand
+from edge.bridge.protocols.modbus_requests import (
+    BIT_FUNCTIONS,
+    DISCRETE_INPUTS,
+    INPUT_REGISTERS,
+    READS,
+    WRITES,
+    ModbusRequest,
+    is_illegal_value,
+    split,
+)
 from edge.bridge.protocols.registers import (
     COILS,
     READ,
@@ -35,11 +45,10 @@ from edge.bridge.protocols.registers import (
     unpack,
     values_of,
 )
+from edge.bridge.tcp import keep_alive
 
 log = logging.getLogger(__name__)
 
-READS, WRITES = (1, 2, 3, 4), (5, 6, 15, 16)
-DISCRETE_INPUTS, INPUT_REGISTERS, BIT_FUNCTIONS = 2, 4, (1, 5, 15)
 ID = offset(READ, "inspection_id")
 COMMAND, TRIGGER = offset(WRITE, "command"), offset(WRITE, "trigger_new")
 ACK_COIL = [bit.name for bit in COILS].index("ack_coil")
@@ -127,38 +136,74 @@ class Handler(ServerRequestHandler):
 
     def __init__(self, server: "Server") -> None:
         super().__init__(server, None, None, None)
-        self._may_write = server.may_write
+        self._may_write, self._warned = server.may_write, False
+        self._received = b""  # pymodbus's own buffer is emptied by each answer
+        self._requests: asyncio.Queue[ModbusRequest] = asyncio.Queue()
 
     def callback_connected(self) -> None:
         """What a client does not read is kept in little memory, here and in the kernel."""
         super().callback_connected()
-        if self.transport:
-            connection = self.transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES)
-            cast(asyncio.Transport, self.transport).set_write_buffer_limits(UNSENT_BYTES)
+        self._answering = self.loop.create_task(self._answer_all())
+        connection = self._connection.get_extra_info("socket")
+        keep_alive(connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT_BYTES)
+        self._connection.set_write_buffer_limits(UNSENT_BYTES)
 
-    async def handle_request(self) -> None:
-        """Answer, or refuse: what a stranger writes, and what pymodbus invents answers for."""
-        if self.last_pdu is None:
+    def callback_disconnected(self, exc: Exception | None) -> None:
+        super().callback_disconnected(exc)
+        self._answering.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Take all requests of what has come; the rest waits for its end."""
+        try:
+            requests, used = split(self._received + data)
+        except ValueError as error:
+            log.warning("%s is cut off: %s", self._peer(), error)
+            self._connection.abort()
             return
-        function, trusted = self.last_pdu.function_code, self._may_write(self._peer())
-        if function in WRITES and not trusted:
-            log.warning("%s tried to write and may not: name it with --plc", self._peer())
-        if function in READS or (function in WRITES and trusted):
-            reader.set(self._peer() if trusted else "")
-            await super().handle_request()
-        else:
-            self._refuse(self.last_pdu)
+        self._received = (self._received + data)[used:]
+        for request in requests:
+            self._requests.put_nowait(request)
+        if requests:
+            self._connection.pause_reading()  # until they are answered
 
-    def _refuse(self, pdu: ModbusPDU) -> None:
-        refusal = ExceptionResponse(pdu.function_code & 0x7F, ExcCodes.ILLEGAL_FUNCTION)
-        refusal.transaction_id, refusal.dev_id = pdu.transaction_id, pdu.dev_id
-        self.server_send(refusal, self.last_addr)
+    async def _answer_all(self) -> None:
+        """In their order; other clients are served in between."""
+        while True:
+            request = await self._requests.get()
+            answer = await self._answer(request)
+            answer.transaction_id, answer.dev_id = request.transaction, request.unit
+            self._connection.write(self.framer.buildFrame(answer))
+            if self._requests.empty():
+                self._connection.resume_reading()
+            await asyncio.sleep(0)
+
+    async def _answer(self, request: ModbusRequest) -> ModbusPDU:
+        """Answer, or refuse: what a stranger writes, and what the standard does not allow."""
+        function, trusted = request.function, self._may_write(self._peer())
+        if function in WRITES and not trusted and not self._warned:
+            self._warned = True
+            log.warning("%s tried to write and may not: name it with --plc", self._peer())
+        if not (function in READS or (function in WRITES and trusted)):
+            return ExceptionResponse(function & 0x7F, ExcCodes.ILLEGAL_FUNCTION)
+        decoded = self.framer.decoder.decode(request.pdu)
+        if decoded is None or is_illegal_value(request.pdu):
+            return ExceptionResponse(function, ExcCodes.ILLEGAL_VALUE)
+        reader.set(self._peer() if trusted else "")
+        try:
+            return await decoded.datastore_update(self.server.context, request.unit)
+        except Exception:
+            log.exception("a request of %s cannot be answered", self._peer())
+            return ExceptionResponse(function, ExcCodes.DEVICE_FAILURE)
+
+    @property
+    def _connection(self) -> asyncio.Transport:
+        return cast(asyncio.Transport, self.transport)
 
     def pause_writing(self) -> None:
         """asyncio says that more is unsent than shall be kept."""
         log.warning("%s does not read its answers: cut off", self._peer())
-        cast(asyncio.Transport, self.transport).abort()
+        self._connection.abort()
 
     def _peer(self) -> str:
         peer = self.transport.get_extra_info("peername") if self.transport else None
@@ -192,7 +237,8 @@ async def serve(
         await server.serve_forever(background=True)
     except (RuntimeError, OSError) as error:
         raise BridgeError(
-            f"cannot listen on {host}:{port} ({error}): another program has it, or it needs "
-            "root's rights (below 1024): choose another --listen"
+            f"cannot listen on {host}:{port} ({error}): another program (perhaps a bridge) has the "
+            "port, the address is not of this machine, or a port below 1024 needs root's rights: "
+            "choose another --listen"
         ) from error
     return server

@@ -9,12 +9,14 @@ Reset.
 import asyncio
 import logging
 from queue import SimpleQueue
+from typing import Any, cast
 
 from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.plc_trigger import PlcTrigger
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols.opcua_security import OpcuaSecurity, server_of
 from edge.bridge.protocols.opcua_vision_system import POLL_S, VisionSystem
+from edge.bridge.tcp import keep_alive
 from edge.events.event import Inspection
 
 log = logging.getLogger(__name__)
@@ -34,17 +36,20 @@ async def serve(
     `results` is filled by the feed's thread.
     """
     server = await server_of(security)
-    system = VisionSystem(server, feed, changes, triggering, results, deadline_s)
+    system = VisionSystem(server, feed, changes, triggering, results, deadline_s, security)
     await system.build()
     try:
         await server.start()
     except OSError as error:
         raise BridgeError(
-            f"cannot listen on {security.host}:{security.port} ({error}): another program has it: "
+            f"cannot listen on {security.host}:{security.port} ({error.strerror}): another program "
+            "(perhaps a bridge) has the port, or the address is not of this machine: "
             "choose another --listen"
         ) from error
+    for listening in cast(Any, server.bserver)._server.sockets:  # asyncua sets no options itself
+        keep_alive(listening)
     watching = asyncio.create_task(triggering.stall.watch())
-    log.info("OPC UA on opc.tcp://%s:%d", security.host, security.port)
+    log.info("OPC UA on %s", server.endpoint.geturl())
     try:
         while not stop.is_set() and feed.died is None:
             await system.publish()

@@ -13,6 +13,14 @@ from asyncua.ua import VariantType as Type
 from edge.bridge.signals import Trouble
 from edge.events.event import Inspection
 
+COUNT_TEXTS = {
+    "inspected": "Parts that were inspected, since the start.",
+    "ok": "Parts that are OK, since the start.",
+    "ng": "Parts that are NG, since the start.",
+    "no_verdict": "Parts without a verdict, since the start.",
+    "expired": "Verdicts that came too late, since the start.",
+    "overruns": "Results that were dropped, since the start.",
+}
 Fields = tuple[tuple[str, Type], ...]
 
 COMPLETED = 1  # ResultState
@@ -56,6 +64,45 @@ PREPARE_OUT: Fields = (
 TRIGGER_IN: Fields = (("TriggerId", Type.Int64), ("Encoder", Type.Int64), ("PartId", Type.String))
 TRIGGER_OUT: Fields = (("Given", Type.Boolean), ("Error", Type.Int32))
 
+DESCRIPTIONS = {
+    "VisionSystem": "The inspection of one station, in the terms of OPC 40100-1.",
+    "CurrentState": "Preoperational, Halted, Error or Operational.",
+    "OperationalState": "ContinuousExecution while Operational; else empty.",
+    "Trouble": "Why there is no valid result; none where nothing is wrong.",
+    "Heartbeat": "Counts up about 20 times a second while the bridge is alive.",
+    "Certificate": "What is wrong with the server's certificate; empty where nothing is.",
+    "RecipeState": "Of the last PrepareRecipe: Preparing, Prepared or Failed.",
+    "RecipeError": "Why it failed, as a negative number; 0 where it did not.",
+    **{f"Count_{name}": text for name, text in COUNT_TEXTS.items()},
+    "GetLatestResult": "The result that is valid now; without one an empty ResultId and NG.",
+    "PrepareRecipe": "Changes the product that the line judges.",
+    "Trigger": "A part is under the camera: takes its picture.",
+    "Halt": "Nothing is offered until Reset.",
+    "Reset": "Ends Halt, and the trouble of a part.",
+    "ResultReadyEventType": "A part was judged in time.",
+    "RecipePreparedEventType": "The line judges the product of a PrepareRecipe.",
+    "ResultId": "The inspection id; empty without a result.",
+    "IsPartial": "False: the result is complete.",
+    "ResultState": "1: completed; 0 without a result.",
+    "InternalRecipeId": "The product's name.",
+    "ExternalRecipeId": "The product's number in the table of recipes; 0 where it has none.",
+    "InternalConfigurationId": "The version of the product that judged.",
+    "JobId": "The trigger id, or the frame id without one.",
+    "CreationTime": "Of the trigger, in UTC.",
+    "Verdict": "OK or NG.",
+    "Score": "NG from the threshold on.",
+    "TriggerId": "Of the part; 0 without one.",
+    "Encoder": "Count at the trigger, modulo 2^64, signed; 0 without one.",
+    "PartId": "Of the part; empty without one.",
+    "ExternalId": "A product's number in the table of recipes, or its name.",
+    "InternalId": "The product's name.",
+    "InternalIdIn": "The product's name; it has priority.",
+    "InternalIdOut": "The product's name.",
+    "IsCompleted": "Whether the line judges the product.",
+    "Given": "Whether the line has accepted the trigger.",
+    "Error": "Why it failed, as a negative number; 0 where it did not.",
+}
+
 
 def result_of(inspection: Inspection | None, numbers: Mapping[str, int]) -> dict[str, Any]:
     """The values of FIELDS for a result; without one, no id and NG."""
@@ -75,17 +122,27 @@ def result_of(inspection: Inspection | None, numbers: Mapping[str, int]) -> dict
         "CreationTime": datetime.fromisoformat(inspection.captured_at),
         "Verdict": inspection.verdict,
         "Score": inspection.score or 0.0,
-        "TriggerId": inspection.trigger_id or 0,
-        "Encoder": inspection.encoder or 0,
+        "TriggerId": _int64(inspection.trigger_id or 0),
+        "Encoder": _int64(inspection.encoder or 0),
         "PartId": inspection.part_id or "",
         "ExternalRecipeId": str(numbers.get(inspection.product, 0)),
     }
 
 
+def _int64(value: int) -> int:
+    """Modulo 2^64, signed: a camera's counter may be unsigned."""
+    return (value + 2**63) % 2**64 - 2**63
+
+
 def arguments(fields: Fields) -> list[ua.Argument]:
     """The fields as a method declares them."""
     return [
-        ua.Argument(Name=name, DataType=ua.NodeId(ua.Int32(kind.value))) for name, kind in fields
+        ua.Argument(
+            Name=name,
+            DataType=ua.NodeId(ua.Int32(kind.value)),
+            Description=ua.LocalizedText(DESCRIPTIONS[name], "en"),
+        )
+        for name, kind in fields
     ]
 
 

@@ -2,30 +2,39 @@
 
 import logging
 import secrets
-import socket
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from asyncua import ua
-from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.server import Server
 from asyncua.server.user_managers import UserManager
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edge.bridge.feed import BridgeError
+from edge.bridge.protocols.opcua_certificate import (
+    CERTIFICATE,
+    KEY,
+    application_uri,
+    check_key,
+    make_certificate,
+    named,
+    problem,
+)
 
-NAMESPACE = "urn:draem:vision"
+NAMESPACE, PRODUCT = "urn:draem:vision", "urn:draem"
 
 
 @dataclass(frozen=True)
 class OpcuaSecurity:
     """Where the server listens and whom it lets in: the login, the clients' certificates.
 
-    With neither it is open, and in the clear. Its own certificate is kept in `folder`.
+    With neither it is open, and in the clear. Its own certificate is kept in `folder`, which is
+    named after the station.
     """
 
     host: str
@@ -37,6 +46,12 @@ class OpcuaSecurity:
     @property
     def locked(self) -> bool:
         return self.login is not None or bool(self.clients)
+
+    def warning(self) -> str:
+        """What is wrong with the server's certificate now; empty where nothing is."""
+        if not self.locked:
+            return ""
+        return problem(self.folder, datetime.now(UTC), named(self.host))
 
 
 def read_clients(folder: Path | None) -> frozenset[bytes]:
@@ -86,32 +101,40 @@ class Users(UserManager):
 
 
 async def server_of(security: OpcuaSecurity) -> Server:
-    """A server with the security's policies; its certificate is made once and kept."""
+    """A server with the security's policies. Raises BridgeError for a certificate without use."""
     # It tells of each session, and of our errors a second time.
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
     server = Server(user_manager=Users(security)) if security.locked else Server()
     await server.init()
-    server.set_endpoint(f"opc.tcp://{security.host}:{security.port}")
-    server.set_server_name("draem")
-    await server.set_application_uri(NAMESPACE)
+    host = f"[{security.host}]" if ":" in security.host else security.host
+    server.set_endpoint(f"opc.tcp://{host}:{security.port}")
+    if security.locked:
+        await _load_certificate(server, security)
+    await _introduce(server, security.folder)
     if not security.locked:
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         return server
     server.set_security_policy([ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt])
     login = [ua.UserNameIdentityToken] if security.login else []
     server.set_identity_tokens([*login, *([ua.X509IdentityToken] if security.clients else [])])
-    await _load_certificate(server, security.folder)
     return server
 
 
-async def _load_certificate(server: Server, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    key, certificate = folder / "opcua.pem", folder / "opcua.der"
-    use = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    about = {"commonName": "draem"}
-    await setup_self_signed_certificate(
-        key, certificate, NAMESPACE, socket.gethostname(), use, about
-    )
-    key.chmod(0o600)
-    await server.load_certificate(certificate)
-    await server.load_private_key(key)
+async def _introduce(server: Server, folder: Path) -> None:
+    """Say who we are: clients tell two stations apart by the application's URI."""
+    server.set_server_name(f"draem {folder.name}")
+    server.product_uri = PRODUCT
+    await server.set_application_uri(application_uri(folder))
+    built = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
+    try:
+        version = metadata.version("draem")
+    except metadata.PackageNotFoundError:
+        version = "unknown"
+    await server.set_build_info(PRODUCT, "draem", "draem", version, version, built)
+
+
+async def _load_certificate(server: Server, security: OpcuaSecurity) -> None:
+    make_certificate(security.folder, security.host)
+    check_key(security.folder)
+    await server.load_certificate(security.folder / CERTIFICATE)
+    await server.load_private_key(security.folder / KEY)

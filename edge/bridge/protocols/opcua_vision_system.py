@@ -8,22 +8,22 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
 
-from asyncua.common.methods import uamethod
 from asyncua.common.node import Node
-from asyncua.server.event_generator import EventGenerator
 from asyncua.server.server import Server
 
 from edge.bridge.feed import Feed
 from edge.bridge.plc_trigger import LATEST_S, PlcTrigger
 from edge.bridge.product_change import ChangeRequest, ProductChanges
 from edge.bridge.protocols import opcua_model as model
-from edge.bridge.protocols.opcua_security import NAMESPACE
+from edge.bridge.protocols.opcua_nodes import Nodes
+from edge.bridge.protocols.opcua_security import NAMESPACE, OpcuaSecurity
 from edge.bridge.signals import Inputs, Signals
 from edge.events.event import Inspection
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.05
+CERTIFICATE_S = 3600.0  # the certificate is looked at so often
 TRIGGER_POLL_S = 0.002
 PREPARE_WAIT_S = 1.0  # PrepareRecipe waits so long for an answer, and the client does for longer
 
@@ -39,6 +39,7 @@ class VisionSystem:
         triggering: PlcTrigger,
         results: SimpleQueue[Inspection],
         deadline_s: float,
+        security: OpcuaSecurity,
     ) -> None:
         self._deadline_s, self._changes, self._triggering = deadline_s, changes, triggering
         self._server, self._feed, self._results = server, feed, results
@@ -48,13 +49,15 @@ class VisionSystem:
         self._change: ChangeRequest | None = None  # the latest that was begun
         self._prepared: ChangeRequest | None = None  # the latest that was published as prepared
         self._halted = False
+        self._security, self._certificate, self._check_at = security, "", 0.0
 
     async def build(self) -> None:
         """Add the object with its variables, methods and events."""
-        space = await self._server.register_namespace(NAMESPACE)
-        system = await self._server.nodes.objects.add_object(space, "VisionSystem")
+        nodes = Nodes(self._server, await self._server.register_namespace(NAMESPACE))
+        system = await nodes.add_object("VisionSystem")
         for name, value in self._values(self._feed.signals()).items():
-            self._nodes[name] = await system.add_variable(space, name, value)
+            counts = name.startswith("Count_") or name == "Heartbeat"
+            self._nodes[name] = await nodes.add_variable(system, name, value, counts=counts)
         for name, method, wanted, answer in (
             ("GetLatestResult", self._latest, (), model.FIELDS),
             ("PrepareRecipe", self._prepare, model.PREPARE_IN, model.PREPARE_OUT),
@@ -62,17 +65,9 @@ class VisionSystem:
             ("Halt", self._halt, (), ()),
             ("Reset", self._reset, (), ()),
         ):
-            await system.add_method(
-                space, name, method, model.arguments(wanted), model.arguments(answer)
-            )
-        self._ready = await self._event(space, system, "ResultReadyEventType", model.FIELDS)
-        self._recipe = await self._event(space, system, "RecipePreparedEventType", model.RECIPE)
-
-    async def _event(
-        self, space: int, system: Node, name: str, fields: model.Fields
-    ) -> EventGenerator:
-        kind = await self._server.create_custom_event_type(space, name, properties=list(fields))
-        return await self._server.get_event_generator(kind, system.nodeid)
+            await nodes.add_method(system, name, method, wanted, answer)
+        self._ready = await nodes.add_event(system, "ResultReadyEventType", model.FIELDS)
+        self._recipe = await nodes.add_event(system, "RecipePreparedEventType", model.RECIPE)
 
     async def publish(self) -> None:
         """Write the variables that have changed, and send each new result as an event."""
@@ -85,9 +80,8 @@ class VisionSystem:
             inspection = self._results.get_nowait()
             if self._halted or self._feed.age_s(inspection) >= self._deadline_s:
                 continue
-            for name, value in model.result_of(inspection, self._changes.numbers).items():
-                setattr(self._ready.event, name, value)
-            await self._ready.trigger(message=f"part {inspection.trigger_id}")
+            values = model.result_of(inspection, self._changes.numbers)
+            await self._ready.send(f"part {inspection.trigger_id}", values.items())
 
     async def _publish_prepared(self) -> None:
         """Once for each completed change."""
@@ -95,9 +89,18 @@ class VisionSystem:
         if change is None or change is self._prepared or change.outcome.state != "done":
             return
         self._prepared = change
-        self._recipe.event.ExternalId = str(self._changes.numbers[change.product])
-        self._recipe.event.InternalId = change.product
-        await self._recipe.trigger(message=f"the line judges {change.product}")
+        number = str(self._changes.numbers[change.product])
+        values = (("ExternalId", number), ("InternalId", change.product))
+        await self._recipe.send(f"the line judges {change.product}", values)
+
+    def _check_certificate(self) -> str:
+        """What is wrong with it; logged when it changes, as the days that are left do."""
+        if time.monotonic() >= self._check_at:
+            self._check_at = time.monotonic() + CERTIFICATE_S
+            before, self._certificate = self._certificate, self._security.warning()
+            if self._certificate and self._certificate != before:
+                log.warning("%s", self._certificate)
+        return self._certificate
 
     def _values(self, signals: Signals) -> dict[str, Any]:
         self._heartbeat += 1
@@ -108,6 +111,7 @@ class VisionSystem:
             "OperationalState": "ContinuousExecution" if state == "Operational" else "",
             "Trouble": signals.trouble.name.lower(),
             "Heartbeat": self._heartbeat,
+            "Certificate": self._check_certificate(),
             "InternalRecipeId": signals.running,
             "ExternalRecipeId": str(self._changes.numbers.get(signals.running, 0)),
             "RecipeState": model.RECIPE_STATES[outcome.state] if outcome else "",
@@ -115,17 +119,16 @@ class VisionSystem:
             **{f"Count_{name}": count for name, count in signals.counts.items()},
         }
 
-    @uamethod
-    async def _latest(self, parent: Any) -> tuple[Any, ...]:
+    async def _latest(self) -> tuple[Any, ...]:
         signals = self._feed.signals()
         found = model.result_of(signals.result, self._changes.numbers)
         return model.variants(model.FIELDS, (found[name] for name, _ in model.FIELDS))
 
-    @uamethod
-    async def _prepare(self, parent: Any, external: str, internal: str) -> tuple[Any, ...]:
+    async def _prepare(self, external: str | None, internal: str | None) -> tuple[Any, ...]:
         """The method of OPC 40100-1: the internal name has priority; errors are negative."""
-        numbered = not internal and external.isascii() and external.isdecimal()
-        change = self._changes.begin(int(external) if numbered else internal or external)
+        wanted = internal or external or ""
+        numbered = not internal and wanted.isascii() and wanted.isdecimal() and len(wanted) < 10
+        change = self._changes.begin(int(wanted) if numbered else wanted)
         if self._change is None or not self._change.under_way:
             self._change = change
         end = time.monotonic() + PREPARE_WAIT_S
@@ -144,10 +147,7 @@ class VisionSystem:
         if time.monotonic() - began > LATEST_S:
             self._triggering.stall.mark_stalled()
 
-    @uamethod
-    async def _trigger(
-        self, parent: Any, trigger_id: int, encoder: int, part_id: str | None
-    ) -> tuple[Any, ...]:
+    async def _trigger(self, trigger_id: int, encoder: int, part_id: str | None) -> tuple[Any, ...]:
         """A part is under the camera; answers once the line has the trigger, or it has failed."""
         attempt = self._triggering.begin(trigger_id, encoder, part_id or None)
         with self._in_turn():
@@ -156,16 +156,16 @@ class VisionSystem:
         outcome = attempt.outcome
         return model.variants(model.TRIGGER_OUT, (outcome.state == "done", -int(outcome.failure)))
 
-    @uamethod
-    async def _halt(self, parent: Any) -> None:
+    async def _halt(self) -> tuple[Any, ...]:
         self._halted = True
         self._feed.plc(Inputs(halted=True))
         log.warning("an OPC UA client has halted the bridge: nothing is offered until Reset")
+        return ()
 
-    @uamethod
-    async def _reset(self, parent: Any) -> None:
+    async def _reset(self) -> tuple[Any, ...]:
         """End Halt, and the trouble of a part; a cause that lasts stays."""
         self._halted = False
         self._feed.plc(Inputs(reset=True))
         self._feed.plc(Inputs())
         log.info("an OPC UA client has reset the bridge")
+        return ()

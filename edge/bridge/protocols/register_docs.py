@@ -1,8 +1,8 @@
-"""The maps as docs/plc.md has them: tables in Markdown, and the S7 block as an SCL type."""
+"""The maps as docs/plc.md has them: tables in Markdown, and the S7 block as an SCL source."""
 
 from collections.abc import Sequence
 
-from edge.bridge.protocols.registers import READ, WRITE, Bit, Field
+from edge.bridge.protocols.registers import READ, WRITE, Bit, Field, offset, size
 
 SIGNALS = 64
 """The byte of the S7 block from which on the signals lie; before it what the PLC writes."""
@@ -29,21 +29,35 @@ def bit_table(bits: Sequence[Bit]) -> str:
 
 
 def scl() -> str:
-    """The data block as an SCL type, in the order in which it lies."""
-    reserved = (SIGNALS - 2 * sum(field.words for field in WRITE)) // 2
+    """The data block as an SCL source: its type, with the byte of each field, and the block."""
+    reserved = SIGNALS - 2 * size(WRITE)
     return "\n".join([
         'TYPE "draem"',
         "VERSION : 0.1",
-        "    STRUCT",
-        *map(_scl_line, WRITE),
-        f"        reserved : Array[0..{reserved - 1}] of UInt;",
-        *map(_scl_line, READ),
+        "    STRUCT  // before each comment: the byte at which the field begins",
+        *_scl_lines(WRITE, 0),
+        f"        reserved : Array[0..{reserved // 2 - 1}] of UInt;  // {2 * size(WRITE)}",
+        *_scl_lines(READ, SIGNALS),
         "    END_STRUCT;",
         "END_TYPE",
+        "",
+        'DATA_BLOCK "draem_db"',
+        "{ S7_Optimized_Access := 'FALSE' }",
+        "VERSION : 0.1",
+        "NON_RETAIN",
+        '"draem"',
+        "BEGIN",
+        "END_DATA_BLOCK",
     ])  # fmt: skip
 
 
-def _scl_line(field: Field) -> str:
-    kinds = {1: "UInt", 2: "DInt" if field.name.endswith("encoder") else "UDInt"}
-    kind = kinds.get(field.words, f"Array[0..{2 * field.words - 1}] of Char")
-    return f"        {field.name} : {kind};" + (f"  // {field.text}" if field.text else "")
+def _scl_lines(fields: Sequence[Field], begin: int) -> list[str]:
+    kinds = {1: "UInt", 2: "UDInt"}
+    lines = []
+    for field in fields:
+        kind = kinds.get(field.words, f"Array[0..{2 * field.words - 1}] of Char")
+        if field.name.endswith("encoder"):
+            kind = "DInt"
+        at = begin + 2 * offset(fields, field.name)
+        lines.append(f"        {field.name} : {kind};  // {at}: {field.text}".rstrip(": "))
+    return lines

@@ -19,7 +19,6 @@ MAP_VERSION = 3
 HEARTBEAT_BIT_S = 0.25
 PART_WORDS = 16
 COUNTER_RESET, RESET = AT_ONCE = (1, 2)
-
 COUNTS = tuple((name, "results dropped, " if name == "overruns" else "") for name in COUNTED)
 
 
@@ -61,8 +60,8 @@ READ = (
     Field("status", 1, "the discrete inputs as bits: bit 0 is input 0, and so on"),
     Field("trouble", 1, "why there is no valid result; 0 where nothing is wrong"),
     Field("inspection_id", 2, "of the result offered; 0: none"),
-    Field("trigger_id", 2, "of the part; 0: none"),
-    Field("encoder", 2, "count at the trigger, signed; 0 where there is none"),
+    Field("trigger_id", 2, "of the part, modulo 2^32; 0: none"),
+    Field("encoder", 2, "count at the trigger, modulo 2^32, signed; 0: there is none"),
     Field("verdict", 1, "1 OK, 2 NG; 2 whenever there is no valid result"),
     Field("score", 1, f"0 to {SCORE_SCALE}, the score times {SCORE_SCALE}"),
     Field("threshold", 1, "in the same scale"),
@@ -123,11 +122,15 @@ def offset(fields: Sequence[Field], name: str) -> int:
 
 
 def pack(fields: Sequence[Field], values: dict[str, int], order: WordOrder) -> list[int]:
-    """The registers of a map. Values that do not fit are bounded; negative ones are two's."""
+    """The registers of a map: 16 bits are measures, and bounded; 32 bits count modulo 2^32.
+
+    Bounded, a count would stand still for ever. Negative ones are two's complements.
+    """
     registers = []
     for name, words, _ in fields:
-        bits = 16 * words
-        value = min(max(values[name], -(1 << (bits - 1))), (1 << bits) - 1) % (1 << bits)
+        value = (
+            min(max(values[name], 0), 0xFFFF) if words == 1 else values[name] % 2 ** (16 * words)
+        )
         parts = [value >> (16 * i) & 0xFFFF for i in reversed(range(words))]
         registers += _turned(parts, order)
     return registers

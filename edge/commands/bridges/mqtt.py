@@ -26,7 +26,8 @@ from edge.events.subscriber import Acknowledging, events
 from edge.station.settings import Station
 
 if TYPE_CHECKING:
-    from edge.bridge.protocols.mqtt import Broker, Mqtt
+    from edge.bridge.protocols.mqtt import Mqtt
+    from edge.bridge.protocols.mqtt_session import Broker
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--client-cert", type=Path, metavar="FILE",
         help="our own certificate (PEM), for a broker that asks for one")  # fmt: skip
     add("--client-key", type=Path, metavar="FILE", help="its private key (PEM, without a password)")
+    add("--topic-prefix", default="draem", metavar="PREFIX", help="topics are "
+        "PREFIX/STATION/state and so on (default draem)")  # fmt: skip
     add_login(parser, "whom the broker knows us as")
     add_common(parser)
 
@@ -50,15 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     broker = _broker(options)
-    if set("+#/\0") & set(settings.station):
-        raise SettingsError(f"--station {settings.station} cannot be a topic: leave + # / out")
+    topic = _topic(options.topic_prefix, settings.station)
     from edge.bridge.protocols.mqtt import Mqtt
 
     rules, address = no_handshake(options), f"{broker.host}-{broker.port}"
     numbers = {name: number for number, name in settings.recipes.items()}
     with (
         _only_one(settings),
-        Mqtt(broker, settings.station, numbers) as mqtt,
+        Mqtt(broker, topic, settings.station, numbers) as mqtt,
         stop_on_signal() as stop,
         opened_feed(options, settings, rules, address, mqtt.result) as feed,
         opened_changes(options, settings, feed) as changes,
@@ -71,17 +73,27 @@ def main(options: argparse.Namespace) -> int:
         log.info("MQTT to %s:%d", broker.host, broker.port)
         try:
             if options.simulate is None:
-                _record(mqtt, settings, lambda: stop.is_set() or feed.died is not None)
-            else:
-                _wait(feed, stop)  # a simulated line has no record
+                _record(mqtt, settings, lambda: _ended(mqtt, feed, stop))
+            while not _ended(mqtt, feed, stop):  # a simulated line has no record
+                stop.wait(CHECK_S)
+            mqtt.raise_if_taken()
         finally:
             stop.set()
             watcher.join()
     return 0
 
 
+def _topic(prefix: str, station: str) -> str:
+    """What all topics of the station begin with. Raises SettingsError."""
+    if set("+#/\0") & set(station):
+        raise SettingsError(f"--station {station} cannot be a topic: leave + # / out")
+    if set("+#\0") & set(prefix) or not all(prefix.split("/")):
+        raise SettingsError(f"--topic-prefix {prefix!r} cannot be a topic: write it as plant/draem")
+    return f"{prefix}/{station}"
+
+
 def _broker(options: argparse.Namespace) -> "Broker":
-    from edge.bridge.protocols.mqtt import Broker
+    from edge.bridge.protocols.mqtt_session import Broker
 
     host, port = options.broker
     if options.ca is None and not is_here(host):
@@ -116,6 +128,5 @@ def _record(mqtt: "Mqtt", settings: Station, stopped: Callable[[], bool]) -> Non
             break  # not acknowledged: the cursor stays before it
 
 
-def _wait(feed: Feed, stop: threading.Event) -> None:
-    while not stop.wait(CHECK_S) and feed.died is None:
-        pass
+def _ended(mqtt: "Mqtt", feed: Feed, stop: threading.Event) -> bool:
+    return stop.is_set() or feed.died is not None or mqtt.is_taken

@@ -21,7 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rack", type=parse_whole, default=0, metavar="N", help="default 0")
     add("--slot", type=parse_whole, default=1, metavar="N", help="default 1")
     add("--block", type=parse_count, default=100, metavar="N", help="DB, default 100")
-    add("--scl", action="store_true", help="print the block as an SCL type, and end")
+    add(
+        "--scl",
+        action="store_true",
+        help="print the block as an SCL source (type and data block), and end",
+    )
     add_handshake(parser)
     add_common(parser)
 

@@ -21,7 +21,7 @@ from edge.bridge.plc_trigger import ANSWER_MS, PlcTrigger
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.commands.arguments import (
-    add_settings,
+    add_station,
     ask_control,
     credentials,
     parse_count,
@@ -45,7 +45,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     add("--recipe", dest="recipes", action="append", type=parse_recipe, metavar="NUMBER=NAME",
         help="the number by which the PLC names a product, and may change to it; again for each "
         "(default: the table [recipes] of station.toml)")  # fmt: skip
-    add_settings(parser, "station", "data", "endpoint", "replay", "control", "key", "server_key")
+    add_station(parser, "data", "endpoint", "replay", "control", "key", "server_key")
 
 
 def add_handshake(parser: argparse.ArgumentParser) -> None:
@@ -88,13 +88,16 @@ def opened_feed(
 ) -> Iterator[Feed]:
     """A gate that is fed, and the file of what it misses; raises what ended the feed, if anything.
 
-    `address` distinguishes this bridge from the others of the station.
+    `address` distinguishes this bridge from the others of the station. Where the station is named,
+    the events must be its own: the default of --endpoint is that of a machine's first station.
     """
     suffix = "" if options.simulate is None else "-simulated"
     folder = settings.data / f"{settings.station}{suffix}"
+    named = options.simulate is None and "station" in settings.model_fields_set
+    name = settings.station if named else None
     with (
         MissedFile(folder / f"missed-{options.wire}-{address}.jsonl") as missed,
-        Feed(Gate(rules), source(options, settings), in_time, missed.add) as feed,
+        Feed(Gate(rules), source(options, settings), in_time, missed.add, name) as feed,
     ):
         yield feed
     feed.raise_if_died()

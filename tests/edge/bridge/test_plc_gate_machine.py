@@ -9,13 +9,7 @@ from dataclasses import replace
 from unittest.mock import patch
 
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edge.bridge import feed as feed_module
 from edge.bridge.feed import Feed
@@ -24,6 +18,7 @@ from edge.bridge.signals import Inputs, Missed, Trouble
 from edge.events.clock import boot_id
 from edge.events.event import Inspection, Verdict
 from edge.events.notices import NoticeKind
+from tests.support.bridge.events import fault, status
 from tests.support.bridge.gate_model import (
     BUFFER,
     DEADLINE_S,
@@ -37,6 +32,7 @@ from tests.support.bridge.machines import run_machine
 
 VERDICTS = st.sampled_from(["OK", "OK", "NG", "NO_VERDICT"])
 PRODUCTS = st.sampled_from(["lid", "cap"])
+NOTICES = st.sampled_from(["gone", "skipped", "unanswered", "answered", "repeat", "gap", "stale"])
 AGES_S = st.sampled_from([0.0, 0.0, 0.1, 0.6, 0.99, 1.0, 1.04, 3.0])
 AHEAD_S = st.sampled_from([None, None, 0.0, 0.04, 0.04, 0.2, -0.3])
 """How far the clock of another machine is ahead; None is a station on this machine."""
@@ -91,7 +87,6 @@ class GateMachine(RuleBasedStateMachine):
         self.script.beat(state, product, head)
         self.model.names(product, head)
         self.model.heard, self.model.state = self.clock.s, state
-        self.model.open_questions = self.model.unanswered
 
     @rule(verdict=VERDICTS, age_s=AGES_S, lost=st.integers(0, 2), ahead_s=AHEAD_S, product=PRODUCTS)
     def part(
@@ -124,13 +119,21 @@ class GateMachine(RuleBasedStateMachine):
         self.model.part(Part(number, verdict, product, deadline), self.clock.s)
         self.script.part(number, verdict, product, captured, machine)
 
-    @rule(kind=st.sampled_from(["gone", "skipped", "unanswered", "repeat", "gap", "stale"]))
+    @rule(kind=NOTICES)
     def notice(self, kind: NoticeKind) -> None:
         self.script.notice(kind)
         if kind in ("gone", "skipped"):
             self.model.of_part = Trouble.GAP
-        elif kind == "unanswered":
-            self.model.unanswered = self.model.open_questions = True
+        elif kind in ("unanswered", "answered"):
+            self.model.unanswered = kind == "unanswered"
+
+    @rule(names=st.booleans(), product=PRODUCTS)
+    def event_without_a_part(self, names: bool, product: str) -> None:
+        """A status or a fault may be all that fills a gap: the log has answered all the same."""
+        self.script.deliver(status(self.number + 1, product) if names else fault(self.number + 1))
+        self.model.unanswered = False
+        if names:
+            self.model.names(product, self.number + 1)
 
     @rule()
     def line_begins_another_log(self) -> None:

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from edge.bridge.line_requests import Failure
 from edge.bridge.plc_commands import CommandAnswer
+from edge.bridge.protocols.opcua_model import result_of
 from edge.bridge.protocols.register_docs import bit_table, table
 from edge.bridge.protocols.registers import (
     BITS,
@@ -32,6 +35,7 @@ from edge.events.subscriber import events
 from tests.edge.bridge.conftest import Mistaken
 from tests.support.bridge.events import inspection
 from tests.support.bridge.modbus import Bridge, valid
+from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
 
@@ -84,11 +88,21 @@ def test_a_killed_station_comes_back(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_a_bridge_that_is_given_a_name_ends_at_the_events_of_another_station(
+    station: Running, mistaken: Mistaken, tmp_path: Path
+) -> None:
+    """The default of --endpoint is that of the machine's first station."""
+    where = ("--endpoint", station.endpoint, "--data", str(tmp_path / "other"))
+    listen = ("--listen", f"127.0.0.1:{free_ports(1)[0]}")
+    said = mistaken("modbus", *where, *listen, "--station", "press-4")
+    assert "the events of 'station-1', not of 'press-4': correct --station or --endpoint" in said
+
+
 def test_mistakes_are_one_line_each(tmp_path: Path, mistaken: Mistaken) -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     busy = f"127.0.0.1:{taken.getsockname()[1]}"
     for words, says in (
-        (["--listen", busy], "another program has it"),
+        (["--listen", busy], "another program (perhaps a bridge) has the port"),
         (["--listen", "0.0.0.0:1502"], "name the PLC with --plc"),
         (["--listen", "nowhere"], "write an address and a port"),
         (["--plc", "plc-1"], "write an address, as"),
@@ -131,7 +145,7 @@ def test_plc_is_commissioned_without_a_camera() -> None:
     assert "simulating 200 parts a second" in bridge.close()
 
 
-def test_words_lie_in_either_order_and_nothing_wraps() -> None:
+def test_words_lie_in_either_order_and_measures_are_bounded() -> None:
     result = inspection(70_001, "NG")
     signals = Signals(
         results_valid=True, verdict="NG", result=result, trouble=Trouble.NONE, online=True,
@@ -150,7 +164,32 @@ def test_words_lie_in_either_order_and_nothing_wraps() -> None:
         assert found["encoder"] - 2**32 == result.encoder
         assert (found["area"], found["box_height"], found["score"]) == (70_000, 40, 9000)
         assert found["status"] == 0b10001, found["status"]
-    assert pack(READ, values | {"box_x": 99_999, "score": -1}, "high-first")[14] == 65_535
+    bounded = unpack(
+        READ, pack(READ, values | {"box_x": 99_999, "score": -1}, "high-first"), "high-first"
+    )
+    assert (bounded["box_x"], bounded["score"]) == (65_535, 0)
+
+
+@given(st.integers(-(2**70), 2**70))
+@example(2**32)
+@example(2**32 - 1)
+@example(2**31)
+@example(-(2**31) - 1)
+def test_counters_beyond_32_bits_go_on_modulo_2_to_the_32(count: int) -> None:
+    """Bounded, an encoder of 2^32 or more would read -1 for ever."""
+    result = inspection(1, encoder=count, trigger_id=count)
+    signals = Signals(result=result, counts=dict.fromkeys(COUNTED, count))
+    values = values_of(signals, count, 0, nothing_written(), CommandAnswer())
+    orders: list[WordOrder] = ["high-first", "low-first"]
+    for order in orders:
+        found = unpack(READ, pack(READ, values, order), order)
+        for name in ("encoder", "trigger_id", *COUNTED):
+            assert found[name] == count % 2**32, name
+        assert found["heartbeat"] == count % 2**16
+    for name in ("Encoder", "TriggerId"):
+        value = result_of(result, {})[name]
+        assert (value - count) % 2**64 == 0
+        assert -(2**63) <= value < 2**63, "OPC UA has no more bits"
 
 
 def test_plc_reads_a_part_id_as_text_or_not_at_all() -> None:

@@ -1,15 +1,22 @@
 """`draem bridge mqtt` between a real station and mosquitto, with a subscriber of paho's."""
 
+import json
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from edge.bridge.protocols import mqtt_name
+from edge.bridge.protocols.mqtt import state_of
+from edge.bridge.protocols.mqtt_name import check_free
+from edge.bridge.signals import Signals
 from tests.edge.bridge.conftest import Mistaken
 from tests.support.bridge.mqtt import MOSQUITTO, Bridge, Broker, Ear
 from tests.support.ports import free_ports
@@ -146,12 +153,56 @@ def test_one_bridge_a_station_and_no_other_stations_verdicts(
     assert "the events of 'station-1', not of 'press-4'" in other
 
 
+def test_a_second_bridge_of_a_name_is_refused_and_nothing_of_it_is_published(
+    bridge: Bridge, ear: Ear, station: Running, broker: Broker, mistaken: Mistaken, tmp_path: Path
+) -> None:
+    """Of another machine, whose data folder and line are others: a gate acts on these topics."""
+    ear.until(lambda h: h["result"] and h["state"][-1]["online"])
+    words = ("mqtt", "--broker", f"127.0.0.1:{broker.port}", "--data", str(tmp_path / "other"))
+    said = mistaken(*words, "--simulate", "20")
+    assert "the name draem/station-1 is taken at this broker by the bridge" in said
+    count = len(ear.heard["result"])
+    ear.until(lambda h: len(h["result"]) > count + 5)
+    assert {event["station"] for event in ear.heard["result"]} == {"station-1"}
+    assert len({state["owner"] for state in ear.heard["state"]}) == 1
+    assert all(state["bridge"] for state in ear.heard["state"]), "no will, no state of the other"
+    assert "broker has gone" not in bridge.close(), "neither throws the other out"
+    bridge.start()
+
+
+def test_stations_of_one_name_under_two_prefixes_do_not_meet(
+    bridge: Bridge, ear: Ear, station: Running, broker: Broker, tmp_path: Path
+) -> None:
+    other_ear = Ear(broker, "plant/hall-2")
+    words = ("--data", str(tmp_path / "other"), "--topic-prefix", "plant/hall-2")
+    other = Bridge(station, broker, *words)
+    for heard in (ear, other_ear):
+        heard.until(lambda h: len(h["result"]) > 5 and h["state"][-1]["online"])
+    assert ear.heard["state"][-1]["owner"] != other_ear.heard["state"][-1]["owner"]
+    at = datetime.fromisoformat(ear.heard["state"][-1]["at"])
+    assert abs((datetime.now(UTC) - at).total_seconds()) < 60
+    other.close()
+    other_ear.close()
+
+
+def test_a_name_whose_bridge_has_vanished_is_free_again(broker: Broker, station: Running) -> None:
+    """Its last state is still there: whether it comes again decides, and no person is needed."""
+    state = json.dumps(state_of(Signals(), "vanished"))
+    broker.publish("draem/station-1/state", state, retain=True)
+    with patch.multiple(mqtt_name, LISTEN_S=0.3, WILL_S=0.3):
+        check_free(broker.address, "draem/station-1")
+
+
 def test_mistakes_are_one_line_each(tmp_path: Path, mistaken: Mistaken) -> None:
     port = free_ports(1)[0]
     empty = tmp_path / "empty"
     empty.write_text("nobody\n")
     for words, says in (
         (["--broker", f"127.0.0.1:{port}"], "cannot be reached"),
+        (["--topic-prefix", "a/#"], "--topic-prefix 'a/#' cannot be a topic"),
+        (["--topic-prefix", ""], "--topic-prefix '' cannot be a topic"),
+        (["--topic-prefix", "/a"], "--topic-prefix '/a' cannot be a topic"),
+        (["--station", "a/b"], "leave + # / out"),
         (["--broker", "192.0.2.1:8883"], "name its certificate with --ca"),
         (["--login", str(empty)], "write user:password into it"),
         (["--broker", f"127.0.0.1:{port}", "--ca", str(tmp_path / "none")], "correct --ca"),

@@ -1,7 +1,6 @@
 """Who may connect to `draem bridge opcua`: by login or certificate, always encrypted."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,20 +13,8 @@ from asyncua.ua.uaerrors import UaError
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edge.bridge.protocols.opcua_security import OpcuaSecurity, Users
-from tests.support.bridge.opcua import Bridge
+from tests.support.bridge.opcua import Bridge, listening
 from tests.support.running_station import Running
-
-
-async def listening(port: int) -> None:
-    end = time.monotonic() + 20
-    while True:
-        try:
-            (await asyncio.open_connection("127.0.0.1", port))[1].close()
-            return
-        except OSError:
-            assert time.monotonic() < end, "the bridge does not listen"
-            await asyncio.sleep(0.1)
-
 
 Pair = tuple[Path, Path]
 

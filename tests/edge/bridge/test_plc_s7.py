@@ -1,22 +1,27 @@
 """`draem bridge s7` between a real station and snap7's server as the PLC."""
 
+import itertools
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from edge.bridge.feed import BridgeError
+from edge.bridge.plc_commands import CommandAnswer
 from edge.bridge.protocols.register_docs import SIGNALS, scl
-from edge.bridge.protocols.registers import (
-    READ,
-    size,
-    text_of,
-)
-from edge.bridge.signals import Trouble
+from edge.bridge.protocols.registers import READ, nothing_written, size, text_of
+from edge.bridge.protocols.s7 import HEARTBEAT, Block, Plc
+from edge.bridge.signals import COUNTED, Signals, Trouble
 from tests.conftest import draem
 from tests.edge.bridge.conftest import Mistaken
+from tests.support.bridge.process import bridge_process
 from tests.support.bridge.s7 import BLOCK, S7Plc
+from tests.support.bridge.tcp import Between, wait_until_kept_alive
 from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
@@ -57,7 +62,7 @@ def test_each_verdict_comes_once_in_order(plc: S7Plc, bridge: subprocess.Popen[s
         plc.acknowledged = found["inspection_id"]
 
 
-def test_a_plc_that_goes_and_comes_back_is_found_again(
+def test_a_plc_that_has_gone_is_logged_once_and_found_again(
     plc: S7Plc, bridge: subprocess.Popen[str]
 ) -> None:
     before = plc.until(valid)
@@ -68,7 +73,65 @@ def test_a_plc_that_goes_and_comes_back_is_found_again(
     assert after["inspection_id"] > before["inspection_id"]
     bridge.terminate()
     said = bridge.communicate(timeout=20)[1].splitlines()
-    assert len([line for line in said if "exchanging" not in line]) == 1, said
+    assert ["the PLC has gone" in line for line in said] == [False, True, False], said
+
+
+def test_a_plc_that_ends_the_connection_between_two_cycles_is_logged_too(
+    plc: S7Plc, station: Running, tmp_path: Path
+) -> None:
+    between = Between(plc.port)
+    with ExitStack() as stack:
+        stack.callback(between.close)
+        words = ("s7", "--s7", f"127.0.0.1:{between.port}", "--block", str(BLOCK))
+        bridge = bridge_process(stack, station, tmp_path, *words)
+        plc.until(valid)
+        wait_until_kept_alive(remote=between.port)  # a PLC without power is noticed too
+        between.cut()
+        assert bridge.stderr is not None
+        said = [bridge.stderr.readline() for _ in range(3)]
+    assert ["exchanging" in line for line in said] == [True, False, True], said
+    assert "the PLC has gone (it has closed the connection): connecting again" in said[1]
+
+
+def test_a_second_bridge_on_one_data_block_ends_and_the_first_goes_on(
+    plc: S7Plc, bridge: subprocess.Popen[str], tmp_path: Path, mistaken: Mistaken
+) -> None:
+    """The PLC would take the verdicts of one station for those of another."""
+    plc.until(valid)
+    other = ("s7", "--s7", f"127.0.0.1:{plc.port}", "--block", str(BLOCK), "--simulate", "9")
+    assert "another bridge writes into DB100 of the PLC" in mistaken(*other)
+    last = plc.read()
+    assert last["product"] == 0
+    plc.until(lambda v: valid(v) and v["heartbeat"] != last["heartbeat"])
+    assert bridge.poll() is None
+
+
+def test_of_two_bridges_that_meet_on_one_data_block_one_ends(plc: S7Plc) -> None:
+    """As after an outage: both had connected before either wrote."""
+    block = Block(Plc("127.0.0.1", plc.port, 0, 1, BLOCK))
+    block.connect()
+    block.write(Signals(counts=dict.fromkeys(COUNTED, 0)), nothing_written(), CommandAnswer())
+    assert block.read()["plc_heartbeat"] == 0, "its own heartbeat is no other bridge's"
+    plc.data[HEARTBEAT : HEARTBEAT + 2] = bytes(2)
+    block.read()  # the PLC has loaded its start values, and nobody counts
+    counting = threading.Event()
+
+    def count() -> None:
+        for beat in itertools.count(1):
+            plc.data[HEARTBEAT : HEARTBEAT + 2] = (beat % 65536).to_bytes(2, "big")
+            if counting.wait(0.01):
+                break
+
+    other = threading.Thread(target=count)
+    other.start()
+    try:
+        while not any(plc.data[HEARTBEAT : HEARTBEAT + 2]):
+            time.sleep(0.001)
+        with pytest.raises(BridgeError, match="another bridge writes into DB100"):
+            block.read()
+    finally:
+        counting.set()
+        other.join()
 
 
 def test_the_last_word_is_no_valid_result(plc: S7Plc, bridge: subprocess.Popen[str]) -> None:

@@ -17,8 +17,9 @@ from edge.bridge.line_requests import Failure
 from edge.bridge.plc_commands import PlcCommand
 from edge.bridge.plc_trigger import LATEST_S, PlcTrigger
 from edge.bridge.product_change import ProductChanges
-from edge.bridge.protocols.registers import WRITE, nothing_written, pack
-from edge.bridge.protocols.s7 import exchange
+from edge.bridge.protocols.register_docs import SIGNALS
+from edge.bridge.protocols.registers import READ, WRITE, nothing_written, pack, size
+from edge.bridge.protocols.s7 import Block, Plc, exchange
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.events.control_messages import TriggerRequest
 from tests.support.bridge.changing_line import RECIPES
@@ -123,12 +124,16 @@ class Torn:
 
     def __init__(self) -> None:
         self.said = [(0, 0), (0, 0), (7, 0), (7, 5)]
+        self.block = bytearray(SIGNALS + 2 * size(READ))
 
     def db_read(self, block: int, start: int, count: int) -> bytes:
         said = nothing_written() | triggering(*self.said.pop(0), b"A-7")
-        return b"".join(word.to_bytes(2, "big") for word in pack(WRITE, said, "high-first"))
+        words = b"".join(word.to_bytes(2, "big") for word in pack(WRITE, said, "high-first"))
+        self.block[: len(words)] = words
+        return bytes(self.block[start : start + count])
 
-    def db_write(self, *_: object) -> None: ...
+    def db_write(self, block: int, start: int, data: bytes) -> None:
+        self.block[start : start + len(data)] = data
 
 
 def test_plc_s7_trigger_has_the_count_that_was_written_before_it() -> None:
@@ -138,10 +143,10 @@ def test_plc_s7_trigger_has_the_count_that_was_written_before_it() -> None:
         ProductChanges({}, paper, feed.running) as changes,
         PlcTrigger(Kept(paper)) as triggers,
     ):
-        command = PlcCommand(changes, triggers)
-        for beat in (1, 2):
-            since_s = time.monotonic()
-            exchange(cast(S7Client, torn), 1, feed, command, beat, since_s)
+        command, block = PlcCommand(changes, triggers), Block(Plc("", 0, 0, 0, 1))
+        block.client = cast(S7Client, torn)
+        for _ in range(2):
+            exchange(block, feed, command, time.monotonic())
         wait(lambda: triggers.given)
         kept = cast(Kept, triggers._line).asked
         assert [(t.trigger_id, t.encoder) for t in kept] == [(7, 5)]

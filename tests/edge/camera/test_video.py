@@ -4,13 +4,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 
 from edge.base.errors import CameraError
+from edge.camera import all_frames
 from edge.camera.address import without_password
 from edge.camera.gstreamer import GstCamera
 from edge.camera.open import open_camera
-from edge.camera.opencv import OpenCvCamera
+from edge.camera.video import VideoCamera
 from edge.events.event import Code
 from tests.support.cameras import (
     CameraStation,
@@ -18,7 +20,10 @@ from tests.support.cameras import (
     needs_gstreamer,
     wait_for,
 )
+from tests.support.http_camera import HttpCamera, part
+from tests.support.numbered_pictures import number_of, pictures
 from tests.support.ports import free_ports
+from tests.support.video_files import frames_until_the_end, make_jpeg_video, replace_devices_by
 from tests.support.video_servers import Server, mjpeg, rtsp
 
 BALL = (
@@ -134,25 +139,51 @@ def test_a_device_is_a_live_camera_and_no_file() -> None:
         open_camera("/dev/null", triggered=True)
 
 
-def test_a_device_is_opened_by_its_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_device_is_opened_by_its_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The links in /dev/v4l/by-id lead to /dev/video3; there is no camera here to test more."""
-    opened: list[int | str] = []
-
-    class Capture:
-        def __init__(self, source: int | str, *_: object) -> None:
-            opened.append(source)
-
-        def isOpened(self) -> bool:
-            return True
-
-        def release(self) -> None:
-            pass
-
-    monkeypatch.setattr("cv2.VideoCapture", Capture)
+    opened = replace_devices_by(make_jpeg_video(tmp_path / "video.avi", 2), monkeypatch)
     monkeypatch.setattr("pathlib.Path.resolve", lambda _: Path("/dev/video3"))
     for source in ("/dev/v4l/by-id/usb-Acme", "4"):
-        assert OpenCvCamera(source, triggered=False, deadline_ms=800).live
-    assert opened == [3, 4]
+        with VideoCamera(source, triggered=False, deadline_ms=800) as camera:
+            assert camera.live
+    assert opened == [("/dev/video3", "v4l2"), ("/dev/video4", "v4l2")]
+
+
+def test_a_cut_picture_of_a_device_is_incomplete(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A camera at USB gives JPEG as packets, as a video file does."""
+    replace_devices_by(make_jpeg_video(tmp_path / "video.avi", 6, cut={1, 4}), monkeypatch)
+    with VideoCamera("0", triggered=False, deadline_ms=800) as camera:
+        codes = [camera.read().code.name for _ in range(6)]
+    assert [number for number, code in enumerate(codes) if code == "INCOMPLETE"] == [1, 4]
+
+
+@needs_gstreamer
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+def test_a_cut_picture_in_a_pipeline_is_incomplete(end: bytes) -> None:
+    jpegs = [cv2.imencode(".jpg", image)[1].tobytes() for image in pictures(20)]
+    jpegs[::5] = [jpeg[: len(jpeg) // 2] + end for jpeg in jpegs[::5]]
+    with HttpCamera(part(jpeg) for jpeg in jpegs) as server:
+        source = f"gst://souphttpsrc location={server.source} ! multipartdemux ! image/jpeg"
+        with GstCamera(source) as camera:
+            frames = frames_until_the_end(camera)
+    judged = [number_of(frame.image) for frame in frames if frame.code is Code.NONE]
+    assert judged
+    assert not [number for number in judged if number % 5 == 0]
+
+
+@needs_gstreamer
+def test_a_pipeline_that_would_hide_cut_pictures_is_refused() -> None:
+    """GStreamer's JPEG decoder fills the missing part with gray, and reports nothing."""
+    for decoder in ("jpegdec", "jpegparse ! jpegdec"):
+        with pytest.raises(CameraError, match=r"jpegdec, .* end it in '! image/jpeg'"):
+            open_camera(f"gst://videotestsrc ! jpegenc ! {decoder}", triggered=False)
+    with (
+        GstCamera("gst://videotestsrc ! jpegenc ! decodebin") as camera,
+        pytest.raises(CameraError, match="hides cut pictures"),
+    ):
+        next(all_frames(camera))
 
 
 def test_an_address_that_ends_like_an_image_is_no_file() -> None:

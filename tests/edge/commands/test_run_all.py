@@ -46,6 +46,10 @@ def test_stations_run_and_end_together(calibrated: Plant, tmp_path: Path) -> Non
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=30)
     assert process.returncode == 0, log
+    lines = log.splitlines()
+    assert all(line.startswith(("top: ", "side: ", "station ")) for line in lines), log
+    for name in ("top", "side"):
+        assert any(line.startswith(f"{name}: publishing on") for line in lines)
     assert "station top has ended with 0" in log
     assert "station side has ended with 0" in log
 

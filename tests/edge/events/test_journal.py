@@ -189,6 +189,16 @@ def test_journal_uses_no_number_again_after_a_loss_of_power(
     assert (sink.inspections[0].seq, sink.inspections[0].inspection_id) == (first, first)
 
 
+def test_trimming_after_skipped_numbers_never_deletes_the_last_event(tmp_path: Path) -> None:
+    """A log without events would look restored to a subscriber, which would begin anew."""
+    with Journal(tmp_path) as journal:
+        inspect(EventWriter("s", PRODUCT, journal, RecordedEvents()), 1)
+    change_about(tmp_path, closed="no", boot_id="an earlier start")
+    with Journal(tmp_path) as journal:
+        assert not journal.trim(journal.head, None)
+        assert journal.oldest() == 1
+
+
 def test_journal_that_another_process_locks_does_not_stop_the_loop(tmp_path: Path) -> None:
     sink = RecordedEvents()
     with Journal(tmp_path) as journal:

@@ -115,6 +115,8 @@ def test_no_event_is_skipped_while_the_log_does_not_answer(tmp_path: Path) -> No
             assert subscriber.seqs == []
             with Sockets() as sockets, serve_replay(sockets, silent, tmp_path / "log"):
                 subscriber.wait_for(6)
+                tick(station.writer)
+                subscriber.wait_for_notice("answered")
     assert subscriber.seqs == [1, 2, 3, 4, 5, 6]
 
 

@@ -270,9 +270,28 @@ def test_security_a_list_that_could_not_be_read_once_is_read_again(keys: Path) -
     (keys / ALLOWED).rmdir()
     (keys / ALLOWED).write_text(text)
     assert guard.client(key) == ("plc", "bridge")
-    keys.chmod(0o777)
-    with pytest.raises(KeysError, match="chmod 700"):
-        AccessList(keys)
+
+
+def test_security_a_running_line_refuses_all_once_others_may_write_the_keys(
+    keys: Path, station: Running, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    health = Request(request="health")
+    assert ask("boss", health) == "health"
+    for path, safe, fix in ((keys, 0o700, "chmod 700"), (keys / ALLOWED, 0o600, "chmod 600")):
+        path.chmod(0o777)
+        keys.chmod(0o755 if path != keys else 0o777)
+        assert ask("boss", health) == "silence"
+        assert caplog.text.count("may be written by others") == 1
+        assert fix in caplog.text
+        with pytest.raises(KeysError, match=fix):
+            AccessList(keys)
+        path.chmod(safe)
+        assert ask("boss", health) == "health"
+        caplog.clear()
+    (keys / ALLOWED).chmod(0o664)  # of a user whose group is its own
+    keys.chmod(0o700)
+    assert ask("boss", health) == "health"
+    assert station.controls.paused is False
 
 
 def test_security_a_name_cannot_break_the_list(keys: Path) -> None:

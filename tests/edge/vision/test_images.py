@@ -1,5 +1,6 @@
 """Image files of every kind that a plant has, and those that must be refused."""
 
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -7,11 +8,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.base.errors import ImageError
-from edge.vision.image_files import decode_image, find_images, read_image, read_images, stated_depth
+from edge.vision.image_files import (
+    decode_image,
+    find_images,
+    read_image,
+    read_images,
+    read_samples,
+)
 
 GRAY = np.linspace(0, 255, 40 * 48).reshape(40, 48).astype(np.uint8)
 
@@ -45,7 +53,7 @@ def test_16_bits_are_shifted_by_the_setting_never_by_the_maximum(
 ) -> None:
     deep = (np.arange(40 * 48).reshape(40, 48) % 1000).astype(np.uint16)
     read = read_image(written(tmp_path / f"deep{suffix}", deep), bit_depth)
-    assert (read[..., 0] == np.minimum(deep >> shift, 255)).all()
+    assert (read[..., 0] == deep >> shift).all()
 
 
 def with_sbit(png: bytes, depth: int) -> bytes:
@@ -54,17 +62,50 @@ def with_sbit(png: bytes, depth: int) -> bytes:
     return png[:33] + chunk + png[33:]  # behind IHDR
 
 
-def test_a_png_states_its_depth(tmp_path: Path) -> None:
+def test_the_sbit_of_a_png_shifts_nothing_since_samples_fill_their_range() -> None:
+    """PNG 3, 13.12: 12 bits are stored as 16, their highest bits repeated below."""
+    ramp = np.linspace(0, 4095, 40 * 48).reshape(40, 48).astype(np.uint16)
+    data = with_sbit(cv2.imencode(".png", ramp << 4 | ramp >> 8)[1].tobytes(), 12)
+    assert (decode_image(data, "x")[..., 0] == ramp >> 4).all()
+    with pytest.raises(ImageError, match=r"more than 12 bits: state the right --bit-depth"):
+        decode_image(data, "x", 12)
+
+
+def test_12_bits_in_16_are_read_with_a_warning_for_each_folder_that_names_the_option(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ramp = np.linspace(0, 4095, 40 * 48).reshape(40, 48).astype(np.uint16)
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        for i in range(3):
+            read_image(written(tmp_path / folder / f"{i}.png", ramp))
+    assert caplog.text.count("--bit-depth 12") == 2
+    read_image(written(tmp_path / "deep.png", ramp << 4))
+    assert (read_image(written(tmp_path / "a.png", ramp), 12)[..., 0] == ramp >> 4).all()
+    assert caplog.text.count("--bit-depth") == 2
+
+
+def test_a_tiff_that_states_a_largest_value_needs_the_bit_depth() -> None:
+    """MaxSampleValue may be the depth or the largest value of this very picture."""
     deep = np.full((40, 48), 4000, np.uint16)
-    data = with_sbit(cv2.imencode(".png", deep)[1].tobytes(), 12)
-    assert stated_depth(data) == 12
-    assert (decode_image(data, "x") == 4000 >> 4).all()
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, deep, extratags=[(281, 3, 1, 4095, True)])
+    with pytest.raises(ImageError, match=r"a\.tif states a largest value.*--bit-depth 12"):
+        decode_image(buffer.getvalue(), "a.tif")
+    assert (decode_image(buffer.getvalue(), "a.tif", 12) == 4000 >> 4).all()
 
 
-def test_a_tiff_states_its_depth() -> None:
-    entry = struct.pack("<HHIHH", 281, 3, 1, 4095, 0)
-    assert stated_depth(b"II*\0" + struct.pack("<IH", 8, 1) + entry) == 12
-    assert stated_depth(b"II*\0" + struct.pack("<IH", 8, 9)) is None
+def test_samples_are_read_at_full_depth_and_with_alpha(tmp_path: Path) -> None:
+    ones = np.ones((40, 48), np.uint16)
+    assert (read_samples(written(tmp_path / "ones.png", ones)) == 1).all()
+    assert read_samples(tmp_path / "ones.png").dtype == np.uint16
+    alpha = np.dstack([np.zeros((40, 48, 3), np.uint8), GRAY])
+    assert (read_samples(written(tmp_path / "alpha.png", alpha))[..., 3] == GRAY).all()
+    assert read_samples(written(tmp_path / "small.png", np.ones((3, 2), np.uint8))).shape == (3, 2)
+    cut = written(tmp_path / "ones.tif", ones)
+    cut.write_bytes(cut.read_bytes()[:100])
+    with pytest.raises(ImageError, match=r"ones\.tif is damaged or cut"):
+        read_samples(cut)
 
 
 @given(st.binary(max_size=300))

@@ -1,7 +1,7 @@
-"""Inspections without a camera."""
+"""Events without a camera."""
 
 from edge.events.clock import boot_id
-from edge.events.event import Code, CodeName, Inspection, Region, Verdict
+from edge.events.event import Code, CodeName, Fault, Header, Inspection, Region, Status, Verdict
 
 
 def inspection(number: int, verdict: Verdict = "OK", **values: object) -> Inspection:
@@ -18,3 +18,16 @@ def inspection(number: int, verdict: Verdict = "OK", **values: object) -> Inspec
         "threshold": 0.5, "passed_over": 0, "regions": [region] if verdict == "NG" else [],
     }  # fmt: skip
     return Inspection.model_validate(given | values)
+
+
+def status(number: int, product: str = "lid") -> Status:
+    """The line runs."""
+    given = inspection(number, product=product).model_dump(include=set(Status.model_fields))
+    return Status.model_validate(given | {"kind": "status", "state": "running"})
+
+
+def fault(number: int) -> Fault:
+    """Something that needs a person."""
+    given = inspection(number).model_dump(include=set(Header.model_fields))
+    code = CodeName.of(Code.OVERRUN)
+    return Fault.model_validate(given | {"code": code, "message": "look"})

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from threading import Semaphore
 
 from edge.bridge.signals import Inputs, Trouble
-from edge.events.event import Code, CodeName, Event, Heartbeat, Inspection, Verdict
+from edge.events.event import AnyHeader, Code, CodeName, Event, Heartbeat, Verdict
 from edge.events.notices import Notice, NoticeKind, Notify
 from tests.support.bridge.events import inspection
 
@@ -42,7 +42,7 @@ class Script:
     """A source of events; `deliver` returns when the feed has dealt with what it was given."""
 
     def __init__(self) -> None:
-        self._steps: SimpleQueue[Notice | Inspection | Exception | None] = SimpleQueue()
+        self._steps: SimpleQueue[Notice | AnyHeader | Exception | None] = SimpleQueue()
         self._done = Semaphore(0)
 
     def source(self, notify: Notify, stopped: Callable[[], bool]) -> Iterator[Event]:
@@ -56,7 +56,7 @@ class Script:
                 yield Event(step)
             self._done.release()
 
-    def deliver(self, step: Notice | Inspection | Exception) -> None:
+    def deliver(self, step: Notice | AnyHeader | Exception) -> None:
         self._steps.put(step)
         assert self._done.acquire(timeout=60)
 
@@ -115,7 +115,6 @@ class Model:
     state: str = ""
     heard: float | None = None
     unanswered: bool = False  # the log was asked for events and has not answered
-    open_questions: bool = False  # the same, until the next heartbeat
     inputs: Inputs | None = None
     moved: float | None = None  # when the PLC's heartbeat last changed
     old_ack: int = 0  # what the PLC acknowledges of another log
@@ -127,7 +126,7 @@ class Model:
             return Trouble.STARTING
         if now - self.heard > 2 * PERIOD_S:
             return Trouble.LINE_SILENT
-        return Trouble.LOG_SILENT if self.open_questions else LINE[self.state]
+        return Trouble.LOG_SILENT if self.unanswered else LINE[self.state]
 
     def plc_alive(self, now: float) -> bool:
         return not self.silent_s or (self.moved is not None and now - self.moved <= self.silent_s)

@@ -1,10 +1,12 @@
 """`draem bridge modbus` in a process of its own, and pymodbus's client as the PLC."""
 
 import socket
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -132,3 +134,35 @@ def ended(found: dict[str, int], trigger_id: int) -> bool:
     """Whether the bridge has answered to a trigger."""
     failed = found["trigger_seen"] == trigger_id and bool(found["trigger_failed"])
     return found["trigger_given"] == trigger_id or failed
+
+
+def serves(bridge: Bridge) -> None:
+    """New verdicts still come."""
+    first = bridge.plc.until(valid)["inspection_id"]
+    bridge.plc.until(lambda v: valid(v) and v["inspection_id"] > first, 3)
+
+
+@contextmanager
+def connected(bridge: Bridge) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", bridge.port), timeout=3) as connection:
+        yield connection
+
+
+def frame(pdu: bytes, *, protocol: int = 0, length: int | None = None) -> bytes:
+    """A Modbus TCP request; `length` may lie."""
+    said = len(pdu) + 1 if length is None else length
+    return struct.pack(">HHHB", 1, protocol, said, 1) + pdu
+
+
+def split_up(requests: list[bytes], size: int) -> list[bytes]:
+    """All requests in pieces that end anywhere."""
+    data = b"".join(requests)
+    return [data[i : i + size] for i in range(0, len(data), size)]
+
+
+def answers(connection: socket.socket, count: int) -> Iterator[tuple[int, bytes]]:
+    """Number and PDU of so many answers."""
+    with connection.makefile("rb") as stream:
+        for _ in range(count):
+            number, _, length, _ = struct.unpack(">HHHB", stream.read(7))
+            yield number, stream.read(length - 1)

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt import publish
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.bridge.protocols.mqtt_session import Broker as Address
 from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
@@ -33,6 +35,14 @@ class Broker:
             "\n".join([f"user {getuser()}", f"listener {self.port} 127.0.0.1", *anyone, *lines])
         )
         self.start()
+
+    @property
+    def address(self) -> Address:
+        return Address("127.0.0.1", self.port)
+
+    def publish(self, topic: str, payload: str, *, retain: bool) -> None:
+        """From a client that ends at once."""
+        publish.single(topic, payload, 1, retain, hostname="127.0.0.1", port=self.port)
 
     def start(self) -> None:
         assert MOSQUITTO is not None
@@ -56,9 +66,11 @@ class Broker:
 class Ear:
     """A subscriber that keeps everything of one station."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, prefix: str = "draem") -> None:
+        self._prefix = prefix
         self.heard: dict[str, list[dict[str, Any]]] = {"state": [], "result": [], "record": []}
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, "ear", clean_session=False)
+        name = f"ear-{prefix}"
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, name, clean_session=False)
         self._client.on_connect = self._begin
         self._client.on_message = self._keep
         self._client.connect("127.0.0.1", broker.port)
@@ -66,7 +78,7 @@ class Ear:
         self._client.loop_start()
 
     def _begin(self, *_: Any) -> None:
-        self._client.subscribe("draem/station-1/#", qos=1)
+        self._client.subscribe(f"{self._prefix}/station-1/#", qos=1)
 
     def _keep(self, client: Any, userdata: Any, message: Any) -> None:
         self.heard.setdefault(message.topic.rsplit("/")[-1], []).append(json.loads(message.payload))

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from asyncua.client.client import Client
@@ -47,6 +48,24 @@ async def until(node: Any, wanted: str) -> None:
     while (found := await node.read_value()) != wanted:
         assert time.monotonic() < end, found
         await asyncio.sleep(0.02)
+
+
+async def until_true(due: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not due():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
+
+
+async def listening(port: int) -> None:
+    end = time.monotonic() + 20
+    while True:
+        try:
+            (await asyncio.open_connection("127.0.0.1", port))[1].close()
+            return
+        except OSError:
+            assert time.monotonic() < end, "the bridge does not listen"
+            await asyncio.sleep(0.1)
 
 
 class Heard:
