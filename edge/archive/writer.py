@@ -172,10 +172,11 @@ class _Batch:
         self._rows.setdefault(_table(event), []).append(row)
 
     def _picture(self, header: Inspection) -> PictureState:
-        """Whether the frame is to be asked for; a trigger without a frame has none."""
+        """Whether the frame is to be asked for. Older stations do not say if there is one."""
         every = self._ok_one_in
         sampled = every > 0 and header.inspection_id % every == 0
-        wanted = header.frame_id > 0 and (header.verdict != "OK" or sampled)
+        exists = header.frame_id > 0 if header.picture is None else header.picture
+        wanted = exists and (header.verdict != "OK" or sampled)
         return PictureState.AWAITED if wanted else PictureState.NONE
 
     def _count(self, row: Row, again: bool) -> None:

@@ -38,14 +38,14 @@ class StationMetrics:
         yield from self._parts.collect()
         yield from self._stages.collect()
         controls = self._controls
-        counted = {
+        counted: dict[str, tuple[str, float]] = {
             "frames_passed_over": ("Frames replaced by a newer one", controls.passed_over),
             "pictures_dropped": ("Frames that could not be kept", controls.pictures_dropped),
             **{f"camera_{k}": (f"The camera's counter {k}", v) for k, v in controls.camera.items()},
         }
         for name, (text, value) in counted.items():
             yield _labelled(CounterMetricFamily, name, text, {"station": self._station}, value)
-        measured = {
+        measured: dict[str, tuple[str, float]] = {
             "log_head": ("Number of the newest event", controls.head),
             "unlogged": ("Events that wait for the log", controls.unlogged),
             "paused": ("1 while the line is paused", float(controls.paused)),

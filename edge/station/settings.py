@@ -106,6 +106,11 @@ class Station(BaseSettings):
     )
     ok_one_in: int = Field(100, ge=0, description="keep one OK frame in this many; 0 keeps none")
     ring: int = Field(50, ge=0, description="number of last frames of any verdict that are kept")
+    metrics: str | None = Field(
+        None,
+        description="[host:]port on which metrics for Prometheus are served; without a host, on "
+        "loopback",
+    )
     subscribers: int = Field(
         0, ge=0, description="wait for this many subscriptions before the first frame"
     )
