@@ -140,7 +140,7 @@ def _metrics(
     """Serve metrics until `opened` is closed; what counts an inspection in them."""
     if settings.metrics is None:
         return lambda header: None
-    from edge.station.metrics import StationMetrics  # noqa: PLC0415 - an extra
+    from edge.station.metrics import StationMetrics
 
     metrics = StationMetrics(settings.station, controls, settings.data / settings.station)
     opened.enter_context(served_metrics(settings.metrics, metrics))
