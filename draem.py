@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from edge.base.errors import DraemError, SettingsError
+from edge.base.passwords import without_password
 
 COMMANDS = {
     "collect": ("calibration.commands.collect", "save frames of good parts from the camera"),
@@ -70,7 +71,11 @@ PATH_ERRORS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 is success, 2 an error whose printed line says how to fix it."""
     words = list(sys.argv[1:] if argv is None else argv)
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    if argv is None:
+        hide_passwords(words)
     try:
         return run_command(words)
     except DraemError as error:
@@ -89,6 +94,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+class Formatter(logging.Formatter):
+    """Log lines without passwords, those of libraries and tracebacks too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_password(super().format(record))
+
+
+def hide_passwords(words: list[str]) -> None:
+    """In this process's arguments, which every user of the machine can read, and in tracebacks."""
+    sys.excepthook = lambda *error: logging.critical("draem failed", exc_info=error)
+    shown = [without_password(word) for word in words]
+    if shown != words:
+        import setproctitle
+
+        setproctitle.setproctitle(" ".join(["draem", *shown]))
 
 
 class Parser(argparse.ArgumentParser):
@@ -124,7 +146,7 @@ def run_command(words: list[str]) -> int:
 
 def fail(message: str) -> int:
     """Print an error as one line; the exit code."""
-    print(f"draem: {' '.join(message.split())}", file=sys.stderr)
+    print(f"draem: {' '.join(without_password(message).split())}", file=sys.stderr)
     return 2
 
 

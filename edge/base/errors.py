@@ -11,9 +11,14 @@ DraemError
 └── in other packages: JournalError, EventError, KeysError and more, each beside what raises it
 """
 
+from edge.base.passwords import without_password
+
 
 class DraemError(Exception):
-    """One line: what is wrong, then the command or change that fixes it."""
+    """One line: what is wrong, then the command or change that fixes it; without passwords."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_password(message))
 
 
 class SettingsError(DraemError):

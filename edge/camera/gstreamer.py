@@ -12,7 +12,7 @@ import numpy as np
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
 from edge.camera import NO_PICTURE, FrameTimeout
-from edge.camera.address import without_password
+from edge.camera.address import login_hint, without_password
 from edge.events.event import Code
 from edge.vision.frame import Frame
 
@@ -53,6 +53,7 @@ class GstCamera(Closeable):
 
         pipeline = source.removeprefix(PREFIX).strip().removesuffix("!")
         self._text = text = without_password(pipeline)
+        self._hint = login_hint(source)
         try:
             self._pipeline = gst.parse_launch(f"{pipeline} ! {SINK}")
         except GLib.Error as error:
@@ -64,7 +65,7 @@ class GstCamera(Closeable):
         if self._pipeline.set_state(gst.State.PLAYING) == gst.StateChangeReturn.FAILURE:
             reason = self._end_reason() or "it does not start"
             self.close()
-            raise CameraError(f"the pipeline '{text}' fails: {reason}")
+            raise CameraError(f"the pipeline '{text}' fails: {reason}{self._hint}")
 
     def about(self) -> dict[str, str | float]:
         return {"pipeline": self._text}
@@ -75,7 +76,7 @@ class GstCamera(Closeable):
         captured = time.monotonic_ns()
         if sample is None:
             if (reason := self._end_reason()) is not None:
-                raise CameraError(f"the pipeline has ended: {reason}")
+                raise CameraError(f"the pipeline has ended: {reason}{self._hint}")
             raise FrameTimeout("the pipeline gave no frame in 100 ms")
         self._count += 1
         return self._frame(sample, captured)

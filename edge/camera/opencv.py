@@ -10,7 +10,7 @@ import numpy as np
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
 from edge.camera import EndOfStream
-from edge.camera.address import without_password
+from edge.camera.address import login_hint, without_password
 from edge.vision.frame import Frame
 
 PROPERTIES = {
@@ -42,7 +42,9 @@ class OpenCvCamera(Closeable):
             if source.isdecimal() or source.startswith("/dev/"):
                 fix = "check that the camera is plugged in and free ('draem cameras' lists them)"
             elif self.live:
-                fix = "check the address, and that the camera is on the network"
+                fix = "check the address, and that the camera is on the network" + login_hint(
+                    source
+                )
             raise CameraError(f"'{self._source}' cannot be opened: {fix}")
 
     def read(self) -> Frame:
