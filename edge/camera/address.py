@@ -19,7 +19,11 @@ def split(source: str) -> tuple[str, dict[str, str]]:
         parts = urlsplit(source)
     except ValueError as error:
         raise CameraError(f"'{source}' is not an address ({error}): correct it") from error
-    return parts.netloc + parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    if parts.fragment or len(dict(options)) < len(options):
+        fix = "give each option once, and write %23 for # in a value"
+        raise CameraError(f"'{source}' is not an address: {fix}")
+    return parts.netloc + parts.path, dict(options)
 
 
 def validate(

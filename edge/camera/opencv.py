@@ -77,7 +77,7 @@ class OpenCvCamera(Closeable):
 def _open(source: str, deadline_ms: int | None) -> cv2.VideoCapture:
     # OpenCV opens V4L2 devices by number; a link in /dev/v4l is resolved to its device first.
     resolved = str(Path(source).resolve()) if source.startswith("/dev/") else source
-    if device := re.fullmatch(r"(?:/dev/video)?(\d+)", resolved):
+    if device := re.fullmatch(r"(?:/dev/video)?(\d{1,9})", resolved):
         return cv2.VideoCapture(int(device[1]))
     if deadline_ms is None:
         return cv2.VideoCapture(source)

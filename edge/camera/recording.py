@@ -103,7 +103,7 @@ def _unpacked(path: Path) -> tuple[int, Frame | CameraNotice]:
 class ReplaySettings(BaseModel):
     """`speed` 1 is that of the line, 0 waits until each frame was judged; `loop` begins again."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     speed: float = Field(1.0, ge=0, le=100)
     loop: bool = False
 

@@ -19,11 +19,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edge.base.errors import EngineError
+from edge.base.errors import EngineError, PublishError
 from edge.commands.arguments import add_settings, settings_of
 from edge.engine.cuda import find_gpu
 from edge.engine.runtimes import FLAVOURS, missing
 from edge.events.client import service_endpoint
+from edge.events.endpoints import prepare
 
 PACKAGES = {
     "numpy": "pip install .",
@@ -170,7 +171,10 @@ def _ports(options: argparse.Namespace) -> Iterator[CheckRow]:
         for name, endpoint in endpoints.items():
             with context.socket(zmq.PUB) as socket:
                 try:
+                    prepare(socket, endpoint, "--endpoint")
                     socket.bind(endpoint)
+                except PublishError as error:
+                    yield CheckRow(f"port of {name}", endpoint, str(error))
                 except zmq.ZMQError as error:
                     fix = "a station runs already, or choose another --endpoint"
                     yield CheckRow(f"port of {name}", f"{endpoint}: {error.strerror}", fix)

@@ -1,6 +1,6 @@
 """The server sockets of a station, in one ZeroMQ context, and the check of who connects."""
 
-from ipaddress import ip_address
+import errno
 from typing import Any
 
 import zmq
@@ -9,10 +9,20 @@ from zmq.auth.thread import ThreadAuthenticator
 from edge.base.closeable import Closeable
 from edge.base.errors import PublishError
 from edge.events.access_list import AccessList
+from edge.events.endpoints import is_local, prepare
 
 LINGER_MS = 1000
 HEARTBEAT_MS = 1000
 DOMAIN = "draem"
+
+
+BIND_FIXES = {
+    errno.EADDRINUSE: "stop the program that uses it",
+    errno.EADDRNOTAVAIL: "give this machine that address",
+    errno.ENODEV: "give this machine that address",
+    errno.EACCES: "permit this user to use it (a port below 1024, or the folder of a socket),",
+    errno.EMFILE: "allow more open files ('ulimit -n', LimitNOFILE in a unit)",
+}
 
 
 class Sockets(Closeable):
@@ -34,17 +44,24 @@ class Sockets(Closeable):
         self, kind: int, endpoint: str, option: str, options: dict[int, int]
     ) -> "zmq.Socket[bytes]":
         """A bound socket with ZeroMQ `options`. Raises PublishError that names `option`."""
-        if "://" not in endpoint:
-            raise PublishError(
-                f"{endpoint} is no address: correct {option}, for example tcp://127.0.0.1:5570"
-            )
+        socket: zmq.Socket[bytes] = self._context.socket(kind)
+        try:
+            self._bind(socket, endpoint, option, options)
+        except PublishError:
+            socket.close(0)
+            raise
+        return socket
+
+    def _bind(
+        self, socket: "zmq.Socket[bytes]", endpoint: str, option: str, options: dict[int, int]
+    ) -> None:
+        prepare(socket, endpoint, option)
         if self.access is None and not is_local(endpoint):
             raise PublishError(
                 f"{endpoint} can be reached from other machines, and has no keys: run "
-                f"'draem keys make server', then start again with '--keys keys' (or choose a "
-                f"127.0.0.1 address with {option})"
+                f"'draem keys make server', then start again with '--keys keys' (or choose an "
+                f"address of this machine alone with {option}, as tcp://127.0.0.1:5570)"
             )
-        socket: zmq.Socket[bytes] = self._context.socket(kind)
         defaults = {zmq.LINGER: LINGER_MS, zmq.HEARTBEAT_IVL: HEARTBEAT_MS}
         for name, value in (defaults | options).items():
             socket.setsockopt(name, value)
@@ -56,30 +73,16 @@ class Sockets(Closeable):
         try:
             socket.bind(endpoint)
         except zmq.ZMQError as error:
-            socket.close(0)
+            fix = BIND_FIXES.get(error.errno or 0, "correct it")
             raise PublishError(
-                f"cannot serve on {endpoint} ({error.strerror}): stop the program that uses it "
-                f"or choose another {option}"
+                f"cannot serve on {endpoint} ({error.strerror}): {fix} or choose another {option}"
             ) from error
-        return socket
 
     def close(self) -> None:
         if self._authenticator is not None and self._authenticator.is_alive():
             self._authenticator.stop()
         self._authenticator = None
         self._context.destroy(LINGER_MS)
-
-
-def is_local(endpoint: str) -> bool:
-    """Whether only this machine can connect to an address."""
-    transport, _, rest = endpoint.partition("://")
-    if transport in ("ipc", "inproc"):
-        return True
-    host = rest.rpartition(":")[0].strip("[]")
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False  # a host name, an interface or *: may not be local
 
 
 def bound_address(socket: "zmq.Socket[Any]") -> str:

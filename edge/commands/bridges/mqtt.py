@@ -50,8 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     broker = _broker(options)
-    if set("+#/\0") & set(settings.station):
-        raise SettingsError(f"--station {settings.station} cannot be a topic: leave + # / out")
     from edge.bridge.protocols.mqtt import Mqtt
 
     rules, address = no_handshake(options), f"{broker.host}-{broker.port}"

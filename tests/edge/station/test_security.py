@@ -17,12 +17,13 @@ from edge.events.access_list import ALLOWED, AccessList, AllowedClient, read_all
 from edge.events.client import NoAnswer, RequestClient, connect, service_endpoint
 from edge.events.control_messages import Request
 from edge.events.cursors import Role
+from edge.events.endpoints import is_local
 from edge.events.event import Heartbeat
 from edge.events.keys import Credentials, KeysError, make_pair, read_pair, read_public
 from edge.events.publisher import LIVE_OPTIONS, Publisher
 from edge.events.receiver import live
 from edge.events.replay_server import Acknowledge, ListCursors, Page
-from edge.events.sockets import Sockets, is_local
+from edge.events.sockets import Sockets
 from edge.events.subscriber import events
 from tests.conftest import draem
 from tests.support.running_station import Running
