@@ -1,5 +1,6 @@
-"""Atomic writes, exclusive locks, digests and fsync."""
+"""Text that people edit, atomic writes, exclusive locks, digests and fsync."""
 
+import codecs
 import fcntl
 import hashlib
 import json
@@ -8,6 +9,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from edge.base.errors import TextError
+
+
+def read_text(path: Path) -> str:
+    """A text in UTF-8, with or without the byte order mark that Windows programs write.
+
+    Raises OSError, and TextError that names the first byte that is no text.
+    """
+    data = path.read_bytes()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise TextError(f"{path} is in UTF-16: save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+        wrong = data.find(0)
+    except UnicodeDecodeError as error:
+        wrong = error.start + (len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0)
+    if wrong < 0:
+        return text
+    line = data.count(b"\n", 0, wrong) + 1
+    raise TextError(
+        f"{path} is not UTF-8: byte {wrong} (0x{data[wrong]:02x}, in line {line}) is no text; save "
+        "it as UTF-8"
+    )
 
 
 @contextmanager

@@ -53,5 +53,6 @@ def allowed(folder: Path, options: argparse.Namespace) -> AllowedClient:
         raise KeysError("the station's own key needs no entry: name a client")
     if not KEY_NAME.fullmatch(options.name):
         raise KeysError(f"'{options.name}' cannot be a key's name: use letters, digits, - and _")
-    key = read_public(options.public or folder / f"{options.name}.pub")
+    make = f"run 'draem keys make {options.name}', or name the client's key with --public FILE"
+    key = read_public(options.public or folder / f"{options.name}.pub", make)
     return AllowedClient(role=options.role, key=key)

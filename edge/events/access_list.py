@@ -11,7 +11,7 @@ from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from edge.base.files import write_atomic
+from edge.base.files import read_text, write_atomic
 from edge.events.cursors import Role
 from edge.events.keys import STATION_KEY, Z85_KEY, KeysError, read_pair
 
@@ -36,7 +36,7 @@ def read_allowed(folder: Path) -> dict[str, AllowedClient]:
     """The allowed clients by name; none if there is no list. Raises KeysError."""
     path = folder / ALLOWED
     try:
-        return _CLIENTS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _CLIENTS.validate_python(tomllib.loads(read_text(path)))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, ValidationError) as error:

@@ -4,6 +4,7 @@ Unknown keys are refused in all three places, so that no misspelt setting is ign
 """
 
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,12 +12,13 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from edge.base.errors import SettingsError
+from edge.base.files import read_text
 from edge.engine.runtimes import Flavour
 from edge.events.journal import Durability
 from edge.product.product import NAME, NAME_RULE
@@ -171,7 +173,7 @@ class Station(BaseSettings):
         return init_settings, env_settings, _station_file(settings_cls)
 
 
-def _station_file(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
+def _station_file(settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource:
     """station.toml in the working folder, or the file that DRAEM_STATION_FILE names."""
     named = os.environ.get(PREFIX + "STATION_FILE")
     path = Path(named) if named else FILE
@@ -179,11 +181,11 @@ def _station_file(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
         why = "is not a file" if path.exists() else "does not exist"
         raise SettingsError(f"{path} {why}: correct DRAEM_STATION_FILE, or write the file")
     try:
-        source = TomlConfigSettingsSource(settings_cls, path)
+        values = tomllib.loads(read_text(path)) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read ({error}): correct it") from error
-    refuse_unknown(source.toml_data, str(path))
-    return source
+    refuse_unknown(values, str(path))
+    return InitSettingsSource(settings_cls, values)
 
 
 def refuse_unknown(keys: Mapping[str, object], place: str) -> None:

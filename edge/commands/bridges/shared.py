@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 from edge.base.errors import SettingsError
+from edge.base.files import read_text
 from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
 from edge.bridge.line_requests import LineClient
@@ -165,9 +166,11 @@ def read_login(path: Path | None) -> tuple[str, str] | None:
     """User and password. Raises SettingsError where the file has none."""
     if path is None:
         return None
-    user, colon, password = path.read_text(encoding="utf-8").strip().partition(":")
-    if not colon:
-        raise SettingsError(f"{path} has no login: write user:password into it")
+    if not path.exists():  # its name is not shown: it may be the login itself
+        raise SettingsError("--login names no file: write user:password into a file, and name that")
+    user, colon, password = (text := read_text(path).strip()).partition(":")
+    if not colon or not user or len(text.splitlines()) > 1:
+        raise SettingsError(f"{path} has no login: write one line into it, user:password")
     return user, password
 
 
