@@ -13,6 +13,7 @@ from edge.commands.bridges.shared import (
     add_common,
     add_handshake,
     handshake,
+    in_address,
     is_here,
     opened_command,
     opened_feed,
@@ -55,7 +56,7 @@ async def _serve(feed: Feed, command: PlcCommand, options: argparse.Namespace) -
     plcs = options.plc or ["127.0.0.1", "::1"]
     server = await serve(feed, command, host, port, plcs, options.word_order)
     watching = asyncio.create_task(command.stall.watch())
-    log.info("Modbus TCP on %s:%d", host, port)
+    log.info("Modbus TCP on %s:%d", in_address(host), port)
     try:
         while not stop.is_set() and feed.died is None:
             with suppress(TimeoutError):

@@ -13,6 +13,7 @@ from edge.commands.arguments import parse_address, settings_of
 from edge.commands.bridges.shared import (
     add_common,
     add_login,
+    in_address,
     is_here,
     no_handshake,
     opened_changes,
@@ -44,7 +45,9 @@ def main(options: argparse.Namespace) -> int:
     from edge.bridge.protocols.opcua_security import OpcuaSecurity, read_clients
 
     login, clients = read_login(options.login), read_clients(options.clients)
-    security = OpcuaSecurity(host, port, login, clients, settings.data / settings.station)
+    security = OpcuaSecurity(
+        in_address(host), port, login, clients, settings.data / settings.station
+    )
     rules = no_handshake(options)
     results: SimpleQueue[Inspection] = SimpleQueue()
 

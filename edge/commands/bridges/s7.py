@@ -36,6 +36,8 @@ def main(options: argparse.Namespace) -> int:
     from edge.bridge.protocols import s7
 
     host, port = options.s7
+    if ":" in host:
+        raise SettingsError(f"{host} is an IPv6 address, and S7 needs the PLC's IPv4 address")
     plc = s7.Plc(host, port, options.rack, options.slot, options.block)
     rules, address = handshake(options), f"{host}-db{options.block}"
     with (

@@ -141,6 +141,11 @@ def is_here(host: str) -> bool:
         return host == "localhost"
 
 
+def in_address(host: str) -> str:
+    """A host before a colon and a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
     """Set by Ctrl-C and SIGTERM, until the end of the block."""
