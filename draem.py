@@ -14,7 +14,6 @@ Settings come from the command line, then DRAEM_* variables, then station.toml.
 """
 
 import argparse
-import errno
 import importlib
 import logging
 import os
@@ -23,6 +22,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from edge.base.errors import DraemError, SettingsError
+from edge.base.os_errors import how_to_fix
 from edge.base.passwords import without_password
 
 COMMANDS = {
@@ -62,10 +62,6 @@ BRIDGES = {"pymodbus": "modbus", "asyncua": "opcua", "snap7": "s7", "paho": "mqt
 OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam"}
 EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | OTHERS
 INTERRUPTED = 130
-PATH_ERRORS = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),
-    *(errno.EEXIST, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP),
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -152,12 +148,8 @@ def fail(message: str) -> int:
 
 def os_error(error: OSError) -> str:
     """An error of the operating system as one line, and how to fix it."""
-    no_locks = "choose a folder on a local disk, since this file system has no locks"
-    fixes = dict.fromkeys(PATH_ERRORS, "choose another path, or change its permissions")
-    fixes |= dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space on the disk")
-    fixes |= dict.fromkeys((errno.EBADF, errno.ENOLCK), no_locks)
     where = f"{error.filename}: " if error.filename else ""
-    fix = fixes.get(error.errno or 0, "correct it and try again")
+    fix = how_to_fix(error) or "correct it and try again"
     return f"{where}{error.strerror or error}: {fix}"
 
 

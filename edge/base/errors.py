@@ -2,7 +2,6 @@
 
 DraemError
 ├── SettingsError   a setting, an environment variable or station.toml
-├── TextError       a file that people edit is not UTF-8
 ├── ImageError      images or folders of images
 ├── ProductError    the product's folder: missing, altered, incomplete
 ├── EngineError     compiling, loading or running an engine
@@ -24,10 +23,6 @@ class DraemError(Exception):
 
 class SettingsError(DraemError):
     """A setting is unknown or has an impossible value."""
-
-
-class TextError(DraemError):
-    """A file that should be text in UTF-8 is something else."""
 
 
 class ImageError(DraemError):

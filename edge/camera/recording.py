@@ -41,7 +41,9 @@ class RecordingRing:
             folder.mkdir(parents=True, exist_ok=True)
             self._sizes = deque((path, path.stat().st_size) for path in _files(folder))
         except OSError as error:
-            raise CameraError(f"{folder} cannot be written ({error.strerror})") from error
+            raise CameraError(
+                f"{folder} cannot be written ({error.strerror}): choose another"
+            ) from error
         self._bytes = sum(size for _, size in self._sizes)
         self._next = 1 + (int(self._sizes[-1][0].stem) if self._sizes else 0)
 

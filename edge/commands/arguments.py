@@ -7,8 +7,8 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from edge.base.errors import SettingsError
-from edge.events.client import ANSWER_MS, RequestClient, service_endpoint
+from edge.base.errors import PublishError, SettingsError
+from edge.events.client import ANSWER_MS, NoAnswer, RequestClient, service_endpoint
 from edge.events.endpoints import MAX_PORT
 from edge.events.event import UINT32_MAX
 from edge.events.keys import Credentials, read_pair, read_public
@@ -54,6 +54,18 @@ def ask_control(settings: Station, answer_ms: int = ANSWER_MS) -> RequestClient:
     endpoint = settings.control or service_endpoint(settings.endpoint, "control")
     option = "--control" if settings.control else "--endpoint"
     return RequestClient(endpoint, credentials(settings), option, answer_ms)
+
+
+def unanswered(error: NoAnswer, settings: Station) -> PublishError:
+    """What may be wrong where no line answers."""
+    if settings.key is None:
+        fix = "start the line, correct --endpoint, or give --key and --server-key if it has keys"
+    else:
+        fix = (
+            "start the line, correct --endpoint, see that 'draem keys list' there has this key, "
+            "and that --server-key is its server.pub"
+        )
+    return PublishError(f"{error}: {fix}")
 
 
 def product_name(settings: Station) -> str:

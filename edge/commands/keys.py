@@ -28,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     folder: Path = options.keys
+    if options.action != "make" and not folder.is_dir():
+        raise KeysError(f"{folder} is no folder of keys: correct --keys, or run 'draem keys make'")
     if options.action == "list":
         for name, client in read_allowed(folder).items():
             print(f"{name:<24} {client.role:<9} {client.key}")

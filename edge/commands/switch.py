@@ -12,8 +12,7 @@ import time
 from pydantic import ValidationError
 
 from edge.base.console import console
-from edge.base.errors import PublishError
-from edge.commands.arguments import add_settings, ask_control, product_name, settings_of
+from edge.commands.arguments import add_settings, ask_control, product_name, settings_of, unanswered
 from edge.events.client import NoAnswer, RequestClient
 from edge.events.control_messages import ProductReply, Request, SwitchRequest
 from edge.events.server import ErrorReply
@@ -37,9 +36,7 @@ def main(options: argparse.Namespace) -> int:
         try:
             switch(asking, SwitchRequest(product=name, version=options.version))
         except NoAnswer as error:
-            raise PublishError(
-                f"{error}: start the line, and check that this key is allowed"
-            ) from error
+            raise unanswered(error, settings) from error
     return 0
 
 

@@ -58,6 +58,11 @@ class RequestClient(Closeable):
             raise
         return socket
 
+    @property
+    def with_key(self) -> bool:
+        """Whether it connects with a key, which the station may refuse."""
+        return self._credentials is not None
+
     def ask(self, request: BaseModel) -> list[bytes]:
         """Send one request and return the parts of its answer. Raises NoAnswer."""
         try:

@@ -1,5 +1,6 @@
 """ZeroMQ addresses: tcp://HOST:PORT, with an IPv6 address in brackets, or ipc://PATH."""
 
+import os
 import re
 import socket
 from ipaddress import ip_address
@@ -33,6 +34,10 @@ def check_endpoint(endpoint: str, option: str) -> None:
     fix = f"correct {option}, for example tcp://127.0.0.1:5570"
     if not separator or transport not in ("tcp", "ipc", "inproc"):
         raise PublishError(f"{endpoint} is no address: {fix}")
+    if transport == "ipc" and not 0 < len(os.fsencode(rest)) <= zmq.IPC_PATH_MAX_LEN:
+        raise PublishError(
+            f"the path of {endpoint[:100]} has not 1 to {zmq.IPC_PATH_MAX_LEN} bytes: {fix}"
+        )
     if transport != "tcp":
         return
     if rest.count(":") > 1 and "[" not in rest:

@@ -17,6 +17,7 @@ from typing import Literal
 from edge.base.closeable import Closeable
 from edge.base.errors import DraemError
 from edge.base.files import exclusive_lock
+from edge.base.os_errors import how_to_fix
 from edge.events.clock import boot_id
 from edge.events.disk_reserve import DiskReserve
 from edge.events.event import UINT32_MAX, AnyHeader, Inspection
@@ -63,6 +64,7 @@ def journal_errors(problem: str, fix: str = "") -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        fix = how_to_fix(error) or fix
         raise JournalError(f"{problem} ({error}){fix and ': '}{fix}") from error
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from edge.base.closeable import Closeable
+from edge.base.os_errors import how_to_fix
 from edge.events.journal import DATABASE_NAME, JournalError, Message
 
 
@@ -16,13 +17,19 @@ class JournalReader(Closeable):
     def __init__(self, folder: Path) -> None:
         path = folder / DATABASE_NAME
         if not path.is_file():
-            raise JournalError(f"there is no log in {folder}: name the station with --station")
+            logs = sorted(log.parent.name for log in folder.parent.glob(f"*/{DATABASE_NAME}"))
+            there = f" (one of {', '.join(logs[:10])})" if logs else ""
+            raise JournalError(
+                f"there is no log in {folder}: name the station with --station{there}, and the "
+                "folder of all stations with --data"
+            )
         try:
             self._database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
             query = "SELECT value FROM about WHERE name = 'stream_id'"
             self.stream_id = str(self._database.execute(query).fetchone()[0])
         except (sqlite3.Error, TypeError) as error:
-            raise JournalError(f"the log {path} cannot be read ({error})") from error
+            fix = how_to_fix(error) or "name the log of a station"
+            raise JournalError(f"the log {path} cannot be read ({error}): {fix}") from error
 
     def head(self) -> int:
         """The newest event's number, 0 if there is none."""

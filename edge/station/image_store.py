@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from edge.base.closeable import Closeable
 from edge.base.errors import ImageError
+from edge.base.os_errors import how_to_fix
 from edge.events.event import Inspection
 from edge.vision.image_files import write_png
 
@@ -120,7 +121,8 @@ class ImageStore(Closeable):
     def _log_error(self, error: Exception) -> None:
         if time.monotonic() >= self._next_log:
             self._next_log = time.monotonic() + LOG_EVERY_S
-            log.error("pictures cannot be kept (%s): free space on the disk", error)
+            fix = how_to_fix(error) or "check the disk"
+            log.error("pictures cannot be kept (%s): %s", error, fix)
 
     def close(self) -> None:
         """Write what still waits, then end."""

@@ -181,7 +181,7 @@ def _station_file(settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSourc
         why = "is not a file" if path.exists() else "does not exist"
         raise SettingsError(f"{path} {why}: correct DRAEM_STATION_FILE, or write the file")
     try:
-        values = tomllib.loads(read_text(path)) if path.exists() else {}
+        values = tomllib.loads(read_text(path, SettingsError)) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read ({error}): correct it") from error
     refuse_unknown(values, str(path))

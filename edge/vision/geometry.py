@@ -115,7 +115,7 @@ def read_geometry(path: Path) -> Geometry:
     """A geometry from its JSON file. Raises GeometryError."""
     fix = "correct it, or measure again with 'draem station'"
     try:
-        return Geometry.model_validate_json(read_text(path))
+        return Geometry.model_validate_json(read_text(path, GeometryError))
     except OSError as error:
         raise GeometryError(f"{path} cannot be read ({error.strerror}): {fix}") from error
     except ValidationError as error:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.base.errors import DraemError, TextError
+from edge.base.errors import DraemError, SettingsError
 from edge.base.files import read_text
 from edge.commands.bridges.shared import read_login
-from edge.events.access_list import read_allowed
+from edge.events.access_list import AccessList, read_allowed
 from edge.events.keys import make_pair, read_pair, read_public
 from edge.station.settings import load_settings
 from edge.vision.geometry import read_geometry
@@ -85,7 +85,7 @@ def test_what_is_not_utf_8_is_named_with_file_and_byte(
 ) -> None:
     path = tmp_path / "file"
     path.write_bytes(wrong(text))
-    with pytest.raises(TextError, match=says) as raised:
+    with pytest.raises(DraemError, match=says) as raised:
         read(path)
     assert "save it as UTF-8" in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -99,7 +99,18 @@ def test_any_bytes_are_a_text_or_an_error_for_the_user(content: bytes, tmp_path:
         with contextlib.suppress(DraemError):
             read(path)
     if content == codecs.BOM_UTF8:
-        assert read_text(path) == ""
+        assert read_text(path, SettingsError) == ""
+
+
+def test_a_list_of_clients_that_becomes_no_text_refuses_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tmp_path.chmod(0o700)
+    make_pair(tmp_path, "server")
+    access = AccessList(tmp_path)
+    (tmp_path / "allowed.toml").write_bytes("# Süd\n".encode("latin-1"))
+    assert not access.callback("", KEY.encode())
+    assert "allowed.toml is not UTF-8: byte 3" in caplog.text
 
 
 def test_a_command_names_the_byte_in_its_station_file(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from edge.commands.arguments import parse_address, parse_host, settings_of
 from edge.commands.bridges.shared import (
     add_common,
     add_handshake,
+    check_listen,
     handshake,
     in_address,
     is_here,
@@ -41,6 +42,7 @@ def main(options: argparse.Namespace) -> int:
     settings, (host, port) = settings_of(options), options.listen
     if not options.plc and not is_here(host):
         raise SettingsError(f"{host} can be reached by others: name the PLC with --plc ADDRESS")
+    check_listen(host, port)
     with (
         opened_feed(options, settings, handshake(options), f"{host}-{port}") as feed,
         opened_command(options, settings, feed) as command,

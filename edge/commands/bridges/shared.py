@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import errno
 import ipaddress
 import logging
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -141,6 +143,23 @@ def is_here(host: str) -> bool:
         return host == "localhost"
 
 
+def check_listen(host: str, port: int) -> None:
+    """Raise SettingsError where a server cannot listen there: the protocols' libraries hide why."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    reasons = {
+        errno.EADDRINUSE: "another program has it: stop that one",
+        errno.EADDRNOTAVAIL: "no network card of this machine has this address: correct it",
+        errno.EACCES: "a port below 1024 needs root's rights: permit them",
+    }
+    try:
+        socket.create_server(socket.getaddrinfo(host, port)[0][4], family=family).close()
+    except OSError as error:
+        why = reasons.get(error.errno or 0, f"{error.strerror}: correct it")
+        raise SettingsError(
+            f"cannot listen on {in_address(host)}:{port}, {why}, or choose another --listen"
+        ) from error
+
+
 def in_address(host: str) -> str:
     """A host before a colon and a port: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
@@ -173,7 +192,7 @@ def read_login(path: Path | None) -> tuple[str, str] | None:
         return None
     if not path.exists():  # its name is not shown: it may be the login itself
         raise SettingsError("--login names no file: write user:password into a file, and name that")
-    user, colon, password = (text := read_text(path).strip()).partition(":")
+    user, colon, password = (text := read_text(path, SettingsError).strip()).partition(":")
     if not colon or not user or len(text.splitlines()) > 1:
         raise SettingsError(f"{path} has no login: write one line into it, user:password")
     return user, password

@@ -219,9 +219,9 @@ def test_security_a_malformed_key_is_one_line(tmp_path: Path, text: str) -> None
     path = tmp_path / "a.key"
     path.write_text(text)
     path.chmod(0o600)
-    with pytest.raises(KeysError, match="no key pair"):
+    with pytest.raises(KeysError, match=r"no key pair|is not UTF-8"):
         read_pair(path)
-    with pytest.raises(KeysError, match="no public key"):
+    with pytest.raises(KeysError, match=r"no public key|is not UTF-8"):
         read_public(path)
     (tmp_path / ALLOWED).write_text('[a]\nrole = "king"\n')
     with pytest.raises(KeysError, match="all clients are refused"):
