@@ -40,7 +40,7 @@ def check_endpoint(endpoint: str, option: str) -> None:
         )
     if transport != "tcp":
         return
-    if rest.count(":") > 1 and "[" not in rest:
+    if rest.count(":") > 1 and not re.search(r"[\[@]", rest):
         raise PublishError(f"{endpoint} needs brackets around its IPv6 address: {fix}, [::1]:5570")
     host, port = _split(rest)
     if not port:

@@ -123,7 +123,7 @@ def test_a_command_names_the_byte_in_its_station_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["plc", "", "a:b\nc:d\n", ":password"])
 def test_a_login_is_one_line_of_user_and_password(text: str, tmp_path: Path) -> None:
     (tmp_path / "login").write_text(text)
-    with pytest.raises(DraemError, match="write one line into it, user:password"):
+    with pytest.raises(DraemError, match="write user:password into it, in one line"):
         read_login(tmp_path / "login")
 
 

@@ -194,7 +194,7 @@ def read_login(path: Path | None) -> tuple[str, str] | None:
         raise SettingsError("--login names no file: write user:password into a file, and name that")
     user, colon, password = (text := read_text(path, SettingsError).strip()).partition(":")
     if not colon or not user or len(text.splitlines()) > 1:
-        raise SettingsError(f"{path} has no login: write one line into it, user:password")
+        raise SettingsError(f"{path} has no login: write user:password into it, in one line")
     return user, password
 
 
