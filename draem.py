@@ -14,7 +14,6 @@ Settings come from the command line, then DRAEM_* variables, then station.toml.
 """
 
 import argparse
-import errno
 import importlib
 import io
 import logging
@@ -24,6 +23,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from edge.base.errors import DraemError, SettingsError
+from edge.base.os_errors import how_to_fix
+from edge.base.passwords import without_password
 from edge.base.repeats import RepeatsHandler
 
 COMMANDS = {
@@ -69,10 +70,6 @@ BRIDGES = {
 OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam", "av": "video"}
 EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | OTHERS
 INTERRUPTED = 130
-PATH_ERRORS = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),
-    *(errno.EEXIST, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP),
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,7 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # file names may hold what a terminal cannot show
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    logging.basicConfig(format="%(message)s", level=logging.INFO, handlers=[RepeatsHandler()])
+    handler = RepeatsHandler()
+    handler.setFormatter(Formatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    if argv is None:
+        hide_passwords(words)
     try:
         return run_command(words)
     except DraemError as error:
@@ -100,6 +101,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+class Formatter(logging.Formatter):
+    """Log lines without passwords, those of libraries and tracebacks too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_password(super().format(record))
+
+
+def hide_passwords(words: list[str]) -> None:
+    """In this process's arguments, which every user of the machine can read, and in tracebacks."""
+    sys.excepthook = lambda *error: logging.critical("draem failed", exc_info=error)
+    shown = [without_password(word) for word in words]
+    if shown != words:
+        import setproctitle
+
+        setproctitle.setproctitle(" ".join(["draem", *shown]))
 
 
 class Parser(argparse.ArgumentParser):
@@ -135,18 +153,14 @@ def run_command(words: list[str]) -> int:
 
 def fail(message: str) -> int:
     """Print an error as one line; the exit code."""
-    print(f"draem: {' '.join(message.split())}", file=sys.stderr)
+    print(f"draem: {' '.join(without_password(message).split())}", file=sys.stderr)
     return 2
 
 
 def os_error(error: OSError) -> str:
     """An error of the operating system as one line, and how to fix it."""
-    no_locks = "choose a folder on a local disk, since this file system has no locks"
-    fixes = dict.fromkeys(PATH_ERRORS, "choose another path, or change its permissions")
-    fixes |= dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space on the disk")
-    fixes |= dict.fromkeys((errno.EBADF, errno.ENOLCK), no_locks)
     where = f"{error.filename}: " if error.filename else ""
-    fix = fixes.get(error.errno or 0, "correct it and try again")
+    fix = how_to_fix(error) or "correct it and try again"
     return f"{where}{error.strerror or error}: {fix}"
 
 

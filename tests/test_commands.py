@@ -242,8 +242,10 @@ def test_an_altered_model_is_refused(calibrated: Plant, tmp_path: Path) -> None:
         (errno.ENOSPC, "free space"),
         (errno.EDQUOT, "free space"),
         (errno.EACCES, "permissions"),
-        (errno.EMFILE, "Too many open files: correct it"),
-        (errno.EIO, "Input/output error: correct it"),
+        (errno.EMFILE, "allow more open files"),
+        (errno.ENFILE, "allow more open files"),
+        (errno.EIO, "Input/output error: check the disk"),
+        (errno.ETIMEDOUT, "correct it"),
     ],
 )
 def test_errors_of_the_system_say_how_to_fix_them(number: int, word: str) -> None:

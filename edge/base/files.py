@@ -1,5 +1,6 @@
-"""Atomic writes, exclusive locks, digests and fsync."""
+"""Text that people edit, atomic writes, exclusive locks, digests and fsync."""
 
+import codecs
 import fcntl
 import hashlib
 import json
@@ -8,6 +9,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from edge.base.errors import DraemError
+
+
+def read_text(path: Path, kind: type[DraemError]) -> str:
+    """A text in UTF-8, with or without the byte order mark that Windows programs write.
+
+    Raises OSError, and an error of this `kind` that names the first byte that is no text.
+    """
+    data = path.read_bytes()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise kind(f"{path} is in UTF-16: save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+        wrong = data.find(0)
+    except UnicodeDecodeError as error:
+        wrong = error.start + (len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0)
+    if wrong < 0:
+        return text
+    line = data.count(b"\n", 0, wrong) + 1
+    raise kind(
+        f"{path} is not UTF-8: byte {wrong} (0x{data[wrong]:02x}, in line {line}) is no text; save "
+        "it as UTF-8"
+    )
 
 
 @contextmanager
@@ -46,6 +71,10 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())  # or a loss of power could leave an empty file of that name
         temporary.replace(path)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename = str(path)  # the name that the user knows
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

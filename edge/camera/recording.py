@@ -42,7 +42,9 @@ class RecordingRing:
             folder.mkdir(parents=True, exist_ok=True)
             self._sizes = deque((path, path.stat().st_size) for path in _files(folder))
         except OSError as error:
-            raise CameraError(f"{folder} cannot be written ({error.strerror})") from error
+            raise CameraError(
+                f"{folder} cannot be written ({error.strerror}): choose another"
+            ) from error
         self._bytes = sum(size for _, size in self._sizes)
         self._next = 1 + (int(self._sizes[-1][0].stem) if self._sizes else 0)
 
@@ -104,7 +106,7 @@ def _unpacked(path: Path) -> tuple[int, Frame | CameraNotice]:
 class ReplaySettings(BaseModel):
     """`speed` 1 is that of the line, 0 waits until each frame was judged; `loop` begins again."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     speed: float = Field(1.0, ge=0, le=100)
     loop: bool = False
 

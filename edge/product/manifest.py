@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from edge.base.errors import ProductError
+from edge.base.files import read_text
 from edge.base.validation import first_cause
 from edge.product.seal import SEAL, Seal, content_digest
 from edge.vision.fit import Interpolation
@@ -110,13 +111,13 @@ def check_files(manifest: Manifest, place: Path) -> None:
 
 def content_of(path: Path) -> str:
     """One digest of all that a version contains, whatever its number."""
-    return content_digest(json.loads((path / MANIFEST).read_text(encoding="utf-8")))
+    return content_digest(json.loads(read_text(path / MANIFEST, ProductError)))
 
 
 def read_model(path: Path, model: type[Model]) -> Model:
     """A JSON file as a pydantic model. Raises ProductError."""
     try:
-        return model.model_validate_json(path.read_text(encoding="utf-8"))
+        return model.model_validate_json(read_text(path, ProductError))
     except (OSError, ValueError) as error:
         raise ProductError(
             f"{path} cannot be read ({first_cause(error)}): restore it from a backup or train again"

@@ -12,7 +12,10 @@ from edge.product.seal import Seal
 from edge.vision.calibration import Calibration
 from edge.vision.fit import Fit
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+NAME_RULE = (
+    "a name has at most 100 letters, digits, '_', '-' and '.', and begins with a letter or digit"
+)
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,7 @@ def versions(products: Path, name: str) -> list[int]:
 def check_name(name: str) -> None:
     """Raise ProductError for a name that cannot be a folder's."""
     if not NAME.fullmatch(name):
-        raise ProductError(
-            f"'{name}' cannot be a product's name: use letters, digits, '_', '-' and '.'"
-        )
+        raise ProductError(f"'{name[:100]}' cannot be a product's name: {NAME_RULE}")
 
 
 def load_product(products: Path, name: str, version: str | None = None) -> Product:

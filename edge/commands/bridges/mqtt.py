@@ -15,6 +15,7 @@ from edge.commands.arguments import credentials, parse_server, settings_of
 from edge.commands.bridges.shared import (
     add_common,
     add_login,
+    in_address,
     is_here,
     no_handshake,
     opened_changes,
@@ -70,7 +71,7 @@ def main(options: argparse.Namespace) -> int:
         watcher.start()
         if changes.numbers:
             mqtt.take_commands(changes)
-        log.info("MQTT to %s:%d", broker.host, broker.port)
+        log.info("MQTT to %s:%d", in_address(broker.host), broker.port)
         try:
             if options.simulate is None:
                 _record(mqtt, settings, lambda: _ended(mqtt, feed, stop))
