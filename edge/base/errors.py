@@ -11,8 +11,8 @@ DraemError
 └── in other packages: JournalError, EventError, KeysError and more, each beside what raises it
 """
 
-from edge.base.files import printable
 from edge.base.passwords import without_password
+from edge.base.printable import printable
 
 
 class DraemError(Exception):

@@ -79,11 +79,6 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
-def printable(text: object) -> str:
-    """A path, or a text with paths in it: bytes that are not UTF-8 become U+FFFD."""
-    return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file completely, or leave the old one."""
     with atomic_file(path) as file:

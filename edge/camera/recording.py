@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge.base.errors import CameraError
-from edge.base.files import printable
+from edge.base.printable import printable
 from edge.camera import CameraNotice, EndOfStream, FrameTimeout, ReportsOutages
 from edge.camera.address import split, validate
 from edge.camera.frame_ids import FrameIds
