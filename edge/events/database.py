@@ -34,6 +34,8 @@ def refuse_foreign_log(path: Path) -> None:
 
     It changes nothing: the file may belong to another program, or to a newer version of this one.
     """
+    if path.is_dir():
+        raise JournalError(f"the log {path} is a folder: {BEGIN_ANEW}")
     if not path.exists() or path.stat().st_size == 0:
         return
     # What a crash left in a rollback journal can be read only after it was written back.

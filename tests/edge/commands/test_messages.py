@@ -57,7 +57,7 @@ def test_a_log_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"not a database.*move it to another folder"):
         Journal(tmp_path)
     (tmp_path / "b" / "events.db").mkdir(parents=True)
-    with pytest.raises(JournalError, match="permit this user to write its folder"):
+    with pytest.raises(JournalError, match="is a folder: move it"):
         Journal(tmp_path / "b")
 
 
