@@ -61,12 +61,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        file = temporary.open("w+b")
-    except OSError as error:
-        error.filename = str(path.parent)  # the temporary file's name would mislead
-        raise
-    try:
-        with file:
+        with temporary.open("w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # or a loss of power could leave an empty file of that name

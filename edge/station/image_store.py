@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.closeable import Closeable
-from edge.base.os_errors import how_to_fix
+from edge.base.os_errors import MORE_FILES, SPACE, how_to_fix
 from edge.events.event import Inspection
 from edge.vision.image_files import write_png
 
@@ -125,7 +125,12 @@ class ImageStore(Closeable):
     def _log_error(self, error: Exception) -> None:
         if time.monotonic() >= self._next_log:
             self._next_log = time.monotonic() + LOG_EVERY_S
-            fix = how_to_fix(error) or f"check that {self._folder} can be written"
+            known = how_to_fix(error)
+            fix = (
+                known
+                if known in (SPACE, MORE_FILES)
+                else f"check that {self._folder} can be written"
+            )
             log.error("pictures cannot be kept (%s): %s", error, fix)
 
     def close(self) -> None:
