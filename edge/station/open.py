@@ -28,7 +28,7 @@ from edge.station.changeover import Changeover
 from edge.station.control import Controls, control
 from edge.station.event_writer import EventWriter
 from edge.station.image_store import ImageStore, KeepRules
-from edge.station.last_product import Wanted, load_remembered, remember
+from edge.station.last_product import Wanted, load_remembered, naming_the_way_back, remember
 from edge.station.live_view import LiveView
 from edge.station.loop import Pace, Show, run
 from edge.station.settings import Station
@@ -42,12 +42,14 @@ def run_station(settings: Station, started_with: Wanted, stop: StopEvent) -> Cou
     `started_with` is the product of the settings; the one of the last changeover goes before it.
     Raises DraemError, and the error of any thread that dies.
     """
-    product = load_remembered(settings.data / settings.station, settings.products, started_with)
+    folder = settings.data / settings.station
+    product = load_remembered(folder, settings.products, started_with)
     died = stop_when_a_thread_dies(stop)
     triggered = settings.mode == "triggered"
     with ExitStack() as opened:
         controls = Controls(product)
-        engine = runtimes.load(product, settings.flavour)
+        with naming_the_way_back(folder, started_with):
+            engine = runtimes.load(product, settings.flavour)
         controls.changeover = _changeover(settings, started_with, controls, engine)
         opened.enter_context(controls.changeover)
         camera = opened.enter_context(_camera(settings))

@@ -37,8 +37,8 @@ class TrainSettings(BaseModel):
         "file with the state dict of a ResNet",
     )
     backbone_sha256: str | None = None
-    height: int = Field(256, ge=32, multiple_of=32)
-    width: int = Field(256, ge=32, multiple_of=32)
+    height: int = Field(256, ge=32, le=8192, multiple_of=32)
+    width: int = Field(256, ge=32, le=8192, multiple_of=32)
     crop: Box | None = None
     geometry: Geometry | None = None
     bit_depth: int | None = Field(None, ge=8, le=16)

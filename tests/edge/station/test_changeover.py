@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -70,13 +71,15 @@ def test_changeover_accounts_for_every_frame(products: Path, tmp_path: Path) -> 
 
 
 def test_changeover_that_fails_keeps_the_old_product(products: Path, tmp_path: Path) -> None:
-    """Unknown, uncalibrated, without an engine, altered on the disk, and an engine that lies."""
-    for name in ("bare", "altered", "lying"):
+    """Unknown, uncalibrated, without an engine, altered, or with numbers that cannot be."""
+    for name in ("bare", "altered", "lying", "endless", "blank"):
         second_product(products, "lid", name)
     shutil.rmtree(products / "bare" / "1" / "engines")
     with (products / "altered" / "1" / "model.onnx").open("ab") as file:
         file.write(b"!")
     moved_scores(products / "lying" / "1")
+    change_calibration(products / "endless" / "1", threshold=float("inf"))
+    change_file(products / "blank" / "1", "reference.png", png(64))
     station = Station(tmp_path, products, "lid", line(10))
 
     def refused(*words: str) -> str:
@@ -92,6 +95,8 @@ def test_changeover_that_fails_keeps_the_old_product(products: Path, tmp_path: P
     assert "draem build --product bare" in refused("--product", "bare")
     assert "SHA-256 differs" in refused("--product", "altered")
     assert "moves the scores" in refused("--product", "lying")
+    assert "Infinity is no finite number" in refused("--product", "endless")
+    assert "reference.png is not 128x128" in refused("--product", "blank")
     assert station.stop() == 0
     assert events.result(20).products == ["lid"]
     assert "Traceback" not in (tmp_path / "station.log").read_text()
@@ -144,12 +149,19 @@ def moved_scores(version: Path) -> None:
 
 def change_calibration(version: Path, **values: object) -> None:
     calibration = json.loads((version / "calibration.json").read_text()) | values
-    (version / "calibration.json").unlink()  # a hard link to another product's
-    (version / "calibration.json").write_text(json.dumps(calibration))
+    change_file(version, "calibration.json", json.dumps(calibration).encode())
+
+
+def change_file(version: Path, name: str, data: bytes) -> None:
+    """With its digest in the manifest."""
+    (version / name).unlink()  # a hard link to another product's
+    (version / name).write_bytes(data)
     files = json.loads((version / MANIFEST).read_text())["files"]
-    change_manifest(
-        version, files=files | {"calibration.json": digest(version / "calibration.json")}
-    )
+    change_manifest(version, files=files | {name: digest(version / name)})
+
+
+def png(side: int) -> bytes:
+    return cv2.imencode(".png", np.full((side, side), 99, np.uint8))[1].tobytes()
 
 
 def change_manifest(version: Path, **values: object) -> None:
@@ -194,10 +206,30 @@ def test_a_last_product_that_cannot_be_read_or_loaded_names_its_file(
     remember(tmp_path, ("lid", None), ("gone", None))
     with pytest.raises(ProductError, match=f"remove {tmp_path / STATE}"):
         load_remembered(tmp_path, products, ("lid", None))
-    for rubbish in (b"{}", b"\xff\xfe", b""):
+    for rubbish in (b"{}", b"\xff\xfe", b"", b"[" * 100_000, b'{"runs": ["a", 1e999]}'):
         (tmp_path / STATE).write_bytes(rubbish)
         with pytest.raises(ProductError, match="remove it"):
             load_remembered(tmp_path, products, ("lid", None))
+
+
+def test_a_station_whose_last_product_cannot_be_loaded_says_how_to_start(
+    products: Path, tmp_path: Path
+) -> None:
+    """Its calibration is damaged, or its engine is gone: one line, at each start."""
+    endless, bare = products / "twin" / "1", products / "bare" / "1"
+    second_product(products, "lid", "bare")
+    shutil.rmtree(bare / "engines")
+    change_calibration(endless, threshold=float("inf"))
+    words = ("run", "--product", "lid", "--products", str(products), "--source", line(10))
+    (tmp_path / "data" / "station-1").mkdir(parents=True)
+    for name, why in (("twin", "Infinity is no finite number"), ("bare", "draem build --prod")):
+        remember(tmp_path / "data" / "station-1", ("lid", None), (name, "1"))
+        done = draem(*words, cwd=tmp_path)
+        assert done.returncode == 2
+        *_, last = done.stderr.splitlines()
+        assert why in last
+        assert f"remove {Path('data') / 'station-1' / STATE} to run lid" in last
+        assert "Traceback" not in done.stderr
 
 
 class ClosableEngine(MeanEngine):
