@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from edge.base.errors import DraemError, SettingsError
+from edge.base.errors import DraemError, EngineLost, SettingsError
 
 COMMANDS = {
     "collect": ("calibration.commands.collect", "save frames of good parts from the camera"),
@@ -73,6 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         return run_command(words)
+    except EngineLost as error:
+        code = fail(str(error))
+        sys.stdout.flush()
+        # A thread of the engine may hang, and the interpreter could wait for it at its end.
+        os._exit(code)
     except DraemError as error:
         return fail(str(error))
     except ModuleNotFoundError as error:

@@ -8,6 +8,12 @@ from numpy.typing import NDArray
 
 from edge.base.errors import EngineError
 
+LOAD_S, INFER_S = 300, 10
+"""How long loading (the RTX flavour compiles its last step there) and one batch may take.
+
+WatchdogSec in deploy/draem.service is longer, so that a lost engine still gets its fault event.
+"""
+
 
 class Inference(NamedTuple):
     """Of one batch: score [N] and heatmap [N, H, W], float32, the caller's to keep."""
@@ -22,7 +28,8 @@ class Engine(AbstractContextManager["Engine"], Protocol):
     def infer(self, batch: NDArray[np.uint8]) -> Inference:
         """Judge uint8 BGR images [N, H, W, 3].
 
-        Raises EngineError for another shape or type, EngineLost where it will never judge again.
+        Raises EngineError for another shape or type, EngineLost where it will never judge again or
+        has not returned after INFER_S.
         """
         ...
 

@@ -46,10 +46,9 @@ def make(
         return finish_version(draft, MANIFEST)
 
 
-def build(product: Product) -> None:
-    """A plan that says it was proven here; it is looked at, not run."""
+def build(product: Product, data: bytes = b"plan") -> None:
+    """A plan that says it was proven here."""
     key = runtimes.plan_key(product, "openvino")
-    data = b"plan"
     record = Record(
         key=key, batches=[1], plan=hashlib.sha256(data).hexdigest(), proven=True, proof={},
         created="",
