@@ -1,5 +1,6 @@
 """The one seam between the line and what computes: `infer(batch)`."""
 
+import sys
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -7,6 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import EngineError
+
+# None makes the import of this package fail, and OpenVINO then uses its own stand-in. With it every
+# import would ask a name server for an analytics host, fork a process that reports there, and fail
+# where the user has no home.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 LOAD_S, INFER_S = 300, 10
 """How long loading (the RTX flavour compiles its last step there) and one batch may take.
