@@ -1,12 +1,13 @@
 """Proves a product's engine in a process of its own, so that the line's loop never waits for it.
 
 In a thread of the line a proof of low priority would be preempted while it holds the interpreter's
-lock. The child process has the lowest priority; where other programs leave it no time, it is
-started again with an ordinary one. Run as a program it is the child.
+lock. The child process has idle priority; where other programs leave it no time, it is started
+again with an ordinary one. Run as a program it is the child.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -26,13 +27,12 @@ PROOF_FRAMES = 24  # of the calibration's, besides all golden ones
 TIMEOUT_S = 300.0
 STARVED_S, STARVED_SHARE = 10.0, 0.2
 """After so long, a child that has had less than this share of one core is starved."""
-LOWEST, ORDINARY = 19, 0
+IDLE = ("chrt", "--idle", "0")
+"""Runs a program only where no other wants to. From its first instruction: an interpreter that
+starts at ordinary priority and then lowers its own has already held up a frame."""
 POLL_S = 0.05
 ROOT = str(Path(__file__).parents[2])
-CHILD = (
-    "import os, sys; os.setpriority(os.PRIO_PROCESS, 0, int(sys.argv[1])); "
-    "from edge.station.proof import main; main(sys.argv[2])"
-)
+CHILD = "import sys; from edge.station.proof import main; main(sys.argv[1])"
 
 Stopped = Callable[[], bool]
 
@@ -57,19 +57,18 @@ def prove_in_child(wanted: Wanted, stopped: Stopped) -> str:
     Raises ChangeoverError, with the child's reason where it has one.
     """
     deadline = time.monotonic() + TIMEOUT_S
-    version = _attempt(wanted, LOWEST, stopped, deadline)
-    return version or _attempt(wanted, ORDINARY, stopped, deadline) or ""
+    version = _attempt(wanted, stopped, deadline, idle=shutil.which(IDLE[0]) is not None)
+    return version or _attempt(wanted, stopped, deadline, idle=False) or ""
 
 
-def _attempt(wanted: Wanted, nice: int, stopped: Stopped, deadline: float) -> str | None:
-    """One child; the version that it has proved, or None where it starved at lowest priority."""
-    nice = max(nice, os.getpriority(os.PRIO_PROCESS, 0))
+def _attempt(wanted: Wanted, stopped: Stopped, deadline: float, *, idle: bool) -> str | None:
+    """One child; the version that it has proved, or None where it starved at idle priority."""
     paths = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": paths}
     environment.pop("NOTIFY_SOCKET", None)
     began = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", CHILD, str(nice), json.dumps(wanted)],
+        [*(IDLE if idle else ()), sys.executable, "-P", "-c", CHILD, json.dumps(wanted)],
         stdin=subprocess.PIPE,  # its end is the end of this process
         stdout=subprocess.PIPE,
         env=environment,
@@ -86,7 +85,7 @@ def _attempt(wanted: Wanted, nice: int, stopped: Stopped, deadline: float) -> st
                         "programs use all processor time: stop those, or slow the line down, and "
                         "switch again"
                     )
-                if nice == LOWEST and now - began > STARVED_S and _is_starved(child.pid, began):
+                if idle and now - began > STARVED_S and _is_starved(child.pid, began):
                     return None
                 time.sleep(POLL_S)
         finally:
