@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from edge.base.errors import DraemError, SettingsError
+from edge.base.errors import DraemError, EngineLost, SettingsError
 from edge.base.os_errors import how_to_fix
 from edge.base.passwords import without_password
 from edge.base.repeats import RepeatsHandler
@@ -85,6 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         hide_passwords(words)
     try:
         return run_command(words)
+    except EngineLost as error:
+        code = fail(str(error))
+        sys.stdout.flush()
+        # A thread of the engine may hang, and the interpreter could wait for it at its end.
+        os._exit(code)
     except DraemError as error:
         return fail(str(error))
     except ModuleNotFoundError as error:

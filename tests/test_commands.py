@@ -107,7 +107,7 @@ def test_a_page_in_no_folder_is_refused_by_that_folder(calibrated: Plant, tmp_pa
     refused(draem_in_process(*words, cwd=calibrated.root), "its folder does not exist")
     roi = ("--roi", "a=1,1,9,1,9,9")
     done = draem_in_process("station", *roi, "--to", str(page), cwd=tmp_path)
-    refused(done, f"{page.parent}: No such file")
+    refused(done, f"{page}: No such file")
     assert ".page" not in done.stderr
 
 

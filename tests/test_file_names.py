@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.base.errors import ImageError
-from edge.base.printable import printable
+from edge.base.text import printable
 from edge.events.event import CodeName
 from edge.product.product import load_product
 from tests.conftest import Plant, draem, write_parts

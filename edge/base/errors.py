@@ -12,7 +12,7 @@ DraemError
 """
 
 from edge.base.passwords import without_password
-from edge.base.printable import printable
+from edge.base.text import printable
 
 
 class DraemError(Exception):

@@ -1,6 +1,5 @@
 """Text that people edit, atomic writes, exclusive locks, digests and fsync."""
 
-import codecs
 import fcntl
 import hashlib
 import json
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edge.base.errors import DraemError
+from edge.base.text import decode_text
 
 
 def read_text(path: Path, kind: type[DraemError]) -> str:
@@ -18,21 +18,10 @@ def read_text(path: Path, kind: type[DraemError]) -> str:
 
     Raises OSError, and an error of this `kind` that names the first byte that is no text.
     """
-    data = path.read_bytes()
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise kind(f"{path} is in UTF-16: save it as UTF-8")
     try:
-        text = data.decode("utf-8-sig")
-        wrong = data.find(0)
-    except UnicodeDecodeError as error:
-        wrong = error.start + (len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0)
-    if wrong < 0:
-        return text
-    line = data.count(b"\n", 0, wrong) + 1
-    raise kind(
-        f"{path} is not UTF-8: byte {wrong} (0x{data[wrong]:02x}, in line {line}) is no text; save "
-        "it as UTF-8"
-    )
+        return decode_text(path.read_bytes())
+    except ValueError as error:
+        raise kind(f"{path} {error}") from error
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edge.base.files import write_atomic
-from edge.base.printable import printable
+from edge.base.text import printable
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "draem",  # the same numbers give the same file

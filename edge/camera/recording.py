@@ -9,7 +9,6 @@ import io
 import json
 import os
 import time
-import zipfile
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge.base.errors import CameraError
-from edge.base.printable import printable
+from edge.base.npz import read_npz
+from edge.base.text import printable
 from edge.camera import CameraNotice, EndOfStream, FrameTimeout, ReportsOutages
 from edge.camera.address import split, validate
 from edge.camera.frame_ids import FrameIds
@@ -27,6 +27,7 @@ from edge.events.event import Code
 from edge.vision.frame import Frame
 
 SUFFIX = ".npz"
+MOST_BYTES = 1 << 30
 MAX_SLEEP_S = 0.1
 
 
@@ -92,14 +93,14 @@ def _packed(item: Frame | CameraNotice) -> bytes:
 def _unpacked(path: Path) -> tuple[int, Frame | CameraNotice]:
     """When it was captured, and the item. Raises CameraError for a damaged file."""
     try:
-        with np.load(path, allow_pickle=False) as packed:
-            about: dict[str, Any] = json.loads(packed["about"].tobytes())
-            image = np.asarray(packed["image"], np.uint8)
+        packed = read_npz(path, {"about": np.uint8, "image": np.uint8}, MOST_BYTES)
+        about: dict[str, Any] = json.loads(packed["about"].tobytes())
+        image = packed["image"]
         code = Code(about.pop("code"))
         if "message" in about:
             return int(about["captured_ns"]), CameraNotice(code, str(about["message"]))
         return int(about["captured_ns"]), Frame(image, code=code, **about)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CameraError(f"{path} is no recorded frame ({error}): remove it") from error
 
 

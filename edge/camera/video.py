@@ -15,7 +15,7 @@ from av.logging import Capture
 
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
-from edge.base.printable import printable
+from edge.base.text import printable
 from edge.camera import NO_PICTURE, EndOfStream
 from edge.camera.address import login_hint, without_password
 from edge.camera.video_decoder import Picture, VideoDecoder

@@ -22,7 +22,7 @@ from edge.commands.arguments import (
 from edge.events.client import NoAnswer, RequestClient
 from edge.events.control_messages import ProductReply, Request, SwitchRequest
 from edge.events.server import ErrorReply
-from edge.station.active_product import ChangeoverError
+from edge.station.proof import ChangeoverError
 
 log = logging.getLogger(__name__)
 

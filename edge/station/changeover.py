@@ -12,7 +12,8 @@ from edge.base.errors import DraemError
 from edge.base.os_errors import how_to_fix
 from edge.engine import Engine
 from edge.events.control_messages import ChangeStatus
-from edge.station.active_product import ActiveProduct, ChangeoverError, Stopped
+from edge.station.active_product import ActiveProduct
+from edge.station.proof import ChangeoverError, Stopped
 
 log = logging.getLogger(__name__)
 
