@@ -4,6 +4,7 @@ The pipeline ends in an appsink that is read through `gi`. It keeps one frame an
 the frame that is judged is the newest. JPEG is decoded here, strictly.
 """
 
+import ctypes
 import re
 import time
 from typing import Any
@@ -23,10 +24,14 @@ SINK = "appsink name=draem sync=false max-buffers=1 drop=true emit-signals=false
 TO_BGR = "videoconvert ! video/x-raw,format=BGR ! "
 ENDS_IN_JPEG = re.compile(r"!\s*image/jpeg[^!]*$")
 POLL_NS = 100_000_000
+UNWINDER = "libgcc_s.so.1"
 
 
 def load() -> Any:
     """GStreamer. Raises CameraError where it is not installed."""
+    # GStreamer loads libunwind, whose functions would then be those of every library that is loaded
+    # later: a C++ exception in OpenVINO or matplotlib would end the process. libgcc's go first.
+    ctypes.CDLL(UNWINDER, ctypes.RTLD_GLOBAL)
     try:
         import gi
 
