@@ -100,7 +100,7 @@ def test_calibrate_and_evaluate_write_their_reports(plant_here: Path, latin: Pat
 
 
 def test_a_product_trained_from_such_a_folder_can_be_loaded(plant_here: Path, latin: Path) -> None:
-    # In a process of its own: what pytest captures of the log cannot be sent to its other processes.
+    # In a process of its own: pytest cannot send what it captures of the log to its other ones.
     output(
         plant_here,
         *("train", latin, "--product", "cap", "--network", "pixels", "--size", "tiny"),

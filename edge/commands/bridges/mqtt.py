@@ -86,8 +86,6 @@ def main(options: argparse.Namespace) -> int:
 
 def _topic(prefix: str, station: str) -> str:
     """What all topics of the station begin with. Raises SettingsError."""
-    if set("+#/\0") & set(station):
-        raise SettingsError(f"--station {station} cannot be a topic: leave + # / out")
     if set("+#\0") & set(prefix) or not all(prefix.split("/")):
         raise SettingsError(f"--topic-prefix {prefix!r} cannot be a topic: write it as plant/draem")
     return f"{prefix}/{station}"

@@ -150,7 +150,7 @@ def check_listen(host: str, port: int) -> None:
     """Raise SettingsError where a server cannot listen there: the protocols' libraries hide why."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     reasons = {
-        errno.EADDRINUSE: "another program has it: stop that one",
+        errno.EADDRINUSE: "another program (perhaps a bridge) has it: stop that one",
         errno.EADDRNOTAVAIL: "no network card of this machine has this address: correct it",
         errno.EACCES: "a port below 1024 needs root's rights: permit them",
     }

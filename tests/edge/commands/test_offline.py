@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Plant
 
 OBSERVED = """
-import json, os, pwd, sys
+import json, os, pwd, socket, sys
 
 def nobody(uid):
     raise KeyError(f"getpwuid(): uid not found: {uid}")
@@ -20,6 +20,8 @@ pwd.getpwuid = nobody  # as in a container: a user without an entry, and without
 events = []
 
 def observe(event, words):
+    if event == "socket.connect" and words[0].family == socket.AF_UNIX:
+        return  # on this machine
     if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.connect", "os.fork"):
         events.append([event, repr(words)])
 

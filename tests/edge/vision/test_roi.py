@@ -71,7 +71,7 @@ def test_the_whole_map_pooled_here_is_the_score_of_the_network(
     logits = torch.stack([torch.zeros_like(logit), logit])[None]
     mapped = anomalous(logits)
     score = by_torch(mapped, window)
-    tolerance = 1e-8 * window**2 + 1e-6  # torch adds a window's pixels in float32
+    tolerance = 3e-8 * window**2 + 1e-6  # torch adds a window's pixels in float32
     assert pooled_maximum(mapped[0].numpy(), window) == pytest.approx(float(score), abs=tolerance)
     everything = {"all": np.ones(heatmap.shape, np.bool_)}
     pooled = roi_scores(mapped[0].numpy(), everything, window)["all"]
