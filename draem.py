@@ -15,16 +15,18 @@ Settings come from the command line, then DRAEM_* variables, then station.toml.
 """
 
 import argparse
-import errno
 import importlib
 import io
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
-from edge.base.errors import DraemError, SettingsError
+from edge.base.errors import DraemError, EngineLost, SettingsError
+from edge.base.os_errors import how_to_fix
+from edge.base.passwords import without_password
 from edge.base.repeats import RepeatsHandler
 
 COMMANDS = {
@@ -78,10 +80,6 @@ MODULES = {  # of each extra
 }
 EXTRAS = {module: extra for extra, modules in MODULES.items() for module in modules}
 INTERRUPTED = 130
-PATH_ERRORS = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),
-    *(errno.EEXIST, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP),
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,10 +87,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):  # file names may hold what a terminal cannot show
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-    logging.basicConfig(format="%(message)s", level=logging.INFO, handlers=[RepeatsHandler()])
+            with suppress(OSError):
+                stream.reconfigure(errors="replace")
+    handler = RepeatsHandler()
+    handler.setFormatter(Formatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    if argv is None:
+        hide_passwords(words)
     try:
         return run_command(words)
+    except EngineLost as error:
+        code = fail(str(error))
+        sys.stdout.flush()
+        # A thread of the engine may hang, and the interpreter could wait for it at its end.
+        os._exit(code)
     except DraemError as error:
         return fail(str(error))
     except ModuleNotFoundError as error:
@@ -109,6 +117,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+class Formatter(logging.Formatter):
+    """Log lines without passwords, those of libraries and tracebacks too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_password(super().format(record))
+
+
+def hide_passwords(words: list[str]) -> None:
+    """In this process's arguments, which every user of the machine can read, and in tracebacks."""
+    sys.excepthook = lambda *error: logging.critical("draem failed", exc_info=error)
+    shown = [without_password(word) for word in words]
+    if shown != words:
+        import setproctitle
+
+        setproctitle.setproctitle(" ".join(["draem", *shown]))
 
 
 class Parser(argparse.ArgumentParser):
@@ -148,18 +173,14 @@ def run_command(words: list[str]) -> int:
 
 def fail(message: str) -> int:
     """Print an error as one line; the exit code."""
-    print(f"draem: {' '.join(message.split())}", file=sys.stderr)
+    print(f"draem: {' '.join(without_password(message).split())}", file=sys.stderr)
     return 2
 
 
 def os_error(error: OSError) -> str:
     """An error of the operating system as one line, and how to fix it."""
-    no_locks = "choose a folder on a local disk, since this file system has no locks"
-    fixes = dict.fromkeys(PATH_ERRORS, "choose another path, or change its permissions")
-    fixes |= dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space on the disk")
-    fixes |= dict.fromkeys((errno.EBADF, errno.ENOLCK), no_locks)
     where = f"{error.filename}: " if error.filename else ""
-    fix = fixes.get(error.errno or 0, "correct it and try again")
+    fix = how_to_fix(error) or "correct it and try again"
     return f"{where}{error.strerror or error}: {fix}"
 
 

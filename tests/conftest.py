@@ -15,6 +15,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+import edge.engine.openvino  # noqa: F401  before any test imports OpenVINO itself
 from deploy.engine.build import build
 from edge.camera.simulated.renderer import PartRenderer
 from edge.product.product import Product, load_product

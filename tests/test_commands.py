@@ -107,7 +107,7 @@ def test_a_page_in_no_folder_is_refused_by_that_folder(calibrated: Plant, tmp_pa
     refused(draem_in_process(*words, cwd=calibrated.root), "its folder does not exist")
     roi = ("--roi", "a=1,1,9,1,9,9")
     done = draem_in_process("station", *roi, "--to", str(page), cwd=tmp_path)
-    refused(done, f"{page.parent}: No such file")
+    refused(done, f"{page}: No such file")
     assert ".page" not in done.stderr
 
 
@@ -242,8 +242,10 @@ def test_an_altered_model_is_refused(calibrated: Plant, tmp_path: Path) -> None:
         (errno.ENOSPC, "free space"),
         (errno.EDQUOT, "free space"),
         (errno.EACCES, "permissions"),
-        (errno.EMFILE, "Too many open files: correct it"),
-        (errno.EIO, "Input/output error: correct it"),
+        (errno.EMFILE, "allow more open files"),
+        (errno.ENFILE, "allow more open files"),
+        (errno.EIO, "Input/output error: check the disk"),
+        (errno.ETIMEDOUT, "correct it"),
     ],
 )
 def test_errors_of_the_system_say_how_to_fix_them(number: int, word: str) -> None:

@@ -8,6 +8,7 @@ threshold rests on (calibration.html). It becomes the current one, unless that w
 
 import argparse
 import logging
+import math
 import os
 import shutil
 from dataclasses import replace
@@ -217,6 +218,6 @@ def _costs(text: str) -> Costs:
         reject, escape, share = (float(v) for v in text.split(":"))
     except ValueError:
         raise argparse.ArgumentTypeError("write REJECT:ESCAPE:BAD-SHARE, as 1:200:0.01") from None
-    if not (reject > 0 and escape > 0 and 0 < share < 1):
-        raise argparse.ArgumentTypeError("costs above 0, and a share between 0 and 1")
+    if not (0 < reject < math.inf and 0 < escape < math.inf and 0 < share < 1):
+        raise argparse.ArgumentTypeError("finite costs above 0, and a share between 0 and 1")
     return Costs(reject, escape, share)

@@ -69,7 +69,8 @@ def calibrate(
     first = good.first_of_part
     reference = mean_frame(good.fitted[first])
     # With regions of interest the engine's own score decides nothing: its highest is a scale.
-    threshold = float(good.scores.max()) if good.roi else decision.threshold.value
+    highest = min(1.0, float(good.scores.max()))  # the average of many ones may be 1.0000001
+    threshold = highest if good.roi else decision.threshold.value
     level = pixel_threshold(good.heatmaps, min(decision.roi.values(), default=threshold))
     calibration = Calibration(
         threshold=threshold,

@@ -1,11 +1,13 @@
 """Which frames a calibration looks at: those that training did not see."""
 
-import json
 import logging
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from edge.base.errors import ImageError, ProductError
 from edge.base.files import digest
+from edge.product.manifest import read_model
 from edge.product.product import Product
 from edge.vision.good_parts import good_images
 from edge.vision.marked_images import marked_as, provenance
@@ -13,6 +15,19 @@ from edge.vision.marked_images import marked_as, provenance
 log = logging.getLogger(__name__)
 
 Source = dict[str, object]
+
+
+class _Source(BaseModel):
+    """An image; one from a line also says which part it shows."""
+
+    model_config = ConfigDict(extra="allow")
+    sha256: str
+    path: str
+    split: str
+
+
+class _Sources(BaseModel):
+    images: list[_Source]
 
 
 def held_out(product: Product) -> list[Path]:
@@ -48,9 +63,9 @@ def unseen(product: Product, folders: list[Path]) -> list[Path]:
 
 def sources(product: Product) -> list[Source]:
     """Every image behind a product, as sources.json has it."""
-    record = json.loads((product.path / "sources.json").read_text(encoding="utf-8"))
-    images: list[Source] = record["images"]
-    return images
+    return [
+        image.model_dump() for image in read_model(product.path / "sources.json", _Sources).images
+    ]
 
 
 def listed(paths: list[Path], split: str) -> list[Source]:

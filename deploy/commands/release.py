@@ -1,7 +1,7 @@
 """Releases of a product: what runs changes only when somebody says so, and can go back.
 
   draem release seal                      the newest version: read-only from here on
-  draem release activate 3                runs from the line's next start on; build it first
+  draem release activate 3                runs from the line's next start, or a switch, on
   draem release rollback                  back to what ran before
   draem release export 3 --to lid-3.draem one file for another station
   draem release import lid-3.draem        there; then build, calibrate where needed, activate
@@ -17,12 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.release import lifecycle, listing
+from edge.base.errors import ProductError
 from edge.commands.arguments import add_settings, product_name, settings_of
 from edge.product.product import find_version, load_product
 from edge.station.settings import Station
 
 log = logging.getLogger(__name__)
 
+SUFFIX = ".draem"
 SETTINGS = ("product", "products", "flavour")
 
 
@@ -50,7 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action("rollback", "make current what ran before", *SETTINGS)
     export = action("export", "write a sealed version as one file", *SETTINGS[:2])
     export.add_argument("version", help="its number, or newest")
-    export.add_argument("--to", type=Path, metavar="FILE", help="(default: PRODUCT-VERSION.draem)")
+    export.add_argument(
+        "--to",
+        type=str,
+        metavar="FILE",
+        help="a folder, or a file NAME.draem (default: PRODUCT-VERSION.draem)",
+    )
     take = action("import", "take a release in, checked before it is written", "products", "trust")
     take.add_argument("file", type=Path)
     key = action("key", "make a key pair to sign with")
@@ -99,24 +106,34 @@ def seal(settings: Station, options: argparse.Namespace) -> None:
 def activate(settings: Station, options: argparse.Namespace) -> None:
     path = find_version(settings.products, product_name(settings), options.version)
     done = lifecycle.activate(path, settings.flavour)
-    what = "is current: a line runs it from its next start on" if done else "is current already"
-    log.info("%s version %s %s", path.parent.name, path.name, what)
+    log.info("%s version %s is current%s", path.parent.name, path.name, "" if done else " already")
+    _tell_running_lines(path.parent.name)
 
 
 def rollback(settings: Station, options: argparse.Namespace) -> None:
     left, product = lifecycle.rollback(settings.products, product_name(settings), settings.flavour)
     log.info(
-        "%s version %s is current again, after version %s: a line runs it from its next start on",
-        *(product.name, product.version, left),
+        "%s version %s is current again, after version %s", product.name, product.version, left
+    )
+    _tell_running_lines(product.name)
+
+
+def _tell_running_lines(name: str) -> None:
+    log.info(
+        "a line runs it from its next start on; a running one: 'draem switch --product %s'", name
     )
 
 
 def export(settings: Station, options: argparse.Namespace) -> None:
     product = load_product(settings.products, product_name(settings), options.version)
-    name = f"{product.name}-{product.version}.draem"
-    target: Path = options.to or Path(name)
+    name = f"{product.name}-{product.version}{SUFFIX}"
+    target = Path(options.to or name)
     if target.is_dir():
         target /= name
+    elif target.suffix != SUFFIX or str(options.to).endswith("/"):
+        raise ProductError(
+            f"{target} is no folder: make it or mount it, or name a file that ends in {SUFFIX}"
+        )
     lifecycle.export(product, target)
     log.info("%s: %.1f MB, read back and whole", target, target.stat().st_size / 1e6)
 

@@ -12,7 +12,7 @@ from edge.base.files import atomic_file, fsync, write_json
 from edge.engine.runtimes import Flavour, proven_plan
 from edge.product.activation_log import previous_version
 from edge.product.manifest import content_of
-from edge.product.product import Product, find_version, now, read_version, versions
+from edge.product.product import Product, find_version, now, read_files, read_version, versions
 from edge.product.seal import SEAL, Seal
 from edge.product.versions import (
     change_current,
@@ -155,6 +155,7 @@ def import_release(path: Path, products: Path, trust: Path | None = None) -> tup
                 for name in release.manifest.files:
                     (draft / name).parent.mkdir(parents=True, exist_ok=True)
                     extract(file, release, name, draft / name)
+                read_files(draft, release.manifest, release.seal)
                 write_json(draft / SEAL, release.seal.model_dump())
                 made = rename_to_version(draft, release.raw, _number(folder, release))
             product = read_version(made)

@@ -7,19 +7,24 @@ file: no link, no path out of the folder, nothing twice and nothing beside what 
 """
 
 import hashlib
-import json
 import re
 import shutil
 import tarfile
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import BinaryIO, NamedTuple, NoReturn, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from edge.base.errors import DraemError
-from edge.base.validation import first_cause
-from edge.product.manifest import MANIFEST, Manifest, check_files
+from edge.base.validation import MOST_JSON, first_cause, parse_json
+from edge.product.manifest import (
+    MANIFEST,
+    Manifest,
+    check_files,
+    parse_manifest,
+    raw_manifest,
+)
 from edge.product.product import Product, check_name
 from edge.product.seal import SEAL, Seal, content_digest
 from edge.vision.calibration import Calibration
@@ -30,11 +35,6 @@ TRAILER = 65
 """64 hexadecimal digits and a line's end."""
 CHUNK = 1 << 20
 MOST_BYTES = 4 << 30
-MOST_FILES = 2000
-MOST_RECORD = 16 << 20
-"""Of a JSON file that is read into memory."""
-PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
-MEMBER = re.compile(rf"{PART}(/{PART})*")
 NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -64,8 +64,6 @@ class Release(NamedTuple):
 def write_release(product: Product, out: BinaryIO) -> None:
     """The portable part of a sealed version, from its folder. Raises ReleaseError."""
     names = sorted(product.manifest.files)
-    if problem := _bad_names(names):
-        raise ReleaseError(f"{product.path} cannot be exported, {problem}: train it again")
     hashed = _Hashed(out)
     for name in (MANIFEST, SEAL, *names):
         path = product.path / name
@@ -160,40 +158,29 @@ def _member(file: BinaryIO, path: Path, name: str, end: int) -> Member:
 
 
 def _manifest(file: BinaryIO, path: Path, member: Member) -> tuple[Manifest, dict[str, object]]:
-    manifest = _record(file, path, member, Manifest)
-    raw: dict[str, object] = json.loads(_bytes(file, member))
+    manifest = _record(file, path, member, Manifest, parse_manifest)
+    raw = raw_manifest(_bytes(file, member))
     check_name(manifest.name)
     check_files(manifest, path)
     if not NUMBER.fullmatch(manifest.version):
         _refuse(path, f"has the version {ascii(manifest.version)[:40]}, which is no number")
-    if problem := _bad_names(sorted(manifest.files)):
-        _refuse(path, problem)
     return manifest, raw
 
 
-def _bad_names(names: list[str]) -> str | None:
-    """Why these cannot be the files of a version; None where they can."""
-    if len(names) > MOST_FILES:
-        return f"it has more than {MOST_FILES} files"
-    for name in names:
-        top = name.partition("/")[0]
-        if not MEMBER.fullmatch(name) or len(name) > 99 or name in (MANIFEST, SEAL):
-            return f"the name {ascii(name)[:120]} is not one that a version's file may have"
-        if top == "engines":
-            return f"the name {name!a} is of an engine, which belongs to its device"
-    folders = {str(folder) for name in names for folder in PurePosixPath(name).parents}
-    if both := folders & set(names):
-        return f"the name {both.pop()!a} is a file's and a folder's"
-    return None
-
-
-def _record(file: BinaryIO, path: Path, member: Member, kind: type[Record]) -> Record:
+def _record(
+    file: BinaryIO,
+    path: Path,
+    member: Member,
+    kind: type[Record],
+    parse: Callable[[bytes], Record] | None = None,
+) -> Record:
     """A JSON file as what it has to be; afterwards `file` stands where it stood."""
-    if member.size > MOST_RECORD:
+    if member.size > MOST_JSON:
         _refuse(path, f"has a {kind.__name__.lower()} of {member.size} bytes")
     try:
-        return kind.model_validate_json(_bytes(file, member))
-    except ValidationError as error:
+        data = _bytes(file, member)
+        return parse(data) if parse else parse_json(data, kind)
+    except ValueError as error:
         _refuse(path, f"has a {kind.__name__.lower()} that cannot be read ({first_cause(error)})")
 
 

@@ -11,11 +11,15 @@ DraemError
 └── in other packages: JournalError, EventError, KeysError and more, each beside what raises it
 """
 
-from edge.base.files import printable
+from edge.base.passwords import without_password
+from edge.base.text import printable
 
 
 class DraemError(Exception):
-    """One line: what is wrong, then the command or change that fixes it."""
+    """One line: what is wrong, then the command or change that fixes it; without passwords."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_password(message))
 
     def __str__(self) -> str:
         return printable(super().__str__())

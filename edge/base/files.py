@@ -1,4 +1,4 @@
-"""Atomic writes, exclusive locks, digests and fsync."""
+"""Text that people edit, atomic writes, exclusive locks, digests and fsync."""
 
 import fcntl
 import hashlib
@@ -8,6 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from edge.base.errors import DraemError
+from edge.base.text import decode_text
+
+
+def read_text(path: Path, kind: type[DraemError]) -> str:
+    """A text in UTF-8, with or without the byte order mark that Windows programs write.
+
+    Raises OSError, and an error of this `kind` that names the first byte that is no text.
+    """
+    try:
+        return decode_text(path.read_bytes())
+    except ValueError as error:
+        raise kind(f"{path} {error}") from error
 
 
 @contextmanager
@@ -36,23 +50,17 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        file = temporary.open("w+b")
-    except OSError as error:
-        error.filename = str(path.parent)  # the temporary file's name would mislead
-        raise
-    try:
-        with file:
+        with temporary.open("w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # or a loss of power could leave an empty file of that name
         temporary.replace(path)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename = str(path)  # the name that the user knows
+        raise
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def printable(text: object) -> str:
-    """A path, or a text with paths in it: bytes that are not UTF-8 become U+FFFD."""
-    return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -17,7 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from edge.base.files import printable, write_atomic
+from edge.base.files import write_atomic
+from edge.base.text import printable
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "draem",  # the same numbers give the same file

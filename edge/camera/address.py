@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import BaseModel, ValidationError
 
 from edge.base.errors import CameraError
+from edge.base.passwords import without_password as without_password
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -18,7 +19,11 @@ def split(source: str) -> tuple[str, dict[str, str]]:
         parts = urlsplit(source)
     except ValueError as error:
         raise CameraError(f"'{source}' is not an address ({error}): correct it") from error
-    return parts.netloc + parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    if parts.fragment or len(dict(options)) < len(options):
+        fix = "give each option once, and write %23 for # in a value"
+        raise CameraError(f"'{source}' is not an address: {fix}")
+    return parts.netloc + parts.path, dict(options)
 
 
 def validate(
@@ -36,6 +41,9 @@ def validate(
         raise CameraError(f"'{source}': {name} ({first['msg']}); write {example}") from error
 
 
-def without_password(source: str) -> str:
-    """An address that may be shown and logged."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "", source)
+def login_hint(source: str) -> str:
+    """How to write an address whose user or password has a character that ends the login."""
+    login = re.search(r"://(\S*:.*)@", source.removeprefix("gst://"))
+    if login is None or not re.search(r"[/?#@\s]", login[1]):
+        return ""
+    return "; in its user and password write %2F for /, %40 for an at sign, %3F for ?, %23 for #"

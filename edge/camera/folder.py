@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.base.closeable import Closeable
 from edge.base.errors import ImageError
-from edge.base.files import printable
+from edge.base.text import printable
 from edge.camera import NO_PICTURE, EndOfStream
 from edge.events.event import Code
 from edge.vision.frame import Frame

@@ -4,6 +4,7 @@ The pipeline ends in an appsink that is read through `gi`. It keeps one frame an
 the frame that is judged is the newest. JPEG is decoded here, strictly.
 """
 
+import ctypes
 import re
 import time
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError, ImageError
 from edge.camera import NO_PICTURE, FrameTimeout
-from edge.camera.address import without_password
+from edge.camera.address import login_hint, without_password
 from edge.events.event import Code
 from edge.vision.frame import Frame
 from edge.vision.image_files import decode_image
@@ -23,10 +24,14 @@ SINK = "appsink name=draem sync=false max-buffers=1 drop=true emit-signals=false
 TO_BGR = "videoconvert ! video/x-raw,format=BGR ! "
 ENDS_IN_JPEG = re.compile(r"!\s*image/jpeg[^!]*$")
 POLL_NS = 100_000_000
+UNWINDER = "libgcc_s.so.1"
 
 
 def load() -> Any:
     """GStreamer. Raises CameraError where it is not installed."""
+    # GStreamer loads libunwind, whose functions would then be those of every library that is loaded
+    # later: a C++ exception in OpenVINO or matplotlib would end the process. libgcc's go first.
+    ctypes.CDLL(UNWINDER, ctypes.RTLD_GLOBAL)
     try:
         import gi
 
@@ -54,6 +59,7 @@ class GstCamera(Closeable):
 
         pipeline = source.removeprefix(PREFIX).strip().removesuffix("!")
         self._text = text = without_password(pipeline)
+        self._hint = login_hint(source)
         try:
             to_bgr = "" if ENDS_IN_JPEG.search(pipeline) else TO_BGR
             self._pipeline = gst.parse_launch(f"{pipeline} ! {to_bgr}{SINK}")
@@ -67,7 +73,7 @@ class GstCamera(Closeable):
         if self._pipeline.set_state(gst.State.PLAYING) == gst.StateChangeReturn.FAILURE:
             reason = self._end_reason() or "it does not start"
             self.close()
-            raise CameraError(f"the pipeline '{text}' fails: {reason}")
+            raise CameraError(f"the pipeline '{text}' fails: {reason}{self._hint}")
 
     def about(self) -> dict[str, str | float]:
         return {"pipeline": self._text}
@@ -78,7 +84,7 @@ class GstCamera(Closeable):
         captured = time.monotonic_ns()
         if sample is None:
             if (reason := self._end_reason()) is not None:
-                raise CameraError(f"the pipeline has ended: {reason}")
+                raise CameraError(f"the pipeline has ended: {reason}{self._hint}")
             raise FrameTimeout("the pipeline gave no frame in 100 ms")
         if self._count == 0:
             self._refuse_jpeg_decoders()  # decodebin has made its own by now

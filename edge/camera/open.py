@@ -46,7 +46,9 @@ def open_camera(
         from edge.camera.folder import FolderCamera
 
         return FolderCamera(path, triggered=triggered, bit_depth=bit_depth)
-    if re.match(r"[a-z]+://", source) or not path.exists():
+    if re.match(r"[a-z]+://", source):
+        raise CameraError(f"'{source}' is no kind of source: give --source {KINDS}")
+    if not path.exists():
         raise CameraError(f"'{source}' does not exist: give --source {KINDS}")
     from edge.camera.video import VideoCamera
 

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import time
-import zipfile
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge.base.errors import CameraError
-from edge.base.files import printable
+from edge.base.npz import read_npz
+from edge.base.text import printable
 from edge.camera import CameraNotice, EndOfStream, FrameTimeout, ReportsOutages
 from edge.camera.address import split, validate
 from edge.camera.frame_ids import FrameIds
@@ -27,6 +27,7 @@ from edge.events.event import Code
 from edge.vision.frame import Frame
 
 SUFFIX = ".npz"
+MOST_BYTES = 1 << 30
 MAX_SLEEP_S = 0.1
 
 
@@ -42,7 +43,9 @@ class RecordingRing:
             folder.mkdir(parents=True, exist_ok=True)
             self._sizes = deque((path, path.stat().st_size) for path in _files(folder))
         except OSError as error:
-            raise CameraError(f"{folder} cannot be written ({error.strerror})") from error
+            raise CameraError(
+                f"{folder} cannot be written ({error.strerror}): choose another"
+            ) from error
         self._bytes = sum(size for _, size in self._sizes)
         self._next = 1 + (int(self._sizes[-1][0].stem) if self._sizes else 0)
 
@@ -90,21 +93,21 @@ def _packed(item: Frame | CameraNotice) -> bytes:
 def _unpacked(path: Path) -> tuple[int, Frame | CameraNotice]:
     """When it was captured, and the item. Raises CameraError for a damaged file."""
     try:
-        with np.load(path, allow_pickle=False) as packed:
-            about: dict[str, Any] = json.loads(packed["about"].tobytes())
-            image = np.asarray(packed["image"], np.uint8)
+        packed = read_npz(path, {"about": np.uint8, "image": np.uint8}, MOST_BYTES)
+        about: dict[str, Any] = json.loads(packed["about"].tobytes())
+        image = packed["image"]
         code = Code(about.pop("code"))
         if "message" in about:
             return int(about["captured_ns"]), CameraNotice(code, str(about["message"]))
         return int(about["captured_ns"]), Frame(image, code=code, **about)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CameraError(f"{path} is no recorded frame ({error}): remove it") from error
 
 
 class ReplaySettings(BaseModel):
     """`speed` 1 is that of the line, 0 waits until each frame was judged; `loop` begins again."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     speed: float = Field(1.0, ge=0, le=100)
     loop: bool = False
 

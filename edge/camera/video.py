@@ -15,9 +15,9 @@ from av.logging import Capture
 
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
-from edge.base.files import printable
+from edge.base.text import printable
 from edge.camera import NO_PICTURE, EndOfStream
-from edge.camera.address import without_password
+from edge.camera.address import login_hint, without_password
 from edge.camera.video_decoder import Picture, VideoDecoder
 from edge.events.event import Code
 from edge.vision.frame import Frame
@@ -76,7 +76,7 @@ class VideoCamera(Closeable):
         if source.isdecimal() or source.startswith("/dev/"):
             fix = "check that the camera is plugged in and free"
         elif self.live:
-            fix = "check the address, and that the camera is on the network"
+            fix = f"check the address, and that the camera is on the network{login_hint(source)}"
         elif any("moov atom not found" in text for _, _, text in lines):
             fix = "its index is missing, so the recording was cut: copy or record it again"
         return f"'{self._name}' cannot be opened: {fix} ({_reason(error)})"

@@ -4,6 +4,7 @@ import argparse
 import ipaddress
 import re
 import typing
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,8 +13,12 @@ from edge.base.errors import PublishError, SettingsError
 from edge.commands.stations import expected_name, refuse_another, station_settings
 from edge.events.client import ANSWER_MS, NoAnswer, RequestClient, service_endpoint
 from edge.events.control_messages import Health, Request
+from edge.events.endpoints import MAX_PORT
+from edge.events.event import UINT32_MAX
 from edge.events.keys import Credentials, read_pair, read_public
 from edge.station.settings import Station, load_settings
+
+PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 
 def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
@@ -74,7 +79,7 @@ def opened_control(options: argparse.Namespace, settings: Station) -> RequestCli
         refuse_another(expected_station(options, settings), health.station, asking.endpoint)
     except NoAnswer as error:
         asking.close()
-        raise PublishError(f"{error}: start the line, and check that this key is allowed") from None
+        raise unanswered(error, settings) from None
     except ValidationError:
         pass  # an error, which the next request gets too
     except PublishError:
@@ -88,6 +93,18 @@ def ask_control(settings: Station, answer_ms: int = ANSWER_MS) -> RequestClient:
     endpoint = settings.control or service_endpoint(settings.endpoint, "control")
     option = "--control" if settings.control else "--endpoint"
     return RequestClient(endpoint, credentials(settings), option, answer_ms)
+
+
+def unanswered(error: NoAnswer, settings: Station) -> PublishError:
+    """What may be wrong where no line answers."""
+    if settings.key is None:
+        fix = "start the line, correct --endpoint, or give --key and --server-key if it has keys"
+    else:
+        fix = (
+            "start the line, correct --endpoint, see that 'draem keys list' there has this key, "
+            "and that --server-key is its server.pub"
+        )
+    return PublishError(f"{error}: {fix}")
 
 
 def product_name(settings: Station) -> str:
@@ -128,24 +145,24 @@ def parse_widths(text: str) -> tuple[int, int]:
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """An address and a port from 192.168.0.5:502."""
-    host, _, port = text.rpartition(":")
+    """An IP address and a port from 192.168.0.5:502 or [fd00::5]:502."""
     try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
+        host, port = parse_server(text)
+        ipaddress.ip_address(host)
+    except (ValueError, argparse.ArgumentTypeError):
         raise argparse.ArgumentTypeError(
-            "write an address and a port, as 192.168.0.5:502"
+            "write an address and a port, as 192.168.0.5:502 or [fd00::5]:502"
         ) from None
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise argparse.ArgumentTypeError("write an address and a port, as 192.168.0.5:502")
-    return host.strip("[]"), int(port)
+    return host, port
 
 
 def parse_server(text: str) -> tuple[str, int]:
     """A name or an address, and a port, from broker.plant:8883."""
     host, _, port = text.rpartition(":")
-    if not re.fullmatch(r"[\w.:\[\]-]+", host) or not port.isdecimal() or not 0 < int(port) < 65536:
+    if not re.fullmatch(r"[\w.-]+|\[[0-9A-Fa-f:.]+(%[\w.-]+)?\]", host) or not PORT.fullmatch(port):
         raise argparse.ArgumentTypeError("write a name or an address, and a port, as plant:8883")
+    if int(port) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"write a name or an address, and a port up to {MAX_PORT}")
     return host.strip("[]"), int(port)
 
 
@@ -157,11 +174,19 @@ def parse_host(text: str) -> str:
         raise argparse.ArgumentTypeError("write an address, as 192.168.0.10") from None
 
 
-def parse_whole(text: str) -> int:
-    """A whole number from 0 on."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError("a whole number from 0 on")
-    return int(text)
+def whole_number(low: int, high: int = UINT32_MAX) -> Callable[[str], int]:
+    """The type of an option that takes a whole number in these limits."""
+
+    def parse(text: str) -> int:
+        digits = re.fullmatch(rf"[0-9]{{1,{len(str(high))}}}", text)
+        if digits is None or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"write a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+parse_whole, parse_count = whole_number(0), whole_number(1)
 
 
 def parse_recipe(text: str) -> tuple[str, str]:
@@ -170,10 +195,3 @@ def parse_recipe(text: str) -> tuple[str, str]:
     if not equals or not number.isdecimal() or not name:
         raise argparse.ArgumentTypeError("write a number and a product's name, as 1=lid")
     return number, name
-
-
-def parse_count(text: str) -> int:
-    """A whole number from 1 on."""
-    if parse_whole(text) < 1:
-        raise argparse.ArgumentTypeError("a whole number from 1 on")
-    return int(text)

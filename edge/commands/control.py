@@ -5,8 +5,7 @@ While a line is paused every part is NO_VERDICT with the code `paused`.
 
 import argparse
 
-from edge.base.errors import PublishError
-from edge.commands.arguments import add_station, opened_control, settings_of
+from edge.commands.arguments import add_station, opened_control, settings_of, unanswered
 from edge.events.client import NoAnswer
 from edge.events.control_messages import Request
 
@@ -22,8 +21,6 @@ def main(options: argparse.Namespace) -> int:
         try:
             reply = asking.ask(Request(request=options.request))[0].decode()
         except NoAnswer as error:
-            raise PublishError(
-                f"{error}: start the line, and check that this key is allowed"
-            ) from error
+            raise unanswered(error, settings) from error
     print(reply)
     return 2 if '"reply":"error"' in reply else 0

@@ -13,18 +13,19 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import zmq
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edge.base.errors import EngineError
+from edge.base.errors import EngineError, PublishError
 from edge.commands.arguments import add_settings, settings_of
 from edge.engine.cuda import find_gpu
 from edge.engine.runtimes import FLAVOURS, missing
-from edge.events.client import service_endpoint
+from edge.events.client import Service, service_endpoint
+from edge.events.endpoints import prepare
 
 PACKAGES = {
     "numpy": "pip install .",
@@ -163,17 +164,16 @@ def _ports(options: argparse.Namespace) -> Iterator[CheckRow]:
     """Whether the station's sockets could be bound now."""
     settings = settings_of(options)
     at = settings.endpoint
-    endpoints = {
-        "events": at,
-        "replay": settings.replay or service_endpoint(at, "replay"),
-        "control": settings.control or service_endpoint(at, "control"),
-        "live": settings.live or service_endpoint(at, "live"),
-    }
+    places = {"events": at, "replay": settings.replay, "control": settings.control}
     with zmq.Context() as context:
-        for name, endpoint in endpoints.items():
+        for name, place in (places | {"live": settings.live}).items():
             with context.socket(zmq.PUB) as socket:
                 try:
+                    endpoint = place or service_endpoint(at, cast("Service", name))
+                    prepare(socket, endpoint, f"--{name if name != 'events' else 'endpoint'}")
                     socket.bind(endpoint)
+                except PublishError as error:
+                    yield CheckRow(f"port of {name}", f"{place or at}: not possible", str(error))
                 except zmq.ZMQError as error:
                     fix = "a station runs already, or choose another --endpoint"
                     yield CheckRow(f"port of {name}", f"{endpoint}: {error.strerror}", fix)

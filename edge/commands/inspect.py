@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import ImageError
-from edge.base.files import printable
+from edge.base.text import printable
 from edge.camera import NO_PICTURE
 from edge.commands.arguments import add_settings, product_name, settings_of
 from edge.engine import runtimes

@@ -28,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     folder: Path = options.keys
+    if options.action != "make" and not folder.is_dir():
+        raise KeysError(f"{folder} is no folder of keys: correct --keys, or run 'draem keys make'")
     if options.action == "list":
         for name, client in read_allowed(folder).items():
             print(f"{name:<24} {client.role:<9} {client.key}")
@@ -53,5 +55,6 @@ def allowed(folder: Path, options: argparse.Namespace) -> AllowedClient:
         raise KeysError("the station's own key needs no entry: name a client")
     if not KEY_NAME.fullmatch(options.name):
         raise KeysError(f"'{options.name}' cannot be a key's name: use letters, digits, - and _")
-    key = read_public(options.public or folder / f"{options.name}.pub")
+    make = f"run 'draem keys make {options.name}', or name the client's key with --public FILE"
+    key = read_public(options.public or folder / f"{options.name}.pub", make)
     return AllowedClient(role=options.role, key=key)

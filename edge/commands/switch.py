@@ -12,12 +12,17 @@ import time
 from pydantic import ValidationError
 
 from edge.base.console import console
-from edge.base.errors import PublishError
-from edge.commands.arguments import add_station, opened_control, product_name, settings_of
+from edge.commands.arguments import (
+    add_station,
+    opened_control,
+    product_name,
+    settings_of,
+    unanswered,
+)
 from edge.events.client import NoAnswer, RequestClient
 from edge.events.control_messages import ProductReply, Request, SwitchRequest
 from edge.events.server import ErrorReply
-from edge.station.active_product import ChangeoverError
+from edge.station.proof import ChangeoverError
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +43,7 @@ def main(options: argparse.Namespace) -> int:
         try:
             switch(asking, SwitchRequest(product=name, version=options.version))
         except NoAnswer as error:
-            raise PublishError(
-                f"{error}: start the line, and check that this key is allowed"
-            ) from error
+            raise unanswered(error, settings) from error
     return 0
 
 

@@ -1,5 +1,6 @@
 """The one seam between the line and what computes: `infer(batch)`."""
 
+import sys
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -7,6 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import EngineError
+
+# None makes the import of this package fail, and OpenVINO then uses its own stand-in. With it every
+# import would ask a name server for an analytics host, fork a process that reports there, and fail
+# where the user has no home.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+
+LOAD_S, INFER_S = 300, 10
+"""How long loading (the RTX flavour compiles its last step there) and one batch may take.
+
+WatchdogSec in deploy/draem.service is longer, so that a lost engine still gets its fault event.
+"""
 
 
 class Inference(NamedTuple):
@@ -22,7 +34,8 @@ class Engine(AbstractContextManager["Engine"], Protocol):
     def infer(self, batch: NDArray[np.uint8]) -> Inference:
         """Judge uint8 BGR images [N, H, W, 3].
 
-        Raises EngineError for another shape or type, EngineLost where it will never judge again.
+        Raises EngineError for another shape or type, EngineLost where it will never judge again or
+        has not returned after INFER_S.
         """
         ...
 

@@ -8,8 +8,8 @@ import openvino
 from numpy.typing import NDArray
 
 from edge.base.closeable import Closeable
-from edge.base.errors import EngineError
-from edge.engine import Inference, check_batch
+from edge.base.errors import EngineError, EngineLost
+from edge.engine import INFER_S, LOAD_S, Inference, check_batch
 from edge.engine.plan import Key
 from edge.product.product import Product
 
@@ -69,9 +69,15 @@ class OpenVinoEngine(Closeable):
             raise EngineError(
                 f"OpenVINO cannot load the plan ({_cause(error)}): run 'draem build' again"
             ) from error
-        self.infer(np.zeros((1, *self._shape), np.uint8))
+        self._lost: EngineLost | None = None
+        self._judge(np.zeros((1, *self._shape), np.uint8), LOAD_S)
 
     def infer(self, batch: NDArray[np.uint8]) -> Inference:
+        return self._judge(batch, INFER_S)
+
+    def _judge(self, batch: NDArray[np.uint8], deadline_s: float) -> Inference:
+        if self._lost:
+            raise self._lost
         if self._request is None:
             raise EngineError("the engine is closed: load it again")
         check_batch(batch, self._shape)
@@ -79,14 +85,23 @@ class OpenVinoEngine(Closeable):
         score = np.empty(len(batch), np.float32)
         for i in range(len(batch)):
             try:
-                outputs = self._request.infer({"image": batch[i : i + 1]})
+                self._request.start_async({"image": batch[i : i + 1]})
+                done = self._request.wait_for(round(deadline_s * 1000))
             except RuntimeError as error:
                 raise EngineError(f"OpenVINO failed: {_cause(error)}") from error
+            if not done:
+                self._lost = EngineLost(
+                    f"OpenVINO has not answered for {deadline_s:g} s: restart the program; where "
+                    "it comes back, stop what else uses this machine's processor"
+                )
+                raise self._lost
+            outputs = self._request.results
             heatmap[i], score[i] = outputs["heatmap"][0], outputs["score"][0]
         return Inference(score, heatmap)
 
     def close(self) -> None:
-        self._request = None
+        if self._lost is None:  # else it is still in use, and giving it back could wait for ever
+            self._request = None
 
 
 def _cause(error: RuntimeError) -> str:

@@ -9,12 +9,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from edge.base.errors import EngineError
 from edge.base.files import write_atomic, write_json
+from edge.base.validation import read_json
 from edge.product.product import Product
 
 ANY_DEVICE = "any"
@@ -47,10 +48,10 @@ class Key(BaseModel):
 class Record(BaseModel):
     """A plan's key, its batch sizes, the SHA-256 of its bytes, and the figures of its proof."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     key: Key
-    batches: list[int]
-    plan: str
+    batches: list[Annotated[int, Field(ge=1, le=999)]] = Field(min_length=1)
+    plan: str = Field(pattern="^[0-9a-f]{64}$")
     proven: bool
     proof: dict[str, float]
     created: str
@@ -80,12 +81,12 @@ def read_plan(product: Product, key: Key, *, proven: bool = True) -> Plan:
     fix = f"run '{build_command(product, key.flavour)}'"
     path = product.engines / f"{key.name}.json"
     try:
-        record = Record.model_validate_json(path.read_text(encoding="utf-8"))
+        record = read_json(path, Record)
         plan = product.engines / f"{key.name}-{record.plan[:8]}.plan"
         data = plan.read_bytes()
     except FileNotFoundError:
         raise EngineError(_why_missing(product, key, fix)) from None
-    except (ValidationError, ValueError) as error:
+    except ValueError as error:
         raise EngineError(f"the record {path} cannot be read: {fix}") from error
     if record.key != key or (proven and not record.proven):
         field = differing(record.key.model_dump(), key.model_dump()) or "proven"
@@ -106,7 +107,7 @@ def records(product: Product) -> list[Record]:
     found = []
     for path in sorted(product.engines.glob("*.json")):
         try:
-            found.append(Record.model_validate_json(path.read_text(encoding="utf-8")))
+            found.append(read_json(path, Record))
         except (OSError, ValueError):
             continue
     return found

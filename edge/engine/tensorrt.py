@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge.base.closeable import Closeable
 from edge.base.errors import EngineError, EngineLost
-from edge.engine import Inference, check_batch
+from edge.engine import INFER_S, LOAD_S, Inference, check_batch
 from edge.engine.cuda import find_gpu
 from edge.engine.device_thread import DeviceThread
 from edge.engine.plan import ANY_DEVICE, Key
@@ -17,8 +17,6 @@ from edge.engine.tensorrt_plan import CLOSED, LoadedPlan
 from edge.product.product import Product
 
 PRECISION = "f16"
-LOAD_S, INFER_S = 300, 10
-"""How long loading (the RTX flavour compiles its last step there) and one batch may take."""
 
 
 def plan_key(product: Product, flavour: str) -> Key:

@@ -1,13 +1,14 @@
 """Proof before service: a compiled engine against the trained network's float32 outputs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import EngineError
-from edge.engine import Engine, Inference
+from edge.engine import Engine
+from edge.product.golden import Golden, read_golden
 from edge.product.product import Product
 from edge.vision.calibration import Calibration
 from edge.vision.image_files import read_image
@@ -61,42 +62,29 @@ def compare(
     )
 
 
-class _Interrupted:
-    """An engine that gives up before the next batch when it is told to."""
-
-    def __init__(self, engine: Engine, stopped: Callable[[], bool]) -> None:
-        self._engine, self._stopped = engine, stopped
-
-    def infer(self, batch: NDArray[np.uint8]) -> Inference:
-        if self._stopped():
-            raise EngineError("the proof was given up: the line has ended")
-        return self._engine.infer(batch)
-
-
 def prove(
     engine: Engine,
     product: Product,
     batches: Sequence[int] = (1,),
     most: int | None = None,
-    stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, float]:
     """Run a product's golden frames, and those of its calibration, through an engine: the figures.
 
     Golden frames go in batches of every size that the engine has, since each is compiled for
-    itself; the figures are the worst of them. `most` bounds the number of calibration frames; the
-    proof is given up, with EngineError, when `stopped`.
+    itself; the figures are the worst of them. `most` bounds the number of calibration frames.
 
-    Raises EngineError where the engine misses the trained network, where the check could not have
-    told it from another one, or where the scores of good frames have moved.
+    Raises ProductError where the golden frames cannot be used; EngineError where the engine misses
+    the trained network, where the check could not have told it from another one, or where the
+    scores of good frames have moved.
     """
-    stoppable = _Interrupted(engine, stopped)
-    all_figures = [_prove_golden(stoppable, product, size) for size in batches]
+    golden = read_golden(product)
+    all_figures = [_prove_golden(engine, product, golden, size) for size in batches]
     figures = {
         name: (min if name.startswith("negative") else max)(one[name] for one in all_figures)
         for name in all_figures[0]
     }
     if product.calibration is not None:
-        figures |= _prove_calibration(stoppable, product, product.calibration, most)
+        figures |= _prove_calibration(engine, product, product.calibration, most)
     return figures
 
 
@@ -113,16 +101,15 @@ def _check_window(
         )
 
 
-def _prove_golden(engine: _Interrupted, product: Product, size: int) -> dict[str, float]:
+def _prove_golden(engine: Engine, product: Product, golden: Golden, size: int) -> dict[str, float]:
     """The golden frames in batches of `size`, the last one filled up with the first frames."""
-    with np.load(product.path / "golden.npz", allow_pickle=False) as stored:
-        frames = stored["frames"]
-        order = np.arange(-(-len(frames) // size) * size) % len(frames)
-        parts = [engine.infer(frames[order[i : i + size]]) for i in range(0, len(order), size)]
-        score = np.concatenate([part.score for part in parts])[: len(frames)]
-        heatmap = np.concatenate([part.heatmap for part in parts])[: len(frames)]
-        found = compare(score, heatmap, stored["score"], stored["heatmap"])
-        negative = compare(score, heatmap, stored["negative_score"], stored["negative_heatmap"])
+    frames = golden.frames
+    order = np.arange(-(-len(frames) // size) * size) % len(frames)
+    parts = [engine.infer(frames[order[i : i + size]]) for i in range(0, len(order), size)]
+    score = np.concatenate([part.score for part in parts])[: len(frames)]
+    heatmap = np.concatenate([part.heatmap for part in parts])[: len(frames)]
+    found = compare(score, heatmap, golden.score, golden.heatmap)
+    negative = compare(score, heatmap, golden.negative_score, golden.negative_heatmap)
     if not found.passes:
         raise EngineError(
             f"the engine misses the trained network in batches of {size}: score by "
@@ -140,7 +127,7 @@ def _prove_golden(engine: _Interrupted, product: Product, size: int) -> dict[str
 
 
 def _prove_calibration(
-    engine: _Interrupted, product: Product, calibration: Calibration, most: int | None
+    engine: Engine, product: Product, calibration: Calibration, most: int | None
 ) -> dict[str, float]:
     """How far the good frames' scores have moved since the calibration, and what that costs."""
     if not calibration.frames:

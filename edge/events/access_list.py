@@ -11,7 +11,8 @@ from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from edge.base.files import write_atomic
+from edge.base.files import read_text, write_atomic
+from edge.base.os_errors import how_to_fix
 from edge.events.cursors import Role
 from edge.events.keys import STATION_KEY, Z85_KEY, KeysError, read_pair
 
@@ -36,11 +37,14 @@ def read_allowed(folder: Path) -> dict[str, AllowedClient]:
     """The allowed clients by name; none if there is no list. Raises KeysError."""
     path = folder / ALLOWED
     try:
-        return _CLIENTS.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _CLIENTS.validate_python(tomllib.loads(read_text(path, KeysError)))
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise KeysError(f"{path} cannot be read ({error}), so all clients are refused") from error
+        raise KeysError(
+            f"{path} cannot be read ({error.strerror}), so all clients are refused: "
+            f"{how_to_fix(error) or 'correct it'}"
+        ) from error
     except (ValueError, ValidationError) as error:
         raise KeysError(
             f"{path} is malformed, so all clients are refused: each client is [name] with role = "

@@ -11,6 +11,7 @@ from edge.base.errors import PublishError
 from edge.events.cursor_file import Cursor
 from edge.events.cursors import Role
 from edge.events.encoding import EventError, decode
+from edge.events.endpoints import MAX_PORT, check_endpoint, prepare
 from edge.events.event import Event
 from edge.events.keys import Credentials
 from edge.events.notices import Notice, Notify
@@ -63,6 +64,11 @@ class RequestClient(Closeable):
             self._context.destroy(0)
             raise
         return socket
+
+    @property
+    def with_key(self) -> bool:
+        """Whether it connects with a key, which the station may refuse."""
+        return self._credentials is not None
 
     def ask(self, request: BaseModel) -> list[bytes]:
         """Send one request and return the parts of its answer. Raises NoAnswer."""
@@ -140,10 +146,20 @@ class RequestClient(Closeable):
 
 
 def service_endpoint(endpoint: str, service: Service = "replay") -> str:
-    """The default address of a service: one to three ports above the publisher's."""
+    """The default address of a service: one to three ports above the publisher's.
+
+    Raises PublishError where there is no such port.
+    """
+    check_endpoint(endpoint, "--endpoint")
     head, _, port = endpoint.rpartition(":")
     if endpoint.startswith("tcp://") and port.isdecimal():
-        return f"{head}:{int(port) + 1 + SERVICES.index(service)}"
+        number = int(port) + 1 + SERVICES.index(service)
+        if number > MAX_PORT:
+            raise PublishError(
+                f"{endpoint} leaves no port above it for --{service}: choose a port below "
+                f"{MAX_PORT - len(SERVICES)}, as tcp://127.0.0.1:5570"
+            )
+        return f"{head}:{number}"
     return endpoint if endpoint.endswith(":*") else f"{endpoint}.{service}"
 
 
@@ -151,6 +167,7 @@ def connect(
     socket: "zmq.Socket[bytes]", endpoint: str, option: str, credentials: Credentials | None
 ) -> None:
     """Connect, with keys if there are any. Raises PublishError that names `option`."""
+    prepare(socket, endpoint, option)
     try:
         if credentials is not None:
             credentials.apply(socket)

@@ -6,19 +6,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from edge.base.errors import DraemError
+from edge.base.os_errors import how_to_fix
 
 SCHEMA = "1"
 COLUMNS = "seq, kind, verdict, inspection_id, trigger_id, published_at, header, mask"
 BEGIN_ANEW = "move it to another folder to begin anew"
-FIXES = {
-    sqlite3.SQLITE_FULL: "free space on the disk",
-    sqlite3.SQLITE_IOERR: "free space on the disk, or replace it if it fails",
-    sqlite3.SQLITE_READONLY: "allow this user to write the file and its folder",
-    sqlite3.SQLITE_PERM: "allow this user to read and write the file and its folder",
-    sqlite3.SQLITE_CANTOPEN: "allow this user to read and write the file and its folder, and check "
-    "that the system has not too many files open",
-    sqlite3.SQLITE_BUSY: "stop the other program that uses it",
-}
 
 
 class JournalError(DraemError):
@@ -34,8 +26,7 @@ def journal_errors(problem: str, fix: str = BEGIN_ANEW) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        kind = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is the detailed code
-        raise JournalError(f"{problem} ({error}): {FIXES.get(kind, fix)}") from error
+        raise JournalError(f"{problem} ({error}): {how_to_fix(error) or fix}") from error
 
 
 def refuse_foreign_log(path: Path) -> None:
@@ -43,6 +34,8 @@ def refuse_foreign_log(path: Path) -> None:
 
     It changes nothing: the file may belong to another program, or to a newer version of this one.
     """
+    if path.is_dir():
+        raise JournalError(f"the log {path} is a folder: {BEGIN_ANEW}")
     if not path.exists() or path.stat().st_size == 0:
         return
     # What a crash left in a rollback journal can be read only after it was written back.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
-from edge.base.files import printable
+from edge.base.text import printable
 
 SCHEMA = "1.3"
 UINT32_MAX = 2**32 - 1

@@ -23,7 +23,12 @@ class JournalReader(Closeable):
     def __init__(self, folder: Path) -> None:
         path = folder / DATABASE_NAME
         if not path.is_file():
-            raise JournalError(f"there is no log in {folder}: name the station with --station")
+            logs = sorted(log.parent.name for log in folder.parent.glob(f"*/{DATABASE_NAME}"))
+            there = f" (one of {', '.join(logs[:10])})" if logs else ""
+            raise JournalError(
+                f"there is no log in {folder}: name the station with --station{there}, and the "
+                "folder of all stations with --data"
+            )
         with journal_errors(f"the log {path} cannot be read"), ExitStack() as opened:
             database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
             self._database = opened.enter_context(closing(database))

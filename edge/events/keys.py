@@ -13,7 +13,7 @@ import zmq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.base.errors import DraemError
-from edge.base.files import write_atomic
+from edge.base.files import read_text, write_atomic
 
 STATION_KEY = "server"
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -65,23 +65,30 @@ def make_pair(folder: Path, name: str) -> Path:
 
 def read_pair(path: Path) -> KeyPair:
     """Read a pair from its file. Raises KeysError, also if other users may read it."""
+    if path.suffix == ".pub":
+        raise KeysError(f"{path} is a public key: name the pair, {path.with_suffix('.key')}")
     try:
         if path.stat().st_mode & 0o077:
             raise KeysError(f"{path} may be read by others: run 'chmod 600 {path}'")
-        return KeyPair.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return KeyPair.model_validate(tomllib.loads(read_text(path, KeysError)))
     except FileNotFoundError:
         name = path.stem or STATION_KEY
-        raise KeysError(f"{path} does not exist: run 'draem keys make {name}'") from None
+        raise KeysError(
+            f"{path} does not exist: copy it here, or make it with 'draem keys make {name}'"
+        ) from None
     except (ValueError, ValidationError):
-        raise KeysError(f"{path} is no key pair: delete it and run 'draem keys make'") from None
+        raise KeysError(
+            f"{path} is no key pair: name the NAME.key that 'draem keys make' wrote, or restore it "
+            "from a backup"
+        ) from None
 
 
-def read_public(path: Path) -> str:
-    """Read a public key from its file. Raises KeysError."""
+def read_public(path: Path, fix: str = "copy the station's server.pub there") -> str:
+    """Read a public key from its file; `fix` is for a missing one. Raises KeysError."""
     try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise KeysError(f"{path} cannot be read: copy the station's server.pub here") from error
+        text = read_text(path, KeysError).strip()
+    except OSError as error:
+        raise KeysError(f"{path} cannot be read ({error.strerror}): {fix}") from error
     if not re.match(Z85_KEY, text):
         raise KeysError(f"{path} is no public key: name the file that ends in .pub")
     return text

@@ -3,7 +3,6 @@
 import errno
 import socket
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import Any
 
 import zmq
@@ -13,6 +12,7 @@ from edge.base import tcp
 from edge.base.closeable import Closeable
 from edge.base.errors import PublishError
 from edge.events.access_list import AccessList
+from edge.events.endpoints import is_local, prepare
 
 LINGER_MS = 1000
 CONNECT_S = 1.0
@@ -27,6 +27,15 @@ OPTIONS: dict[int, int] = {
     zmq.TCP_MAXRT: tcp.DEAD_AFTER_MS,
 }
 DOMAIN = "draem"
+
+
+BIND_FIXES = {
+    errno.EADDRINUSE: "stop the program that uses it",
+    errno.EADDRNOTAVAIL: "give this machine that address",
+    errno.ENODEV: "give this machine that address",
+    errno.EACCES: "permit this user to use it (a port below 1024, or the folder of a socket),",
+    errno.EMFILE: "allow more open files ('ulimit -n', LimitNOFILE in a unit)",
+}
 
 
 class Sockets(Closeable):
@@ -48,17 +57,24 @@ class Sockets(Closeable):
         self, kind: int, endpoint: str, option: str, options: dict[int, int]
     ) -> "zmq.Socket[bytes]":
         """A bound socket with ZeroMQ `options`. Raises PublishError that names `option`."""
-        if "://" not in endpoint:
-            raise PublishError(
-                f"{endpoint} is no address: correct {option}, for example tcp://127.0.0.1:5570"
-            )
+        made: zmq.Socket[bytes] = self._context.socket(kind)
+        try:
+            self._bind(made, endpoint, option, options)
+        except PublishError:
+            made.close(0)
+            raise
+        return made
+
+    def _bind(
+        self, made: "zmq.Socket[bytes]", endpoint: str, option: str, options: dict[int, int]
+    ) -> None:
+        prepare(made, endpoint, option)
         if self.access is None and not is_local(endpoint):
             raise PublishError(
                 f"{endpoint} can be reached from other machines, and has no keys: run "
-                f"'draem keys make server', then start again with '--keys keys' (or choose a "
-                f"127.0.0.1 address with {option})"
+                f"'draem keys make server', then start again with '--keys keys' (or choose an "
+                f"address of this machine alone with {option}, as tcp://127.0.0.1:5570)"
             )
-        made: zmq.Socket[bytes] = self._context.socket(kind)
         for name, value in (OPTIONS | options).items():
             made.setsockopt(name, value)
         if self.access is not None:
@@ -70,13 +86,10 @@ class Sockets(Closeable):
             refuse_served(endpoint)
             made.bind(endpoint)
         except zmq.ZMQError as error:
-            made.close(0)
+            fix = BIND_FIXES.get(error.errno or 0, "correct it")
             raise PublishError(
-                f"cannot serve on {endpoint} ({error.strerror}): stop the program that uses it "
-                f"(another station?) or choose another {option}; a station uses four ports from "
-                "--endpoint on"
+                f"cannot serve on {endpoint} ({error.strerror}): {fix} or choose another {option}"
             ) from error
-        return made
 
     def close(self) -> None:
         if self._authenticator is not None and self._authenticator.is_alive():
@@ -94,18 +107,6 @@ def refuse_served(endpoint: str) -> None:
         tried.settimeout(CONNECT_S)
         tried.connect(path)
         raise zmq.ZMQError(errno.EADDRINUSE)
-
-
-def is_local(endpoint: str) -> bool:
-    """Whether only this machine can connect to an address."""
-    transport, _, rest = endpoint.partition("://")
-    if transport in ("ipc", "inproc"):
-        return True
-    host = rest.rpartition(":")[0].strip("[]")
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False  # a host name, an interface or *: may not be local
 
 
 def bound_address(bound: "zmq.Socket[Any]") -> str:

@@ -86,7 +86,7 @@ class _Subscription:
         self._cursor = begin or read_cursor(cursor_file)
         if self._cursor is None and cursor_file is not None:
             self._cursor = Cursor("", 0)
-        self._silence = _Silence(notify)
+        self._silence = _Silence(notify, with_key=client.with_key)
         self._acknowledge_at = 0.0
         self._unanswered = False
 
@@ -163,8 +163,8 @@ class _Subscription:
 class _Silence:
     """Reports silence of the line and its end."""
 
-    def __init__(self, notify: Notify) -> None:
-        self._notify = notify
+    def __init__(self, notify: Notify, *, with_key: bool) -> None:
+        self._notify, self._with_key = notify, with_key
         self._received_at = self._asked_at = time.monotonic()
         self._stale = False
 
@@ -174,6 +174,8 @@ class _Silence:
             if not self._stale and now - self._received_at > STALE_S:
                 self._stale = True
                 text = f"no message for {STALE_S:g} s: the line hangs, is down or disconnected"
+                if self._with_key:
+                    text += ", or refuses this key, or --server-key is not its own ('draem keys')"
                 self._notify(Notice("stale", text))
             return
         self._received_at = now

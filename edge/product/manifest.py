@@ -1,13 +1,14 @@
 """manifest.json: the portable part of a version, held to its seal."""
 
 import json
-from pathlib import Path
-from typing import Literal, TypeVar
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from edge.base.errors import ProductError
-from edge.base.validation import first_cause
+from edge.base.validation import first_cause, load_json, parse_json, read_bytes, read_json
 from edge.product.seal import SEAL, Seal, content_digest
 from edge.vision.fit import Interpolation
 from edge.vision.frame import Box
@@ -18,6 +19,16 @@ Model = TypeVar("Model", bound=BaseModel)
 MANIFEST = "manifest.json"
 SCHEMA = 3
 REQUIRED = {"model.onnx", "golden.npz", "sources.json"}
+MOST_FILES = 2000
+MOST_PIXELS = 1 << 16
+"""Of a side of a camera's frame."""
+PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+MEMBER = re.compile(rf"{PART}(/{PART})*")
+LONGEST_NAME = 99
+"""Of a tar's member."""
+
+Side = Annotated[int, Field(ge=32, le=8192, multiple_of=32)]
+Width = Annotated[int, Field(ge=1, le=1 << 16)]
 
 
 class Manifest(BaseModel):
@@ -26,38 +37,23 @@ class Manifest(BaseModel):
     The score is the maximum of the heatmap averaged over a square of `score_window` pixels a side.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     manifest_schema: int = SCHEMA
     name: str
     version: str
     created: str
-    height: int = Field(ge=32, multiple_of=32)
-    width: int = Field(ge=32, multiple_of=32)
+    height: Side
+    width: Side
     interpolation: Interpolation
     crop: Box | None
     network: Literal["features", "pixels"]
     backbone: str | None
-    rec_width: int
-    seg_width: int
+    rec_width: Width
+    seg_width: Width
     score_window: int = Field(ge=1)
     origin: dict[str, str | int | float | bool | None]
     files: dict[str, str]
     geometry: Geometry | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_earlier_schema(cls, values: object) -> object:
-        """Schema 2 had networks on pixels only; schema 1 their window alone, 21 at 256x256."""
-        if not isinstance(values, dict) or values.get("manifest_schema") not in (1, 2):
-            return values
-        sides = [values.get("height"), values.get("width")]
-        side = min((s for s in sides if isinstance(s, int)), default=0)
-        missing = {
-            "score_window": 2 * (21 * side // 512) + 1,
-            "network": "pixels",
-            "backbone": None,
-        }
-        return {**missing, **values, "manifest_schema": SCHEMA}
 
     @field_validator("manifest_schema")
     @classmethod
@@ -69,6 +65,35 @@ class Manifest(BaseModel):
                 "update it"
             )
         return found
+
+    @field_validator("crop")
+    @classmethod
+    def _crop_is_possible(cls, crop: Box | None) -> Box | None:
+        if crop is not None:
+            x, y, width, height = crop
+            inside = x + width <= MOST_PIXELS and y + height <= MOST_PIXELS
+            if not (x >= 0 and y >= 0 and width >= 1 and height >= 1 and inside):
+                raise ValueError(f"{x},{y},{width},{height} lies in no frame")
+        return crop
+
+    @field_validator("files")
+    @classmethod
+    def _files_are_possible(cls, files: dict[str, str]) -> dict[str, str]:
+        if len(files) > MOST_FILES:
+            raise ValueError(f"it has more than {MOST_FILES} files")
+        for name, sha256 in files.items():
+            if not MEMBER.fullmatch(name) or len(name) > LONGEST_NAME or name in (MANIFEST, SEAL):
+                raise ValueError(
+                    f"the name {ascii(name)[:120]} is not one that a version's file may have"
+                )
+            if name.partition("/")[0] == "engines":
+                raise ValueError(f"the name {name!a} is of an engine, which belongs to its device")
+            if not re.fullmatch("[0-9a-f]{64}", sha256):
+                raise ValueError(f"what it has for {name!a} is no SHA-256")
+        folders = {str(folder) for name in files for folder in PurePosixPath(name).parents}
+        if both := sorted(folders & files.keys()):
+            raise ValueError(f"the name {both[0]!a} is a file's and a folder's")
+        return files
 
     @field_validator("score_window")
     @classmethod
@@ -84,7 +109,10 @@ def read_manifest(path: Path) -> tuple[Manifest, Seal | None]:
 
     Raises ProductError where either is missing or was altered.
     """
-    manifest = read_model(path / MANIFEST, Manifest)
+    try:
+        manifest = parse_manifest(read_bytes(path / MANIFEST))
+    except (OSError, ValueError) as error:
+        raise _cannot_be_read(path / MANIFEST, error) from error
     check_files(manifest, path)
     if (manifest.name, manifest.version) != (path.parent.name, path.name):
         raise ProductError(
@@ -110,14 +138,41 @@ def check_files(manifest: Manifest, place: Path) -> None:
 
 def content_of(path: Path) -> str:
     """One digest of all that a version contains, whatever its number."""
-    return content_digest(json.loads((path / MANIFEST).read_text(encoding="utf-8")))
+    return content_digest(raw_manifest(read_bytes(path / MANIFEST)))
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """A manifest of this schema or an earlier one. Raises ValueError.
+
+    Schema 2 had networks on pixels only; schema 1 their window alone, 21 at 256x256.
+    """
+    values = raw_manifest(data)
+    if values.get("manifest_schema") in (1, 2):
+        sides = [values.get("height"), values.get("width")]
+        side = min((s for s in sides if isinstance(s, int)), default=0)
+        window = 2 * (21 * side // 512) + 1
+        missing = {"score_window": window, "network": "pixels", "backbone": None}
+        data = json.dumps({**missing, **values, "manifest_schema": SCHEMA}).encode()
+    return parse_json(data, Manifest)
+
+
+def raw_manifest(data: bytes) -> dict[str, object]:
+    """A manifest as it was written, for its digest. Raises ValueError."""
+    raw = load_json(data)
+    if not isinstance(raw, dict):
+        raise ValueError("a manifest is an object")
+    return raw
 
 
 def read_model(path: Path, model: type[Model]) -> Model:
     """A JSON file as a pydantic model. Raises ProductError."""
     try:
-        return model.model_validate_json(path.read_text(encoding="utf-8"))
+        return read_json(path, model)
     except (OSError, ValueError) as error:
-        raise ProductError(
-            f"{path} cannot be read ({first_cause(error)}): restore it from a backup or train again"
-        ) from error
+        raise _cannot_be_read(path, error) from error
+
+
+def _cannot_be_read(path: Path, error: Exception) -> ProductError:
+    return ProductError(
+        f"{path} cannot be read ({first_cause(error)}): restore it from a backup or train again"
+    )

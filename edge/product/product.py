@@ -1,6 +1,7 @@
 """A version of a product, found by its name and read with every file checked."""
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,11 +9,16 @@ from pathlib import Path
 from edge.base.errors import ProductError
 from edge.base.files import digest
 from edge.product.manifest import MANIFEST, Manifest, read_manifest, read_model
-from edge.product.seal import Seal
+from edge.product.onnx_file import external_files
+from edge.product.seal import SEAL, Seal
 from edge.vision.calibration import Calibration
+from edge.vision.drift_features import REFERENCE
 from edge.vision.fit import Fit
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+NAME_RULE = (
+    "a name has at most 100 letters, digits, '_', '-' and '.', and begins with a letter or digit"
+)
 
 
 @dataclass(frozen=True)
@@ -74,17 +80,18 @@ def versions(products: Path, name: str) -> list[int]:
 def check_name(name: str) -> None:
     """Raise ProductError for a name that cannot be a folder's."""
     if not NAME.fullmatch(name):
-        raise ProductError(
-            f"'{name}' cannot be a product's name: use letters, digits, '_', '-' and '.'"
-        )
+        raise ProductError(f"'{name[:100]}' cannot be a product's name: {NAME_RULE}")
 
 
-def load_product(products: Path, name: str, version: str | None = None) -> Product:
+def load_product(
+    products: Path, name: str, version: str | None = None, only: Container[str] | None = None
+) -> Product:
     """A version (default: `current`), every portable file checked against its digest.
 
-    `version` is a number, or "newest". Raises ProductError where it is missing or was altered.
+    `version` is a number, or "newest". `only` these files are hashed where another process has just
+    checked all. Raises ProductError where it is missing or was altered.
     """
-    return read_version(find_version(products, name, version))
+    return read_version(find_version(products, name, version), only)
 
 
 def find_version(products: Path, name: str, version: str | None = None) -> Path:
@@ -111,14 +118,24 @@ def find_version(products: Path, name: str, version: str | None = None) -> Path:
     return path.resolve()
 
 
-def read_version(path: Path) -> Product:
+def read_version(path: Path, only: Container[str] | None = None) -> Product:
     """The version in a folder, completely checked. Raises ProductError as `load_product`."""
     manifest, seal = read_manifest(path)
+    for name in (MANIFEST, SEAL):
+        _check_place(path, name)
+    return read_files(path, manifest, seal, only)
+
+
+def read_files(
+    path: Path, manifest: Manifest, seal: Seal | None, only: Container[str] | None = None
+) -> Product:
+    """The version of a manifest, its files checked in whatever folder they are."""
     for name, expected in manifest.files.items():
         file = path / name
         if not file.is_file():
             raise ProductError(f"{file} is missing: restore it from a backup or train again")
-        if digest(file) != expected:
+        _check_place(path, name)
+        if (only is None or name in only) and digest(file) != expected:
             raise ProductError(
                 f"{file} is not the file that {MANIFEST} names (its SHA-256 differs): "
                 "restore it from a backup or train again"
@@ -126,4 +143,46 @@ def read_version(path: Path) -> Product:
     calibration = None
     if "calibration.json" in manifest.files:
         calibration = read_model(path / "calibration.json", Calibration)
-    return Product(path, manifest, calibration, seal)
+    product = Product(path, manifest, calibration, seal)
+    _check_references(product)
+    _check_geometry(product)
+    return product
+
+
+def _check_place(path: Path, name: str) -> None:
+    """Raise ProductError where a file is a link: what it names could be anywhere, and change."""
+    if (path / name).resolve() != path.resolve() / name:
+        raise ProductError(
+            f"{path / name} is a link to another place: replace it by the file itself"
+        )
+
+
+def _check_references(product: Product) -> None:
+    """Raise ProductError where a file names another one that the manifest does not have."""
+    calibration, files = product.calibration, product.manifest.files
+    try:
+        wanted = dict.fromkeys(external_files(product.model_path), "model.onnx")
+    except ValueError as error:
+        raise ProductError(f"{product.model_path} cannot be read ({error}): train again") from error
+    if calibration is not None:
+        wanted |= {f"calibration/{name}": "calibration.json" for name in calibration.frames}
+        wanted |= {REFERENCE: "calibration.json"} if calibration.drift else {}
+    for name in sorted(wanted.keys() - files.keys()):
+        raise ProductError(
+            f"{wanted[name]} of {product.path} reads {name[:120]!a}, which {MANIFEST} does not "
+            "have: train or calibrate again, or import the release again"
+        )
+
+
+def _check_geometry(product: Product) -> None:
+    """Raise ProductError where the crop does not lie in the frames that the geometry is for."""
+    geometry = product.fit.geometry
+    if geometry is None or geometry.frame is None:
+        return
+    try:
+        product.fit.place(geometry.frame)
+    except ValueError as error:
+        raise ProductError(
+            f"the geometry of {product.name} version {product.version} does not fit it: {error}: "
+            "correct the geometry and calibrate again"
+        ) from error

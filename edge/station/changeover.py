@@ -9,9 +9,11 @@ from collections.abc import Callable
 
 from edge.base.closeable import Closeable
 from edge.base.errors import DraemError
+from edge.base.os_errors import how_to_fix
 from edge.engine import Engine
 from edge.events.control_messages import ChangeStatus
-from edge.station.active_product import ActiveProduct, ChangeoverError, Stopped
+from edge.station.active_product import ActiveProduct
+from edge.station.proof import ChangeoverError, Stopped
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +84,7 @@ class Changeover(Closeable):
         except OSError as error:
             message = (
                 f"the line runs it, but will not after a restart ({error}): "
-                "free space on the disk and switch again"
+                f"{how_to_fix(error) or 'check the disk'}, then switch again"
             )
             log.error("%s: %s", request.product, message)
         try:

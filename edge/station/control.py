@@ -27,8 +27,9 @@ from edge.events.event import Code, Inspection
 from edge.events.server import Peer, RequestHandler, RequestServer, require_role
 from edge.events.sockets import Sockets
 from edge.product.product import Product
-from edge.station.active_product import ActiveProduct, ChangeoverError
+from edge.station.active_product import ActiveProduct
 from edge.station.changeover import Changeover
+from edge.station.proof import ChangeoverError
 from edge.vision.frame import Frame, Size
 
 HUNG_S = 2.0

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.base.errors import ProductError
 from edge.events.event import Code
 from edge.product.product import Product
 from edge.station.inspector import JudgedFrame
 from edge.vision.calibration import DriftLimits
-from edge.vision.drift_features import FEATURES, REFERENCE, FeatureExtractor
+from edge.vision.drift_features import FEATURES, REFERENCE, SIDE, FeatureExtractor
 from edge.vision.image_files import read_image
 from edge.vision.near_duplicates import same_part, thumbnail
 
@@ -53,6 +54,11 @@ class DriftWatch:
         self.now: Cause | None = None
         if self._ranges is not None:
             reference = read_image(product.path / REFERENCE)
+            if reference.shape[:2] != (SIDE, SIDE):
+                raise ProductError(
+                    f"{product.path / REFERENCE} is not {SIDE}x{SIDE}: calibrate again with "
+                    f"'draem calibrate --product {product.name} --version {product.version}'"
+                )
             self._measure = FeatureExtractor(reference[..., 0])
             self._outside = np.zeros((self._ranges.window, 2, FEATURES), np.int64)
             self._seen = 0

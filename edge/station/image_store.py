@@ -6,7 +6,6 @@ a number of megabytes, `ring/` with the last frames of any verdict, `marked/` wi
 person has marked. The oldest pictures are deleted first.
 """
 
-import errno
 import logging
 import time
 from collections import deque
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.closeable import Closeable
+from edge.base.os_errors import MORE_FILES, SPACE, how_to_fix
 from edge.events.event import Inspection
 from edge.events.kept_frames import frame_name
 from edge.vision.image_files import write_png
@@ -126,8 +126,12 @@ class ImageStore(Closeable):
     def _log_error(self, error: Exception) -> None:
         if time.monotonic() >= self._next_log:
             self._next_log = time.monotonic() + LOG_EVERY_S
-            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-            fix = "free space on the disk" if full else f"check that {self._folder} can be written"
+            known = how_to_fix(error)
+            fix = (
+                known
+                if known in (SPACE, MORE_FILES)
+                else f"check that {self._folder} can be written"
+            )
             log.error("pictures cannot be kept (%s): %s", error, fix)
 
     def close(self) -> None:

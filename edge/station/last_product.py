@@ -5,12 +5,15 @@ version of the product is activated.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from edge.base.errors import ProductError
+from edge.base.errors import EngineError, ProductError
 from edge.base.files import write_json
+from edge.base.validation import read_json
 from edge.product.product import Product, load_product
 
 log = logging.getLogger(__name__)
@@ -49,18 +52,31 @@ def load_remembered(folder: Path, products: Path, started_with: Wanted) -> Produ
     if version and current.is_symlink() and current.lstat().st_mtime > path.stat().st_mtime:
         version = None  # another version was activated since
     log.warning("this station was switched to %s: remove %s to run %s", name, path, started_with[0])
-    try:
+    with naming_the_way_back(folder, started_with):
         return load_product(products, name, version)
-    except ProductError as error:
-        raise ProductError(
-            f"the station was switched to {name}, but {error}; or remove {path} to run "
-            f"{started_with[0]}"
+
+
+@contextmanager
+def naming_the_way_back(folder: Path, started_with: Wanted) -> Iterator[None]:
+    """Add to an error that keeps a station from starting how it starts without the changeover.
+
+    It does not do so by itself: nobody would notice that it judges another product than the one
+    that it was switched to.
+    """
+    try:
+        yield
+    except (ProductError, EngineError) as error:
+        if not (folder / STATE).exists():
+            raise
+        raise type(error)(
+            f"the station was switched to another product, but {error}; or remove "
+            f"{folder / STATE} to run {started_with[0]}"
         ) from error
 
 
 def _read(path: Path, started_with: Wanted) -> _State | None:
     try:
-        return _State.model_validate_json(path.read_bytes())
+        return read_json(path, _State)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import CameraError, EngineError
+from edge.base.service import Watchdog, notify
 from edge.camera import Camera, CameraNotice, ReportsOutages
 from edge.camera.capture import CapturedFrame, CaptureEnded, FrameQueue, capturing
 from edge.engine import Engine
@@ -64,14 +65,18 @@ def run(
     controls.camera = camera.counters if isinstance(camera, ReportsOutages) else {}
     active = ActiveProduct.of(writer.product, engine)
     writer.status("running")
+    watchdog = Watchdog()
     try:
         with capturing(camera, stop, pace.backlog if pace.triggered else 0) as queue:
             silence_ms = _longest_silence_ms(camera, pace)
+            notify(f"READY=1\nSTATUS={_status(active)}")
             for item in _items(queue, stop, silence_ms):
+                watchdog.feed()
                 writer.tick(controls)
                 if changed := controls.take():
                     active = changed
                     writer.change_product(active.product)
+                    notify(f"STATUS={_status(active)}")
                 if isinstance(item, CapturedFrame):
                     _inspect(item, active, writer, controls, show)
                 elif isinstance(item, CameraNotice):
@@ -84,8 +89,13 @@ def run(
         writer.fault(code, f"the line has ended: {error or type(error).__name__}")
         raise
     finally:
+        notify("STOPPING=1")
         writer.status("stopped")
     return controls.verdicts
+
+
+def _status(active: ActiveProduct) -> str:
+    return f"inspecting with {active.product.name} version {active.product.version}"
 
 
 def _inspect(

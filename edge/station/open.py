@@ -1,5 +1,6 @@
 """Opens what a station needs, runs the loop, and closes everything again."""
 
+import gc
 import logging
 import threading
 from collections import Counter
@@ -30,7 +31,7 @@ from edge.station.changeover import Changeover
 from edge.station.control import Controls, control
 from edge.station.event_writer import EventWriter
 from edge.station.image_store import ImageStore, KeepRules
-from edge.station.last_product import Wanted, load_remembered, remember
+from edge.station.last_product import Wanted, load_remembered, naming_the_way_back, remember
 from edge.station.live_view import LiveView
 from edge.station.loop import Pace, Show, run
 from edge.station.settings import Station
@@ -44,14 +45,16 @@ def run_station(settings: Station, started_with: Wanted, stop: StopEvent) -> Cou
     `started_with` is the product of the settings; the one of the last changeover goes before it.
     Raises DraemError, and the error of any thread that dies.
     """
-    with locked(settings.data / settings.station):
+    folder = settings.data / settings.station
+    with locked(folder):
         pass  # before it touches the product, the engine and the camera of a line that runs
-    product = load_remembered(settings.data / settings.station, settings.products, started_with)
+    product = load_remembered(folder, settings.products, started_with)
     died = stop_when_a_thread_dies(stop)
     triggered = settings.mode == "triggered"
     with ExitStack() as opened:
         controls = Controls(product)
-        engine = runtimes.load(product, settings.flavour)
+        with naming_the_way_back(folder, started_with):
+            engine = runtimes.load(product, settings.flavour)
         controls.changeover = _changeover(settings, started_with, controls, engine)
         opened.enter_context(controls.changeover)
         camera = opened.enter_context(_camera(settings))
@@ -64,6 +67,7 @@ def run_station(settings: Station, started_with: Wanted, stop: StopEvent) -> Cou
             log.warning("no threshold yet, so every frame is NO_VERDICT: run '%s'", fix)
         publisher.wait_for_subscribers(settings.subscribers, stop)
         pace = Pace(triggered, settings.read_deadline_ms, settings.backlog)
+        gc.freeze()  # what is here now stays: searching it again took 26 ms of the loop
         verdicts = run(camera, engine, writer, stop, pace, controls, show)
         if writer.unlogged:
             raise JournalError(

@@ -4,25 +4,30 @@ Unknown keys are refused in all three places, so that no misspelt setting is ign
 """
 
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from edge.base.errors import SettingsError
+from edge.base.files import read_text
 from edge.engine.runtimes import Flavour
 from edge.events.journal import Durability
+from edge.product.product import NAME, NAME_RULE
 
 PREFIX = "DRAEM_"
 FILE = Path("station.toml")
 MAX_RECIPES = 65_535  # the largest value of a register
+MAX_DAYS, MAX_MB, MAX_COUNT = 36_500, 1e9, 1_000_000  # times and sizes that can be computed with
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 class Station(BaseSettings):
@@ -31,11 +36,11 @@ class Station(BaseSettings):
     file: ClassVar[Path | None] = None  # instead of station.toml
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, allow_inf_nan=False
     )
-    station: str = Field("station-1", description="the station's name, in every event")
+    station: Name = Field("station-1", description="the station's name, in every event")
     products: Path = Field(Path("products"), description="the folder of all products")
-    product: str | None = Field(None, description="the product to work on")
+    product: Name | None = Field(None, description="the product to work on")
     flavour: Flavour | None = Field(
         None,
         description="the engine: tensorrt (a Jetson, or a PC with an NVIDIA card), tensorrt_rtx "
@@ -69,7 +74,7 @@ class Station(BaseSettings):
     live: str | None = Field(
         None, description="the address of the live pictures (default: three above endpoint)"
     )
-    live_rate: float = Field(5, gt=0, le=60, description="live pictures a second, at most")
+    live_rate: float = Field(5, ge=0.01, le=60, description="live pictures a second, at most")
     keys: Path | None = Field(
         None,
         description="the folder with server.key and allowed.toml: encrypts all traffic and accepts "
@@ -84,7 +89,7 @@ class Station(BaseSettings):
         description="the public key that every imported release must be signed with, a "
         "NAME.release.pub of 'draem release key'",
     )
-    recipes: dict[int, str] = Field(
+    recipes: dict[int, Name] = Field(
         {}, description='the recipe numbers of products for a PLC: 1 = "lid" in a table [recipes]'
     )
     data: Path = Field(
@@ -96,26 +101,41 @@ class Station(BaseSettings):
         "event, 3 at p99, on two CPU cores with a solid-state disk); full, a loss of power too "
         "(1.2, 11 at p99)",
     )
-    keep_days: float = Field(30, gt=0, description="days that events stay in the log")
-    keep_mb: float = Field(2000, ge=1, description="maximum size of the log in megabytes")
+    keep_days: float = Field(30, gt=0, le=MAX_DAYS, description="days that events stay in the log")
+    keep_mb: float = Field(
+        2000, ge=1, le=MAX_MB, description="maximum size of the log in megabytes"
+    )
     cursor_days: float = Field(
-        7, gt=0, description="days that the cursor of a silent bridge keeps events in the log"
+        7,
+        gt=0,
+        le=MAX_DAYS,
+        description="days that the cursor of a silent bridge keeps events in the log",
     )
     pictures_mb: float = Field(
-        1000, ge=0, description="maximum megabytes of kept frames: every NG and NO_VERDICT, some OK"
+        1000,
+        ge=0,
+        le=MAX_MB,
+        description="maximum megabytes of kept frames: every NG and NO_VERDICT, some OK",
     )
-    ok_one_in: int = Field(100, ge=0, description="keep one OK frame in this many; 0 keeps none")
-    ring: int = Field(50, ge=0, description="number of last frames of any verdict that are kept")
+    ok_one_in: int = Field(
+        100, ge=0, le=MAX_COUNT, description="keep one OK frame in this many; 0 keeps none"
+    )
+    ring: int = Field(
+        50, ge=0, le=MAX_COUNT, description="number of last frames of any verdict that are kept"
+    )
     metrics: str | None = Field(
         None,
         description="[host:]port on which metrics for Prometheus are served; without a host, on "
         "loopback",
     )
     subscribers: int = Field(
-        0, ge=0, description="wait for this many subscriptions before the first frame"
+        0, ge=0, le=10_000, description="wait for this many subscriptions before the first frame"
     )
     read_deadline_ms: int = Field(
-        800, ge=1, description="a free-running camera without a frame for this long is a fault"
+        800,
+        ge=1,
+        le=3_600_000,
+        description="a free-running camera without a frame for this long is a fault",
     )
     bit_depth: int | None = Field(
         None,
@@ -123,6 +143,16 @@ class Station(BaseSettings):
         le=16,
         description="significant bits of 16-bit images, the lowest ones (default: all 16)",
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_given(cls, value: object) -> object:
+        """An empty variable of a shell is no value, and True is no number."""
+        if isinstance(value, str) and (not value.strip() or "\0" in value):
+            raise ValueError("leave it out, or give it a value")
+        if isinstance(value, bool):
+            raise ValueError("this is no switch: give it a value")
+        return value
 
     @field_validator("recipes", mode="before")
     @classmethod
@@ -150,7 +180,9 @@ class Station(BaseSettings):
         return init_settings, env_settings, _station_file(settings_cls, cls.file)
 
 
-def _station_file(settings_cls: type[BaseSettings], file: Path | None) -> TomlConfigSettingsSource:
+def _station_file(
+    settings_cls: type[BaseSettings], file: Path | None
+) -> PydanticBaseSettingsSource:
     """`file`, or the one that DRAEM_STATION_FILE names, or station.toml in the working folder."""
     named = file or os.environ.get(PREFIX + "STATION_FILE")
     path = Path(named) if named else FILE
@@ -158,11 +190,11 @@ def _station_file(settings_cls: type[BaseSettings], file: Path | None) -> TomlCo
         why = "is not a file" if path.exists() else "does not exist"
         raise SettingsError(f"{path} {why}: correct DRAEM_STATION_FILE, or write the file")
     try:
-        source = TomlConfigSettingsSource(settings_cls, path)
+        values = tomllib.loads(read_text(path, SettingsError)) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read ({error}): correct it") from error
-    refuse_unknown(source.toml_data, str(path))
-    return source
+    refuse_unknown(values, str(path))
+    return InitSettingsSource(settings_cls, values)
 
 
 def refuse_unknown(keys: Mapping[str, object], place: str) -> None:
@@ -191,6 +223,10 @@ def load_settings(given: Mapping[str, object], file: Path | None = None) -> Stat
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
+        why = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "string_pattern_mismatch":
+            why = NAME_RULE
+        value = repr(first["input"])[:80]
         raise SettingsError(
-            f"the setting '{name}' cannot be {first['input']!r} ({first['msg']}): correct it"
+            f"the setting '{name}' cannot be {value} ({why}): correct it"
         ) from error

@@ -1,16 +1,37 @@
 """What a calibration holds: thresholds, and the conditions under which a verdict is valid."""
 
-from pydantic import BaseModel, ConfigDict
+from itertools import pairwise
+from typing import Annotated, Self
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from edge.vision.drift_features import FEATURES
 from edge.vision.geometry import Geometry
+
+CONFIG = ConfigDict(frozen=True, allow_inf_nan=False)
+MOST = 1e9
+"""Above all conditions of a picture: the variance of a Laplacian is the largest, some 1e6."""
+
+Level = Annotated[float, Field(gt=0, le=1)]
+"""Of a score or of heat: both are probabilities, and nothing reaches a level above 1."""
+Share = Annotated[float, Field(ge=0, le=1)]
+Score = Annotated[float, Field(ge=0, le=1.01)]
+"""The average of many probabilities may be a little more than 1."""
+Count = Annotated[int, Field(ge=0, le=1 << 31)]
 
 
 class Range(BaseModel):
     """Lowest and highest value at which a frame can be judged."""
 
-    model_config = ConfigDict(frozen=True)
-    low: float
-    high: float
+    model_config = CONFIG
+    low: float = Field(ge=0)
+    high: float = Field(le=MOST)
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low:g}) is above high ({self.high:g})")
+        return self
 
     def contains(self, value: float) -> bool:
         """Whether `value` lies inside; a NaN never does."""
@@ -24,21 +45,35 @@ class DriftLimits(BaseModel):
     reach it with a probability of at most `false_alarm` per part.
     """
 
-    model_config = ConfigDict(frozen=True)
-    window: int
-    limit: int
-    false_alarm: float
-    low: list[float]
-    high: list[float]
+    model_config = CONFIG
+    window: int = Field(ge=1, le=10_000)
+    limit: int = Field(ge=1)
+    false_alarm: Share
+    low: list[float] = Field(min_length=FEATURES, max_length=FEATURES)
+    high: list[float] = Field(min_length=FEATURES, max_length=FEATURES)
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.limit > self.window:
+            raise ValueError(f"limit ({self.limit}) is above window ({self.window})")
+        if any(low > high for low, high in zip(self.low, self.high, strict=True)):
+            raise ValueError("a feature's low is above its high")
+        return self
 
 
 class EscapeRate(BaseModel):
     """Of `bad` known bad parts `missed` are below the threshold; `bound` is for the true rate."""
 
-    model_config = ConfigDict(frozen=True)
-    missed: int
-    bad: int
-    bound: float
+    model_config = CONFIG
+    missed: Count
+    bad: Count
+    bound: Share
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.missed > self.bad:
+            raise ValueError(f"missed ({self.missed}) is more than all bad parts ({self.bad})")
+        return self
 
 
 class Calibration(BaseModel):
@@ -52,27 +87,38 @@ class Calibration(BaseModel):
     regions of interest.
     """
 
-    model_config = ConfigDict(frozen=True)
-    threshold: float
-    pixel_threshold: float
-    min_area: int
+    model_config = CONFIG
+    threshold: Level
+    pixel_threshold: Level
+    min_area: int = Field(ge=1, le=1 << 31)
     brightness: Range
     contrast: Range
     sharpness: Range
-    false_reject_rate: float
-    expected_rate: float | None = None
-    rate_bound: float | None = None
-    confidence: float | None = None
+    false_reject_rate: Share
+    expected_rate: Share | None = None
+    rate_bound: Share | None = None
+    confidence: Share | None = None
     escapes: EscapeRate | None = None
     drift: DriftLimits | None = None
-    scores: list[float]
-    frames: dict[str, float] = {}
+    scores: list[Annotated[float, Field(ge=0)]]
+    frames: dict[str, Score] = {}
     created: str
     geometry: Geometry | None = None
-    roi_thresholds: dict[str, float] = {}
+    roi_thresholds: dict[str, Level] = {}
 
     @property
     def whole_threshold(self) -> float | None:
         """The threshold of the whole heatmap; None where regions of interest decide."""
         regions = self.geometry.regions_of_interest if self.geometry else {}
         return None if regions else self.threshold
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if any(a > b for a, b in pairwise(self.scores)):
+            raise ValueError("scores are not in order")
+        regions = self.geometry.regions_of_interest if self.geometry else {}
+        if differing := sorted(regions.keys() ^ self.roi_thresholds.keys()):
+            raise ValueError(
+                f"the region of interest {differing[0]!a} has no threshold, or no area"
+            )
+        return self

@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from edge.base.errors import DraemError
-from edge.base.validation import first_cause
+from edge.base.validation import first_cause, read_json
 from edge.vision.lens import Correction, Lens, Matrix
 from edge.vision.polygon import Polygon, polygon_error
 
@@ -114,8 +114,8 @@ def read_geometry(path: Path) -> Geometry:
     """A geometry from its JSON file. Raises GeometryError."""
     fix = "correct it, or measure again with 'draem station'"
     try:
-        return Geometry.model_validate_json(path.read_bytes())
+        return read_json(path, Geometry)
     except OSError as error:
         raise GeometryError(f"{path} cannot be read ({error.strerror}): {fix}") from error
-    except ValidationError as error:
+    except ValueError as error:
         raise GeometryError(f"{path}: {first_cause(error)}: {fix}") from error

@@ -12,7 +12,7 @@ from deploy.release.lifecycle import activate, export, import_release, rollback,
 from deploy.release.listing import difference, rows, table
 from deploy.release.signing import make_key
 from edge.base.errors import DraemError, EngineError, ProductError
-from edge.base.files import write_json
+from edge.base.files import digest, write_json
 from edge.product.activation_log import ACTIVATIONS, activations, log_activation
 from edge.product.product import Product, load_product, read_version, versions
 from edge.product.versions import (
@@ -340,7 +340,8 @@ def test_the_release_command_tells_each_step(forge: Forge, tmp_path: Path) -> No
         (("diff", "1", "2"), "model.onnx: changed"),
         (("key", "plant"), "give stations keys/plant.release.pub"),
         (("seal", "--key", "keys/plant.release.key"), "lid version 2 is sealed, signed with"),
-        (("activate", "2"), "is current: a line runs it from its next start on"),
+        (("activate", "2"), "lid version 2 is current"),
+        (("activate", "2"), "next start on; a running one: 'draem switch --product lid'"),
         (("activate", "2"), "is current already"),
         (("export", "2", "--to", "."), "lid-2.draem: 0.0 MB, read back and whole"),
         (("import", "lid-2.draem"), "lid is already here as version 2"),
@@ -352,6 +353,44 @@ def test_the_release_command_tells_each_step(forge: Forge, tmp_path: Path) -> No
     done = forge.run(tmp_path, "release", "import", "lid-2.draem")
     assert "'draem build --product lid --version 2'" in done.text
     assert "signed with" in forge.run(tmp_path, "release", "show", "2", "--product", "lid").text
+
+
+@pytest.mark.parametrize("to", ["sub/", "sub", "media/stick", "media/stick/", "x.draem/", "a.tar"])
+def test_an_export_into_a_folder_that_is_missing_writes_no_file_of_its_name(
+    forge: Forge, tmp_path: Path, to: str
+) -> None:
+    """As where a stick is not mounted."""
+    (tmp_path / "media").mkdir()
+    seal(make(tmp_path / "products").path)
+    before = sorted(tmp_path.rglob("*"))
+    done = forge.run(tmp_path, "release", "export", "1", "--product", "lid", "--to", to)
+    assert done.code == 2
+    assert done.text == (
+        f"draem: {to.rstrip('/')} is no folder: make it or mount it, or name a file that ends in "
+        ".draem\n"
+    )
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_seal_takes_no_right_from_a_file_outside_of_the_version(
+    forge: Forge, tmp_path: Path
+) -> None:
+    """Neither by a name in the manifest nor by a link."""
+    victim = tmp_path / "victim.txt"
+    victim.write_text("mine")
+    by_name, by_link = (make(tmp_path / "products", data).path for data in (b"1", b"2"))
+    manifest = json.loads((by_name / "manifest.json").read_text())
+    manifest["files"]["../../../victim.txt"] = digest(victim)
+    (by_name / "manifest.json").write_text(json.dumps(manifest))
+    (by_link / "sources.json").unlink()
+    (by_link / "sources.json").symlink_to(victim)
+    victim.write_bytes(b"{}")
+    for version, why in (("1", "is not one that a version's file may have"), ("2", "is a link")):
+        done = forge.run(tmp_path, "release", "seal", version, "--product", "lid")
+        assert done.code == 2
+        assert why in done.text
+        assert len(done.text.splitlines()) == 1
+    assert victim.stat().st_mode & 0o200
 
 
 def test_without_the_library_a_release_can_do_all_but_sign(tmp_path: Path) -> None:

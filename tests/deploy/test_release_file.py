@@ -1,5 +1,6 @@
 """A release's file: every damage and every forgery is noticed before anything is written."""
 
+import hashlib
 import io
 import json
 import random
@@ -46,6 +47,27 @@ def refused(tmp_path: Path, data: bytes, why: str, trust: Path | None = None) ->
     assert "\n" not in str(caught.value)
     assert str(caught.value).isprintable()
     assert not (tmp_path / "station").exists()
+
+
+def test_a_release_whose_content_is_refused_leaves_no_version(tmp_path: Path, files: Files) -> None:
+    """Here a calibration that names a frame elsewhere, and a model that reads another file."""
+    calibration = json.loads(files["calibration.json"]) | {"frames": {"../../../x": 0.1}}
+    model = b"\x3a\x16\x2a\x14\x6a\x12\x0a\x08location\x12\x06../w.b"
+    for name, data, why in (
+        ("calibration.json", json.dumps(calibration).encode(), "reads 'calibration/../../../x'"),
+        ("model.onnx", model, r"reads '\.\./w\.b'"),
+    ):
+        changed = files | {name: data}
+        named = {
+            n: hashlib.sha256(d).hexdigest()
+            for n, d in changed.items()
+            if "/" in n or n in ("calibration.json", "golden.npz", "model.onnx", "sources.json")
+        }
+        path = tmp_path / "forged.draem"
+        path.write_bytes(packed(with_manifest(changed, files=named)))
+        with pytest.raises(DraemError, match=why):
+            import_release(path, tmp_path / "station")
+        assert versions(tmp_path / "station", "lid") == []
 
 
 def test_a_release_file_is_a_tar_that_others_can_list_and_check(file: Path) -> None:

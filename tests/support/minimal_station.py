@@ -19,7 +19,7 @@ from edge.vision.calibration import Calibration, Range
 from edge.vision.frame import Frame
 
 SIZE = 32
-WIDE = Range(low=-1e9, high=1e9)
+WIDE = Range(low=0, high=1e9)
 PRODUCT = Product(
     Path("unused"),
     Manifest(

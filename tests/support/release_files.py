@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,20 @@ MANIFEST = Manifest(
 )  # fmt: skip
 
 
-def make(products: Path, model: bytes = b"model", *, calibrated: bool = True) -> Product:
-    """A version; its networks are none."""
+def make(
+    products: Path,
+    model: bytes = b"model",
+    *,
+    calibrated: bool = True,
+    more: Mapping[str, bytes] | None = None,
+) -> Product:
+    """A version; its networks are none. `more` files may be added."""
     with new_version(products, "lid") as draft:
         (draft / "model.onnx").write_bytes(model)
         (draft / "golden.npz").write_bytes(b"golden")
         (draft / "sources.json").write_text("{}")
+        for name, data in (more or {}).items():
+            (draft / name).write_bytes(data)
         if calibrated:
             assert PRODUCT.calibration is not None
             write_json(draft / "calibration.json", PRODUCT.calibration.model_dump())
@@ -37,10 +46,9 @@ def make(products: Path, model: bytes = b"model", *, calibrated: bool = True) ->
         return finish_version(draft, MANIFEST)
 
 
-def build(product: Product) -> None:
-    """A plan that says it was proven here; it is looked at, not run."""
+def build(product: Product, data: bytes = b"plan") -> None:
+    """A plan that says it was proven here."""
     key = runtimes.plan_key(product, "openvino")
-    data = b"plan"
     record = Record(
         key=key, batches=[1], plan=hashlib.sha256(data).hexdigest(), proven=True, proof={},
         created="",

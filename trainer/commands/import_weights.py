@@ -8,7 +8,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from edge.base.files import printable
+from edge.base.text import printable
 from edge.commands.arguments import add_settings, parse_size, product_name, settings_of
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from edge.base.errors import ImageError
-from edge.base.files import printable
+from edge.base.text import printable
 from edge.engine import Inference
 from edge.events.event import Verdict
 from edge.vision.calibration import Calibration

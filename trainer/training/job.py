@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from edge.base.files import printable
+from edge.base.text import printable
 from edge.product.product import Product
 from trainer.data.sources import Images, Sources, load_sources
 from trainer.training import checkpoint

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from edge.base.console import console
-from edge.base.files import printable
+from edge.base.text import printable
 from trainer.training.distributed import ProcessGroup
 from trainer.training.state import TrainingState
 from trainer.training.validate import Point, best_of

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from edge.product.golden import MOST_INPUT_PIXELS
 from edge.vision.fit import Fit
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
@@ -37,8 +38,8 @@ class TrainSettings(BaseModel):
         "file with the state dict of a ResNet",
     )
     backbone_sha256: str | None = None
-    height: int = Field(256, ge=32, multiple_of=32)
-    width: int = Field(256, ge=32, multiple_of=32)
+    height: int = Field(256, ge=32, le=8192, multiple_of=32)
+    width: int = Field(256, ge=32, le=8192, multiple_of=32)
     crop: Box | None = None
     geometry: Geometry | None = None
     bit_depth: int | None = Field(None, ge=8, le=16)
@@ -98,6 +99,14 @@ class TrainSettings(BaseModel):
         if batch * info.data.get("height", 32) * info.data.get("width", 32) <= 32 * 32:
             raise ValueError("one image of 32x32 has no statistics, take two")
         return batch
+
+    @field_validator("width")
+    @classmethod
+    def _golden_frames_fit(cls, width: int, info: ValidationInfo) -> int:
+        """Into golden.npz, which no line reads beyond a limit."""
+        if width * info.data.get("height", 32) > MOST_INPUT_PIXELS:
+            raise ValueError(f"an input has at most {MOST_INPUT_PIXELS} pixels")
+        return width
 
     @field_validator("score_window")
     @classmethod

@@ -9,6 +9,7 @@ from edge.base.errors import CameraError
 from edge.camera.address import split, validate
 
 EXAMPLE = "genicam://192.168.1.10?exposure_us=2000&pixel_format=Mono8"
+MAX_SIDE = 1_000_000  # Aravis takes numbers of 32 bits
 
 
 class CameraSettings(BaseModel):
@@ -20,18 +21,18 @@ class CameraSettings(BaseModel):
     frame of a software trigger may take. `chunks` names chunk data to carry into the event.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     device: str
     pixel_format: str | None = None
     exposure_us: float | None = Field(None, gt=0)
     gain: float | None = None
     frame_rate: float | None = Field(None, gt=0)
-    x: int | None = Field(None, ge=0)
-    y: int | None = Field(None, ge=0)
-    width: int | None = Field(None, ge=1)
-    height: int | None = Field(None, ge=1)
+    x: int | None = Field(None, ge=0, le=MAX_SIDE)
+    y: int | None = Field(None, ge=0, le=MAX_SIDE)
+    width: int | None = Field(None, ge=1, le=MAX_SIDE)
+    height: int | None = Field(None, ge=1, le=MAX_SIDE)
     packet_size: int | None = Field(None, ge=576, le=16384)
-    packet_delay: int | None = Field(None, ge=0)
+    packet_delay: int | None = Field(None, ge=0, le=1_000_000_000)
     buffers: int = Field(10, ge=3, le=200)
     trigger: Literal["off", "software", "hardware"] = "off"
     line: str = "Line0"

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
@@ -16,6 +16,7 @@ from edge.vision.frame import Frame
 
 EXAMPLE = "line://machined?rate=10&parts=300&defects=0.2&seed=7"
 ENCODER_PER_PART = 1000
+MIN_RATE = 0.001
 
 
 class LineSettings(BaseModel):
@@ -25,13 +26,20 @@ class LineSettings(BaseModel):
     `defects` is the share of defective parts; `truth` names a file that gets one JSON line a part.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     kind: str = "machined"
     rate: float = Field(10.0, ge=0, le=1000)
     parts: int = Field(0, ge=0)
     defects: float = Field(0.1, ge=0, le=1)
     seed: int = Field(0, ge=0)
     truth: Path | None = None
+
+    @field_validator("rate")
+    @classmethod
+    def _can_be_waited_for(cls, rate: float) -> float:
+        if 0 < rate < MIN_RATE:
+            raise ValueError(f"give 0, or {MIN_RATE} to 1000 parts a second")
+        return rate
 
 
 class LineCamera(Closeable):

@@ -12,7 +12,9 @@ from edge.commands.arguments import parse_address, parse_host, settings_of
 from edge.commands.bridges.shared import (
     add_common,
     add_handshake,
+    check_listen,
     handshake,
+    in_address,
     is_here,
     opened_command,
     opened_feed,
@@ -40,6 +42,7 @@ def main(options: argparse.Namespace) -> int:
     settings, (host, port) = settings_of(options), options.listen
     if not options.plc and not is_here(host):
         raise SettingsError(f"{host} can be reached by others: name the PLC with --plc ADDRESS")
+    check_listen(host, port)
     with (
         opened_feed(options, settings, handshake(options), f"{host}-{port}") as feed,
         opened_command(options, settings, feed) as command,
@@ -55,7 +58,7 @@ async def _serve(feed: Feed, command: PlcCommand, options: argparse.Namespace) -
     plcs = options.plc or ["127.0.0.1", "::1"]
     server = await serve(feed, command, host, port, plcs, options.word_order)
     watching = asyncio.create_task(command.stall.watch())
-    log.info("Modbus TCP on %s:%d", host, port)
+    log.info("Modbus TCP on %s:%d", in_address(host), port)
     try:
         while not stop.is_set() and feed.died is None:
             with suppress(TimeoutError):

@@ -15,6 +15,7 @@ from edge.commands.arguments import credentials, parse_server, settings_of
 from edge.commands.bridges.shared import (
     add_common,
     add_login,
+    in_address,
     is_here,
     no_handshake,
     opened_changes,
@@ -70,7 +71,7 @@ def main(options: argparse.Namespace) -> int:
         watcher.start()
         if changes.numbers:
             mqtt.take_commands(changes)
-        log.info("MQTT to %s:%d", broker.host, broker.port)
+        log.info("MQTT to %s:%d", in_address(broker.host), broker.port)
         try:
             if options.simulate is None:
                 _record(mqtt, settings, lambda: _ended(mqtt, feed, stop))
@@ -85,8 +86,6 @@ def main(options: argparse.Namespace) -> int:
 
 def _topic(prefix: str, station: str) -> str:
     """What all topics of the station begin with. Raises SettingsError."""
-    if set("+#/\0") & set(station):
-        raise SettingsError(f"--station {station} cannot be a topic: leave + # / out")
     if set("+#\0") & set(prefix) or not all(prefix.split("/")):
         raise SettingsError(f"--topic-prefix {prefix!r} cannot be a topic: write it as plant/draem")
     return f"{prefix}/{station}"

@@ -13,6 +13,7 @@ from edge.commands.arguments import parse_address, settings_of
 from edge.commands.bridges.shared import (
     add_common,
     add_login,
+    check_listen,
     is_here,
     no_handshake,
     opened_changes,
@@ -40,6 +41,7 @@ def main(options: argparse.Namespace) -> int:
         raise SettingsError(
             f"{host} can be reached by others: add --login FILE (user:password) or --clients FOLDER"
         )
+    check_listen(host, port)
     from edge.bridge.protocols import opcua
     from edge.bridge.protocols.opcua_security import OpcuaSecurity, read_clients
 

@@ -4,7 +4,7 @@ import argparse
 
 from edge.base.errors import SettingsError
 from edge.bridge.protocols.register_docs import scl
-from edge.commands.arguments import parse_address, parse_count, parse_whole, settings_of
+from edge.commands.arguments import parse_address, settings_of, whole_number
 from edge.commands.bridges.shared import (
     add_common,
     add_handshake,
@@ -18,14 +18,11 @@ from edge.commands.bridges.shared import (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--s7", type=parse_address, metavar="HOST:PORT", help="the PLC, its port is 102 as a rule")
-    add("--rack", type=parse_whole, default=0, metavar="N", help="default 0")
-    add("--slot", type=parse_whole, default=1, metavar="N", help="default 1")
-    add("--block", type=parse_count, default=100, metavar="N", help="DB, default 100")
-    add(
-        "--scl",
-        action="store_true",
-        help="print the block as an SCL source (type and data block), and end",
-    )
+    add("--rack", type=whole_number(0, 7), default=0, metavar="N", help="default 0")
+    add("--slot", type=whole_number(0, 31), default=1, metavar="N", help="default 1")
+    add("--block", type=whole_number(1, 65535), default=100, metavar="N", help="DB, default 100")
+    add("--scl", action="store_true",
+        help="print the block as an SCL source (type and data block), and end")  # fmt: skip
     add_handshake(parser)
     add_common(parser)
 
@@ -40,6 +37,8 @@ def main(options: argparse.Namespace) -> int:
     from edge.bridge.protocols import s7
 
     host, port = options.s7
+    if ":" in host:
+        raise SettingsError(f"{host} is an IPv6 address, and S7 needs the PLC's IPv4 address")
     plc = s7.Plc(host, port, options.rack, options.slot, options.block)
     rules, address = handshake(options), f"{host}-db{options.block}"
     with (

@@ -2,16 +2,20 @@
 
 import argparse
 import asyncio
+import errno
 import ipaddress
 import logging
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import get_args
 
 from edge.base.errors import SettingsError
+from edge.base.files import read_text
+from edge.base.metrics import served_metrics
 from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
 from edge.bridge.line_requests import LineClient
@@ -45,6 +49,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     add("--recipe", dest="recipes", action="append", type=parse_recipe, metavar="NUMBER=NAME",
         help="the number by which the PLC names a product, and may change to it; again for each "
         "(default: the table [recipes] of station.toml)")  # fmt: skip
+    add("--metrics", dest="bridge_metrics", metavar="[HOST:]PORT", help="serve metrics for "
+        "Prometheus (default off; without a host, on loopback)")  # fmt: skip
     add_station(parser, "data", "endpoint", "replay", "control", "key", "server_key")
 
 
@@ -98,9 +104,20 @@ def opened_feed(
     with (
         MissedFile(folder / f"missed-{options.wire}-{address}.jsonl") as missed,
         Feed(Gate(rules), source(options, settings), in_time, missed.add, name) as feed,
+        _metrics(options, feed, missed),
     ):
         yield feed
     feed.raise_if_died()
+
+
+def _metrics(
+    options: argparse.Namespace, feed: Feed, missed: MissedFile
+) -> AbstractContextManager[None]:
+    if options.bridge_metrics is None:
+        return nullcontext()
+    from edge.bridge.metrics import BridgeMetrics  # an extra
+
+    return served_metrics(options.bridge_metrics, BridgeMetrics(feed, missed))
 
 
 def source(options: argparse.Namespace, settings: Station) -> Source:
@@ -143,6 +160,28 @@ def is_here(host: str) -> bool:
         return host == "localhost"
 
 
+def check_listen(host: str, port: int) -> None:
+    """Raise SettingsError where a server cannot listen there: the protocols' libraries hide why."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    reasons = {
+        errno.EADDRINUSE: "another program (perhaps a bridge) has it: stop that one",
+        errno.EADDRNOTAVAIL: "no network card of this machine has this address: correct it",
+        errno.EACCES: "a port below 1024 needs root's rights: permit them",
+    }
+    try:
+        socket.create_server(socket.getaddrinfo(host, port)[0][4], family=family).close()
+    except OSError as error:
+        why = reasons.get(error.errno or 0, f"{error.strerror}: correct it")
+        raise SettingsError(
+            f"cannot listen on {in_address(host)}:{port}, {why}, or choose another --listen"
+        ) from error
+
+
+def in_address(host: str) -> str:
+    """A host before a colon and a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
     """Set by Ctrl-C and SIGTERM, until the end of the block."""
@@ -168,9 +207,11 @@ def read_login(path: Path | None) -> tuple[str, str] | None:
     """User and password. Raises SettingsError where the file has none."""
     if path is None:
         return None
-    user, colon, password = path.read_text(encoding="utf-8").strip().partition(":")
-    if not colon:
-        raise SettingsError(f"{path} has no login: write user:password into it")
+    if not path.exists():  # its name is not shown: it may be the login itself
+        raise SettingsError("--login names no file: write user:password into a file, and name that")
+    user, colon, password = (text := read_text(path, SettingsError).strip()).partition(":")
+    if not colon or not user or len(text.splitlines()) > 1:
+        raise SettingsError(f"{path} has no login: write user:password into it, in one line")
     return user, password
 
 

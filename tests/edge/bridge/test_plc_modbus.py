@@ -102,11 +102,11 @@ def test_mistakes_are_one_line_each(tmp_path: Path, mistaken: Mistaken) -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     busy = f"127.0.0.1:{taken.getsockname()[1]}"
     for words, says in (
-        (["--listen", busy], "another program (perhaps a bridge) has the port"),
+        (["--listen", busy], "another program (perhaps a bridge) has it"),
         (["--listen", "0.0.0.0:1502"], "name the PLC with --plc"),
         (["--listen", "nowhere"], "write an address and a port"),
         (["--plc", "plc-1"], "write an address, as"),
-        (["--deadline-ms", "0"], "a whole number from 1 on"),
+        (["--deadline-ms", "0"], "a whole number from 1 to"),
         (["--endpoint", "rubbish"], "correct --endpoint"),
     ):
         assert says in mistaken("modbus", *words), words

@@ -221,7 +221,7 @@ def test_mistakes_are_one_line_each(tmp_path: Path, mistaken: Mistaken) -> None:
         for words, says in (
             (
                 ["--listen", f"127.0.0.1:{taken.getsockname()[1]}"],
-                "another program (perhaps a bridge) has the port",
+                "another program (perhaps a bridge) has it",
             ),
             (["--listen", "0.0.0.0:4840"], "add --login FILE (user:password) or --clients"),
             (["--clients", str(empty)], "put the clients' certificates there"),

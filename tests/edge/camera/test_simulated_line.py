@@ -1,14 +1,18 @@
 """The simulated line: reproducible parts that vary a little, visible and labelled defects."""
 
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge.base.errors import CameraError
+from edge.camera.open import open_camera
 from edge.camera.simulated.part_kinds import KINDS
 from edge.camera.simulated.renderer import Part, PartRenderer
+from tests.support.commands import draem_in_process
 
 DEFECTS = {"scratch", "dent", "stain", "chip", "foreign_body"}
 SAMPLE = range(45)
@@ -129,3 +133,35 @@ def test_an_unknown_kind_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match="machined, moulded") as raised:
         PartRenderer("cast")
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *("rate=1e-300", "rate=nan", "rate=inf", "rate=-1", "rate=1e300", "rate=", "rate", "x=1"),
+        *("parts=-1", "parts=1.5", "defects=2", "defects=nan", "seed=abc", "seed=-1", "seed=1e3"),
+        *("rate=1&rate=2", "rate=1#2", "seed=" + "9" * 5000),
+    ],
+)
+@pytest.mark.parametrize("command", ["record --to x", "collect --to x"])
+def test_an_impossible_option_of_an_address_is_refused_in_one_line(
+    options: str, command: str, tmp_path: Path
+) -> None:
+    source = f"line://moulded?{options}"
+    done = draem_in_process(*command.split(), "--source", source, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("genicam://x?exposure_us=inf", "genicam://x?gain=nan", "genicam://x?frame_rate=1e999"),
+        *("genicam://x?width=1e9&height=9&x=0&y=0", "genicam://x?x=0&y=0&width=0&height=9"),
+        *("genicam://x?x=0&y=0&width=99999999999&height=9", "genicam://x?packet_delay=1e300"),
+        *("replay://x?speed=nan", "replay://x?speed=inf", "replay://x?loop=maybe"),
+        "99999999999",
+    ],
+)
+def test_an_impossible_setting_of_a_camera_is_refused(source: str) -> None:
+    with pytest.raises(CameraError, match=r"Input should|cannot be opened: check"):
+        open_camera(source, triggered=False)

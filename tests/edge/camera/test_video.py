@@ -1,5 +1,7 @@
 """Network video and GStreamer pipelines: disconnected, frozen, repeating one picture, and back."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -217,3 +219,16 @@ def test_a_missing_stream_or_device_is_an_error_at_the_start(source: str) -> Non
 def test_an_unknown_scheme_names_the_known_ones() -> None:
     with pytest.raises(CameraError, match="genicam://"):
         open_camera("ftp://somewhere", triggered=False)
+
+
+@needs_gstreamer
+def test_libraries_that_throw_may_be_loaded_after_gstreamer() -> None:
+    """libunwind's functions in place of libgcc's ended the process at matplotlib's import."""
+    program = """
+import av
+from edge.camera.gstreamer import load
+load().parse_launch("videotestsrc num-buffers=1 ! videoconvert ! fakesink")
+import matplotlib.pyplot
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()

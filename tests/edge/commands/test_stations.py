@@ -10,7 +10,7 @@ from edge.base.errors import SettingsError
 from edge.commands.stations import station_settings
 from edge.events.control_messages import ProductReply, Request
 from edge.events.subscriber import events
-from edge.station.active_product import ChangeoverError
+from edge.station.proof import ChangeoverError
 from tests.support.commands import draem_in_process
 from tests.support.running_station import Running
 

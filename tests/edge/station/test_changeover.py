@@ -3,25 +3,26 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from edge.base.errors import EngineError, ProductError
 from edge.base.files import digest
-from edge.engine import runtimes
-from edge.engine.verify import prove
 from edge.events.event import Code
 from edge.product.manifest import MANIFEST
 from edge.product.versions import set_current
-from edge.station.active_product import ActiveProduct, ChangeoverError, Stopped, load_verified
+from edge.station.active_product import ActiveProduct, load_verified
 from edge.station.changeover import Changeover
 from edge.station.control import Controls
 from edge.station.last_product import STATE, load_remembered, remember
+from edge.station.proof import ChangeoverError, Stopped
 from edge.vision.frame import Frame
 from tests.conftest import Plant, draem
 from tests.measure.switching import Station, line, second_product, start_reading
@@ -70,13 +71,15 @@ def test_changeover_accounts_for_every_frame(products: Path, tmp_path: Path) -> 
 
 
 def test_changeover_that_fails_keeps_the_old_product(products: Path, tmp_path: Path) -> None:
-    """Unknown, uncalibrated, without an engine, altered on the disk, and an engine that lies."""
-    for name in ("bare", "altered", "lying"):
+    """Unknown, uncalibrated, without an engine, altered, or with numbers that cannot be."""
+    for name in ("bare", "altered", "lying", "endless", "blank"):
         second_product(products, "lid", name)
     shutil.rmtree(products / "bare" / "1" / "engines")
     with (products / "altered" / "1" / "model.onnx").open("ab") as file:
         file.write(b"!")
     moved_scores(products / "lying" / "1")
+    change_calibration(products / "endless" / "1", threshold=float("inf"))
+    change_file(products / "blank" / "1", "reference.png", png(64))
     station = Station(tmp_path, products, "lid", line(10))
 
     def refused(*words: str) -> str:
@@ -92,6 +95,8 @@ def test_changeover_that_fails_keeps_the_old_product(products: Path, tmp_path: P
     assert "draem build --product bare" in refused("--product", "bare")
     assert "SHA-256 differs" in refused("--product", "altered")
     assert "moves the scores" in refused("--product", "lying")
+    assert "Infinity is no finite number" in refused("--product", "endless")
+    assert "reference.png is not 128x128" in refused("--product", "blank")
     assert station.stop() == 0
     assert events.result(20).products == ["lid"]
     assert "Traceback" not in (tmp_path / "station.log").read_text()
@@ -144,12 +149,19 @@ def moved_scores(version: Path) -> None:
 
 def change_calibration(version: Path, **values: object) -> None:
     calibration = json.loads((version / "calibration.json").read_text()) | values
-    (version / "calibration.json").unlink()  # a hard link to another product's
-    (version / "calibration.json").write_text(json.dumps(calibration))
+    change_file(version, "calibration.json", json.dumps(calibration).encode())
+
+
+def change_file(version: Path, name: str, data: bytes) -> None:
+    """With its digest in the manifest."""
+    (version / name).unlink()  # a hard link to another product's
+    (version / name).write_bytes(data)
     files = json.loads((version / MANIFEST).read_text())["files"]
-    change_manifest(
-        version, files=files | {"calibration.json": digest(version / "calibration.json")}
-    )
+    change_manifest(version, files=files | {name: digest(version / name)})
+
+
+def png(side: int) -> bytes:
+    return cv2.imencode(".png", np.full((side, side), 99, np.uint8))[1].tobytes()
 
 
 def change_manifest(version: Path, **values: object) -> None:
@@ -194,10 +206,30 @@ def test_a_last_product_that_cannot_be_read_or_loaded_names_its_file(
     remember(tmp_path, ("lid", None), ("gone", None))
     with pytest.raises(ProductError, match=f"remove {tmp_path / STATE}"):
         load_remembered(tmp_path, products, ("lid", None))
-    for rubbish in (b"{}", b"\xff\xfe", b""):
+    for rubbish in (b"{}", b"\xff\xfe", b"", b"[" * 100_000, b'{"runs": ["a", 1e999]}'):
         (tmp_path / STATE).write_bytes(rubbish)
         with pytest.raises(ProductError, match="remove it"):
             load_remembered(tmp_path, products, ("lid", None))
+
+
+def test_a_station_whose_last_product_cannot_be_loaded_says_how_to_start(
+    products: Path, tmp_path: Path
+) -> None:
+    """Its calibration is damaged, or its engine is gone: one line, at each start."""
+    endless, bare = products / "twin" / "1", products / "bare" / "1"
+    second_product(products, "lid", "bare")
+    shutil.rmtree(bare / "engines")
+    change_calibration(endless, threshold=float("inf"))
+    words = ("run", "--product", "lid", "--products", str(products), "--source", line(10))
+    (tmp_path / "data" / "station-1").mkdir(parents=True)
+    for name, why in (("twin", "Infinity is no finite number"), ("bare", "draem build --prod")):
+        remember(tmp_path / "data" / "station-1", ("lid", None), (name, "1"))
+        done = draem(*words, cwd=tmp_path)
+        assert done.returncode == 2
+        *_, last = done.stderr.splitlines()
+        assert why in last
+        assert f"remove {Path('data') / 'station-1' / STATE} to run lid" in last
+        assert "Traceback" not in done.stderr
 
 
 class ClosableEngine(MeanEngine):
@@ -244,30 +276,87 @@ def test_one_changeover_at_a_time_and_engines_are_closed(caplog: pytest.LogCaptu
 
 
 def test_a_line_that_ends_stops_a_changeover_and_its_proof(calibrated: Plant) -> None:
-    """Nothing native may still run when the program ends."""
-    began = threading.Event()
+    """No process may outlive it."""
 
     def load(name: str, version: str | None, stopped: Stopped) -> ActiveProduct:
-        began.set()
         while True:
             load_verified(calibrated.products, "lid", None, "openvino", stopped)
 
+    others = children()  # of other tests
     with Changeover(MeanEngine(), load, lambda *_: None) as changeover:
         changeover.begin("lid", None)
-        assert began.wait(5)
+        wait_for(lambda: children() - others)
     assert changeover.change.state == "failed"
     assert "the line has ended" in changeover.change.message
-    assert not [t for t in threading.enumerate() if t.name in ("proof", "changeover")]
+    assert not children() - others
+    assert not [t for t in threading.enumerate() if t.name == "changeover"]
+
+
+def children() -> set[int]:
+    """The processes that this one has started and that have not ended."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+
+
+def test_a_proof_ends_with_a_line_that_is_killed(calibrated: Plant, tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from edge.station import proof; proof.STARVED_S = 999\n"
+        "from edge.station.active_product import load_verified; from pathlib import Path\n"
+        "load_verified(Path(sys.argv[1]), 'lid', None, 'openvino', lambda: False)"
+    )
+    line = subprocess.Popen([sys.executable, "-c", code, str(calibrated.products)])
+    task = Path(f"/proc/{line.pid}/task/{line.pid}/children")
+    wait_for(lambda: task.read_text().split(), 30)
+    (child,) = task.read_text().split()
+    line.kill()
+    line.wait()
+    wait_for(lambda: not Path(f"/proc/{child}").exists() or gone(child), 60)
+
+
+def gone(pid: str) -> bool:
+    """Whether a process has ended, even where nobody asks for its exit code."""
+    return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
 
 
 def test_changeover_on_a_machine_without_time_for_its_proof_fails(
     calibrated: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Instead of holding up every other change for hours."""
-    monkeypatch.setattr("edge.station.active_product.PROOF_TIMEOUT_S", 0.01)
+    others = children()  # of other tests
+    monkeypatch.setattr("edge.station.proof.TIMEOUT_S", 0.01)
     with pytest.raises(ChangeoverError, match="use all processor time"):
         load_verified(calibrated.products, "lid", None, "openvino", lambda: False)
-    assert not [t for t in threading.enumerate() if t.name == "proof"]
+    assert not children() - others
+
+
+def test_a_proof_that_starves_is_started_again_at_ordinary_priority(
+    calibrated: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for a machine whose other programs leave a proof of low priority no time."""
+    seen: list[int] = []
+
+    def starved(pid: int, began: float) -> bool:
+        seen.append(os.sched_getscheduler(pid))
+        return True
+
+    monkeypatch.setattr("edge.station.proof.STARVED_S", 0.1)
+    monkeypatch.setattr("edge.station.proof._is_starved", starved)
+    with load_verified(calibrated.products, "lid", None, "openvino", lambda: False).engine:
+        pass
+    assert seen == [os.SCHED_IDLE], "asked once; then it was proved at another priority"
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "print('[1, 2'); sys.exit(0)", "1 / 0"])
+def test_a_proof_that_dies_is_one_line(
+    calibrated: Plant, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """As where memory is short."""
+    monkeypatch.setattr("edge.station.proof.CHILD", f"import os, sys; {end}")
+    with pytest.raises(
+        ChangeoverError, match=r"its proof has ended with .* switch again"
+    ) as caught:
+        load_verified(calibrated.products, "lid", None, "openvino", lambda: False)
+    assert "\n" not in str(caught.value)
 
 
 def test_an_old_engine_that_cannot_be_closed_does_not_undo_a_change() -> None:
@@ -300,34 +389,12 @@ def wait_for(condition: object, timeout_s: float = 5) -> None:
         time.sleep(0.01)
 
 
-def test_no_thread_of_the_active_engine_has_the_priority_of_the_proof(
-    calibrated: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_thread_of_the_active_engine_has_the_priority_of_the_proof(calibrated: Plant) -> None:
     """A thread inherits its maker's priority, and cannot get it back."""
-    proved: list[int] = []
-
-    def observed(*words: Any, **more: Any) -> None:
-        proved.append(os.sched_getscheduler(0))
-        prove(*words, **more)
-
-    monkeypatch.setattr("edge.station.active_product.prove", observed)
-    image = np.zeros((1, *calibrated.product.shape, 3), np.uint8)
-    with runtimes.load(calibrated.product, "openvino") as first:
-        first.infer(image)
-        running = load_verified(calibrated.products, "lid", None, "openvino", lambda: False)
-    with running.engine as engine:
-        before = threads()
-        for _ in range(200):
-            engine.infer(image)
-        after = threads()
-    busy = {tid for tid, (_, ticks) in after.items() if ticks > before.get(tid, (0, 0))[1]}
-    assert busy
-    assert proved == [os.SCHED_IDLE], "the line's engine goes first"
-    assert {after[tid][0] for tid in busy} == {os.SCHED_OTHER}
-
-
-def threads() -> dict[str, tuple[int, int]]:
-    """Of each thread of this process how it is scheduled, and the clock ticks that it has run."""
-    tasks = Path("/proc/self/task").iterdir()
-    stats = {t.name: (t / "stat").read_text().rsplit(")", 1)[1].split() for t in tasks}
-    return {tid: (int(f[38]), int(f[11]) + int(f[12])) for tid, f in stats.items()}
+    with load_verified(
+        calibrated.products, "lid", None, "openvino", lambda: False
+    ).engine as engine:
+        engine.infer(np.zeros((1, *calibrated.product.shape, 3), np.uint8))
+        tasks = Path("/proc/self/task").iterdir()
+        nice = {(t / "stat").read_text().rsplit(")", 1)[1].split()[16] for t in tasks}
+    assert nice == {str(os.getpriority(os.PRIO_PROCESS, 0))}

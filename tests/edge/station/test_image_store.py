@@ -109,7 +109,7 @@ def failing(error: Exception) -> object:
     [
         (folder_is_a_file, "can be written"),
         (folder_was_removed, "can be written"),
-        (too_many_open_files, "can be written"),
+        (too_many_open_files, "allow more open files"),
         (failing(OSError(errno.ENOSPC, "No space left on device")), "free space"),
         (failing(OSError(errno.EDQUOT, "Disk quota exceeded")), "free space"),
         (failing(OSError(errno.EROFS, "Read-only file system")), "can be written"),

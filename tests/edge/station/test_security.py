@@ -17,12 +17,13 @@ from edge.events.access_list import ALLOWED, AccessList, AllowedClient, read_all
 from edge.events.client import NoAnswer, RequestClient, connect, service_endpoint
 from edge.events.control_messages import Request
 from edge.events.cursors import Role
+from edge.events.endpoints import is_local
 from edge.events.event import Heartbeat
 from edge.events.keys import Credentials, KeysError, make_pair, read_pair, read_public
 from edge.events.publisher import LIVE_OPTIONS, Publisher
 from edge.events.receiver import live
 from edge.events.replay_server import Acknowledge, ListCursors, Page
-from edge.events.sockets import Sockets, is_local
+from edge.events.sockets import Sockets
 from edge.events.subscriber import events
 from tests.conftest import draem
 from tests.support.running_station import Running
@@ -218,9 +219,9 @@ def test_security_a_malformed_key_is_one_line(tmp_path: Path, text: str) -> None
     path = tmp_path / "a.key"
     path.write_text(text)
     path.chmod(0o600)
-    with pytest.raises(KeysError, match="no key pair"):
+    with pytest.raises(KeysError, match=r"no key pair|is not UTF-8"):
         read_pair(path)
-    with pytest.raises(KeysError, match="no public key"):
+    with pytest.raises(KeysError, match=r"no public key|is not UTF-8"):
         read_public(path)
     (tmp_path / ALLOWED).write_text('[a]\nrole = "king"\n')
     with pytest.raises(KeysError, match="all clients are refused"):

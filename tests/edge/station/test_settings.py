@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from edge.base.errors import SettingsError
+from edge.base.errors import PublishError, SettingsError
+from edge.events.client import service_endpoint
 from edge.station.settings import load_settings
+from tests.support.commands import draem_in_process
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +64,118 @@ def test_an_impossible_value_names_its_setting(name: str, value: object) -> None
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
         setattr(load_settings({}), "product", "other")  # noqa: B010
+
+
+BAD_NAMES = ["../../x", "..", ".", "", " ", "a/b", "press 4", "Station-Ä", "x" * 101, "a\n", "a\0"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("setting", ["station", "product"])
+def test_a_name_that_is_no_folder_s_name_is_refused(setting: str, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"setting '{setting}' cannot be") as raised:
+        load_settings({setting: name})
+    assert "letters, digits" in str(raised.value) or "give it a value" in str(raised.value)
+    with pytest.raises(SettingsError, match="recipes"):
+        load_settings({"recipes": {1: name}})
+
+
+def test_a_station_s_name_does_not_write_outside_its_data_folder(tmp_path: Path) -> None:
+    for words in (
+        *(("log",), ("run", "--product", "lid", "--source", "line://moulded?parts=1")),
+        *(("bridge", "modbus", "--simulate", "5"), ("bridge", "mqtt"), ("bridge", "opcua")),
+    ):
+        done = draem_in_process(*words, "--station", "../../x", cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert "the setting 'station' cannot be '../../x'" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+NUMBERS = (
+    *("live_rate", "keep_days", "keep_mb", "cursor_days", "pictures_mb", "backlog", "ok_one_in"),
+    *("ring", "subscribers", "read_deadline_ms", "bit_depth"),
+)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "1e300", "9" * 5000, "", "x", "0x1"])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_no_number_is_impossible(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = f"the setting '{name}' cannot be"
+    with pytest.raises(SettingsError, match=message) as raised:
+        load_settings({name: value})
+    assert len(str(raised.value)) < 300
+    if value in ("nan", "inf", "-inf", "1e300"):
+        Path("station.toml").write_text(f"{name} = {value}\n")
+        with pytest.raises(SettingsError, match=message):
+            load_settings({})
+        Path("station.toml").unlink()
+    if value:
+        monkeypatch.setenv(f"DRAEM_{name.upper()}", value)
+        with pytest.raises(SettingsError, match=message):
+            load_settings({})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value", ["true", "[1]", "{ a = 1 }", "1979-05-27", '"many"', '"a\\u0000"']
+)
+def test_no_number_is_of_another_type(name: str, value: str) -> None:
+    Path("station.toml").write_text(f"{name} = {value}\n")
+    with pytest.raises(SettingsError, match=f"the setting '{name}"):
+        load_settings({})
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("tcp://127.0.0.1:99999", "tcp://127.0.0.1:0", "tcp://127.0.0.1:-1", "tcp://127.0.0.1"),
+        *("tcp://127.0.0.1:", "tcp://:5570", "tcp://127.0.0.1:5570/x", "tcp://127.0.0.1:5 570"),
+        *(
+            "127.0.0.1:5570",
+            "udp://127.0.0.1:5570",
+            "tcp://my host:5570",
+            "tcp://127.0.0.1:55\uff170",
+        ),
+        *("tcp://::1:5570", "tcp://[::1]", "tcp://[::1:5570"),
+    ],
+)
+@pytest.mark.parametrize("words", ["watch", "control health", "switch --product lid"])
+def test_an_address_without_a_possible_port_is_refused(
+    endpoint: str, words: str, tmp_path: Path
+) -> None:
+    """ZeroMQ itself takes port 99999 as 34463."""
+    done = draem_in_process(*words.split(), "--endpoint", endpoint, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "tcp://127.0.0.1:5570" in done.stderr
+    assert "other machines" not in done.stderr
+
+
+def test_an_endpoint_leaves_ports_for_the_other_sockets() -> None:
+    with pytest.raises(PublishError, match="choose a port below 65532"):
+        service_endpoint("tcp://127.0.0.1:65534", "control")
+    assert service_endpoint("tcp://127.0.0.1:65532", "live") == "tcp://127.0.0.1:65535"
+
+
+@pytest.mark.parametrize("wire", ["modbus --listen", "opcua --listen", "mqtt --broker", "s7 --s7"])
+@pytest.mark.parametrize("port", ["0", "-1", "99999", "", "x", "\uff11", "1e3"])
+def test_a_bridge_refuses_a_port_that_does_not_exist(wire: str, port: str, tmp_path: Path) -> None:
+    done = draem_in_process("bridge", *wire.split(), f"127.0.0.1:{port}", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "and a port" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("log --last 99999999999999999999", "log mark 99999999999999999999 missed"),
+        *("record --to x --frames -1", "bridge s7 --s7 127.0.0.1:1 --block 70000"),
+        *("bridge s7 --s7 127.0.0.1:1 --rack 8", "bridge modbus --simulate nan"),
+        *("bridge modbus --deadline-ms 99999999999999", "bridge modbus --buffer 0"),
+        *("calibrate --costs inf:1:0.5", "calibrate --false-reject-rate nan"),
+    ],
+)
+def test_numbers_of_a_command_line_are_bounded(words: str, tmp_path: Path) -> None:
+    done = draem_in_process(*words.split(), cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "argument" in done.stderr

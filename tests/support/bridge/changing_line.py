@@ -8,8 +8,9 @@ from threading import Event as StopEvent
 
 from edge.base.errors import EngineError
 from edge.product.product import Product
-from edge.station.active_product import ActiveProduct, Stopped
+from edge.station.active_product import ActiveProduct
 from edge.station.changeover import Changeover
+from edge.station.proof import Stopped
 from tests.support.minimal_station import PRODUCT, MeanEngine
 from tests.support.running_station import Running
 

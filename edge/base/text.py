@@ -1,0 +1,29 @@
+"""Text of files that people edit, and text that can be shown whatever bytes it has."""
+
+import codecs
+
+
+def printable(text: object) -> str:
+    """A path, or a text with paths in it: bytes that are not UTF-8 become U+FFFD."""
+    return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def decode_text(data: bytes) -> str:
+    """A text in UTF-8, with or without the byte order mark that Windows programs write.
+
+    Raises ValueError, which names the first byte that is no text.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("is in UTF-16: save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+        wrong = data.find(0)
+    except UnicodeDecodeError as error:
+        wrong = error.start + (len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0)
+    if wrong < 0:
+        return text
+    line = data.count(b"\n", 0, wrong) + 1
+    raise ValueError(
+        f"is not UTF-8: byte {wrong} (0x{data[wrong]:02x}, in line {line}) is no text; save it as "
+        "UTF-8"
+    )
