@@ -44,7 +44,6 @@ def test_passwords_are_not_shown() -> None:
     with pytest.raises(ArchiveError) as caught:
         open_database(address.replace("se/cret", "secret"))
     assert "secret" not in str(caught.value)
-    assert "***" in str(caught.value)
 
 
 @pytest.mark.parametrize("address", ["nosuch://x", "://", "mysql://a/b"])
