@@ -61,7 +61,9 @@ def test_an_interrupted_training_is_resumed(
     assert resumed(task) == task.command
     (tmp_path / "runs" / "lid").mkdir(parents=True)
     (tmp_path / "runs" / "lid" / "checkpoint.pt").write_bytes(b"")
-    assert resumed(task) == ["train", "--resume", "--runs", "runs", "--product", "lid"]
+    assert resumed(task) == [*task.command, "--restart"], "it was begun with other words"
+    (tmp_path / "lid.words").write_text(task.digest())
+    assert resumed(task) == ["train", "--resume", "--product", "lid"]
 
 
 @pytest.mark.parametrize(

@@ -99,20 +99,14 @@ class Archive(Closeable):
         with writing(self._engine) as connection:
             labels.add_kind(connection, name, who, origin or here())
 
-    def audit_faults(self) -> list[str]:
-        """What is wrong with the audit trail; nothing if it is whole."""
-        with reading(self._engine) as connection:
-            return audit.faults_of(connection)
-
-    def audit_head(self) -> str:
-        """Number and digest of the audit trail's last entry."""
-        with reading(self._engine) as connection:
-            return audit.head_of(connection)
-
-    def audit_entries(self) -> list[dict[str, Any]]:
-        """The audit trail, oldest first."""
-        with reading(self._engine) as connection:
-            return audit.entries(connection)
+    def audit_trail(self) -> tuple[list[dict[str, Any]], list[str], str]:
+        """The audit trail, oldest first; what is wrong with it; number and digest of its head."""
+        with reading(self._engine, of_one_moment=True) as connection:
+            return (
+                audit.entries(connection),
+                audit.faults_of(connection),
+                audit.head_of(connection),
+            )
 
     def close(self) -> None:
         self._engine.dispose()

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, text, update
 
-from edge.archive.rows import EPOCH, microseconds
+from edge.archive.rows import EPOCH, clean, microseconds
 from edge.archive.tables import audit, audit_head
 
 FIRST = b"\0" * 32
@@ -39,7 +39,8 @@ def add_entry(connection: Connection, change: Change) -> None:
         connection.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
     head = connection.execute(select(audit_head.c.number, audit_head.c.digest)).first()
     number, before = (head.number + 1, head.digest) if head else (1, FIRST)
-    values = {"number": number, "at": microseconds(datetime.now(UTC)), **asdict(change)}
+    values = {"number": number, "at": microseconds(datetime.now(UTC))}
+    values |= {name: clean(text) for name, text in asdict(change).items()}
     digest = _digest(values, before)
     connection.execute(insert(audit).values(**values, digest=digest))
     moved = {"number": number, "digest": digest}

@@ -7,23 +7,26 @@ whatever is killed or fails, the rest is requested again, and what was written i
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from queue import Empty, Queue
 from threading import Event as StopEvent
 from threading import Thread
 
-from edge.archive.errors import ArchiveError
+from edge.archive.errors import ArchiveDataError, ArchiveError
+from edge.archive.rows import microseconds
 from edge.archive.writer import Received, Writer
 from edge.base.closeable import Closeable
 from edge.events.cursor_file import Cursor
+from edge.events.event import Event
 from edge.events.keys import Credentials
 from edge.events.subscriber import Acknowledging, events
 
 log = logging.getLogger(__name__)
 
 QUEUED, BATCH, WAIT_S = 5000, 1000, 0.2
-RETRY_S = 1.0
+RETRY_S, RETRY_STATION_S = 1.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,6 @@ class Collector(Closeable):
         self._writer, self._credentials, self._name = writer, credentials, name
         self._queue: Queue[Received] = Queue(QUEUED)
         self._stop = StopEvent()
-        self._died: BaseException | None = None
         self.progress = {s.endpoint: Progress(writer.cursor(s.endpoint)) for s in stations}
         self.failing = False
         self._threads = [
@@ -65,17 +67,12 @@ class Collector(Closeable):
         ]
 
     def run(self, between: Callable[[], object] = lambda: None) -> None:
-        """Write batches until `stop`, with a call of `between` after each.
-
-        Raises what ended a station's thread.
-        """
+        """Write batches until `stop`, with a call of `between` after each."""
         for thread in self._threads:
             thread.start()
         while not self._stop.is_set():
             if batch := self._batch():
                 self._write(batch)
-            if self._died:
-                raise self._died
             between()
 
     def stop(self) -> None:
@@ -83,20 +80,28 @@ class Collector(Closeable):
         self._stop.set()
 
     def _collect(self, station: StationAddress) -> None:
+        """Receive until `stop`; what is wrong with one station stops no other."""
+        while not self._stop.is_set():
+            try:
+                self._receive(station)
+            except Exception:
+                log.exception("events of %s cannot be received: trying again", station.endpoint)
+                self._stop.wait(RETRY_STATION_S)
+
+    def _receive(self, station: StationAddress) -> None:
         progress = self.progress[station.endpoint]
         acknowledging = Acknowledging(self._name, "bridge", lambda: progress.cursor)
-        try:
-            for event in events(
-                station.endpoint,
-                begin=progress.cursor,
-                replay=station.replay,
-                acknowledging=acknowledging,
-                credentials=self._credentials,
-                stopped=self._stop.is_set,
-            ):
-                self._queue.put(Received(station.endpoint, event))
-        except BaseException as error:  # noqa: BLE001 - raised again by `run`
-            self._died = error
+        for event in events(
+            station.endpoint,
+            begin=progress.cursor,
+            replay=station.replay,
+            acknowledging=acknowledging,
+            credentials=self._credentials,
+            stopped=self._stop.is_set,
+        ):
+            # Without the decoded mask, which is many times larger.
+            received = Received(station.endpoint, Event(event.header, None, event.mask_png))
+            self._queue.put(received)
 
     def _batch(self) -> list[Received]:
         """What has come, at most BATCH events and after WAIT_S at most."""
@@ -113,7 +118,7 @@ class Collector(Closeable):
         """Write a batch, again and again while the database or the store cannot be used."""
         while not self._stop.is_set():
             try:
-                self._writer.write(batch)
+                self._write_all(batch)
             except ArchiveError as error:
                 if not self.failing:
                     log.error("nothing is lost, but nothing is archived: %s", error)
@@ -123,18 +128,34 @@ class Collector(Closeable):
                 self._note(batch)
                 return
 
+    def _write_all(self, batch: Sequence[Received]) -> None:
+        """Write a batch, in halves where an event cannot be written. Raises ArchiveError."""
+        try:
+            self._writer.write(batch)
+        except ArchiveDataError as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                self._write_all(batch[:middle])
+                self._write_all(batch[middle:])
+                return
+            try:
+                self._writer.refuse(batch[0], error)
+            except ArchiveDataError as again:
+                log.error("an event of %s is left out: %s", batch[0].endpoint, again)
+
     def _note(self, batch: Sequence[Received]) -> None:
         """A batch is committed: its events may be acknowledged."""
         if self.failing:
             log.warning("the archive is written again")
         self.failing = False
-        now, wall = time.monotonic(), datetime.now(UTC)
+        now, wall = time.monotonic(), microseconds(datetime.now(UTC))
         for received in batch:
             header, progress = received.event.header, self.progress[received.endpoint]
             progress.cursor = Cursor(header.stream_id, header.seq)
             progress.events += 1
             progress.written_at = now
-            progress.delay_s = (wall - datetime.fromisoformat(header.published_at)).total_seconds()
+            with suppress(ValueError, OverflowError):
+                progress.delay_s = (wall - microseconds(header.published_at)) / 1e6
 
     def queued(self) -> int:
         """How many events wait to be written."""

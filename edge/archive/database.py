@@ -3,22 +3,38 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 
-from edge.archive.errors import ArchiveError
+from edge.archive.errors import ArchiveDataError, ArchiveError
+from edge.archive.tables import about
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BACKENDS = ("sqlite", "postgresql")
 BUSY_MS = 10_000
 WRITING = {"writing": True}
+TIMEOUTS = {  # a host that vanishes is noticed
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "options": "-c lock_timeout=20000",
+}
 
 
 def open_database(address: str, *, create: bool = False) -> Engine:
@@ -27,8 +43,8 @@ def open_database(address: str, *, create: bool = False) -> Engine:
     Raises ArchiveError for an address that cannot be used and for another schema.
     """
     url = database_url(address)
-    if url.get_backend_name() == "sqlite" and url.database:
-        path = Path(url.database)
+    if url.get_backend_name() == "sqlite":
+        path = Path(str(url.database))
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
         elif not path.is_file():
@@ -36,7 +52,8 @@ def open_database(address: str, *, create: bool = False) -> Engine:
                 f"there is no archive at {path}: start 'draem archive run', or name it with "
                 "--database"
             )
-    engine = create_engine(url, pool_pre_ping=True)
+    arguments = TIMEOUTS if url.get_backend_name() == "postgresql" else {}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -56,6 +73,8 @@ def database_url(address: str) -> URL:
         url.get_dialect()
         if url.get_backend_name() not in BACKENDS:
             raise NoSuchModuleError(url.drivername)
+        if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+            raise ArgumentError("an archive is a file")
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         missing = isinstance(error, ModuleNotFoundError)
         fix = "pip install '.[postgresql]'" if missing else "write a path, or postgresql+psycopg://"
@@ -66,11 +85,13 @@ def database_url(address: str) -> URL:
 @contextmanager
 def database_errors(url: URL) -> Iterator[None]:
     """Raise what the database raises as ArchiveError; the password is not shown."""
+    shown = url.render_as_string(hide_password=True)
     try:
         yield
-    except DBAPIError as error:
-        why = str(error.orig).strip().splitlines()
-        shown = url.render_as_string(hide_password=True)
+    except (DataError, IntegrityError, OverflowError, UnicodeError) as error:
+        raise ArchiveDataError(f"the archive {shown} does not take a value ({error})") from error
+    except SQLAlchemyError as error:
+        why = str(getattr(error, "orig", error)).strip().splitlines()
         raise ArchiveError(
             f"the archive {shown} cannot be used ({why[0] if why else error}): check that the "
             "database runs, its disk has space and --database is right"
@@ -95,6 +116,16 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
+def archive_id(engine: Engine) -> str:
+    """Which archive this is; given at the first call. Raises ArchiveError."""
+    with writing(engine) as connection:
+        found = connection.execute(select(about.c.archive_id)).scalar()
+        if found is None:
+            found = uuid4().hex
+            connection.execute(about.insert().values(archive_id=found))
+    return str(found)
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes. Raises ArchiveError, and then nothing was written."""
@@ -107,9 +138,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """One connection that reads. Raises ArchiveError."""
-    with database_errors(engine.url), engine.connect() as connection:
+def reading(engine: Engine, *, of_one_moment: bool = False) -> Iterator[Connection]:
+    """One connection that reads; its answers may be held to one moment. Raises ArchiveError."""
+    options = {"isolation_level": "REPEATABLE READ"} if of_one_moment else {}
+    if engine.dialect.name == "sqlite":
+        options = {}  # a transaction of SQLite is of one moment always
+    with (
+        database_errors(engine.url),
+        engine.connect().execution_options(**options) as connection,
+    ):
         yield connection
 
 

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, insert, select, update
 from edge.archive.audit import Change, add_entry
 from edge.archive.errors import ArchiveError
 from edge.archive.query import Label
-from edge.archive.rows import EPOCH, microseconds
+from edge.archive.rows import EPOCH, clean, microseconds
 from edge.archive.search import find_one
 from edge.archive.tables import defect_kind, label
 
-MAX_TEXT = 1000
+MAX_TEXT = 500
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def add_label(connection: Connection, key: str, given: Given, origin: str) -> No
     this = (label.c.stream == number) & (label.c.seq == seq)
     connection.execute(update(label).where(this).values(newest=0))
     values = {"stream": number, "seq": seq, "label": given.label, "kind": given.kind}
-    values |= {"who": given.who, "remark": given.remark, "newest": 1}
+    values |= {"who": clean(given.who), "remark": clean(given.remark), "newest": 1}
     connection.execute(insert(label).values(values | {"at": microseconds(datetime.now(UTC))}))
     before, now = _shown(found.label, found.kind), _shown(given.label, given.kind)
     change = Change(given.who, origin, "label", key, before, now, given.remark)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Exists, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edge.archive.database import reading, writing
+from edge.archive.errors import ArchiveError
 from edge.archive.picture_store import PictureStore
 from edge.archive.rows import digest_of, microseconds
 from edge.archive.tables import inspection, unwanted
@@ -45,14 +46,24 @@ def delete_unwanted(engine: Engine, store: PictureStore, left_for: timedelta = L
     old = select(unwanted.c.digest).where(unwanted.c.at <= before).limit(BATCH)
     with reading(engine) as connection:
         digests = list(connection.execute(old).scalars())
+    failed: ArchiveError | None = None
     for digest in digests:
-        this = unwanted.c.digest == digest
-        with writing(engine) as connection:
-            if not connection.execute(select(unwanted).where(this).with_for_update()).first():
-                continue  # wanted again
-            if not connection.execute(select(_named(digest))).scalar():
-                store.delete(digest)
-            connection.execute(delete(unwanted).where(this))
+        try:
+            _delete(engine, store, digest)
+        except ArchiveError as error:
+            failed = error  # the others go first
+    if failed:
+        raise failed
+
+
+def _delete(engine: Engine, store: PictureStore, digest: bytes) -> None:
+    this = unwanted.c.digest == digest
+    with writing(engine) as connection:
+        if not connection.execute(select(unwanted).where(this).with_for_update()).first():
+            return  # wanted again
+        if not connection.execute(select(_named(digest))).scalar():
+            store.delete(digest)
+        connection.execute(delete(unwanted).where(this))
 
 
 def _named(digest: bytes) -> Exists:

@@ -27,6 +27,7 @@ AwaitedRow = Row[*tuple[Any, ...]]
 log = logging.getLogger(__name__)
 
 ROUND_S, PAGE = 0.5, 100
+PNG = b"\x89PNG\r\n\x1a\n"
 SETTLE_S = 30.0  # the station writes frames a little later than events
 OK_SETTLE_S = 3.0
 
@@ -97,9 +98,13 @@ class PictureFetcher(Closeable):
         """Ask for one page of frames, store them, then name them in their rows."""
         found: dict[int, bytes] = {}
         wanted = [row.inspection_id for row in rows]
-        while wanted and (more := client.frames(stream_id, wanted)):
-            found |= more
-            wanted = [number for number in wanted if number not in more]
+        while wanted and not self._stop.is_set():
+            more = client.frames(stream_id, wanted)
+            found |= {n: data for n, data in more.items() if data.startswith(PNG)}
+            left = [number for number in wanted if number not in more]
+            if len(left) == len(wanted):
+                break
+            wanted = left
         kept = keep_objects(self._engine, self._store, list(found.values()))
         digests = dict(zip(found, kept, strict=True))
         changes = [
@@ -109,6 +114,7 @@ class PictureFetcher(Closeable):
         ]
         if changes:
             key = (inspection.c.stream == bindparam("s")) & (inspection.c.seq == bindparam("n"))
+            key &= inspection.c.picture_state == PictureState.AWAITED
             change: dict[str, Any] = {
                 "picture": bindparam("picture"),
                 "picture_state": bindparam("to"),

@@ -7,12 +7,13 @@ written before a row names it.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from uuid import uuid4
+from pathlib import Path
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from edge.archive.errors import ArchiveError
+from edge.base.files import fsync, write_atomic
 
 WRITERS = 8
 
@@ -38,6 +39,21 @@ class PictureStore:
         self._local = isinstance(self._fs, LocalFileSystem)
         self._pool = ThreadPoolExecutor(1 if self._local else WRITERS)
 
+    def claim(self, archive_id: str) -> None:
+        """Mark the store as that of one archive: two would delete each other's objects."""
+        path = f"{self._root}/archive-id"
+        try:
+            if not self._fs.exists(path):
+                self._write(path, archive_id.encode())
+            owner = bytes(self._fs.cat_file(path)).decode("utf-8", "replace")
+        except Exception as error:
+            raise self._error(error) from error
+        if owner != archive_id:
+            raise ArchiveError(
+                f"the pictures at {self._shown} are those of another archive: choose another "
+                "--pictures"
+            )
+
     def put_all(self, objects: Sequence[bytes]) -> list[bytes]:
         """Write objects and return their digests; those that are there are left as they are."""
         return list(self._pool.map(self._put, objects))
@@ -46,7 +62,7 @@ class PictureStore:
         digest = sha256(data).digest()
         path = self._path(digest)
         try:
-            if not self._fs.exists(path):
+            if not self._fs.exists(path) or self._fs.size(path) != len(data):
                 self._write(path, data)
         except Exception as error:
             raise self._error(error) from error
@@ -56,10 +72,9 @@ class PictureStore:
         if not self._local:
             self._fs.pipe_file(path, data)  # an object store shows an object when it is complete
             return
-        self._fs.makedirs(self._fs._parent(path), exist_ok=True)
-        temporary = f"{path}.{uuid4().hex}.part"
-        self._fs.pipe_file(temporary, data)
-        self._fs.mv(temporary, path)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(Path(path), data)  # on the disk before its row is
+        fsync(Path(path).parent)
 
     def get(self, digest: bytes) -> bytes:
         """An object's bytes. Raises ArchiveError where it is missing or was altered."""

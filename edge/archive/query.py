@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from edge.archive.errors import ArchiveError
+from edge.base.text import printable
 from edge.events.event import Code, Verdict
 
 LARGEST = 2**63  # of a database
@@ -53,7 +54,7 @@ class Query(BaseModel):
     product: str | None = Field(None, description="the product's name")
     version: str | None = Field(None, description="the product's version")
     verdict: Verdict | None = Field(None, description="OK, NG or NO_VERDICT")
-    code: Annotated[int, BeforeValidator(_code)] | None = Field(
+    code: Annotated[int, BeforeValidator(_code), Field(ge=0, lt=2**15)] | None = Field(
         None, description="number or name of a code"
     )
     score_from: float | None = Field(None, description="the lowest score")
@@ -77,7 +78,7 @@ def parse_query(words: Iterable[str]) -> Query:
         if not equals or name not in Query.model_fields:
             names = ", ".join(Query.model_fields)
             raise ArchiveError(f"'{word}' is not NAME=VALUE with one of the names {names}")
-        given[name] = value
+        given[name] = printable(value)
     try:
         return Query(**given)
     except (ValidationError, KeyError) as error:

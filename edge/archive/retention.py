@@ -1,95 +1,99 @@
-"""What the archive keeps: pictures by age, number of bytes and label; rows by age.
+"""Deletes old pictures and masks, by age, verdict and label, in a thread of its own.
 
-Rows stop naming a picture first; the picture is deleted later (objects.py).
+Rows stop naming an object first; the object is deleted later (objects.py). Age counts from when a
+part was archived, by this machine's clock: a station's own may be wrong. Rows, labels, counts and
+the audit trail are kept.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Event as StopEvent
+from threading import Thread
 
-from sqlalchemy import ColumnElement, Engine, Select, delete, exists, select, update
+from sqlalchemy import Engine, exists, select, text, update
 
-from edge.archive.database import writing
+from edge.archive.database import reading, writing
+from edge.archive.errors import ArchiveError
 from edge.archive.objects import delete_unwanted, note_unwanted
 from edge.archive.picture_store import PictureStore
 from edge.archive.rows import microseconds
-from edge.archive.tables import PictureState, fault, inspection, label, region, status
+from edge.archive.tables import HAS_OBJECT, VERDICTS, PictureState, inspection, label
+from edge.base.closeable import Closeable
 
-BATCH = 500
+log = logging.getLogger(__name__)
+
+BATCH, ROUND_S = 200, 60.0
 PART = inspection.c
 
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """Days that pictures of OK parts, of other parts, and rows are kept; None keeps for ever.
+    """Days that pictures of OK parts, and of others, are kept; None keeps for ever.
 
-    Labelled parts keep their pictures and rows for ever. Statistics (tallies) are never deleted.
+    Labelled parts keep theirs for ever.
     """
 
     ok_picture_days: float | None = 30
     picture_days: float | None = 365
-    row_days: float | None = None
 
 
-class ArchiveRetention:
-    """Deletes in small batches, so that writing events never waits long."""
+class ArchiveRetention(Closeable):
+    """Trims once a minute, and on while there is more, until it is closed."""
 
     def __init__(self, engine: Engine, store: PictureStore, limits: ArchiveLimits) -> None:
         self._engine, self._store, self._limits = engine, store, limits
+        self._stop = StopEvent()
+        self._thread = Thread(target=self._run, name="retention", daemon=True)
+
+    def start(self) -> None:
+        """Begin; `trim` alone needs no thread."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        wait_s, failed = 0.0, False
+        while not self._stop.wait(wait_s):
+            wait_s = ROUND_S
+            try:
+                if self.trim():
+                    wait_s = 1.0
+                failed = False
+            except ArchiveError as error:
+                if not failed:
+                    log.warning("nothing old is deleted for now: %s", error)
+                failed = True
 
     def trim(self) -> bool:
-        """Delete one batch of each; whether there may be more."""
+        """Delete one batch of each verdict; whether there may be more. Raises ArchiveError."""
         more = False
-        limits = self._limits
-        if limits.ok_picture_days is not None:
-            more |= self._trim_pictures((PART.verdict == 0) & _older(limits.ok_picture_days))
-        if limits.picture_days is not None:
-            more |= self._trim_pictures(_older(limits.picture_days))
-        if limits.row_days is not None:
-            more |= self._trim_rows(_older(limits.row_days))
+        for number, verdict in enumerate(VERDICTS):
+            ok = verdict == "OK"
+            days = self._limits.ok_picture_days if ok else self._limits.picture_days
+            if days is not None:
+                more |= self._trim(number, microseconds(datetime.now(UTC) - timedelta(days=days)))
         delete_unwanted(self._engine, self._store)
         return more
 
-    def _trim_pictures(self, which: ColumnElement[bool]) -> bool:
-        kept = PART.picture_state == PictureState.KEPT
-        with writing(self._engine) as connection:
-            found = connection.execute(_keys().where(which, kept, ~_labelled()).limit(BATCH)).all()
-            for row in found:
-                values = {"picture": None, "mask": None, "picture_state": PictureState.TRIMMED}
-                connection.execute(update(inspection).where(_is(row)).values(values))
-            note_unwanted(connection, [d for row in found for d in (row.picture, row.mask) if d])
+    def _trim(self, verdict: int, before: int) -> bool:
+        """Found without a lock, then changed where they are still as they were."""
+        labelled = exists().where((label.c.stream == PART.stream) & (label.c.seq == PART.seq))
+        query = (
+            select(PART.stream, PART.seq, PART.picture, PART.mask)
+            .where(text(HAS_OBJECT), PART.verdict == verdict, PART.archived < before, ~labelled)
+            .order_by(PART.archived)
+            .limit(BATCH)
+        )
+        with reading(self._engine) as connection:
+            found = connection.execute(query).all()
+        for row in found:
+            this = (PART.stream == row.stream) & (PART.seq == row.seq) & ~labelled
+            values = {"picture": None, "mask": None, "picture_state": PictureState.TRIMMED}
+            with writing(self._engine) as connection:
+                if connection.execute(update(inspection).where(this).values(values)).rowcount:
+                    note_unwanted(connection, [d for d in (row.picture, row.mask) if d])
         return len(found) == BATCH
 
-    def _trim_rows(self, which: ColumnElement[bool]) -> bool:
-        with writing(self._engine) as connection:
-            found = connection.execute(_keys().where(which, ~_labelled()).limit(BATCH)).all()
-            for row in found:
-                connection.execute(
-                    delete(region).where(region.c.stream == row.stream, region.c.seq == row.seq)
-                )
-                connection.execute(delete(inspection).where(_is(row)))
-            note_unwanted(connection, [d for row in found for d in (row.picture, row.mask) if d])
-            before = _microseconds_before(self._limits.row_days or 0)
-            for table in (fault, status):
-                connection.execute(delete(table).where(table.c.at < before))
-        return len(found) == BATCH
-
-
-def _keys() -> "Select[int, int, bytes, bytes]":
-    return select(PART.stream, PART.seq, PART.picture, PART.mask).order_by(PART.at)
-
-
-def _is(row: object) -> ColumnElement[bool]:
-    key: ColumnElement[bool] = (PART.stream == row.stream) & (PART.seq == row.seq)  # type: ignore[attr-defined]
-    return key
-
-
-def _older(days: float) -> ColumnElement[bool]:
-    return _microseconds_before(days) > PART.at
-
-
-def _microseconds_before(days: float) -> int:
-    return microseconds(datetime.now(UTC) - timedelta(days=days))
-
-
-def _labelled() -> ColumnElement[bool]:
-    return exists().where((label.c.stream == PART.stream) & (label.c.seq == PART.seq))
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(30)

@@ -7,12 +7,15 @@ from hashlib import sha256
 from typing import Any
 
 from edge.archive.tables import BUCKET_US, SCORE_BUCKET_US, VERDICTS
+from edge.base.text import printable
 from edge.events.event import AnyHeader, Inspection
 
 Row = dict[str, Any]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BINS_PER_OCTAVE, MAX_BIN = 4, 40
+LONGEST = 500
+POSSIBLE_US = range(0, 7_258_118_400_000_000)  # 1970 to 2200: what else a clock says is wrong
 
 
 def microseconds(moment: str | datetime) -> int:
@@ -21,6 +24,11 @@ def microseconds(moment: str | datetime) -> int:
     if at.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
     return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def clean(text: str | None) -> str | None:
+    """A text that every database takes: without NUL, at most LONGEST characters."""
+    return None if text is None else printable(text).replace("\0", "\ufffd")[:LONGEST]
 
 
 def digest_of(data: bytes) -> bytes | None:
@@ -34,13 +42,16 @@ def score_bin(score: float | None, threshold: float | None) -> int | None:
         return None
     if score <= 0:
         return -MAX_BIN
-    return max(-MAX_BIN, min(MAX_BIN, math.floor(BINS_PER_OCTAVE * math.log2(score / threshold))))
+    octaves = math.log2(score) - math.log2(threshold)
+    return max(-MAX_BIN, min(MAX_BIN, math.floor(BINS_PER_OCTAVE * octaves)))
 
 
 def event_row(header: AnyHeader, stream: int) -> Row:
     """What all events have; `at` is the time of capture, or that of publication."""
-    at = header.captured_at if isinstance(header, Inspection) else header.published_at
-    return {"stream": stream, "seq": header.seq, "at": microseconds(at)}
+    at = microseconds(header.captured_at if isinstance(header, Inspection) else header.published_at)
+    if at not in POSSIBLE_US:
+        raise ValueError(f"the time {at} is not between 1970 and 2200")
+    return {"stream": stream, "seq": header.seq, "at": at}
 
 
 def inspection_row(header: Inspection, mask: bytes | None, state: int) -> Row:
@@ -52,9 +63,12 @@ def inspection_row(header: Inspection, mask: bytes | None, state: int) -> Row:
         "camera_ns": header.camera_ns,
         "mask": placement,
     }
-    copied = ("inspection_id", "frame_id", "trigger_id", "encoder", "part_id", "score")
+    copied = ("inspection_id", "frame_id", "trigger_id", "encoder", "score", "threshold")
     return {
-        **{name: getattr(header, name) for name in (*copied, "threshold", "roi", "passed_over")},
+        **{name: getattr(header, name) for name in (*copied, "passed_over")},
+        "part_id": clean(header.part_id),
+        "roi": clean(header.roi),
+        "archived": microseconds(datetime.now(UTC)),
         "verdict": VERDICTS.index(header.verdict),
         "code": header.code.number,
         "regions": len(header.regions),

@@ -187,7 +187,7 @@ def _touches(x: int, y: int, width: int, height: int) -> ColumnElement[bool]:
 
 def _position(after: str) -> list[int]:
     parts = after.split(".")
-    if len(parts) != 3 or not all(part.lstrip("-").isdecimal() for part in parts):
+    if len(parts) != 3 or not all(p.isdecimal() and int(p) < LARGEST for p in parts):
         raise ArchiveError(f"'{after}' is no place in the archive: give the one of the page before")
     return [int(part) for part in parts]
 

@@ -89,6 +89,7 @@ inspection = Table(
     "inspection",
     metadata,
     *_event_columns(),  # `at` is the time of capture
+    Column("archived", BigInteger, nullable=False),  # by the archive's own clock, for retention
     Column("product", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     Column("inspection_id", BigInteger, nullable=False),
@@ -161,6 +162,19 @@ score_tally = Table(
     Column("count", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+refused = Table(  # events that cannot be stored as what they are, with the reason
+    "refused",
+    metadata,
+    Column("stream", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("archived", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("header", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+about = Table(  # one row: which archive this is
+    "about", metadata, Column("archive_id", Text, primary_key=True)
+)
 defect_kind = Table("defect_kind", metadata, Column("name", Text, primary_key=True))
 label = Table(  # append-only: the newest row of an inspection counts, the others are its history
     "label",
@@ -200,6 +214,7 @@ unwanted = Table(  # objects whose rows are gone: deleted from the store next
 
 NOT_OK = "verdict <> 0"  # written so in the queries too: SQLite compares the text
 AWAITED = "picture_state = 1"
+HAS_OBJECT = "(picture IS NOT NULL OR mask IS NOT NULL)"
 Index("inspection_at", inspection.c.at)
 Index(
     "inspection_rejects",
@@ -208,6 +223,20 @@ Index(
     inspection.c.at,
     sqlite_where=text(NOT_OK),
     postgresql_where=text(NOT_OK),
+)
+Index(
+    "inspection_not_ok",
+    inspection.c.verdict,
+    inspection.c.at,
+    sqlite_where=text(NOT_OK),
+    postgresql_where=text(NOT_OK),
+)
+Index(
+    "inspection_objects",
+    inspection.c.verdict,
+    inspection.c.archived,
+    sqlite_where=text(HAS_OBJECT),
+    postgresql_where=text(HAS_OBJECT),
 )
 for column in (inspection.c.part_id, inspection.c.trigger_id):
     present = text(f"{column.name} IS NOT NULL")

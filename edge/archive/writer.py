@@ -4,19 +4,24 @@ An event at or before a stream's head was written before and is left out, unless
 restored from a copy and uses its numbers again: then a new epoch of the stream begins.
 """
 
+import logging
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edge.archive.database import reading, writing
+from edge.archive.errors import ArchiveDataError
 from edge.archive.names import Names
 from edge.archive.objects import keep_objects
 from edge.archive.picture_store import PictureStore
 from edge.archive.rows import (
     Row,
+    clean,
     digest_of,
     event_row,
     inspection_row,
@@ -30,6 +35,7 @@ from edge.archive.tables import (
     fault,
     gap,
     inspection,
+    refused,
     region,
     score_tally,
     status,
@@ -38,6 +44,11 @@ from edge.archive.tables import (
 )
 from edge.events.cursor_file import Cursor
 from edge.events.event import AnyHeader, Event, Fault, Inspection
+
+log = logging.getLogger(__name__)
+
+STREAM_ID = re.compile("[0-9A-Za-z-]{8,64}")  # as in requests for frames
+LONGEST_HEADER = 20_000
 
 
 @dataclass(frozen=True)
@@ -51,11 +62,23 @@ class Received:
 class Writer:
     """Writes batches of events; for one thread.
 
-    Frames are asked for of every part that is not OK, and of one OK part in `ok_one_in`.
+    Frames are asked for of every part that is not OK, and of one OK part in `ok_one_in`. The
+    streams of `endpoints` are their own: events of one that come from another are left out.
     """
 
-    def __init__(self, engine: Engine, store: PictureStore, ok_one_in: int = 100) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        store: PictureStore,
+        ok_one_in: int = 100,
+        endpoints: Collection[str] = (),
+    ) -> None:
         self._engine, self._store, self._ok_one_in = engine, store, ok_one_in
+        self._endpoints, self._warned = endpoints, set[str]()
+        query = select(stream.c.stream_id, stream.c.endpoint)
+        with reading(engine) as connection:
+            rows = connection.execute(query.where(stream.c.endpoint.in_(endpoints)))
+            self._owners = {row.stream_id: row.endpoint for row in rows}
         self._names = Names()
 
     def cursor(self, endpoint: str) -> Cursor:
@@ -66,15 +89,45 @@ class Writer:
         return Cursor(row.stream_id, row.head) if row else Cursor("", 0)
 
     def write(self, batch: Sequence[Received]) -> None:
-        """Write all of a batch or, with ArchiveError, nothing; masks go to the store before."""
+        """Write all of a batch or, with ArchiveError, nothing; masks go to the store before.
+
+        Raises ArchiveDataError where an event of it cannot be written at all.
+        """
+        batch = [received for received in batch if self._is_its_own(received)]
         masks = {id(r.event): self._mask(r.event) for r in batch}
         keep_objects(self._engine, self._store, [data for data in masks.values() if data])
         try:
             with writing(self._engine) as connection:
                 _Batch(connection, self._names, self._ok_one_in).write(batch, masks)
+        except (ValueError, OverflowError) as error:  # while the rows were made
+            self._names.clear()
+            raise ArchiveDataError(f"an event cannot be archived ({error})") from error
         except BaseException:
             self._names.clear()  # ids of rows that were rolled back
             raise
+
+    def refuse(self, received: Received, error: Exception) -> None:
+        """Keep an event that cannot be written as what it is, with the reason, and go on after it.
+
+        Raises ArchiveError.
+        """
+        header = received.event.header
+        log.warning("event %d of %s is kept as refused: %s", header.seq, received.endpoint, error)
+        with writing(self._engine) as connection:
+            _Batch(connection, self._names, 0).refuse(received, str(error))
+
+    def _is_its_own(self, received: Received) -> bool:
+        """Whether an event belongs to the station that it came from, and names its log properly."""
+        stream_id = received.event.header.stream_id
+        owner = self._owners.setdefault(stream_id, received.endpoint)
+        foreign = owner != received.endpoint and owner in self._endpoints
+        if not foreign and STREAM_ID.fullmatch(stream_id):
+            return True
+        if received.endpoint not in self._warned:
+            self._warned.add(received.endpoint)
+            why = f"is that of {owner}" if foreign else "is no name of a log"
+            log.error("events of %s are left out: its stream %s", received.endpoint, why)
+        return False
 
     @staticmethod
     def _mask(event: Event) -> bytes:
@@ -90,27 +143,46 @@ class _Batch:
         self._connection, self._names, self._ok_one_in = connection, names, ok_one_in
         self._rows: dict[Table, list[Row]] = {}
         self._streams: dict[str, int] = {}
+        self._seen: set[tuple[str, int, str]] = set()
         self._heads: dict[int, int] = {}
         self._counts: Counter[tuple[int, ...]] = Counter()
         self._passed_over: Counter[tuple[int, ...]] = Counter()
         self._scores: Counter[tuple[int, ...]] = Counter()
 
     def write(self, batch: Sequence[Received], masks: dict[int, bytes]) -> None:
-        new = [(r, number) for r in batch if (number := self._stream(r)) is not None]
+        new = [(r, number) for r in batch if (number := self._new(r)) is not None]
         seen = self._known_parts([r.event for r, _ in new])
         for received, number in new:
             self._add(received.event, number, masks[id(received.event)], seen)
         for table, rows in self._rows.items():
             self._connection.execute(table.insert(), rows)
         self._write_tallies()
+        self._move_heads()
+
+    def refuse(self, received: Received, reason: str) -> None:
+        """Store the header as text; the head moves over the event."""
+        header = received.event.header
+        number = self._new(received)
+        if number is None:
+            return
+        values = {"stream": number, "seq": header.seq, "reason": clean(reason)}
+        values |= {"archived": microseconds(datetime.now(UTC))}
+        values |= {"header": header.model_dump_json()[:LONGEST_HEADER].replace("\0", "")}
+        self._connection.execute(refused.insert().values(values))
+        for gap_row in self._rows.get(gap, []):
+            self._connection.execute(gap.insert().values(gap_row))
+        self._move_heads()
+
+    def _move_heads(self) -> None:
         for number, head in self._heads.items():
             self._connection.execute(update(stream).where(stream.c.id == number).values(head=head))
 
-    def _stream(self, received: Received) -> int | None:
+    def _new(self, received: Received) -> int | None:
         """The row of an event's stream; None for an event that is already written."""
         header = received.event.header
         if header.stream_id not in self._streams:
-            found, head = self._names.stream(self._connection, header.stream_id, header.station)
+            station = str(clean(header.station))
+            found, head = self._names.stream(self._connection, header.stream_id, station)
             self._streams[header.stream_id], self._heads[found] = found, head
         number = self._streams[header.stream_id]
         head = self._heads[number]
@@ -121,30 +193,33 @@ class _Batch:
             self._streams[header.stream_id] = number
         elif header.seq > head + 1:
             self._note_gap(number, head + 1, header)
+        self._seen.add((header.stream_id, header.seq, header.published_at))
         self._heads[number] = header.seq
         self._names.endpoint(self._connection, number, received.endpoint)
         return number
 
     def _is_written(self, number: int, event: Event) -> bool:
         """Whether this event, not another with its number, is in the database or this batch."""
-        row = event_row(event.header, number)
-        table = _table(event)
-        pending = self._rows.get(table, [])
-        if any(r["seq"] == row["seq"] and r["stream"] == number for r in pending):
+        header, table = event.header, _table(event)
+        if (header.stream_id, header.seq, header.published_at) in self._seen:
             return True
-        key = (table.c.stream == number) & (table.c.seq == row["seq"])
-        found = self._connection.execute(select(table.c.at).where(key)).scalar()
-        return bool(found == row["at"])
+        epochs = select(stream.c.id).where(stream.c.stream_id == header.stream_id)
+        of_stream = (refused.c.stream == number) & (refused.c.seq == header.seq)
+        if self._connection.execute(select(refused.c.seq).where(of_stream)).first():
+            return True
+        key = table.c.stream.in_(epochs) & (table.c.seq == header.seq)
+        found = self._connection.execute(select(table.c.at).where(key)).scalars()
+        return event_row(header, number)["at"] in set(found)
 
     def _note_gap(self, number: int, first: int, header: AnyHeader) -> None:
         row = {"stream": number, "first": first, "last": header.seq - 1}
-        row["at"] = microseconds(header.published_at)
+        row["at"] = microseconds(datetime.now(UTC))
         self._rows.setdefault(gap, []).append(row)
 
     def _known_parts(self, events: Sequence[Event]) -> set[str]:
         """Which of the part ids were inspected before."""
         parts = {
-            e.header.part_id
+            clean(e.header.part_id)
             for e in events
             if isinstance(e.header, Inspection) and e.header.part_id
         }
@@ -157,16 +232,18 @@ class _Batch:
         header = event.header
         row = event_row(header, number)
         if isinstance(header, Fault):
-            row |= {"code": header.code.number, "message": header.message}
+            row |= {"code": header.code.number, "message": str(clean(header.message))}
         else:
-            product, version = self._names.version(self._connection, header.product, header.version)
+            product, version = self._names.version(
+                self._connection, str(clean(header.product)), str(clean(header.version))
+            )
             row |= {"product": product, "version": version}
         if isinstance(header, Inspection):
             row |= inspection_row(header, digest_of(mask), self._picture(header))
             if header.regions:
                 self._rows.setdefault(region, []).extend(region_rows(header, row))
-            self._count(row, header.part_id in seen)
-            seen |= {header.part_id} if header.part_id else set()
+            self._count(row, row["part_id"] in seen)
+            seen |= {row["part_id"]} if header.part_id else set()
         elif not isinstance(header, Fault):
             row["state"] = header.state
         self._rows.setdefault(_table(event), []).append(row)

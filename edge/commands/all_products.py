@@ -130,6 +130,7 @@ def run_task(task: Task) -> Result:
     begin = time.monotonic()
     task.log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "draem", *resumed(task)]
+    task.log.with_suffix(".words").write_text(task.digest(), encoding="utf-8")
     with task.log.open("wb") as log:
         code = subprocess.run(command, stdout=log, stderr=log, check=False).returncode
     lines = task.log.read_text("utf-8", "replace").strip().splitlines()
@@ -144,12 +145,14 @@ def run_task(task: Task) -> Result:
 
 
 def resumed(task: Task) -> Sequence[str]:
-    """The command, or that which continues a training that was interrupted."""
+    """The command, or that which continues a training that was interrupted with these words."""
     words = list(task.command)
-    runs = words[words.index("--runs") + 1] if "--runs" in words else RUNS
-    if words[0] != "train" or not (Path(runs) / task.product / CHECKPOINT).exists():
+    begun = task.log.with_suffix(".words")
+    unfinished = Path(RUNS) / task.product / CHECKPOINT
+    if words[0] != "train" or not unfinished.exists():
         return words
-    return ["train", "--resume", "--runs", str(runs), "--product", task.product]
+    same = begun.is_file() and begun.read_text(encoding="utf-8") == task.digest()
+    return ["train", "--resume", "--product", task.product] if same else [*words, "--restart"]
 
 
 def on_ray(tasks: Sequence[Task], address: str) -> Iterator[Result]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PLACES = ("pictures", "marked", "ring")
-MAX_REPLY_BYTES = 8_000_000
+MAX_REPLY_BYTES = 4_000_000
 
 
 def frame_name(stream_id: str, inspection_id: int) -> str:
@@ -15,17 +15,19 @@ def frame_name(stream_id: str, inspection_id: int) -> str:
 def read_frames(
     folder: Path, stream_id: str, inspection_ids: Sequence[int]
 ) -> list[tuple[int, bytes]]:
-    """Kept frames as PNG with their ids, in order, until the reply is large enough.
+    """Kept frames as PNG with their ids, in order, until they have MAX_REPLY_BYTES.
 
-    The first one is given whatever its size; ids that are not kept are left out.
+    Ids that are not kept are left out.
     """
     found: list[tuple[int, bytes]] = []
     size = 0
     for number in inspection_ids:
         data = _read(folder, frame_name(stream_id, number))
-        if data and (not found or size + len(data) <= MAX_REPLY_BYTES):
+        if data:
             found.append((number, data))
             size += len(data)
+        if size > MAX_REPLY_BYTES:
+            break
     return found
 
 

@@ -57,7 +57,7 @@ class ListCursors(_Request):
 
 
 class Frames(_Request):
-    """Request kept frames; a reply has as many as fit into 8 MB: ask again for the rest."""
+    """Request kept frames; a reply ends after 4 MB: ask again for the rest."""
 
     request: Literal["frames"] = "frames"
     stream_id: str = Field(pattern=r"^[0-9A-Za-z-]{8,64}$")

@@ -26,8 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     with opened(options) as archive:
-        entries, faults = archive.audit_entries(), archive.audit_faults()
-        head = archive.audit_head()
+        entries, faults, head = archive.audit_trail()
     if options.csv:
         write_csv(options.csv, entries)
     if options.html:

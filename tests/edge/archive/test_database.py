@@ -46,7 +46,9 @@ def test_passwords_are_not_shown() -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["nosuch://x", "://", "mysql://a/b"])
+@pytest.mark.parametrize(
+    "address", ["nosuch://x", "://", "mysql://a/b", "", ":memory:", "sqlite://"]
+)
 def test_an_address_that_cannot_be_used_says_what_to_write(address: str) -> None:
     with pytest.raises(ArchiveError, match="the database's address cannot be used"):
         database_url(address)

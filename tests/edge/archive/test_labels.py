@@ -53,7 +53,7 @@ def test_the_newest_label_counts_and_the_others_are_its_history(connection_to: E
         (Given("missed", "eva", "scratch"), "a defect has a kind"),
         (Given("defect", "eva", "dent"), "'dent' is not a kind of defect"),
         (Given("missed", " "), "a label needs a name"),
-        (Given("missed", "eva", remark="x" * 2000), "at most 1000 characters"),
+        (Given("missed", "eva", remark="x" * 2000), "at most 500 characters"),
     ],
 )
 def test_a_label_that_has_no_sense_is_refused(

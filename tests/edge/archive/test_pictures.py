@@ -18,7 +18,7 @@ from edge.archive.objects import delete_unwanted, keep_objects, note_unwanted
 from edge.archive.picture_fetcher import PictureFetcher
 from edge.archive.picture_store import PictureStore
 from edge.archive.retention import ArchiveLimits, ArchiveRetention
-from edge.archive.tables import PictureState, inspection, tally, unwanted
+from edge.archive.tables import PictureState, inspection, unwanted
 from edge.archive.writer import Writer
 from edge.events.client import NoAnswer, RequestClient
 from edge.events.replay_server import Frames
@@ -27,6 +27,7 @@ from tests.support.logging_line import Line, line
 from tests.support.waiting import wait_until
 
 NOW = timedelta(0)
+FRAME = b"\x89PNG\r\n\x1a\n frame %d"
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +111,13 @@ def test_frames_are_fetched_from_the_station_and_named(
     folder.mkdir(parents=True)
     write(writer, [inspected(n, verdict="NG") for n in range(1, 251)])  # three pages
     for n in range(1, 251):
-        (folder / f"{n}.png").write_bytes(b"frame %d" % n)
+        (folder / f"{n}.png").write_bytes(FRAME % n)
     with fetcher(engine, store, station.replay.endpoint):
         wait_until(
             lambda: all(row["picture"] for row in rows(engine, inspection)), "all frames", 30
         )
     for row in rows(engine, inspection):
-        assert store.get(row["picture"]) == b"frame %d" % row["seq"]
+        assert store.get(row["picture"]) == FRAME % row["seq"]
         assert row["picture_state"] == PictureState.KEPT
 
 
@@ -174,7 +175,7 @@ def test_old_pictures_are_deleted_and_labelled_ones_stay(
             this = inspection.c.seq == n
             connection.execute(update(inspection).where(this).values(values))
         add_label(connection, "1-3", Given("missed", "eva"), "here")
-    retention = ArchiveRetention(engine, store, ArchiveLimits(picture_days=0))
+    retention = ArchiveRetention(engine, store, ArchiveLimits(0, 0))
     retention.trim()
     delete_unwanted(engine, store, NOW)
     states = [row["picture_state"] for row in rows(engine, inspection)]
@@ -184,17 +185,6 @@ def test_old_pictures_are_deleted_and_labelled_ones_stay(
         with pytest.raises(ArchiveError, match="lacks"):
             store.get(gone)
     assert rows(engine, unwanted) == []
-
-
-def test_old_rows_are_deleted_and_their_counts_stay(
-    engine: Engine, writer: Writer, store: PictureStore
-) -> None:
-    write(writer, [inspected(n, verdict="NG") for n in range(1, 5)])
-    with writing(engine) as connection:
-        add_label(connection, "1-2", Given("missed", "eva"), "here")
-    ArchiveRetention(engine, store, ArchiveLimits(row_days=0)).trim()
-    assert [row["seq"] for row in rows(engine, inspection)] == [2]
-    assert sum(row["count"] for row in rows(engine, tally)) == 4
 
 
 def test_an_object_that_is_wanted_again_stays(
@@ -243,3 +233,42 @@ def test_a_deletion_that_is_cut_short_is_done_later(
 
 def cut_short(store: PictureStore, digest: bytes) -> None:
     raise ArchiveError("the cable was cut")
+
+
+def test_a_reply_with_frames_ends_when_it_is_large(station: Line, tmp_path: Path) -> None:
+    folder = tmp_path / "station" / "pictures" / "01234567"
+    folder.mkdir(parents=True)
+    for n in range(1, 6):
+        (folder / f"{n}.png").write_bytes(FRAME % n + b" " * 3_000_000)
+    with RequestClient(station.replay.endpoint, None, "--from") as client:
+        assert list(client.frames("0123456789", [1, 2, 3, 4, 5])) == [1, 2]
+
+
+def test_a_station_that_sends_other_frames_than_asked_for_holds_up_nothing(
+    engine: Engine, writer: Writer, store: PictureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.archive.picture_fetcher.SETTLE_S", 0.0)
+    monkeypatch.setattr(
+        RequestClient, "ask", lambda *_: [b'{"inspection_ids": [7, 8]}', FRAME % 7, FRAME % 8]
+    )
+    write(writer, [inspected(1, verdict="NG")])
+    with fetcher(engine, store, "tcp://127.0.0.1:1"):
+        wait_until(
+            lambda: rows(engine, inspection)[0]["picture_state"] == PictureState.MISSING, "an end"
+        )
+
+
+def test_two_archives_do_not_share_a_folder_of_pictures(store: PictureStore) -> None:
+    store.claim("one")
+    store.claim("one")
+    with pytest.raises(ArchiveError, match="those of another archive"):
+        store.claim("two")
+
+
+def test_a_cut_object_is_written_again(tmp_path: Path) -> None:
+    """As a loss of power may leave it."""
+    store = PictureStore(str(tmp_path))
+    (digest,) = store.put_all([b"whole"])
+    next(tmp_path.rglob("*.png")).write_bytes(b"")
+    store.put_all([b"whole"])
+    assert store.get(digest) == b"whole"

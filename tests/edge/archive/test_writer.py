@@ -3,17 +3,29 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from edge.archive.collector import Collector, StationAddress
 from edge.archive.database import open_database
 from edge.archive.errors import ArchiveError
 from edge.archive.picture_store import PictureStore
-from edge.archive.tables import PictureState, fault, gap, inspection, region, status, stream, tally
-from edge.archive.writer import Writer
+from edge.archive.tables import (
+    PictureState,
+    fault,
+    gap,
+    inspection,
+    refused,
+    region,
+    status,
+    stream,
+    tally,
+)
+from edge.archive.writer import Received, Writer
 from edge.events.cursor_file import Cursor
 from edge.events.event import Event
 from tests.support.archived import inspected, reported, rows, running, write
@@ -143,6 +155,69 @@ def test_two_archives_may_write_the_same_station_at_once(database: str, tmp_path
     assert len(rows(engines[0], inspection)) == 29
     for engine in engines:
         engine.dispose()
+
+
+POISON = {
+    "time": {"captured_at": "yesterday"},
+    "no zone": {"captured_at": "2026-11-02T06:00:00"},
+    "long ago": {"captured_at": "0001-01-01T00:00:00+14:00"},
+    "number": {"trigger_id": 2**70},
+    "frame": {"frame_id": -(2**80)},
+    "box": {"verdict": "NG", "box": (2**40, 1, 1, 1)},
+    "passed over": {"passed_over": 2**40},
+}
+CLEANED = {
+    "NUL": {"part_id": "a\0b", "roi": "r\0"},
+    "long": {"part_id": "x" * 100_000},
+    "surrogate": {"part_id": "a\udcfc"},
+    "product": {"product": "p\0" * 5000},
+    "score": {"score": 1e300, "threshold": 1e-300, "verdict": "NG"},
+}
+
+
+@pytest.mark.parametrize("changes", POISON.values(), ids=POISON)
+def test_an_event_that_cannot_be_stored_is_refused_and_stops_no_other(
+    engine: Engine, writer: Writer, changes: dict[str, Any]
+) -> None:
+    batch = [inspected(1), inspected(2), inspected(3, **changes), inspected(4)]
+    collector = Collector(writer, [StationAddress("tcp://a:1")], None, "archive")
+    collector._write([Received("tcp://a:1", event) for event in batch])
+    seqs = [row["seq"] for row in rows(engine, inspection)]
+    (kept,) = rows(engine, refused) if 3 not in seqs else [{"seq": 3}]  # SQLite takes more
+    assert kept["seq"] == 3
+    assert sorted({*seqs, 3}) == [1, 2, 3, 4]
+    assert writer.cursor("tcp://a:1").seq == 4
+    collector._write([Received("tcp://a:1", event) for event in batch])  # delivered again
+    assert len(rows(engine, inspection)) + len(rows(engine, refused)) == 4
+
+
+@pytest.mark.parametrize("changes", CLEANED.values(), ids=CLEANED)
+def test_texts_and_scores_that_databases_refuse_are_made_fit(
+    engine: Engine, writer: Writer, changes: dict[str, Any]
+) -> None:
+    write(writer, [inspected(1, **changes), inspected(2, **changes)])
+    assert len(rows(engine, inspection)) == 2
+
+
+def test_a_station_cannot_write_into_the_stream_of_another(
+    engine: Engine, store: PictureStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = Writer(engine, store, endpoints=["tcp://a:1", "tcp://b:1"])
+    write(writer, [inspected(1)], "tcp://a:1")
+    write(writer, [inspected(1000)], "tcp://b:1")
+    write(writer, [inspected(2)], "tcp://a:1")
+    assert [row["seq"] for row in rows(engine, inspection)] == [1, 2]
+    assert "its stream is that of tcp://a:1" in caplog.text
+    write(writer, [inspected(1, stream="../../x")], "tcp://b:1")
+    assert len(rows(engine, inspection)) == 2
+
+
+def test_a_station_that_moved_to_another_address_goes_on(
+    engine: Engine, store: PictureStore
+) -> None:
+    write(Writer(engine, store, endpoints=["tcp://a:1"]), [inspected(1)], "tcp://a:1")
+    write(Writer(engine, store, endpoints=["tcp://b:1"]), [inspected(2)], "tcp://b:1")
+    assert [row["seq"] for row in rows(engine, inspection)] == [1, 2]
 
 
 def test_stations_keep_their_own_streams(engine: Engine, writer: Writer) -> None:
