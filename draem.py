@@ -10,6 +10,7 @@ The workflow, in order:
   draem run       --product P --source S            judge frames and publish events over ZeroMQ
   draem watch                                       show the events, in another terminal
 
+'draem train --all products.toml' does a command for many products; also build, calibrate, evaluate.
 Settings come from the command line, then DRAEM_* variables, then station.toml.
 """
 
@@ -47,6 +48,7 @@ COMMANDS = {
     "control": ("edge.commands.control", "state of a running line; pause and resume"),
     "switch": ("edge.commands.switch", "change the product of a running line"),
     "keys": ("edge.commands.keys", "key pairs, and the clients that may connect"),
+    "archive": ("edge.commands.archive", "keep and search what stations have inspected"),
     "log": ("edge.commands.log", "show the event log of a station"),
     "inspect": ("edge.commands.inspect", "judge image files without a camera"),
     "evaluate": (
@@ -60,16 +62,23 @@ COMMANDS = {
     ),
     "doctor": ("edge.commands.doctor", "what this machine has and lacks"),
 }
-TRAINER = ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard")
-BRIDGES = {
-    "pymodbus": "modbus",
-    "asyncua": "opcua",
-    "ifaddr": "opcua",
-    "snap7": "s7",
-    "paho": "mqtt",
+ALL = ("train", "build", "calibrate", "evaluate")  # of every product in a file
+MODULES = {  # of each extra
+    "trainer": ("torch", "onnx", "sklearn", "jinja2", "matplotlib", "tensorboard"),
+    "calibration": ("scipy",),
+    "video": ("av",),
+    "genicam": ("gi",),
+    "modbus": ("pymodbus",),
+    "opcua": ("asyncua", "ifaddr"),
+    "s7": ("snap7",),
+    "mqtt": ("paho",),
+    "release": ("cryptography",),
+    "archive": ("sqlalchemy", "alembic", "fsspec"),
+    "parquet": ("pyarrow",),
+    "metrics": ("prometheus_client",),
+    "cluster": ("ray",),
 }
-OTHERS = {"scipy": "calibration", "cryptography": "release", "gi": "genicam", "av": "video"}
-EXTRAS = dict.fromkeys(TRAINER, "trainer") | BRIDGES | OTHERS
+EXTRAS = {module: extra for extra, modules in MODULES.items() for module in modules}
 INTERRUPTED = 130
 
 
@@ -146,6 +155,10 @@ def run_command(words: list[str]) -> int:
     )
     root.add_argument("command", metavar="COMMAND", choices=COMMANDS, help=argparse.SUPPRESS)
     command = root.parse_args(words[:1] or ["--help"]).command
+    if words[1:2] == ["--all"] and command in ALL:
+        from edge.commands.all_products import run_all
+
+        return run_all(command, words[2:])
     module = importlib.import_module(COMMANDS[command][0])
     parser = Parser(
         prog=f"draem {command}",

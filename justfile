@@ -56,6 +56,14 @@ chaos *ARGS: setup
 drift *ARGS: setup
     @python -m tests.measure.drift {{ARGS}}
 
+# fifty stations into one archive, with kills: every event once, every named picture there
+plant *ARGS: setup
+    @python -m tests.measure.plant {{ARGS}}
+
+# how long a page's questions take on an archive of ten million inspections  --database FILE
+archive-questions *ARGS: setup
+    @python -m tests.measure.archive_questions {{ARGS}}
+
 # change the product of a running line many times: gaps, frames accounted for, memory
 switch COUNT="24": setup
     @python -m tests.measure.switching {{COUNT}}

@@ -125,6 +125,11 @@ class Feed(Closeable):
         with self._lock:
             self._gate.plc(inputs, time.monotonic())
 
+    def plc_age_s(self) -> float | None:
+        """Seconds since the PLC's heartbeat changed; None before its first change."""
+        with self._lock:
+            return self._gate.plc_age_s(time.monotonic())
+
     def raise_if_died(self) -> None:
         """Raise what has ended the reading of events, if anything has."""
         if self.died is not None:

@@ -100,6 +100,10 @@ class Gate:
             self._expire(Missed(inspection, "ack_ahead", age_s), Trouble.ACK_AHEAD)
         return False
 
+    def plc_age_s(self, now: float) -> float | None:
+        """Seconds since the PLC's heartbeat changed; None before its first change."""
+        return None if self._plc_moved is None else now - self._plc_moved
+
     def plc(self, inputs: Inputs, now: float) -> None:
         """What the PLC has written."""
         # The first value proves nothing: a PLC that has stopped has one too.

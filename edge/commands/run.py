@@ -20,7 +20,7 @@ SETTINGS = (
     *("product", "products", "flavour", "source", "mode", "backlog", "read_deadline_ms"),
     *("bit_depth", "endpoint", "replay", "control", "live", "live_rate", "keys", "subscribers"),
     *("station", "data", "durability", "keep_days", "keep_mb", "cursor_days"),
-    *("pictures_mb", "ok_one_in", "ring"),
+    *("pictures_mb", "ok_one_in", "ring", "metrics"),
 )
 
 

@@ -15,7 +15,14 @@ from edge.events.endpoints import MAX_PORT, check_endpoint, prepare
 from edge.events.event import Event
 from edge.events.keys import Credentials
 from edge.events.notices import Notice, Notify
-from edge.events.replay_server import Acknowledge, CursorsReply, Page, PageHeader
+from edge.events.replay_server import (
+    Acknowledge,
+    CursorsReply,
+    Frames,
+    FramesHeader,
+    Page,
+    PageHeader,
+)
 
 PAGE_EVENTS = 200
 ANSWER_MS = 2000
@@ -94,6 +101,8 @@ class RequestClient(Closeable):
                 notify(Notice("new-stream", text))
                 seq = header.head
                 yield Cursor(header.stream_id, seq)
+            if not found and seq < header.head:
+                raise NoAnswer(f"the log ends at {header.head}, but gives no event after {seq}")
             cursor = Cursor(header.stream_id, seq)
             for event in found:
                 if event.header.seq != seq + 1:
@@ -113,13 +122,32 @@ class RequestClient(Closeable):
         except (ValidationError, EventError) as error:
             raise NoAnswer(first.decode(errors="replace")) from error
 
+    def frames(self, stream_id: str, inspection_ids: list[int]) -> dict[int, bytes]:
+        """Kept frames as PNG by id; those missing are not kept, or did not fit into the reply.
+
+        Raises NoAnswer.
+        """
+        try:
+            request = Frames(stream_id=stream_id, inspection_ids=inspection_ids)
+            first, *parts = self.ask(request)
+            found = FramesHeader.model_validate_json(first).inspection_ids
+            return {n: data for n, data in zip(found, parts, strict=True) if n in inspection_ids}
+        except ValueError as error:  # pydantic's too
+            raise NoAnswer(f"frames of {stream_id!r} are not answered ({error})") from error
+
     def acknowledge(self, name: str, role: Role, cursor: Cursor) -> None:
         """Report to the log how far `name` has come. Raises NoAnswer."""
-        request = Acknowledge(cursor=name, role=role, stream_id=cursor.stream_id, seq=cursor.seq)
+        stream_id, seq = cursor.stream_id, cursor.seq
         try:
-            CursorsReply.model_validate_json(self.ask(request)[0])
+            request = Acknowledge(cursor=name, role=role, stream_id=stream_id, seq=seq)
+            reply = self.ask(request)[0]
         except ValidationError as error:
-            raise NoAnswer("the log refused the cursor") from error
+            raise NoAnswer(f"the cursor '{name}' cannot be sent ({error})") from error
+        try:
+            CursorsReply.model_validate_json(reply)
+        except ValidationError as error:
+            text = reply.decode(errors="replace")[:200]
+            raise NoAnswer(f"the log refused the cursor: {text}") from error
 
     def close(self) -> None:
         self._context.destroy(0)

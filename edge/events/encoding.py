@@ -53,7 +53,7 @@ def decode_live(parts: list[bytes]) -> Event | Heartbeat:
         raise EventError(f"the event's header is not valid: {error.errors()[0]['msg']}") from error
     if isinstance(header, Heartbeat):
         return header
-    return Event(header, _decode_mask(parts[2]) if parts[2] else None)
+    return Event(header, _decode_mask(parts[2]) if parts[2] else None, parts[2])
 
 
 def _decode_mask(png: bytes) -> NDArray[np.uint8]:

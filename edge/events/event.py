@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from edge.base.text import printable
 
-SCHEMA = "1.2"
+SCHEMA = "1.3"
 UINT32_MAX = 2**32 - 1
 
 Verdict = Literal["OK", "NG", "NO_VERDICT"]
@@ -135,7 +135,8 @@ class Inspection(Header):
     is the largest part of its threshold.
 
     `passed_over` counts the frames since the last event that no event was made for (free-running).
-    `camera_ns` is the camera's own clock, `chunks` what else it said of the frame.
+    `camera_ns` is the camera's own clock, `chunks` what else it said of the frame. `picture` says
+    whether there is a frame, which the station may have kept; null from stations before schema 1.3.
     """
 
     kind: Literal["inspection"] = "inspection"
@@ -159,6 +160,7 @@ class Inspection(Header):
     passed_over: int = Field(ge=0)
     regions: list[Region]
     mask: MaskPlacement | None = None
+    picture: bool | None = None
 
 
 class Fault(Header):
@@ -203,10 +205,14 @@ MESSAGE: TypeAdapter[AnyHeader | Heartbeat] = TypeAdapter(
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """A header, and for an inspection its mask: HW uint8, 0 and 255, in the network's size."""
+    """A header, and for an inspection its mask: HW uint8, 0 and 255, in the network's size.
+
+    `mask_png` is the mask as it was sent.
+    """
 
     header: AnyHeader
     mask: NDArray[np.uint8] | None = None
+    mask_png: bytes = b""
 
 
 def schema() -> str:

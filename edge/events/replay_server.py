@@ -1,19 +1,22 @@
 """Requests to the log: pages of events, and acknowledged cursors.
 
 `{"request": "page", "after": 1200, "limit": 100}` is answered with a JSON header, then three parts
-for each event, as it was published.
+for each event, as it was published. Kept frames are answered in the same way.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from edge.events.cursors import Acknowledged, Cursors, Role
+from edge.events.event import UINT32_MAX
 from edge.events.journal import Message
 from edge.events.journal_reader import JournalReader
+from edge.events.kept_frames import read_frames
 from edge.events.server import NotAllowed, Peer, RequestHandler, RequestServer, require_role
 from edge.events.sockets import Sockets
 
@@ -53,8 +56,17 @@ class ListCursors(_Request):
     request: Literal["cursors"] = "cursors"
 
 
-_REQUESTS: TypeAdapter[Page | Acknowledge | ListCursors] = TypeAdapter(
-    Annotated[Page | Acknowledge | ListCursors, Field(discriminator="request")]
+class Frames(_Request):
+    """Request kept frames; a reply ends after 4 MB: ask again for the rest."""
+
+    request: Literal["frames"] = "frames"
+    stream_id: str = Field(pattern=r"^[0-9A-Za-z-]{8,64}$")
+    inspection_ids: list[Annotated[int, Field(ge=1, le=UINT32_MAX)]] = Field(max_length=100)
+
+
+AnyRequest = Page | Acknowledge | ListCursors | Frames
+_REQUESTS: TypeAdapter[AnyRequest] = TypeAdapter(
+    Annotated[AnyRequest, Field(discriminator="request")]
 )
 
 
@@ -67,6 +79,14 @@ class PageHeader(BaseModel):
     first: int
     head: int
     count: int
+
+
+class FramesHeader(BaseModel):
+    """The first part of the kept frames: the ids of the PNG files that follow."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    reply: Literal["frames"] = "frames"
+    inspection_ids: list[int]
 
 
 class CursorsReply(BaseModel):
@@ -85,12 +105,24 @@ def serve_replay(sockets: Sockets, endpoint: str, folder: Path) -> RequestServer
 @contextmanager
 def _open_handler(folder: Path) -> Iterator[RequestHandler]:
     with JournalReader(folder) as reader, Cursors(folder) as cursors:
-        yield lambda request, peer: _reply(request, peer, reader, cursors)
+        log = _Log(folder, reader, cursors)
+        yield lambda request, peer: _reply(request, peer, log)
 
 
-def _reply(request: bytes, peer: Peer, reader: JournalReader, cursors: Cursors) -> Message:
+@dataclass(frozen=True)
+class _Log:
+    folder: Path
+    reader: JournalReader
+    cursors: Cursors
+
+
+def _reply(request: bytes, peer: Peer, log: _Log) -> Message:
     """The parts of a reply. Raises ValidationError or DraemError."""
-    asked = _REQUESTS.validate_json(request)
+    asked, reader, cursors = _REQUESTS.validate_json(request), log.reader, log.cursors
+    if isinstance(asked, Frames):
+        frames = read_frames(log.folder, asked.stream_id, asked.inspection_ids)
+        found = FramesHeader(inspection_ids=[number for number, _ in frames])
+        return [found.model_dump_json().encode(), *(data for _, data in frames)]
     if isinstance(asked, Page):
         messages = reader.page(asked.after, asked.limit, PAGE_BYTES)
         header = PageHeader(

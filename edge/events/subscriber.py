@@ -26,16 +26,21 @@ UNANSWERED_S = 10.0  # until the next acknowledgement is tried
 
 @dataclass(frozen=True)
 class Acknowledging:
-    """Name and role with which the cursor is acknowledged to the log."""
+    """Name and role with which the cursor is acknowledged to the log.
+
+    `processed` gives it for a subscriber that processes events later than they are delivered.
+    """
 
     name: str
     role: Role = "watch"
+    processed: Callable[[], Cursor] | None = None
 
 
 def events(
     endpoint: str,
     cursor_file: Path | None = None,
     *,
+    begin: Cursor | None = None,
     replay: str | None = None,
     acknowledging: Acknowledging | None = None,
     credentials: Credentials | None = None,
@@ -47,17 +52,18 @@ def events(
 
     With a `cursor_file` it continues after the last event that was processed (an event counts as
     processed when the next one is requested), or begins with the first of the log; without one it
-    begins with the next live event. `replay` is the address of the log, by default that beside
-    `endpoint`. With `acknowledging` the log learns the cursor, and keeps what a bridge has yet to
-    process. While the log does not answer, no event is skipped: the request is repeated. With
-    `newest` at most so many events are requested; older ones are `skipped`. Notices are logged
+    begins after the event `begin`, or with the next live event. `replay` is the address of the log,
+    by default that beside `endpoint`. With `acknowledging` the log learns the cursor, and keeps
+    what a bridge has yet to process. While the log does not answer, no event is skipped: the
+    request is repeated. With `newest` at most so many events are requested; older ones are
+    `skipped`. Notices are logged
     unless `notify` takes them. Raises PublishError for an address that cannot be used.
     """
     option = "--replay" if replay else "--endpoint"
     address = replay or service_endpoint(endpoint)
     with RequestClient(address, credentials, option, ANSWER_MS) as client:
         subscription = _Subscription(
-            client, notify or log_once(), cursor_file, newest, acknowledging
+            client, notify or log_once(), cursor_file, begin, newest, acknowledging
         )
         for message in live(endpoint, stopped, credentials):
             yield from subscription.receive(message)
@@ -71,12 +77,13 @@ class _Subscription:
         client: RequestClient,
         notify: Notify,
         cursor_file: Path | None,
+        begin: Cursor | None,
         newest: int | None,
         acknowledging: Acknowledging | None,
     ) -> None:
         self._client, self._notify, self._acknowledging = client, notify, acknowledging
         self._cursor_file, self._newest = cursor_file, newest
-        self._cursor = read_cursor(cursor_file)
+        self._cursor = begin or read_cursor(cursor_file)
         if self._cursor is None and cursor_file is not None:
             self._cursor = Cursor("", 0)
         self._silence = _Silence(notify, with_key=client.with_key)
@@ -144,6 +151,8 @@ class _Subscription:
     def _acknowledge(self) -> None:
         """Report the cursor once a second, also to show that this subscriber is running."""
         who, cursor, now = self._acknowledging, self._cursor, time.monotonic()
+        if who and who.processed:
+            cursor = who.processed()
         if not (who and cursor and cursor.stream_id) or now < self._acknowledge_at:
             return
         self._acknowledge_at = now + UNANSWERED_S  # if it fails, live events must not wait for it

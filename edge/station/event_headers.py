@@ -57,6 +57,7 @@ def judged_part(
         passed_over=passed_over,
         regions=regions,
         mask=placed(where) if where else None,
+        picture=frame.image.size > 0,
     )
 
 
@@ -91,6 +92,7 @@ def lost_part(trigger_id: int, code: Code, product: Product) -> Inspection:
         threshold=None,
         passed_over=0,
         regions=[],
+        picture=False,
     )
 
 
@@ -100,6 +102,7 @@ def without_verdict(header: AnyHeader) -> AnyHeader:
         return header
     code = header.code if header.verdict == "NO_VERDICT" else CodeName.of(Code.UNLOGGED)
     nothing = {"verdict": "NO_VERDICT", "code": code, "score": None, "regions": [], "mask": None}
+    nothing["picture"] = False  # without a number when it came, it could not be kept
     return header.model_copy(update=nothing)
 
 

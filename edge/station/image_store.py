@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from edge.base.closeable import Closeable
 from edge.base.os_errors import MORE_FILES, SPACE, how_to_fix
 from edge.events.event import Inspection
+from edge.events.kept_frames import frame_name
 from edge.vision.image_files import write_png
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class ImageStore(Closeable):
         if place == "ring" and (not self._rules.ring or self._queue.qsize() > QUEUE_SIZE // 2):
             self.dropped += bool(self._rules.ring)  # rejects need the space in the queue more
             return
-        name = f"{header.stream_id[:8]}/{header.inspection_id}.png"
+        name = frame_name(header.stream_id, header.inspection_id)
         try:
             self._queue.put_nowait((place, name, image))
         except Full:

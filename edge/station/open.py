@@ -4,12 +4,14 @@ import gc
 import logging
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from threading import Event as StopEvent
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.base.metrics import served_metrics
 from edge.camera import Camera
 from edge.camera.open import open_camera
 from edge.camera.software_trigger import SoftwareTriggers
@@ -121,6 +123,7 @@ def open_station(
     live = enter(LiveView(lossy, settings.live_rate))
     rules = KeepRules(settings.pictures_mb, settings.ok_one_in, settings.ring)
     images = enter(ImageStore(folder, rules))
+    observe = _metrics(settings, controls, opened)
 
     def show(
         header: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
@@ -129,9 +132,23 @@ def open_station(
         if header.stream_id:  # else it has no number yet, and a viewer would take it for another
             live.offer(header, image, heatmap)
         controls.pictures_dropped = images.dropped
+        observe(header)
 
     writer = EventWriter(settings.station, product, journal, publisher, retention)
     return writer, publisher, show
+
+
+def _metrics(
+    settings: Station, controls: Controls, opened: ExitStack
+) -> Callable[[Inspection], None]:
+    """Serve metrics until `opened` is closed; what counts an inspection in them."""
+    if settings.metrics is None:
+        return lambda header: None
+    from edge.station.metrics import StationMetrics
+
+    metrics = StationMetrics(settings.station, controls, settings.data / settings.station)
+    opened.enter_context(served_metrics(settings.metrics, metrics))
+    return metrics.observe
 
 
 def stop_when_a_thread_dies(stop: StopEvent) -> list[BaseException]:

@@ -123,6 +123,11 @@ class Station(BaseSettings):
     ring: int = Field(
         50, ge=0, le=MAX_COUNT, description="number of last frames of any verdict that are kept"
     )
+    metrics: str | None = Field(
+        None,
+        description="[host:]port on which metrics for Prometheus are served; without a host, on "
+        "loopback",
+    )
     subscribers: int = Field(
         0, ge=0, le=10_000, description="wait for this many subscriptions before the first frame"
     )

@@ -9,12 +9,13 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import get_args
 
 from edge.base.errors import SettingsError
 from edge.base.files import read_text
+from edge.base.metrics import served_metrics
 from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
 from edge.bridge.line_requests import LineClient
@@ -48,6 +49,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     add("--recipe", dest="recipes", action="append", type=parse_recipe, metavar="NUMBER=NAME",
         help="the number by which the PLC names a product, and may change to it; again for each "
         "(default: the table [recipes] of station.toml)")  # fmt: skip
+    add("--metrics", dest="bridge_metrics", metavar="[HOST:]PORT", help="serve metrics for "
+        "Prometheus (default off; without a host, on loopback)")  # fmt: skip
     add_station(parser, "data", "endpoint", "replay", "control", "key", "server_key")
 
 
@@ -101,9 +104,20 @@ def opened_feed(
     with (
         MissedFile(folder / f"missed-{options.wire}-{address}.jsonl") as missed,
         Feed(Gate(rules), source(options, settings), in_time, missed.add, name) as feed,
+        _metrics(options, feed, missed),
     ):
         yield feed
     feed.raise_if_died()
+
+
+def _metrics(
+    options: argparse.Namespace, feed: Feed, missed: MissedFile
+) -> AbstractContextManager[None]:
+    if options.bridge_metrics is None:
+        return nullcontext()
+    from edge.bridge.metrics import BridgeMetrics  # an extra
+
+    return served_metrics(options.bridge_metrics, BridgeMetrics(feed, missed))
 
 
 def source(options: argparse.Namespace, settings: Station) -> Source:

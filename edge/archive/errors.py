@@ -1,0 +1,11 @@
+"""What can be wrong with an archive."""
+
+from edge.base.errors import DraemError
+
+
+class ArchiveError(DraemError):
+    """The archive's database or its pictures cannot be used, or a question has no sense."""
+
+
+class ArchiveDataError(ArchiveError):
+    """A value that the database does not take: another try would fail too."""

@@ -1,0 +1,210 @@
+"""Searches inspections: newest first, in pages that go on after the last one found."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    exists,
+    literal_column,
+    select,
+    tuple_,
+)
+from sqlalchemy import text as sql
+
+from edge.archive.errors import ArchiveError
+from edge.archive.query import LARGEST, Query
+from edge.archive.rows import EPOCH, microseconds
+from edge.archive.tables import (
+    NOT_OK,
+    VERDICTS,
+    PictureState,
+    inspection,
+    label,
+    product,
+    region,
+    stream,
+    version,
+)
+from edge.events.event import Code
+
+PART = inspection.c
+ORDER = (PART.at, PART.stream, PART.seq)
+CODE_NAMES = {int(code): code.name.lower() for code in Code}
+
+
+@dataclass(frozen=True)
+class Found:
+    """An inspection in the archive. `key` names it in this archive; digests are hexadecimal."""
+
+    key: str
+    at: datetime
+    station: str
+    product: str
+    version: str
+    inspection_id: int
+    trigger_id: int | None
+    encoder: int | None
+    part_id: str | None
+    verdict: str
+    code: str
+    score: float | None
+    threshold: float | None
+    roi: str | None
+    regions: int
+    passed_over: int
+    label: str | None
+    kind: str | None
+    picture: str | None
+    picture_state: str
+    mask: str | None
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some inspections, and where the next page begins; None after the last."""
+
+    parts: Sequence[Found]
+    after: str | None
+
+
+def find(connection: Connection, query: Query, limit: int, after: str | None) -> Page:
+    """One page of the inspections that a query means. Raises ArchiveError."""
+    statement = _selected().where(*conditions(connection, query))
+    if after is not None:
+        statement = statement.where(tuple_(*ORDER) < tuple_(*_position(after)))
+    statement = statement.order_by(*(column.desc() for column in ORDER)).limit(limit + 1)
+    rows = connection.execute(statement).all()
+    last = rows[limit - 1] if len(rows) > limit else None
+    position = f"{last.at}.{last.stream}.{last.seq}" if last else None
+    return Page([_found(row) for row in rows[:limit]], position)
+
+
+def find_one(connection: Connection, key: str) -> Found:
+    """The inspection of a key. Raises ArchiveError."""
+    row = connection.execute(_selected().where(is_key(key))).first()
+    if row is None:
+        raise ArchiveError(f"no inspection has the key {key}: see 'draem archive find'")
+    return _found(row)
+
+
+def is_key(key: str) -> ColumnElement[bool]:
+    """The condition for one inspection by its key. Raises ArchiveError."""
+    number, _, seq = key.partition("-")
+    if not (number.isdecimal() and seq.isdecimal()) or max(int(number), int(seq)) >= LARGEST:
+        raise ArchiveError(f"'{key}' is no key: write one of 'draem archive find', as 1-4711")
+    return and_(PART.stream == int(number), PART.seq == int(seq))
+
+
+def _selected() -> Select[Any]:
+    newest = and_(label.c.stream == PART.stream, label.c.seq == PART.seq, label.c.newest == 1)
+    columns = [column for column in inspection.c if column.name not in ("product", "version")]
+    named = product.c.name.label("product_name"), version.c.name.label("version_name")
+    return (
+        select(*columns, *named, stream.c.station, label.c.label, label.c.kind)
+        .join(stream, stream.c.id == PART.stream)
+        .join(product, product.c.id == PART.product)
+        .join(version, version.c.id == PART.version)
+        .outerjoin(label, newest)
+    )
+
+
+def conditions(connection: Connection, query: Query) -> list[ColumnElement[bool]]:
+    """What must hold of the rows of `inspection`. Names become numbers first, for the indexes."""
+    made: list[ColumnElement[bool]] = []
+    if query.since is not None:
+        made.append(microseconds(query.since) <= PART.at)
+    if query.until is not None:
+        made.append(microseconds(query.until) > PART.at)
+    if query.station is not None:
+        made.append(
+            PART.stream.in_(
+                _numbers(connection, select(stream.c.id), stream.c.station, query.station)
+            )
+        )
+    if query.product is not None:
+        found = _numbers(connection, select(product.c.id), product.c.name, query.product)
+        made.append(PART.product == found[0] if found else literal_column("1 = 0"))
+    if query.version is not None:
+        made.append(
+            PART.version.in_(
+                _numbers(connection, select(version.c.id), version.c.name, query.version)
+            )
+        )
+    if query.verdict is not None:
+        made.append(PART.verdict == VERDICTS.index(query.verdict))
+        made += [sql(NOT_OK)] if query.verdict != "OK" else []  # type: ignore[list-item]
+    made += [
+        column == value
+        for column, value in (
+            (PART.code, query.code),
+            (PART.part_id, query.part),
+            (PART.trigger_id, query.trigger),
+            (PART.inspection_id, query.inspection),
+            (PART.roi, query.roi),
+        )
+        if value is not None
+    ]
+    if query.score_from is not None:
+        made.append(PART.score >= query.score_from)
+    if query.score_to is not None:
+        made.append(PART.score <= query.score_to)
+    if query.label is not None or query.kind is not None:
+        made.append(_labelled(query))
+    if query.box is not None:
+        made.append(_touches(*query.box))
+    return made
+
+
+def _numbers(
+    connection: Connection, of: Select[Any], column: ColumnElement[str], name: str
+) -> list[int]:
+    return list(connection.execute(of.where(column == name)).scalars())
+
+
+def _labelled(query: Query) -> ColumnElement[bool]:
+    rows = select(label.c.stream, label.c.seq).where(label.c.newest == 1)
+    if query.label is not None:
+        rows = rows.where(label.c.label == query.label)
+    if query.kind is not None:
+        rows = rows.where(label.c.kind == query.kind)
+    return tuple_(PART.stream, PART.seq).in_(rows)
+
+
+def _touches(x: int, y: int, width: int, height: int) -> ColumnElement[bool]:
+    r = region.c
+    overlaps = (r.x < x + width) & (r.x + r.width > x) & (r.y < y + height) & (r.y + r.height > y)
+    return exists().where((r.stream == PART.stream) & (r.seq == PART.seq) & overlaps)
+
+
+def _position(after: str) -> list[int]:
+    parts = after.split(".")
+    if len(parts) != 3 or not all(p.isdecimal() and int(p) < LARGEST for p in parts):
+        raise ArchiveError(f"'{after}' is no place in the archive: give the one of the page before")
+    return [int(part) for part in parts]
+
+
+def _found(row: Row[*tuple[Any, ...]]) -> Found:
+    copied = ("station", "inspection_id", "trigger_id", "encoder", "part_id", "score", "threshold")
+    more = ("roi", "regions", "passed_over", "label", "kind")
+    return Found(
+        key=f"{row.stream}-{row.seq}",
+        at=EPOCH + timedelta(microseconds=row.at),
+        product=row.product_name,
+        version=row.version_name,
+        verdict=VERDICTS[row.verdict],
+        code=CODE_NAMES.get(row.code, str(row.code)),
+        picture=row.picture.hex() if row.picture else None,
+        picture_state=PictureState(row.picture_state).name.lower(),
+        mask=row.mask.hex() if row.mask else None,
+        details=json.loads(row.details),
+        **{name: getattr(row, name) for name in (*copied, *more)},
+    )

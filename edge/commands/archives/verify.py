@@ -1,0 +1,48 @@
+"""Check that no entry of the audit trail was changed, removed or moved; show it or export it.
+
+Note the last line elsewhere: it proves later that the end of the trail was not cut off.
+"""
+
+import argparse
+import csv
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from edge.base.files import write_atomic
+from edge.commands.archives.shared import add_archive, opened
+
+TEMPLATE = Path(__file__).with_name("audit.html")
+COLUMNS = (
+    "number", "at", "who", "origin", "action", "target", "old", "new", "reason", "digest",
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the trail as a table")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write it as a page to print")
+    add_archive(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    with opened(options) as archive:
+        entries, faults, head = archive.audit_trail()
+    if options.csv:
+        write_csv(options.csv, entries)
+    if options.html:
+        from edge.base.html_page import write_page
+
+        write_page(options.html, TEMPLATE, columns=COLUMNS, entries=entries, faults=faults)
+    for fault in faults:
+        print(f"altered: {fault}")
+    print(f"{len(entries)} entries, the last is {head}")
+    return 1 if faults else 0
+
+
+def write_csv(path: Path, entries: list[dict[str, Any]]) -> None:
+    """One row for each entry."""
+    text = StringIO()
+    table = csv.DictWriter(text, COLUMNS)
+    table.writeheader()
+    table.writerows(entries)
+    write_atomic(path, text.getvalue().encode())
