@@ -38,9 +38,8 @@ class Acknowledging:
 
 def events(
     endpoint: str,
-    cursor_file: Path | None = None,
+    begin: Path | Cursor | None = None,
     *,
-    begin: Cursor | None = None,
     replay: str | None = None,
     acknowledging: Acknowledging | None = None,
     credentials: Credentials | None = None,
@@ -50,9 +49,9 @@ def events(
 ) -> Iterator[Event]:
     """Every event once and in order, until `stopped()`.
 
-    With a `cursor_file` it continues after the last event that was processed (an event counts as
-    processed when the next one is requested), or begins with the first of the log; without one it
-    begins after the event `begin`, or with the next live event. `replay` is the address of the log,
+    It begins after the event `begin`, or with the next live event. A path is a file with a cursor:
+    it continues after the last event that was processed (an event counts as processed when the
+    next one is requested), or begins with the first of the log. `replay` is the address of the log,
     by default that beside `endpoint`. With `acknowledging` the log learns the cursor, and keeps
     what a bridge has yet to process. While the log does not answer, no event is skipped: the
     request is repeated. With `newest` at most so many events are requested; older ones are
@@ -62,9 +61,7 @@ def events(
     option = "--replay" if replay else "--endpoint"
     address = replay or service_endpoint(endpoint)
     with RequestClient(address, credentials, option, ANSWER_MS) as client:
-        subscription = _Subscription(
-            client, notify or log_once(), cursor_file, begin, newest, acknowledging
-        )
+        subscription = _Subscription(client, notify or log_once(), begin, newest, acknowledging)
         for message in live(endpoint, stopped, credentials):
             yield from subscription.receive(message)
 
@@ -76,15 +73,15 @@ class _Subscription:
         self,
         client: RequestClient,
         notify: Notify,
-        cursor_file: Path | None,
-        begin: Cursor | None,
+        begin: Path | Cursor | None,
         newest: int | None,
         acknowledging: Acknowledging | None,
     ) -> None:
         self._client, self._notify, self._acknowledging = client, notify, acknowledging
-        self._cursor_file, self._newest = cursor_file, newest
-        self._cursor = begin or read_cursor(cursor_file)
-        if self._cursor is None and cursor_file is not None:
+        file = begin if isinstance(begin, Path) else None
+        self._cursor_file, self._newest = file, newest
+        self._cursor = begin if isinstance(begin, Cursor) else read_cursor(file)
+        if self._cursor is None and file is not None:
             self._cursor = Cursor("", 0)
         self._silence = _Silence(notify, with_key=client.with_key)
         self._acknowledge_at = 0.0

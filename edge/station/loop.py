@@ -27,6 +27,7 @@ POLL_MS = 50
 FILE_MS = 10_000
 CODES = {CameraError: Code.CAMERA, EngineError: Code.ENGINE}
 DRAIN_S = 0.5
+SILENT = "no frame for {} ms: check the camera and its cable"
 
 Show = Callable[[Inspection, NDArray[np.uint8], NDArray[np.float32] | None], None]
 """(header, frame, heatmap) -> None; must not wait."""
@@ -58,8 +59,7 @@ def run(
 
     Returns the number of each verdict. The product is that of `writer`. `controls` can pause the
     loop and change the product between two frames; `show` gets each frame after its event. Every
-    error becomes a fault event before it is raised, a lost engine included. The last event is
-    always the status `stopped`.
+    error becomes a fault event before it is raised. The last event is the status `stopped`.
     """
     controls = controls or Controls(writer.product)
     controls.camera = camera.counters if isinstance(camera, ReportsOutages) else {}
@@ -82,8 +82,7 @@ def run(
                 elif isinstance(item, CameraNotice):
                     writer.camera(item)
                 elif item == "silent":
-                    text = f"no frame for {silence_ms} ms: check the camera and its cable"
-                    writer.fault(Code.FRAME_TIMEOUT, text)
+                    writer.fault(Code.FRAME_TIMEOUT, SILENT.format(silence_ms))
     except Exception as error:
         code = next((c for kind, c in CODES.items() if isinstance(error, kind)), Code.INTERNAL)
         writer.fault(code, f"the line has ended: {error or type(error).__name__}")

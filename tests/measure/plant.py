@@ -28,6 +28,7 @@ from sqlalchemy import Engine, func, select
 
 from edge.archive.database import open_database, reading
 from edge.archive.errors import ArchiveError
+from edge.archive.picture_fetcher import PNG
 from edge.archive.picture_store import PictureStore
 from edge.archive.tables import PictureState, inspection, stream
 from edge.events.encoding import encode
@@ -91,7 +92,7 @@ def _burst(journal: Journal, publisher: Publisher, folder: Path, count: int) -> 
         if event.header.verdict == "NG":
             path = folder / "pictures" / frame_name(journal.stream_id, event.header.inspection_id)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(os.urandom(PICTURE_BYTES))
+            path.write_bytes(PNG + os.urandom(PICTURE_BYTES))
     messages = [encode(header, b"") for header in headers]
     journal.append(headers, messages)
     for message in messages:

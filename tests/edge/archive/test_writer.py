@@ -108,7 +108,7 @@ class FailingWriter(Writer):
     def fail(self, events: Sequence[Event]) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                "edge.archive.writer._Batch._write_tallies", lambda self: _raise(ArchiveError("x"))
+                "edge.archive.batch.Batch._write_tallies", lambda self: _raise(ArchiveError("x"))
             )
             write(self, events)
 
