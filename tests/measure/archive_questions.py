@@ -33,7 +33,8 @@ NUMBERS = {
 VERDICT = "CASE WHEN i * 7919 % 1000 < 20 THEN 1 WHEN i * 7919 % 1000 < 30 THEN 2 ELSE 0 END"
 VERSION = "(i * 30 / {count} + i % 10) % 6"
 SELECTED = f"""
-SELECT 1 + i % 10, i, {{begin}} + i * {{step}}, 1 + {VERSION} % 2, 1 + {VERSION}, i, i, i,
+SELECT 1 + i % 10, i, {{begin}} + i * {{step}}, {{begin}} + i * {{step}}, 1 + {VERSION} % 2,
+  1 + {VERSION}, i, i, i,
   i * 100, 'P' || i, {VERDICT}, CASE WHEN {VERDICT} = 2 THEN 100 + i % 7 ELSE 0 END,
   (i * 104729 % 1000) / 1000.0, 0.5, NULL, 0, CASE WHEN {VERDICT} = 1 THEN 1 ELSE 0 END,
   '{{{{"stages_ms":{{{{"wait":0.8,"fit":0.6,"infer":7.1,"judge":0.9,"encode":0.4}}}}}}}}',
