@@ -73,6 +73,7 @@ def test_an_interrupted_training_is_resumed(
         ("lid = 3", "cannot be used"),
         ("[lid]\ntrain = 'x'", "cannot be used"),
         ("[lid]\nbuild = []", "has train"),
+        ("[lid]\ntrain = ['x', '--runs=y']", "leave it out"),
         ("['../x']\ntrain = []", "choose a name without /"),
     ],
 )

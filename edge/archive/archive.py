@@ -49,8 +49,7 @@ class Archive(Closeable):
 
     def regions(self, key: str) -> list[dict[str, Any]]:
         """Its defects: boxes and areas in pixels and, where measured, in millimetres."""
-        number, seq = (int(v) for v in self.part(key).key.split("-"))
-        this = (region.c.stream == number) & (region.c.seq == seq)
+        this = search.is_key(region, key)
         left_out = ("stream", "seq", "at", "product")
         with reading(self._engine) as connection:
             rows = connection.execute(select(region).where(this).order_by(region.c.number))
@@ -87,7 +86,7 @@ class Archive(Closeable):
     def labels(self, key: str) -> Sequence[Given]:
         """All labels of an inspection, oldest first."""
         with reading(self._engine) as connection:
-            return labels.history(connection, self.part(key).key)
+            return labels.history(connection, key)
 
     def kinds(self) -> list[str]:
         """The plant's own kinds of defects."""

@@ -1,7 +1,7 @@
 """The audit trail: who changed what, when, from where and why; entries are only ever added.
 
 Each entry's digest covers the entry and the digest before it, and a head has the last of them: an
-entry that is changed, removed or moved no longer fits. Whoever can write the database can also
+entry that is changed, removed or moved no longer fits. Anyone who can write the database can also
 compute a whole new chain; note the head elsewhere (`draem archive verify` prints it) to find that.
 """
 

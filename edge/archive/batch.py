@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from edge.archive.database import insert_into
 from edge.archive.names import Names
 from edge.archive.rows import (
     Row,
@@ -186,8 +186,7 @@ class Batch:
     def _add_to(self, table: Table, counted: dict[tuple[int, ...], dict[str, int]]) -> None:
         if not counted:
             return
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(table)
+        insert = insert_into(self._connection, table)
         key = [column.name for column in table.primary_key]
         # In one order, so that two archives do not wait for each other.
         values = [dict(zip(key, k, strict=True)) | counted[k] for k in sorted(counted)]

@@ -14,9 +14,10 @@ from queue import Empty, Queue
 from threading import Event as StopEvent
 from threading import Thread
 
+from edge.archive.batch import Received
 from edge.archive.errors import ArchiveDataError, ArchiveError
 from edge.archive.rows import microseconds
-from edge.archive.writer import Received, Writer
+from edge.archive.writer import Writer
 from edge.base.closeable import Closeable
 from edge.events.cursor_file import Cursor
 from edge.events.event import Event

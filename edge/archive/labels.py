@@ -10,7 +10,7 @@ from edge.archive.audit import Change, add_entry
 from edge.archive.errors import ArchiveError
 from edge.archive.query import Label
 from edge.archive.rows import EPOCH, clean, microseconds
-from edge.archive.search import find_one
+from edge.archive.search import find_one, is_key
 from edge.archive.tables import defect_kind, label
 
 MAX_TEXT = 500
@@ -43,8 +43,7 @@ def add_label(connection: Connection, key: str, given: Given, origin: str) -> No
             f"'draem archive kinds --add {given.kind}'"
         )
     number, seq = (int(part) for part in key.split("-"))
-    this = (label.c.stream == number) & (label.c.seq == seq)
-    connection.execute(update(label).where(this).values(newest=0))
+    connection.execute(update(label).where(is_key(label, key)).values(newest=0))
     values = {"stream": number, "seq": seq, "label": given.label, "kind": given.kind}
     values |= {"who": clean(given.who), "remark": clean(given.remark), "newest": 1}
     connection.execute(insert(label).values(values | {"at": microseconds(datetime.now(UTC))}))
@@ -55,9 +54,7 @@ def add_label(connection: Connection, key: str, given: Given, origin: str) -> No
 
 def history(connection: Connection, key: str) -> Sequence[Given]:
     """All labels of an inspection, oldest first."""
-    number, seq = (int(part) for part in key.split("-"))
-    this = (label.c.stream == number) & (label.c.seq == seq)
-    rows = connection.execute(select(label).where(this).order_by(label.c.id))
+    rows = connection.execute(select(label).where(is_key(label, key)).order_by(label.c.id))
     return [
         Given(row.label, row.who, row.kind, row.remark, EPOCH + timedelta(microseconds=row.at))
         for row in rows

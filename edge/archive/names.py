@@ -1,8 +1,9 @@
 """Streams, products and versions have small numbers in the archive's rows: these are given here."""
 
 from sqlalchemy import Connection, Table, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from edge.archive.database import insert_into
+from edge.archive.rows import clean
 from edge.archive.tables import product, stream, version
 from edge.events.event import AnyHeader
 
@@ -54,7 +55,8 @@ class Names:
         """A restored log goes on under a number of its own."""
         newest = select(func.max(stream.c.epoch)).where(stream.c.stream_id == header.stream_id)
         epoch = (connection.execute(newest).scalar() or 0) + 1
-        values = {"stream_id": header.stream_id, "station": header.station, "endpoint": ""}
+        values = {"stream_id": header.stream_id, "endpoint": ""}
+        values["station"] = str(clean(header.station))
         made = connection.execute(
             insert(stream).values(**values, epoch=epoch, head=header.seq - 1).returning(stream.c.id)
         )
@@ -79,5 +81,4 @@ def _number(connection: Connection, table: Table, **values: str | int) -> int:
 
 def _insert_new(connection: Connection, table: Table, values: Values) -> None:
     """Insert, unless another archive has done so at this moment."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+    connection.execute(insert_into(connection, table).values(**values).on_conflict_do_nothing())

@@ -9,9 +9,8 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, Exists, delete, exists, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from edge.archive.database import reading, writing
+from edge.archive.database import insert_into, reading, writing
 from edge.archive.errors import ArchiveError
 from edge.archive.picture_store import PictureStore
 from edge.archive.rows import digest_of, microseconds
@@ -33,8 +32,7 @@ def keep_objects(engine: Engine, store: PictureStore, objects: Sequence[bytes]) 
 
 def note_unwanted(connection: Connection, digests: Collection[bytes]) -> None:
     """In the transaction in which rows stop naming these objects."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(unwanted).on_conflict_do_nothing()
+    statement = insert_into(connection, unwanted).on_conflict_do_nothing()
     now = microseconds(datetime.now(UTC))
     if digests:
         connection.execute(statement, [{"digest": digest, "at": now} for digest in digests])

@@ -25,13 +25,13 @@ class PictureStore:
     """
 
     def __init__(self, address: str) -> None:
-        self._shown = address.split("@")[-1]
+        self._address = address
         try:
             self._fs, self._root = fsspec.core.url_to_fs(address)
             self._fs.makedirs(self._root, exist_ok=True)
         except (ImportError, ValueError) as error:
             raise ArchiveError(
-                f"pictures cannot go to {self._shown} ({error}): write a folder, or "
+                f"pictures cannot go to {self._address} ({error}): write a folder, or "
                 "s3://bucket/path with the extra 's3' installed"
             ) from error
         except Exception as error:  # fsspec's backends raise errors of their own
@@ -50,7 +50,7 @@ class PictureStore:
             raise self._error(error) from error
         if owner != archive_id:
             raise ArchiveError(
-                f"the pictures at {self._shown} are those of another archive: choose another "
+                f"the pictures at {self._address} are those of another archive: choose another "
                 "--pictures"
             )
 
@@ -82,12 +82,12 @@ class PictureStore:
             data = bytes(self._fs.cat_file(self._path(digest)))
         except FileNotFoundError as error:
             raise ArchiveError(
-                f"{self._shown} lacks the picture {digest.hex()}: it was deleted by hand"
+                f"{self._address} lacks the picture {digest.hex()}: it was deleted by hand"
             ) from error
         except Exception as error:
             raise self._error(error) from error
         if sha256(data).digest() != digest:
-            raise ArchiveError(f"the picture {digest.hex()} in {self._shown} was altered")
+            raise ArchiveError(f"the picture {digest.hex()} in {self._address} was altered")
         return data
 
     def delete(self, digest: bytes) -> None:
@@ -105,6 +105,6 @@ class PictureStore:
 
     def _error(self, error: Exception) -> ArchiveError:
         return ArchiveError(
-            f"the pictures at {self._shown} cannot be used ({error}): check the disk, the address "
-            "and the access to it"
+            f"the pictures at {self._address} cannot be used ({error}): check the disk, "
+            "the address and the access to it"
         )

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Table,
     and_,
     exists,
     literal_column,
@@ -90,18 +91,18 @@ def find(connection: Connection, query: Query, limit: int, after: str | None) ->
 
 def find_one(connection: Connection, key: str) -> Found:
     """The inspection of a key. Raises ArchiveError."""
-    row = connection.execute(_selected().where(is_key(key))).first()
+    row = connection.execute(_selected().where(is_key(inspection, key))).first()
     if row is None:
         raise ArchiveError(f"no inspection has the key {key}: see 'draem archive find'")
     return _found(row)
 
 
-def is_key(key: str) -> ColumnElement[bool]:
-    """The condition for one inspection by its key. Raises ArchiveError."""
+def is_key(table: Table, key: str) -> ColumnElement[bool]:
+    """The condition for the rows of one inspection, by its key. Raises ArchiveError."""
     number, _, seq = key.partition("-")
     if not (number.isdecimal() and seq.isdecimal()) or max(int(number), int(seq)) >= LARGEST:
         raise ArchiveError(f"'{key}' is no key: write one of 'draem archive find', as 1-4711")
-    return and_(PART.stream == int(number), PART.seq == int(seq))
+    return and_(table.c.stream == int(number), table.c.seq == int(seq))
 
 
 def _selected() -> Select[Any]:

@@ -1,6 +1,6 @@
 """Counts, rates and distributions, computed from the tallies of quarters of an hour."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any, Literal
@@ -143,6 +143,7 @@ def _codes(connection: Connection, query: Query) -> list[tuple[str, int]]:
 
 def _labels(connection: Connection, query: Query, column: Any) -> list[tuple[str, int]]:
     """Of the time at which the labels were given."""
+    _refuse_others(query, ("since", "until"))
     at = [label.c.newest == 1, column.is_not(None), *_times(query, label.c.at)]
     rows = connection.execute(select(column, func.count()).where(*at).group_by(column))
     return [(name, count) for name, count in rows]
@@ -150,6 +151,7 @@ def _labels(connection: Connection, query: Query, column: Any) -> list[tuple[str
 
 def _places(connection: Connection, query: Query) -> list[tuple[str, int]]:
     """Squares of the picture by the middle of the defects in it."""
+    _refuse_others(query, ("since", "until", "product"))
     r = region.c
     across = (r.x + r.width / 2) / PLACE_PIXELS
     down = (r.y + r.height / 2) / PLACE_PIXELS
@@ -171,14 +173,19 @@ def score_distribution(connection: Connection, query: Query) -> list[tuple[float
     return [(2 ** (number / BINS_PER_OCTAVE), int(count)) for number, count in rows]
 
 
+def _refuse_others(query: Query, known: Collection[str]) -> None:
+    """Raise ArchiveError for a word that would have no effect on the answer."""
+    if others := sorted(name for name, value in query if value is not None and name not in known):
+        raise ArchiveError(
+            f"these statistics cannot be narrowed by {', '.join(others)}: use {', '.join(known)}"
+        )
+
+
 def _narrowed(statement: Select[Any], query: Query, table: Table = tally) -> Select[Any]:
     """Only the tallies that a query means. Raises ArchiveError for what tallies do not know."""
     known = ["since", "until", "station", "product", "version"]
     known += [name for name in ("verdict", "code") if name in table.c]
-    asked = {name for name, value in query if value is not None}
-    if asked - set(known):
-        names = ", ".join(sorted(asked - set(known)))
-        raise ArchiveError(f"statistics cannot be narrowed by {names}: use {', '.join(known)}")
+    _refuse_others(query, known)
     statement = (
         statement.select_from(table)
         .join(stream, stream.c.id == table.c.stream)

@@ -2,20 +2,18 @@
 
 import logging
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from sqlalchemy import Engine, select
 
-from edge.archive.batch import Batch
-from edge.archive.batch import Received as Received
+from edge.archive.batch import Batch, Received
 from edge.archive.database import reading, writing
 from edge.archive.errors import ArchiveDataError
 from edge.archive.names import Names
 from edge.archive.objects import keep_objects
 from edge.archive.picture_store import PictureStore
-from edge.archive.tables import (
-    stream,
-)
+from edge.archive.tables import stream
 from edge.events.cursor_file import Cursor
 from edge.events.event import Event, Inspection
 
@@ -61,15 +59,8 @@ class Writer:
         batch = [received for received in batch if self._is_its_own(received)]
         masks = {id(r.event): self._mask(r.event) for r in batch}
         keep_objects(self._engine, self._store, [data for data in masks.values() if data])
-        try:
-            with writing(self._engine) as connection:
-                Batch(connection, self._names, self._ok_one_in).write(batch, masks)
-        except (ValueError, OverflowError) as error:  # while the rows were made
-            self._names.clear()
-            raise ArchiveDataError(f"an event cannot be archived ({error})") from error
-        except BaseException:
-            self._names.clear()  # ids of rows that were rolled back
-            raise
+        with self._transaction() as rows:
+            rows.write(batch, masks)
 
     def refuse(self, received: Received, error: Exception) -> None:
         """Keep an event that cannot be written as what it is, with the reason, and go on after it.
@@ -78,8 +69,19 @@ class Writer:
         """
         header = received.event.header
         log.warning("event %d of %s is kept as refused: %s", header.seq, received.endpoint, error)
-        with writing(self._engine) as connection:
-            Batch(connection, self._names, 0).refuse(received, str(error))
+        with self._transaction() as rows:
+            rows.refuse(received, str(error))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Batch]:
+        try:
+            with writing(self._engine) as connection:
+                yield Batch(connection, self._names, self._ok_one_in)
+        except BaseException as error:
+            self._names.clear()  # numbers of rows that were rolled back
+            if isinstance(error, ValueError):  # while the rows were made
+                raise ArchiveDataError(f"an event cannot be archived ({error})") from error
+            raise
 
     def _is_its_own(self, received: Received) -> bool:
         """Whether an event belongs to the station that it came from, and names its log properly."""

@@ -12,15 +12,12 @@ LOOPBACK = "127.0.0.1"
 
 
 @contextmanager
-def served_metrics(address: str | None, collector: object) -> Iterator[None]:
+def served_metrics(address: str, collector: object) -> Iterator[None]:
     """Serve what `collector.collect()` yields at each request, at `[host:]port`, in a thread.
 
     `collector` is one of prometheus_client's. Raises SettingsError for an address that cannot be
     used.
     """
-    if address is None:
-        yield
-        return
     from prometheus_client import CollectorRegistry, start_http_server
 
     host, port = _parsed(address)

@@ -5,7 +5,10 @@ import codecs
 
 def printable(text: object) -> str:
     """A path, or a text with paths in it: bytes that are not UTF-8 become U+FFFD."""
-    return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    shown = str(text)
+    if shown.isascii():  # nearly always, and every text of an event comes through here
+        return shown
+    return shown.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def decode_text(data: bytes) -> str:

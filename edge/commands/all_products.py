@@ -119,6 +119,8 @@ def read_tasks(command: str, path: Path, folder: Path) -> list[Task]:
     for name in chosen:
         if "/" in name or name.startswith("."):
             raise SettingsError(f"{path} names a product '{name}': choose a name without /")
+        if command == "train" and any(w.startswith("--runs") for w in chosen[name]):
+            raise SettingsError(f"{path} has --runs for {name}: leave it out, {RUNS}/ is used")
     return [
         Task(name, [command, *words, "--product", name], folder / f"{name}.log")
         for name, words in chosen.items()

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import Engine, Table, select
 
+from edge.archive.batch import Received
 from edge.archive.database import reading
-from edge.archive.writer import Received, Writer
+from edge.archive.writer import Writer
 from edge.events.event import Code, CodeName, Event, Fault, Inspection, Region, Status
 
 BEGIN = datetime(2026, 11, 2, 6, tzinfo=UTC)

@@ -19,6 +19,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from edge.base.tcp import keep_alive
 from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.plc_commands import PlcCommand
 from edge.bridge.protocols.modbus_requests import (
@@ -45,7 +46,6 @@ from edge.bridge.protocols.registers import (
     unpack,
     values_of,
 )
-from edge.bridge.tcp import keep_alive
 
 log = logging.getLogger(__name__)
 

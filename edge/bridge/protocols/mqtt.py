@@ -1,7 +1,7 @@
 """MQTT: the gate's results as they come, and the gapless record, to a broker (paho-mqtt).
 
 <prefix>/<station>/state    retained, QoS 1: what the gate says now; last will: the bridge is gone
-<prefix>/<station>/result   QoS 0: each verdict that came in time, for whoever drives a gate
+<prefix>/<station>/result   QoS 0: each verdict that came in time, for a program that drives a gate
 <prefix>/<station>/command  a change of product; QoS 0, so that no broker keeps it for us
 <prefix>/<station>/answer   QoS 1: what became of it
 <prefix>/<station>/record   QoS 1: every event of the log, in order, without a gap, however late

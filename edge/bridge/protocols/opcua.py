@@ -11,12 +11,12 @@ import logging
 from queue import SimpleQueue
 from typing import Any, cast
 
+from edge.base.tcp import keep_alive
 from edge.bridge.feed import BridgeError, Feed
 from edge.bridge.plc_trigger import PlcTrigger
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols.opcua_security import OpcuaSecurity, server_of
 from edge.bridge.protocols.opcua_vision_system import POLL_S, VisionSystem
-from edge.bridge.tcp import keep_alive
 from edge.events.event import Inspection
 
 log = logging.getLogger(__name__)

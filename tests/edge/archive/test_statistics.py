@@ -10,7 +10,7 @@ from edge.archive.control_chart import p_chart
 from edge.archive.database import reading
 from edge.archive.errors import ArchiveError
 from edge.archive.query import Query
-from edge.archive.statistics import Shifts, counts, pareto, score_distribution
+from edge.archive.statistics import Of, Shifts, counts, pareto, score_distribution
 from edge.archive.writer import Writer
 from edge.events.event import Code
 from tests.support.archived import inspected, write
@@ -98,6 +98,15 @@ def test_what_the_tallies_do_not_know_is_refused(filled: Engine) -> None:
         pytest.raises(ArchiveError, match="cannot be narrowed by part"),
     ):
         counts(connection, Query(part="P5"), [])
+
+
+@pytest.mark.parametrize("of", ["label", "kind", "place"])
+def test_a_word_that_would_have_no_effect_is_refused(filled: Engine, of: Of) -> None:
+    with (
+        reading(filled) as connection,
+        pytest.raises(ArchiveError, match="cannot be narrowed by station"),
+    ):
+        pareto(connection, Query(station="line-1"), of)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from edge.archive.batch import Received
 from edge.archive.collector import Collector, StationAddress
 from edge.archive.database import open_database
 from edge.archive.errors import ArchiveError
@@ -25,7 +26,7 @@ from edge.archive.tables import (
     stream,
     tally,
 )
-from edge.archive.writer import Received, Writer
+from edge.archive.writer import Writer
 from edge.events.cursor_file import Cursor
 from edge.events.event import Event
 from tests.support.archived import inspected, reported, rows, running, write
