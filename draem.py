@@ -60,6 +60,8 @@ COMMANDS = {
         "trainer.commands.bench",
         "milliseconds of each stage, and of torch eager in the same run",
     ),
+    "web": ("edge.commands.web", "serve the web page"),
+    "account": ("edge.commands.account", "accounts of the web page"),
     "doctor": ("edge.commands.doctor", "what this machine has and lacks"),
 }
 ALL = ("train", "build", "calibrate", "evaluate")  # of every product in a file
@@ -74,6 +76,7 @@ MODULES = {  # of each extra
     "mqtt": ("paho",),
     "release": ("cryptography",),
     "archive": ("sqlalchemy", "alembic", "fsspec"),
+    "web": ("nicegui", "argon2", "babel", "fastapi", "starlette", "uvicorn"),
     "parquet": ("pyarrow",),
     "metrics": ("prometheus_client",),
     "cluster": ("ray",),

@@ -5,9 +5,12 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import cv2
+import numpy as np
 from sqlalchemy import select
 
 from edge.archive import audit, labels, search, statistics
+from edge.archive.audit import Change
 from edge.archive.database import open_database, reading, writing
 from edge.archive.errors import ArchiveError
 from edge.archive.labels import Given
@@ -63,6 +66,16 @@ class Archive(Closeable):
             self._store = PictureStore(self._pictures)
         return self._store.get(bytes.fromhex(digest))
 
+    def thumbnail(self, digest: str, side: int = 160) -> bytes:
+        """A picture or mask as JPEG of at most `side` pixels a side."""
+        image = cv2.imdecode(np.frombuffer(self.object(digest), np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ArchiveError(f"the object {digest} is no picture")
+        scale = side / max(image.shape[:2])
+        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return cv2.imencode(".jpg", small)[1].tobytes()
+
     def counts(self, query: Query, by: Sequence[By], shifts: Shifts | None = None) -> list[Counts]:
         """Verdicts, rates and first-pass yield of each group."""
         with reading(self._engine) as connection:
@@ -97,6 +110,11 @@ class Archive(Closeable):
         """A new kind of defect."""
         with writing(self._engine) as connection:
             labels.add_kind(connection, name, who, origin or here())
+
+    def record(self, change: Change) -> None:
+        """Add an entry to the audit trail: a change that was made elsewhere."""
+        with writing(self._engine) as connection:
+            audit.add_entry(connection, change)
 
     def audit_trail(self) -> tuple[list[dict[str, Any]], list[str], str]:
         """The audit trail, oldest first; what is wrong with it; number and digest of its head."""

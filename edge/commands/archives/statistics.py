@@ -26,11 +26,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--pareto", choices=get_args(Of), help="the most frequent ones")
     add("--scores", action="store_true", help="parts by score / threshold")
     add("--chart", action="store_true", help="p-chart of the NG rate by --by (default hour)")
+    add("--json", action="store_true", help="one JSON object for each line")
+    add_shifts(parser)
+    add_archive(parser)
+
+
+def add_shifts(parser: argparse.ArgumentParser) -> None:
+    """The plant's shifts and time zone."""
+    add = parser.add_argument
     add("--shift", dest="shifts", action="append", type=parse_shift, metavar="NAME=HH:MM",
         help="a shift and when it begins, at a quarter of an hour")  # fmt: skip
     add("--zone", type=parse_zone, help="the plant's time zone, as Europe/Berlin (default: local)")
-    add("--json", action="store_true", help="one JSON object for each line")
-    add_archive(parser)
+
+
+def shifts_of(options: argparse.Namespace) -> Shifts:
+    """The shifts that the options say."""
+    if options.shifts:
+        return Shifts(dict(options.shifts), options.zone)
+    return Shifts(zone=options.zone)
 
 
 def parse_shift(text: str) -> tuple[str, time]:
@@ -68,11 +81,8 @@ def rows(archive: Archive, query: Query, options: argparse.Namespace) -> list[di
         return [{options.pareto: name, "count": count} for name, count in found]
     if options.scores:
         return [{"from": part, "parts": count} for part, count in archive.score_distribution(query)]
-    shifts = Shifts(zone=options.zone)
-    if options.shifts:
-        shifts = Shifts(dict(options.shifts), options.zone)
     by = options.by or (["hour"] if options.chart else [])
-    counted = archive.counts(query, by, shifts)
+    counted = archive.counts(query, by, shifts_of(options))
     if not options.chart:
         return [
             asdict(c) | {"ng_rate": c.ng_rate, "first_pass_yield": c.first_pass_yield}

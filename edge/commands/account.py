@@ -1,0 +1,68 @@
+"""Add, change, remove and list the accounts of the web page.
+
+Passwords are asked for, or read from the first line of the standard input.
+
+  draem account add maria --role engineer
+  draem account password maria
+  draem account role maria administrator
+  draem account remove maria
+  draem account list
+"""
+
+import argparse
+import getpass
+import sys
+
+from edge.commands.archives.shared import add_archive
+from edge.commands.web import WEB
+from edge.web.accounts.accounts import Accounts
+from edge.web.accounts.database import AccountsError
+from edge.web.accounts.roles import Role
+
+ROLES = [role.word for role in Role]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", title="actions")
+    for name, text in (
+        ("add", "a new account"),
+        ("password", "another password; ends the account's sessions"),
+        ("role", "another role; ends the account's sessions"),
+        ("remove", "remove an account"),
+        ("list", "all accounts with their roles"),
+    ):
+        one = actions.add_parser(name, help=text, description=text)
+        if name != "list":
+            one.add_argument("name", metavar="NAME")
+        if name == "add":
+            one.add_argument("--role", choices=ROLES, default="viewer", help="default: viewer")
+        if name == "role":
+            one.add_argument("role", choices=ROLES)
+        add_archive(one)
+
+
+def main(options: argparse.Namespace) -> int:
+    with Accounts(WEB / "accounts.db") as accounts:
+        if options.action == "list":
+            for one in accounts.all():
+                print(f"{one.name:<24} {one.role.word}")
+            return 0
+        role = getattr(options, "role", None)
+        password = _password() if options.action in ("add", "password") else None
+        if options.action == "add":
+            accounts.add(options.name, str(password), Role.of(options.role))
+        elif options.action == "remove":
+            accounts.remove(options.name)
+        else:
+            accounts.change(options.name, role=Role.of(role) if role else None, password=password)
+    return 0
+
+
+def _password() -> str:
+    """From a person twice, or from a program once. Raises AccountsError."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    first = getpass.getpass("password: ")
+    if first != getpass.getpass("again: "):
+        raise AccountsError("the two passwords differ: try again")
+    return first

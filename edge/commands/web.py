@@ -1,0 +1,101 @@
+"""Serve the web page: live view, history, review, statistics, products, accounts.
+
+It shows the station of this folder (station.toml) and all of stations/*.toml, and the archive that
+'draem archive run' fills. It can be stopped and started at any time; the line does not notice. On
+loopback it prints an address that makes the first account; other machines need TLS.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.base.errors import SettingsError
+from edge.commands.archives.shared import add_archive
+from edge.commands.archives.statistics import add_shifts, shifts_of
+from edge.commands.arguments import add_settings, credentials, settings_of, whole_number
+from edge.commands.stations import FOLDER
+from edge.events.client import service_endpoint
+from edge.events.endpoints import MAX_PORT
+from edge.station.settings import FILE, Station, load_settings
+from edge.web.certificate import make_certificate
+from edge.web.server import serve
+from edge.web.settings import StationAddresses, WebSettings
+
+WEB = Path("web")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", metavar="ADDRESS",
+        help="the address to serve on (default 127.0.0.1: this machine only)")  # fmt: skip
+    add("--port", type=whole_number(1, MAX_PORT), default=8090, metavar="N",
+        help="the port (default 8090)")  # fmt: skip
+    add("--name", dest="names", action="append", default=[], metavar="HOST",
+        help="a host name that browsers use; again for each")  # fmt: skip
+    add("--certificate", type=Path, metavar="FILE", help="the server's certificate chain, PEM")
+    add("--certificate-key", type=Path, metavar="FILE", help="its private key, PEM")
+    add("--self-made", action="store_true",
+        help=f"make a certificate in {WEB}/ once, and serve with it")  # fmt: skip
+    add("--images", type=Path, default=Path("images"), metavar="DIR",
+        help="where the page collects good parts of new products (default images)")  # fmt: skip
+    add_shifts(parser)
+    add_archive(parser)
+    add_settings(parser, "endpoint", "key", "server_key", "products")
+
+
+def main(options: argparse.Namespace) -> int:
+    certificate, key = _certificate(options)
+    settings = settings_of(options)
+    serve(
+        WebSettings(
+            stations=tuple(_stations(options, settings)),
+            database=options.database,
+            pictures=options.pictures,
+            host=options.host,
+            port=options.port,
+            certificate=certificate,
+            key=key,
+            folder=WEB,
+            products=settings.products,
+            images=options.images,
+            shifts=shifts_of(options),
+            names=tuple(options.names),
+        )
+    )
+    return 0
+
+
+def _certificate(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """The files of the certificate and its key; none without TLS. Raises SettingsError."""
+    given = options.certificate, options.certificate_key
+    if options.self_made:
+        if any(given):
+            raise SettingsError("--self-made and --certificate exclude each other: give one")
+        return make_certificate(WEB, [options.host, *options.names])
+    if bool(given[0]) != bool(given[1]):
+        raise SettingsError("--certificate and --certificate-key belong together: give both")
+    for path in given:
+        if path and not path.is_file():
+            raise SettingsError(f"there is no file {path}: correct the path, or use --self-made")
+    return given
+
+
+def _stations(options: argparse.Namespace, settings: Station) -> Iterator[StationAddresses]:
+    """The station of this folder or of --endpoint, then each of stations/."""
+    files = [] if options.endpoint else sorted(FOLDER.glob("*.toml"))
+    if options.endpoint or FILE.is_file() or not files:
+        yield _addresses(settings, FILE if FILE.is_file() else None)
+    for file in files:
+        yield _addresses(load_settings({}, file), file)
+
+
+def _addresses(settings: Station, config: Path | None) -> StationAddresses:
+    return StationAddresses(
+        settings.station,
+        settings.endpoint,
+        settings.replay or service_endpoint(settings.endpoint, "replay"),
+        settings.control or service_endpoint(settings.endpoint, "control"),
+        settings.live or service_endpoint(settings.endpoint, "live"),
+        credentials(settings),
+        config,
+    )

@@ -1,0 +1,121 @@
+"""/login, /logout and /first."""
+
+import secrets
+from pathlib import Path
+
+import jinja2
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from edge.archive.audit import Change
+from edge.web.accounts.accounts import Account
+from edge.web.accounts.database import AccountsError
+from edge.web.accounts.roles import Role
+from edge.web.security import COOKIE, cookie_of
+from edge.web.site import Site
+from edge.web.texts import LANGUAGES, Texts
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+)
+
+
+def add_login(app: FastAPI, site: Site, code: str) -> None:
+    """The forms. `code` is in the address that lets the first administrator in, once."""
+
+    @app.get("/login")
+    def login(request: Request) -> HTMLResponse:
+        return _form(site, request)
+
+    @app.post("/login")
+    async def log_in(request: Request) -> Response:
+        form = await request.form()
+        name, password = str(form.get("name", "")), str(form.get("password", ""))
+        origin = _origin(request)
+        try:
+            found = await run_in_threadpool(site.accounts.check_password, name, password)
+        except AccountsError as error:
+            change = Change(name[:64], f"web {origin}", "log-in failed", "accounts")
+            await run_in_threadpool(site.archive.record, change)
+            return _form(site, request, str(error), 403)
+        return await run_in_threadpool(_entered, site, request, found)
+
+    @app.get("/logout")
+    def log_out(request: Request) -> Response:
+        site.sessions.end(cookie_of(request.headers) or "")
+        response = RedirectResponse("/login", 303)
+        response.delete_cookie(COOKIE)
+        return response
+
+    @app.get("/first")
+    def first(request: Request) -> HTMLResponse:
+        _refuse_unless_first(site, request, code)
+        return _form(site, request, first=True)
+
+    @app.post("/first")
+    async def make_first(request: Request) -> Response:
+        form = await request.form()
+        name, password = str(form.get("name", "")), str(form.get("password", ""))
+        try:
+            _refuse_unless_first(site, request, code)
+            await run_in_threadpool(site.accounts.add, name, password, Role.ADMINISTRATOR)
+        except AccountsError as error:
+            return _form(site, request, str(error), 403, first=True)
+        made = Account(name, Role.ADMINISTRATOR, "en")
+        return await run_in_threadpool(_entered, site, request, made)
+
+
+def _refuse_unless_first(site: Site, request: Request, code: str) -> None:
+    given = request.query_params.get("code", "")
+    if site.accounts.has_administrator():
+        raise AccountsError("there is an administrator already: log in")
+    if not secrets.compare_digest(given.encode(), code.encode()):
+        raise AccountsError("this address is not the one that 'draem web' printed: use that one")
+
+
+def _entered(site: Site, request: Request, account: Account) -> Response:
+    """A new session in a cookie, and on to the page that was asked for."""
+    site.sessions.end(cookie_of(request.headers) or "")
+    session = site.sessions.begin(account, _origin(request))
+    response = RedirectResponse(_next(request), 303)
+    secure = site.settings.certificate is not None
+    response.set_cookie(COOKIE, session.key, httponly=True, samesite="lax", secure=secure)
+    return response
+
+
+def _next(request: Request) -> str:
+    """A page of this site, whatever the address says."""
+    wanted = request.query_params.get("next", "/")
+    is_local = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if is_local and wanted.isprintable() else "/"
+
+
+def _origin(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _form(
+    site: Site, request: Request, error: str = "", status: int = 200, *, first: bool = False
+) -> HTMLResponse:
+    texts = Texts(request.query_params.get("language") or _preferred(request))
+    is_here = request.client is not None and request.client.host in ("127.0.0.1", "::1")
+    states = [feed.state() for feed in site.stations.values()] if is_here else []
+    page = TEMPLATES.get_template("login.html")
+    query = f"?{request.url.query}" if request.url.query else ""
+    values = {
+        "first": first,
+        "error": error,
+        "texts": texts,
+        "say": texts.say,
+        "states": states,
+        "query": query,
+    }
+    return HTMLResponse(page.render(**values, languages=LANGUAGES), status)
+
+
+def _preferred(request: Request) -> str:
+    """The first language that the browser names, by its first two letters."""
+    return request.headers.get("accept-language", "en")[:2].lower()

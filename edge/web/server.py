@@ -1,0 +1,97 @@
+"""The program: routes, middleware and the HTTP server."""
+
+import secrets
+from contextlib import ExitStack
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from nicegui import ui
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from edge.archive.archive import Archive
+from edge.archive.database import open_database
+from edge.base.errors import SettingsError
+from edge.web.accounts.accounts import Accounts
+from edge.web.accounts.sessions import Sessions
+from edge.web.live.page import add_live
+from edge.web.live.station_feed import StationFeed
+from edge.web.login.routes import add_login
+from edge.web.pictures import add_pictures
+from edge.web.security import Guard
+from edge.web.settings import WebSettings
+from edge.web.site import Site
+
+STATIC = Path(__file__).parent / "static"
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+CLOSE_S = 3
+
+
+def serve(settings: WebSettings) -> None:
+    """Serve the site until a signal. Raises DraemError."""
+    with ExitStack() as stack:
+        site = open_site(settings, stack)
+        code = secrets.token_urlsafe(16)
+        app = build_app(site, code)
+        _refuse_unsafe(site)
+        if not site.accounts.has_administrator():
+            print(f"no accounts yet: open {settings.address}/first?code={code}", flush=True)
+        print(f"serving {settings.address} (Ctrl-C ends)", flush=True)
+        uvicorn.Server(_config(app, settings)).run()
+
+
+def open_site(settings: WebSettings, stack: ExitStack) -> Site:
+    """What the pages share; closed with the stack. Raises DraemError."""
+    open_database(settings.database, create=True).dispose()
+    archive = stack.enter_context(Archive(settings.database, settings.pictures))
+    accounts = stack.enter_context(Accounts(settings.folder / "accounts.db"))
+    feeds = {one.name: stack.enter_context(StationFeed(one)) for one in settings.stations}
+    return Site(settings, archive, accounts, Sessions(accounts), feeds)
+
+
+def build_app(site: Site, code: str) -> ASGIApp:
+    """All routes behind the guard. NiceGUI keeps its pages in the process: call it once."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    add_login(app, site, code)
+    add_pictures(app, site)
+    add_live(site)
+    ui.run_with(app, title="draem", dark=None, tailwind=False, show_welcome_message=False)
+    has_tls = site.settings.certificate is not None
+    guarded: ASGIApp = Guard(app, site.sessions, has_tls=has_tls)
+    names = [*LOCAL_NAMES, site.settings.host, *site.settings.names]
+    return TrustedHostMiddleware(guarded, allowed_hosts=names, www_redirect=False)
+
+
+def _refuse_unsafe(site: Site) -> None:
+    """Raise SettingsError where other machines could connect without TLS or accounts."""
+    settings = site.settings
+    if settings.is_local:
+        return
+    if settings.certificate is None:
+        raise SettingsError(
+            f"--host {settings.host} lets other machines connect, which needs TLS: give "
+            "--certificate and --key, or --self-made"
+        )
+    if not site.accounts.has_administrator():
+        raise SettingsError(
+            f"--host {settings.host} needs an administrator first: run 'draem account add NAME "
+            "--role administrator', or start 'draem web' without --host once"
+        )
+
+
+def _config(app: ASGIApp, settings: WebSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        ssl_certfile=settings.certificate,
+        ssl_keyfile=settings.key,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=CLOSE_S,
+    )

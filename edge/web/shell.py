@@ -1,0 +1,75 @@
+"""What stands around each page: header, navigation, language, dark mode, the session's end."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from nicegui import run, ui
+
+from edge.web.site import Site
+from edge.web.texts import LANGUAGES
+from edge.web.viewer import Viewer
+
+if TYPE_CHECKING:
+    from edge.web.page import Room
+
+CHECK_SESSION_S = 30.0
+STYLE = "/static/style.css"
+
+
+@contextmanager
+def shell(site: Site, viewer: Viewer, room: "Room", rooms: "Sequence[Room]") -> Iterator[None]:
+    """The page around its content, which is built inside."""
+    say = viewer.texts.say
+    ui.add_head_html(f'<link rel="stylesheet" href="{STYLE}">')
+    ui.add_head_html(f'<script>document.documentElement.lang="{viewer.texts.language}"</script>')
+    ui.page_title(f"{say(room.title)} - draem")
+    ui.link(say("To the content"), "#content").classes("site-skip")
+    dark = ui.dark_mode(None)
+    with ui.header().classes("site-header"), ui.element("nav").classes("site-nav"):
+        for one in rooms:
+            if one.icon and viewer.may(one.role):
+                current = "page" if one is room else "false"
+                with ui.link(target=one.path).classes("site-link").props(f"aria-current={current}"):
+                    ui.icon(one.icon).props("aria-hidden=true")
+                    ui.label(say(one.title)).classes("site-link-text")
+        ui.space()
+        _menu(site, viewer, dark)
+    with ui.element("main").props("id=content tabindex=-1").classes("site-content"):
+        with ui.element("h1").classes("site-title"):
+            ui.label(say(room.title))
+        yield
+    ui.timer(CHECK_SESSION_S, lambda: _leave_when_ended(viewer))
+
+
+def _menu(site: Site, viewer: Viewer, dark: ui.dark_mode) -> None:
+    say = viewer.texts.say
+    account = say("Account")
+    with ui.button(icon="account_circle").props(f'flat round aria-label="{account}"'), ui.menu():
+        ui.menu_item(f"{viewer.account.name} ({say(viewer.account.role.word)})").props("disable")
+        ui.separator()
+        for code, name in LANGUAGES.items():
+            ui.menu_item(name, lambda code=code: _change_language(site, viewer, code))
+        ui.separator()
+        ui.menu_item(say("Light"), lambda: dark.set_value(False))
+        ui.menu_item(say("Dark"), lambda: dark.set_value(True))
+        ui.menu_item(say("As the device"), lambda: dark.set_value(None))
+        ui.separator()
+        ui.menu_item(say("Log out"), lambda: ui.navigate.to("/logout"))
+
+
+async def _change_language(site: Site, viewer: Viewer, language: str) -> None:
+    await run.io_bound(site.accounts.change, viewer.account.name, language=language)
+    ui.navigate.reload()
+
+
+async def _leave_when_ended(viewer: Viewer) -> None:
+    if await run.io_bound(viewer.sessions.find, viewer.session.key) is None:
+        ui.navigate.to("/login")
+
+
+def show_error(message: str) -> None:
+    """An error in the page, where the content would be."""
+    with ui.element("div").classes("site-error").props("role=alert"):
+        ui.icon("error_outline").props("aria-hidden=true")
+        ui.label(message)

@@ -1,0 +1,82 @@
+"""Who looks at a page: account, language, permissions; and the record of what they change."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+from edge.archive.archive import Archive
+from edge.archive.audit import Change
+from edge.web.accounts.accounts import Account
+from edge.web.accounts.roles import NotAllowed, Role
+from edge.web.accounts.sessions import Session, Sessions
+from edge.web.texts import Texts
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """An account that has a page open, or a program with a token.
+
+    `texts` has the language. A page stays open for long: `require` and `change` look up the
+    session and the role as they are at that moment.
+    """
+
+    session: Session
+    texts: Texts
+    sessions: Sessions
+    archive: Archive
+
+    @property
+    def account(self) -> Account:
+        """The account as it was when the page was opened."""
+        return self.session.account
+
+    def may(self, role: Role) -> bool:
+        """Whether to offer something that needs this role."""
+        return self.account.role >= role
+
+    def require(self, role: Role) -> None:
+        """Raise NotAllowed unless the session is still valid and has the role."""
+        now = self.sessions.find(self.session.key)
+        if now is None:
+            raise NotAllowed(self.texts.say("your session has ended: log in again"))
+        if now.account.role < role:
+            raise NotAllowed(
+                self.texts.say("this needs the role {role}: ask an administrator", role=role.word)
+            )
+
+    async def change(
+        self,
+        role: Role,
+        action: str,
+        target: str,
+        do: Callable[[], Result],
+        *,
+        old: str = "",
+        new: str = "",
+        reason: str = "",
+    ) -> Result:
+        """Check the role, write the audit entry, then do it in another thread.
+
+        An entry that cannot be written refuses the change; a change that fails has an entry too.
+        Raises NotAllowed, ArchiveError and what `do` raises.
+        """
+        self.require(role)
+
+        def recorded() -> Result:
+            self._record(action, target, old, new, reason)
+            try:
+                return do()
+            except Exception as error:
+                self._record(f"{action} failed", target, old, new, str(error))
+                raise
+
+        done: Result = await run_in_threadpool(recorded)
+        return done
+
+    def _record(self, action: str, target: str, old: str, new: str, reason: str) -> None:
+        origin = f"web {self.session.origin}"
+        self.archive.record(Change(self.account.name, origin, action, target, old, new, reason))

@@ -1,0 +1,61 @@
+"""`draem web` as a process in a folder, with accounts of each role."""
+
+import subprocess
+import sys
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from playwright.sync_api import Page
+
+from edge.base.closeable import Closeable
+from edge.web.accounts.accounts import Accounts
+from edge.web.accounts.roles import Role
+from tests.support.ports import free_ports
+from tests.support.waiting import wait_until
+
+PASSWORD = "correct horse"
+
+
+class WebSite(Closeable):
+    """The page on a free port; accounts are named as their roles, with PASSWORD."""
+
+    def __init__(self, folder: Path, *words: str, accounts: bool = True) -> None:
+        self.folder, self.port = folder, free_ports(1)[0]
+        self.address = f"http://127.0.0.1:{self.port}"
+        if accounts:
+            with Accounts(folder / "web" / "accounts.db") as made:
+                for role in Role:
+                    made.add(role.word, PASSWORD, role)
+        command = [sys.executable, "-m", "draem", "web", "--port", str(self.port), *words]
+        self.log = (folder / "web.log").open("w+")
+        self._process = subprocess.Popen(command, cwd=folder, stdout=self.log, stderr=self.log)
+        wait_until(self._answers, "draem web answers")
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, self.output()
+        try:
+            with urlopen(f"{self.address}/login", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except HTTPError:
+            return True
+        except (URLError, OSError):
+            return False
+
+    def output(self) -> str:
+        """What the program has printed and logged so far."""
+        return Path(self.log.name).read_text()
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        self.log.close()
+
+
+def log_in(page: Page, role: Role = Role.ADMINISTRATOR) -> None:
+    """Log in as the account of a role, and wait for the live page."""
+    page.goto("/login")
+    page.fill("input[name=name]", role.word)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_selector("main#content")
