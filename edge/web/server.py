@@ -16,6 +16,9 @@ from edge.archive.database import open_database
 from edge.base.errors import SettingsError
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.sessions import Sessions
+from edge.web.administration.accounts_page import add_accounts
+from edge.web.administration.audit_page import add_audit
+from edge.web.administration.own_account_page import add_own_account
 from edge.web.live.page import add_live
 from edge.web.live.station_feed import StationFeed
 from edge.web.login.routes import add_login
@@ -58,6 +61,9 @@ def build_app(site: Site, code: str) -> ASGIApp:
     add_login(app, site, code)
     add_pictures(app, site)
     add_live(site)
+    add_audit(app, site)
+    add_accounts(site)
+    add_own_account(site)
     ui.run_with(app, title="draem", dark=None, tailwind=False, show_welcome_message=False)
     has_tls = site.settings.certificate is not None
     guarded: ASGIApp = Guard(app, site.sessions, has_tls=has_tls)

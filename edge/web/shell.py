@@ -13,6 +13,7 @@ from edge.web.viewer import Viewer
 if TYPE_CHECKING:
     from edge.web.page import Room
 
+PRIMARY, NEGATIVE = "#0b5cad", "#b00020"  # with white text on them
 CHECK_SESSION_S = 30.0
 STYLE = "/static/style.css"
 
@@ -26,6 +27,7 @@ def shell(site: Site, viewer: Viewer, room: "Room", rooms: "Sequence[Room]") -> 
     ui.page_title(f"{say(room.title)} - draem")
     ui.link(say("To the content"), "#content").classes("site-skip")
     dark = ui.dark_mode(None)
+    ui.colors(primary=PRIMARY, negative=NEGATIVE)
     with ui.header().classes("site-header"), ui.element("nav").classes("site-nav"):
         for one in rooms:
             if one.icon and viewer.may(one.role):
@@ -46,7 +48,8 @@ def _menu(site: Site, viewer: Viewer, dark: ui.dark_mode) -> None:
     say = viewer.texts.say
     account = say("Account")
     with ui.button(icon="account_circle").props(f'flat round aria-label="{account}"'), ui.menu():
-        ui.menu_item(f"{viewer.account.name} ({say(viewer.account.role.word)})").props("disable")
+        name = f"{viewer.account.name} ({say(viewer.account.role.word)})"
+        ui.menu_item(name, lambda: ui.navigate.to("/account"))
         ui.separator()
         for code, name in LANGUAGES.items():
             ui.menu_item(name, lambda code=code: _change_language(site, viewer, code))
