@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nicegui import run, ui
+from nicegui import ui
+from starlette.concurrency import run_in_threadpool
 
 from edge.web.site import Site
 from edge.web.texts import LANGUAGES
@@ -62,12 +63,12 @@ def _menu(site: Site, viewer: Viewer, dark: ui.dark_mode) -> None:
 
 
 async def _change_language(site: Site, viewer: Viewer, language: str) -> None:
-    await run.io_bound(site.accounts.change, viewer.account.name, language=language)
+    await run_in_threadpool(site.accounts.change, viewer.account.name, language=language)
     ui.navigate.reload()
 
 
 async def _leave_when_ended(viewer: Viewer) -> None:
-    if await run.io_bound(viewer.sessions.find, viewer.session.key) is None:
+    if await run_in_threadpool(viewer.sessions.find, viewer.session.key) is None:
         ui.navigate.to("/login")
 
 

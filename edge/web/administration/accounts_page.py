@@ -1,6 +1,7 @@
 """/accounts: who may log in, and as what."""
 
-from nicegui import run, ui
+from nicegui import ui
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from edge.web.accounts.accounts import Account
@@ -25,7 +26,7 @@ def add_accounts(site: Site) -> None:
 
     async def build(viewer: Viewer, request: Request) -> None:
         say = viewer.texts.say
-        accounts = await run.io_bound(site.accounts.all)
+        accounts = await run_in_threadpool(site.accounts.all)
         with ui.element("section").classes("card"), ui.element("ul").classes("rows"):
             for one in accounts:
                 with ui.element("li").classes("row-wrap"):

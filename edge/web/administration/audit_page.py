@@ -5,7 +5,8 @@ import io
 from typing import Any
 
 from fastapi import FastAPI, Request
-from nicegui import run, ui
+from nicegui import ui
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from edge.web.accounts.roles import Role
@@ -33,7 +34,7 @@ def add_audit(app: FastAPI, site: Site) -> None:
 
     async def build(viewer: Viewer, request: Request) -> None:
         say = viewer.texts.say
-        entries, faults, head = await run.io_bound(site.archive.audit_trail)
+        entries, faults, head = await run_in_threadpool(site.archive.audit_trail)
         with ui.element("section").classes("card"):
             if faults:
                 for fault in faults:

@@ -1,6 +1,7 @@
 """/account: one's own password and language."""
 
-from nicegui import run, ui
+from nicegui import ui
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from edge.web.accounts.roles import Role
@@ -30,7 +31,7 @@ def add_own_account(site: Site) -> None:
 
         async def change_language() -> None:
             viewer.require(Role.VIEWER)
-            await run.io_bound(site.accounts.change, account.name, language=language.value)
+            await run_in_threadpool(site.accounts.change, account.name, language=language.value)
             ui.navigate.reload()
 
         with ui.element("section").classes("card"):
