@@ -1,5 +1,6 @@
 """What stands around each page: header, navigation, language, dark mode, the session's end."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from edge.web.page import Room
 
 PRIMARY, NEGATIVE = "#0b5cad", "#b00020"  # with white text on them
-CHECK_SESSION_S = 30.0
+CHECK_SESSION_S, LEAVE_S = 30.0, 2.0
 STYLE = "/static/style.css"
 
 
@@ -68,8 +69,13 @@ async def _change_language(site: Site, viewer: Viewer, language: str) -> None:
 
 
 async def _leave_when_ended(viewer: Viewer) -> None:
+    """To the login; and a browser that does not go there is shown nothing more."""
+    client = ui.context.client
     if await run_in_threadpool(viewer.sessions.find, viewer.session.key) is None:
         ui.navigate.to("/login")
+        await asyncio.sleep(LEAVE_S)
+        if not client.is_deleted:
+            client.delete()
 
 
 def show_error(message: str) -> None:
