@@ -135,7 +135,7 @@ class Accounts(Closeable):
             lock = min(LOCK_S * 2 ** min(over - 1, 20), LONGEST_LOCK_S) if over > 0 else 0.0
             values = {"failures": row.failures + 1, "locked_until": self.clock() + lock}
             connection.execute(update(account).where(_is(name)).values(values))
-        return over > 0
+        return bool(over > 0)
 
     def close(self) -> None:
         self.engine.dispose()
