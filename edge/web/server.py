@@ -36,9 +36,9 @@ def serve(settings: WebSettings) -> None:
     """Serve the site until a signal. Raises DraemError."""
     with ExitStack() as stack:
         site = open_site(settings, stack)
+        _refuse_unsafe(site)
         code = secrets.token_urlsafe(16)
         app = build_app(site, code)
-        _refuse_unsafe(site)
         if not site.accounts.has_administrator():
             print(f"no accounts yet: open {settings.address}/first?code={code}", flush=True)
         print(f"serving {settings.address} (Ctrl-C ends)", flush=True)
