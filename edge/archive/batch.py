@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, select, update
 
+from edge.archive.audit import add_entry
 from edge.archive.database import insert_into
 from edge.archive.names import Names
 from edge.archive.rows import (
@@ -24,6 +25,7 @@ from edge.archive.rows import (
     score_tally_key,
     tally_key,
 )
+from edge.archive.station_changes import StationChanges, reported
 from edge.archive.tables import (
     PictureState,
     fault,
@@ -36,7 +38,7 @@ from edge.archive.tables import (
     stream,
     tally,
 )
-from edge.events.event import AnyHeader, Event, Fault, Inspection
+from edge.events.event import AnyHeader, Event, Fault, Inspection, Status
 
 LONGEST_HEADER = 20_000
 
@@ -61,6 +63,7 @@ class Batch:
         self._counts: Counter[tuple[int, ...]] = Counter()
         self._passed_over: Counter[tuple[int, ...]] = Counter()
         self._scores: Counter[tuple[int, ...]] = Counter()
+        self._changes = StationChanges(connection)
 
     def write(self, batch: Sequence[Received], masks: dict[int, bytes]) -> None:
         new = [(r, number) for r in batch if (number := self._new(r)) is not None]
@@ -70,6 +73,7 @@ class Batch:
         for table, rows in self._rows.items():
             self._connection.execute(table.insert(), rows)
         self._write_tallies()
+        self._write_changes()  # last: the lock of the audit trail is held until the end
         self._move_heads()
 
     def refuse(self, received: Received, reason: str) -> None:
@@ -84,6 +88,9 @@ class Batch:
         self._connection.execute(refused.insert().values(values))
         for gap_row in self._rows.get(gap, []):
             self._connection.execute(gap.insert().values(gap_row))
+        if isinstance(header, Status):
+            self._changes.found += reported(header)
+        self._write_changes()
         self._move_heads()
 
     def _move_heads(self) -> None:
@@ -157,8 +164,9 @@ class Batch:
                 self._rows.setdefault(region, []).extend(region_rows(header, row))
             self._count(row, row["part_id"] in seen)
             seen |= {row["part_id"]} if header.part_id else set()
-        elif not isinstance(header, Fault):
+        elif isinstance(header, Status):
             row["state"] = header.state
+            self._changes.add(header, number)
         self._rows.setdefault(_table(event), []).append(row)
 
     def _picture(self, header: Inspection) -> PictureState:
@@ -175,6 +183,10 @@ class Batch:
         self._passed_over[key] += row["passed_over"]
         if (scored := score_tally_key(row)) is not None:
             self._scores[scored] += 1
+
+    def _write_changes(self) -> None:
+        for change in self._changes.found:
+            add_entry(self._connection, change)
 
     def _write_tallies(self) -> None:
         over = self._passed_over

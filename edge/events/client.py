@@ -73,7 +73,7 @@ class RequestClient(Closeable):
     def ask(self, request: BaseModel) -> list[bytes]:
         """Send one request and return the parts of its answer. Raises NoAnswer."""
         try:
-            self._socket.send(request.model_dump_json().encode())
+            self._socket.send(request.model_dump_json(exclude_none=True).encode())
             if self._socket.poll(self._answer_ms):
                 return self._socket.recv_multipart()
         except zmq.Again:
