@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, select, update
 from edge.archive.audit import add_entry
 from edge.archive.database import insert_into
 from edge.archive.names import Names
+from edge.archive.restored_log import TABLES, is_archived
 from edge.archive.rows import (
     Row,
     clean,
@@ -28,13 +29,11 @@ from edge.archive.rows import (
 from edge.archive.station_changes import StationChanges, reported
 from edge.archive.tables import (
     PictureState,
-    fault,
     gap,
     inspection,
     refused,
     region,
     score_tally,
-    status,
     stream,
     tally,
 )
@@ -107,7 +106,7 @@ class Batch:
         number = self._streams[header.stream_id]
         head = self._heads[number]
         if header.seq <= head:
-            if self._is_written(number, received.event):
+            if self._is_written(received.event):
                 return None
             number = self._names.new_epoch(self._connection, header)
             self._streams[header.stream_id] = number
@@ -118,18 +117,11 @@ class Batch:
         self._names.endpoint(self._connection, number, received.endpoint)
         return number
 
-    def _is_written(self, number: int, event: Event) -> bool:
+    def _is_written(self, event: Event) -> bool:
         """Whether this event, not another with its number, is in the database or this batch."""
-        header, table = event.header, _table(event)
-        if (header.stream_id, header.seq, header.published_at) in self._seen:
-            return True
-        epochs = select(stream.c.id).where(stream.c.stream_id == header.stream_id)
-        of_stream = (refused.c.stream == number) & (refused.c.seq == header.seq)
-        if self._connection.execute(select(refused.c.seq).where(of_stream)).first():
-            return True
-        key = table.c.stream.in_(epochs) & (table.c.seq == header.seq)
-        found = self._connection.execute(select(table.c.at).where(key)).scalars()
-        return event_row(header, number)["at"] in set(found)
+        header = event.header
+        seen = (header.stream_id, header.seq, header.published_at) in self._seen
+        return seen or is_archived(self._connection, event)
 
     def _note_gap(self, number: int, first: int, header: AnyHeader) -> None:
         row = {"stream": number, "first": first, "last": header.seq - 1}
@@ -167,7 +159,7 @@ class Batch:
         elif isinstance(header, Status):
             row["state"] = header.state
             self._changes.add(header, number)
-        self._rows.setdefault(_table(event), []).append(row)
+        self._rows.setdefault(TABLES[header.kind], []).append(row)
 
     def _picture(self, header: Inspection) -> PictureState:
         """Whether the frame is to be asked for. Older stations do not say if there is one."""
@@ -208,9 +200,3 @@ class Batch:
         self._connection.execute(
             insert.on_conflict_do_update(index_elements=key, set_=sums), values
         )
-
-
-def _table(event: Event) -> Table:
-    if isinstance(event.header, Inspection):
-        return inspection
-    return fault if isinstance(event.header, Fault) else status
