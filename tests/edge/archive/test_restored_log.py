@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -38,8 +38,8 @@ class Plant:
         shutil.rmtree(self.log)
         shutil.copytree(self._copy, self.log)
 
-    def station(self) -> "contextmanager[Line]":
-        return line(self.log, self.addresses)  # type: ignore[return-value]
+    def station(self) -> AbstractContextManager[Line]:
+        return line(self.log, self.addresses)
 
     def write(self, station: Line, count: int) -> None:
         """Faults with a text that is each one's own."""
