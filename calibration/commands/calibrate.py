@@ -21,9 +21,11 @@ from calibration.threshold.report import write_report
 from calibration.threshold.scored_frames import ScoredFrames, judge_frames
 from edge.base.errors import ImageError, ProductError, SettingsError
 from edge.base.files import write_json
-from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.base.person import Person
+from edge.commands.arguments import add_person, add_settings, person_of, product_name, settings_of
 from edge.engine import runtimes
 from edge.engine.plan import Key
+from edge.product.change_journal import described, record_change
 from edge.product.product import Product, load_product
 from edge.product.versions import activate_unless_released, finish_version, new_version
 from edge.vision.drift_features import REFERENCE
@@ -57,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--version", default="newest", help="the product's version (default: its newest one)")
     add("--geometry", type=Path, metavar="FILE", help="what 'draem station' measured: lens, "
         "millimetres, regions of interest (default: what the product has)")  # fmt: skip
+    add_person(parser)
     add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 
@@ -86,7 +89,7 @@ def main(options: argparse.Namespace) -> int:
     made = calibrate(good, bad, aim, kept, geometry)
     _tell_highest(good, made.decision.roi)
     key = runtimes.plan_key(product, runtimes.pick(settings.flavour))
-    new = save(product, made, good, bad, key)
+    new = save(product, made, good, bad, key, person_of(options))
     _tell(new, made.decision.threshold, aim)
     return 0
 
@@ -165,12 +168,18 @@ def _tell(new: Product, threshold: Threshold, aim: Aim) -> None:
 
 
 def save(
-    product: Product, made: Made, good: ScoredFrames, bad: ScoredFrames | None, key: Key
+    product: Product,
+    made: Made,
+    good: ScoredFrames,
+    bad: ScoredFrames | None,
+    key: Key,
+    by: Person | None = None,
 ) -> Product:
     """A new version: the old one's files by hard link, the calibration beside them.
 
     Of the engines it takes the one with `key`, that the thresholds were found through; another has
-    to be built again, and to show that it gives the same scores.
+    to be built again, and to show that it gives the same scores. `by` calibrates it, for the audit
+    trail.
     """
     rows = [s for s in sources(product) if s["split"] in ("train", "validation")]
     rows += listed(good.paths, "calibration") + (listed(bad.paths, "bad") if bad else [])
@@ -188,8 +197,10 @@ def save(
             write_png(draft / "calibration" / name, frame)
         write_report(draft / "calibration.html", product, made, good, bad)
         new = finish_version(draft, product.manifest)
+    target = f"{new.name} version {new.version}"
+    record_change(new.path.parent, by, "calibrate", target, described(product), described(new))
     try:
-        activate_unless_released(new)
+        activate_unless_released(new, by)
     except ProductError as error:
         raise ProductError(f"version {new.version} is made, but not current: {error}") from error
     return new

@@ -90,6 +90,13 @@ class PictureStore:
             raise ArchiveError(f"the picture {digest.hex()} in {self._address} was altered")
         return data
 
+    def has(self, digest: bytes) -> bool:
+        """Whether an object is there; its bytes are not checked. Raises ArchiveError."""
+        try:
+            return bool(self._fs.exists(self._path(digest)))
+        except Exception as error:
+            raise self._error(error) from error
+
     def delete(self, digest: bytes) -> None:
         """Delete an object; one that is not there is fine."""
         try:

@@ -1,7 +1,6 @@
 """What the actions of 'draem archive' have in common: where the archive is, queries as words."""
 
 import argparse
-import getpass
 import os
 
 from edge.archive.archive import Archive
@@ -33,19 +32,7 @@ def add_query(parser: argparse.ArgumentParser) -> None:
         f"{name}= ({field.description})" for name, field in Query.model_fields.items()
     )
     parser.add_argument("query", nargs="*", metavar="NAME=VALUE", help=f"{names}; default: all")
-
-
-def add_person(parser: argparse.ArgumentParser) -> None:
-    """Who does it."""
-    parser.add_argument("--who", default=user(), help="your name (default: the user's)")
-
-
-def user() -> str:
-    """The user's name, empty where the system has none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
+    parser.set_defaults(intermixed=True)
 
 
 def opened(options: argparse.Namespace) -> Archive:
