@@ -1,29 +1,15 @@
 """What the actions of 'draem archive' have in common: where the archive is, queries as words."""
 
 import argparse
-import os
 
 from edge.archive.archive import Archive
 from edge.archive.query import Query
-
-DATABASE, PICTURES = "archive/archive.db", "archive/pictures"
+from edge.commands.archives.address import add_address
 
 
 def add_archive(parser: argparse.ArgumentParser) -> None:
-    """Where the database and the pictures are; variables, so that no password is in a command."""
-    parser.add_argument(
-        "--database",
-        default=os.environ.get("DRAEM_ARCHIVE_DATABASE") or DATABASE,
-        metavar="ADDRESS",
-        help=f"a file for SQLite (default {DATABASE}), or postgresql+psycopg://user@host/name; "
-        "the variable DRAEM_ARCHIVE_DATABASE keeps a password out of the command",
-    )
-    parser.add_argument(
-        "--pictures",
-        default=os.environ.get("DRAEM_ARCHIVE_PICTURES") or PICTURES,
-        metavar="ADDRESS",
-        help=f"a folder (default {PICTURES}), or s3://bucket/path; also DRAEM_ARCHIVE_PICTURES",
-    )
+    """Where the database and the pictures are."""
+    add_address(parser)
 
 
 def add_query(parser: argparse.ArgumentParser) -> None:
