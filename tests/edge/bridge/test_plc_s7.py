@@ -156,7 +156,7 @@ def test_mistakes_are_one_line_each_and_the_type_is_printed(
         assert says in mistaken("s7", *words), words
     done = draem("bridge", "s7", "--scl", cwd=tmp_path)
     assert done.stdout.strip() == scl()
-    text = (Path(__file__).parents[3] / "docs/plc.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs/plc/s7.md").read_text(encoding="utf-8")
     assert scl() in text, "the documented type is the one that is written"
     place = f"The block has {SIGNALS + 2 * size(READ)} bytes, and `map` is at byte {SIGNALS}."
     assert place in " ".join(text.split())
