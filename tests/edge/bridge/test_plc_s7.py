@@ -69,8 +69,7 @@ def test_a_plc_that_has_gone_is_logged_once_and_found_again(
     plc.acknowledged = before["inspection_id"]
     plc.stop()
     plc.start()
-    after = plc.until(lambda v: valid(v) and v["heartbeat"] > before["heartbeat"], 20)
-    assert after["inspection_id"] > before["inspection_id"]
+    plc.until(lambda v: valid(v) and v["inspection_id"] > before["inspection_id"], 20)
     bridge.terminate()
     said = bridge.communicate(timeout=20)[1].splitlines()
     assert ["the PLC has gone" in line for line in said] == [False, True, False], said
