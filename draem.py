@@ -73,6 +73,7 @@ MODULES = {  # of each extra
     "modbus": ("pymodbus",),
     "opcua": ("asyncua", "ifaddr"),
     "s7": ("snap7",),
+    "ethernet-ip": ("pylogix",),
     "mqtt": ("paho",),
     "release": ("cryptography",),
     "archive": ("sqlalchemy", "alembic", "fsspec"),
