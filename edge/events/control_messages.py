@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from edge.base.errors import DraemError
 from edge.events.clock import MonotonicTime
 
+HUNG_S = 2.0
+
 
 class TriggerRefused(DraemError):
     """The line's camera is not triggered by the program, or the request came too late."""
@@ -106,6 +108,7 @@ class CountersReply(_Reply):
     """Since the start: verdicts by name, frames passed over, pictures not kept.
 
     `camera` has the counters of a live camera; it is empty for files and the simulated line.
+    `views` has those of `draem combine`: events of views that changed no verdict.
     """
 
     reply: Literal["counters"] = "counters"
@@ -113,3 +116,15 @@ class CountersReply(_Reply):
     passed_over: int
     pictures_dropped: int
     camera: dict[str, int] = Field(default_factory=dict)
+    views: dict[str, int] = Field(default_factory=dict)
+
+
+def health_state(
+    silent_s: float, is_faulty: bool, is_paused: bool
+) -> Literal["running", "paused", "fault", "hung"]:
+    """The state of a loop that has last turned `silent_s` seconds ago."""
+    if silent_s > HUNG_S:
+        return "hung"
+    if is_faulty:
+        return "fault"
+    return "paused" if is_paused else "running"
