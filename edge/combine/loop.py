@@ -14,6 +14,7 @@ from edge.combine.view_state import ViewState, standing
 from edge.combine.writer import CombineWriter
 from edge.events.cursor_file import Cursor
 from edge.events.event import Event, Heartbeat, Inspection
+from edge.events.logged_writer import Standing
 from edge.events.notices import Notice
 
 TURN_S = 0.05
@@ -29,6 +30,7 @@ class Combiner:
         self._progress, self._controls = progress, controls
         now = time.monotonic()
         self._views = {name: ViewState(name, now) for name in joiner.rules.views}
+        controls.standing = self._standing(now)  # no view was heard yet
 
     def run(self, receivers: Receivers, stop: StopEvent) -> None:
         """Join until `stop`. Raises what has ended a subscription."""
@@ -89,7 +91,10 @@ class Combiner:
         if not writer.unlogged:  # else a kill now would lose those parts
             self._progress.save_when_due(self._joiner.undecided)
         now = time.monotonic()
-        controls.standing = standing(list(self._views.values()), self._joiner.rules.products, now)
+        controls.standing = self._standing(now)
         writer.tick(controls.standing)
         controls.turned, controls.head, controls.unlogged = now, writer.head, writer.unlogged
         controls.views = dict(self._joiner.counts)
+
+    def _standing(self, now: float) -> Standing:
+        return standing(list(self._views.values()), self._joiner.rules.products, now)

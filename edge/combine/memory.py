@@ -50,9 +50,13 @@ class Memory:
                 del self._parts[first]
 
     def find(self, key: Key, sight: Sight) -> Decided | None:
-        """The part that an event belongs to: same id, captured within a deadline of it."""
+        """The part that an event belongs to: same id, captured within a deadline of it.
+
+        A trigger without a frame has no time of capture: its station notices it at a later trigger.
+        """
         for known in reversed(self._parts.get(key, ())):
-            if abs(sight.captured_us - known.captured_us) <= self._spread_us:
+            is_near = abs(sight.captured_us - known.captured_us) <= self._spread_us
+            if is_near or (sight.is_lost and sight.view not in known.views):
                 return known
         return None
 

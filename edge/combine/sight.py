@@ -52,6 +52,11 @@ class Sight:
     ahead: bool = False
 
     @property
+    def is_lost(self) -> bool:
+        """Whether it is a trigger for which no frame came."""
+        return self.header.frame_id == 0 and self.header.verdict == "NO_VERDICT"
+
+    @property
     def source(self) -> tuple[str, int]:
         """The event's stream and number."""
         return self.header.stream_id, self.header.seq

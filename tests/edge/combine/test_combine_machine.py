@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edge.combine.control import Controls
 from edge.combine.joiner import Joiner, Rules
@@ -49,6 +49,8 @@ class CombineMachine(RuleBasedStateMachine):
         self.keys: dict[int, int] = {}  # of each physical part
         self.repeated: set[int] = set()  # ids that came again before the first was forgotten
         self.last_at: dict[int, float] = {}
+        self.lost: dict[str, list[int]] = {}  # of each view, not reported yet
+        self.reports_lost = False
         self.received: dict[str, list[Inspection]] = {name: [] for name in VIEWS}
         self.since_start = self.received  # by the process that runs now
         self.published_at: list[float] = []  # of each part of the joined stream
@@ -74,6 +76,10 @@ class CombineMachine(RuleBasedStateMachine):
         for view in self.views.values():
             beat = Notice("heartbeat", "", view.heartbeat())
             self.combiner.take(Received(view.name, self.clock.s, beat))
+
+    @initialize(reports_lost=st.booleans())
+    def start(self, reports_lost: bool) -> None:
+        self.reports_lost = reports_lost
 
     @rule()
     def kill(self) -> None:
@@ -106,7 +112,16 @@ class CombineMachine(RuleBasedStateMachine):
         for view, verdict in zip(self.views.values(), verdicts, strict=True):
             if verdict is not None:
                 of_view = product if view.name == "side" else "lid"
+                self._report_lost(view)
                 view.inspect(self.serials, key, verdict, of_view)
+            else:
+                self.lost.setdefault(view.name, []).append(key)
+
+    def _report_lost(self, view: SimulatedView) -> None:
+        """At a later trigger a station notices those that had no frame: NO_VERDICT, frame 0."""
+        for key in self.lost.pop(view.name, []):
+            if self.reports_lost and key not in self.repeated:
+                view.inspect(0, key, "NO_VERDICT", "lid")
 
     @rule(name=st.sampled_from(VIEWS), count=st.integers(1, 4))
     def view_sends(self, name: str, count: int) -> None:
