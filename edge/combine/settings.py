@@ -120,6 +120,9 @@ class Combine(_Settings):
         for name, parts in self.products.items():
             if parts.keys() != self.views.keys():
                 raise ValueError(f"the product {name} must name one product for each view")
+        fitting = [tuple(sorted(parts.items())) for parts in self.products.values()]
+        if len(set(fitting)) < len(fitting):
+            raise ValueError("two products name the same products of the views: give one of them")
         return self
 
     @property
