@@ -76,6 +76,10 @@ plc *ARGS: setup
 release-storm *ARGS: setup
     @python -m tests.measure.release_storm {{ARGS}}
 
+# four views of each part joined while views, connections and combine are killed: no bad part passes
+combine *ARGS: setup
+    @python -m tests.measure.combine {{ARGS}}
+
 # how long a verdict takes from its publication to a PLC that reads it over Modbus
 plc-latency: setup
     @python -m tests.measure.plc_latency

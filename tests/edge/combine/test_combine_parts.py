@@ -3,6 +3,7 @@
 import math
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -39,7 +40,7 @@ class Bench:
         return Now("here", round(self.s * 1e9), NOW_US + round(self.s * 1e6))
 
     def sight(self, view: str, key: int | None, verdict: Verdict = "OK", age_s: float = 0.0,
-              boot_id: str = "here", **values: object) -> Sight:  # fmt: skip
+              boot_id: str = "here", **values: Any) -> Sight:  # fmt: skip
         """An event of a part that was captured some seconds ago."""
         self.numbers += 1
         captured = EPOCH + timedelta(microseconds=self.now.wall_us - round(age_s * 1e6))
@@ -50,7 +51,7 @@ class Bench:
         return sight_of(view, inspection(verdict, **(given | values)), b"", self.now)
 
     def send(self, view: str, key: int | None, verdict: Verdict = "OK", age_s: float = 0.0,
-             **values: object) -> None:  # fmt: skip
+             **values: Any) -> None:  # fmt: skip
         """Receive it, and release what is decided."""
         self.joiner.receive(self.sight(view, key, verdict, age_s, **values), self.now)
         self.turn()
