@@ -175,8 +175,8 @@ class CombineMachine(RuleBasedStateMachine):
     def an_ok_is_ok_in_every_view_of_one_part_in_time(self) -> None:
         for header, at in zip(self.parts(), self.published_at, strict=True):
             assert header.views is not None
-            if header.verdict == "NG":
-                assert any(view.verdict == "NG" for view in header.views)
+            is_ng = any(view.verdict == "NG" for view in header.views)
+            assert (header.verdict == "NG") == is_ng
             if header.verdict != "OK":
                 continue
             assert [view.name for view in header.views] == list(VIEWS), "one event of each view"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import draem
 from edge.base.errors import SettingsError
 from edge.combine.header import joined_part
 from edge.combine.joiner import Joiner, Released, Rules
@@ -86,6 +87,10 @@ def test_combine_says_ng_at_once_and_names_what_has_not_come() -> None:
     bench.send("top", 1)
     assert bench.joiner.counts["after_ng"] == 1
     assert len(bench.released) == 1
+    for key, others in enumerate(["OK", "NO_VERDICT"], start=2):
+        bench.send("top", key, "OK" if others == "OK" else "NO_VERDICT")
+        bench.send("side", key, "NG")
+        assert bench.said()[-1] == (key, "NG", "none")
 
 
 def test_combine_has_no_verdict_for_a_view_that_is_missing_late_or_without_one() -> None:
@@ -261,3 +266,27 @@ def test_combine_reads_its_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="does not exist"):
         load_combine({}, tmp_path / "none.toml")
     assert math.isclose(load_combine({"views": TWO}).deadline, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--view", "top"), "write a name and an address"),
+        (("--view", "a=tcp://x:1", "--view", "a=tcp://x:2"), "--view names 'a' twice"),
+        (("--view", "a=tcp://x:1", "--view", "b=nonsense"), "nonsense is no address"),
+        (("--product", "lid=top"), "write a name and a product for each view"),
+    ],
+)
+def test_combine_says_what_is_wrong_in_one_line(
+    words: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert draem.main(["combine", *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "data").exists(), "nothing is begun"
