@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from edge.combine.part import Part
-from edge.combine.sight import By, Key, Sight, wall_us
+from edge.combine.sight import LOST, By, Key, Sight, wall_us
 from edge.events.event import Verdict, View
 from edge.events.journal_reader import JournalReader
 
@@ -16,12 +16,16 @@ REMEMBERED = 20_000
 
 @dataclass
 class Decided:
-    """A part that has had its verdict: when it was captured, and which events were counted in."""
+    """A part that has had its verdict: when it was captured, and which events were counted in.
+
+    `is_lost`: no view had a frame, so the part was captured before `captured_us`.
+    """
 
     captured_us: int
     verdict: Verdict
     views: set[str]
     sources: set[tuple[str, int]]
+    is_lost: bool
 
 
 class Memory:
@@ -36,7 +40,9 @@ class Memory:
     def add(self, part: Part, verdict: Verdict) -> None:
         """A part whose verdict is being written."""
         views = {sight.view for sight in part.sights}
-        self.put(part.key, Decided(part.first.captured_us, verdict, views, part.sources))
+        is_lost = all(sight.is_lost for sight in part.sights)
+        at = part.first.captured_us
+        self.put(part.key, Decided(at, verdict, views, part.sources, is_lost))
 
     def put(self, key: Key, decided: Decided) -> None:
         """The newest part of this id."""
@@ -52,11 +58,14 @@ class Memory:
     def find(self, key: Key, sight: Sight) -> Decided | None:
         """The part that an event belongs to: same id, captured within a deadline of it.
 
-        A trigger without a frame has no time of capture: its station notices it at a later trigger.
+        A trigger without a frame is noticed later than that, at a later trigger.
         """
         for known in reversed(self._parts.get(key, ())):
-            is_near = abs(sight.captured_us - known.captured_us) <= self._spread_us
-            if is_near or (sight.is_lost and sight.view not in known.views):
+            later_us = sight.captured_us - known.captured_us
+            may_be_later = sight.is_lost and sight.view not in known.views
+            may_be_earlier = known.is_lost and sight.view not in known.views
+            is_not_later = may_be_later or later_us <= self._spread_us
+            if is_not_later and (may_be_earlier or later_us >= -self._spread_us):
                 return known
         return None
 
@@ -98,5 +107,10 @@ def remembered(folder: Path, by: By, deadline_s: float) -> Memory:
         if key is not None and at is not None and event.views is not None:
             seen = [view for view in event.views if view.verdict is not None]
             sources = {(view.stream_id, view.seq) for view in seen}
-            memory.put(key, Decided(at, event.verdict, {view.name for view in seen}, sources))
+            names, is_lost = {view.name for view in seen}, all(map(_is_lost, seen))
+            memory.put(key, Decided(at, event.verdict, names, sources, is_lost))
     return memory
+
+
+def _is_lost(view: View) -> bool:
+    return view.code.number in LOST

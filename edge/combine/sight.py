@@ -7,12 +7,13 @@ from functools import cache
 from typing import Literal
 
 from edge.events.clock import boot_id
-from edge.events.event import Inspection
+from edge.events.event import Code, Inspection
 
 By = Literal["part-id", "trigger-id"]
 Key = str | int
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LOST = (Code.OUTAGE, Code.TRIGGER_LOST)
 SKEW_S = 0.05  # a station's clock may be so far ahead
 
 
@@ -53,8 +54,8 @@ class Sight:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is a trigger for which no frame came."""
-        return self.header.frame_id == 0 and self.header.verdict == "NO_VERDICT"
+        """Whether it is a trigger without a frame: its time is when its station noticed that."""
+        return self.header.code.number in LOST
 
     @property
     def source(self) -> tuple[str, int]:

@@ -132,6 +132,24 @@ def test_combine_gives_an_id_that_comes_twice_no_ok() -> None:
     assert bench.said()[-1] == (2, "OK", "none"), "a counter that began again"
 
 
+def test_combine_gives_a_trigger_without_a_frame_one_verdict_whichever_view_comes_first() -> None:
+    """A station notices it at a later trigger, which may be long after the part has passed."""
+    bench = Bench()
+    bench.send("side", 1)
+    bench.turn(5)
+    bench.send("top", 1, "NO_VERDICT", frame_id=0)
+    captured_s = bench.s
+    bench.turn(5)
+    bench.send("top", 2, "NO_VERDICT", frame_id=0)
+    bench.turn(5)
+    bench.send("side", 2, age_s=bench.s - captured_s)
+    assert bench.said() == [(key, "NO_VERDICT", "view_missing") for key in (1, 2)]
+    bench.turn(5)
+    for view in ("top", "side"):
+        bench.send(view, 2)
+    assert bench.said()[-1] == (2, "OK", "none"), "the counter began again"
+
+
 def test_combine_keeps_the_order_of_the_line() -> None:
     bench = Bench()
     bench.send("top", 1)

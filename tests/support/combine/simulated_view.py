@@ -11,7 +11,8 @@ from tests.support.combine.clock import Clock
 
 def inspection(verdict: Verdict = "OK", **values: object) -> Inspection:
     """What a view said of a part; score 0.2 of a threshold of 0.5, or 0.9 where it is NG."""
-    code = Code.OVERRUN if verdict == "NO_VERDICT" else Code.NONE
+    lost = values.get("frame_id") == 0
+    code = Code.NONE if verdict != "NO_VERDICT" else Code.OUTAGE if lost else Code.OVERRUN
     score = {"OK": 0.2, "NG": 0.9, "NO_VERDICT": None}[verdict]
     given: dict[str, object] = {
         "stream_id": "s", "station": "top", "boot_id": boot_id(), "seq": 1,
