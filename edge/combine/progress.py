@@ -35,8 +35,12 @@ class Progress:
         self._received.setdefault(view, cursor)
 
     def save_when_due(self, undecided: Undecided) -> None:
-        """Write the cursors that have changed, some times a second: call it after each commit."""
-        if time.monotonic() >= self._save_at:
+        """Write the cursors that have changed, some times a second: call it after each commit.
+
+        The first of a view is written at once: without one, a next start begins with the present.
+        """
+        is_first = self._received.keys() != self.saved.keys()
+        if is_first or time.monotonic() >= self._save_at:
             self._save_at = time.monotonic() + SAVE_S
             self.save(undecided)
 

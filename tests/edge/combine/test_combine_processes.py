@@ -79,11 +79,11 @@ def test_combine_decides_each_part_once_though_it_is_killed(
     tmp_path: Path, opened: ExitStack
 ) -> None:
     """The events of an undecided part are sent again to the next process."""
-    plant = Plant(tmp_path, opened, "--deadline", "30s")
+    plant = Plant(tmp_path, opened, "--deadline", "55s")
     plant.part(1)
     plant.combine.wait_for(1)
     now = time.monotonic_ns()
-    for trigger_id, age_s in ((2, 0), (3, 28)):
+    for trigger_id, age_s in ((2, 0), (3, 54)):
         for view in plant.views[:2]:
             view.see(trigger_id, GOOD, now - age_s * 10**9)
     wait_until(lambda: plant.views[1].last_trigger() == 3, "two views have sent")
