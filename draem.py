@@ -44,6 +44,7 @@ COMMANDS = {
     "cameras": ("edge.commands.cameras", "list the cameras on the network and their state"),
     "record": ("edge.commands.record", "record the newest frames of a camera, for replay"),
     "watch": ("edge.commands.watch", "show the events of a running line"),
+    "combine": ("edge.commands.combine", "join the verdicts of several cameras on one part"),
     "bridge": ("edge.commands.bridge", "send verdicts to a PLC"),
     "control": ("edge.commands.control", "state of a running line; pause and resume"),
     "switch": ("edge.commands.switch", "change the product of a running line"),

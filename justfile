@@ -84,6 +84,10 @@ release-storm *ARGS: setup
 plc-latency *ARGS: setup
     @python -m tests.measure.plc_latency {{ARGS}}
 
+# four views of each part joined while views, connections and combine are killed: no bad part passes
+combine *ARGS: setup
+    @python -m tests.measure.combine {{ARGS}}
+
 # draw docs/plc-*.svg: timing of the handshake with a PLC, recorded over Modbus
 plc-timing: setup
     @python -m tests.measure.plc_timing
