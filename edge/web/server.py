@@ -57,7 +57,7 @@ def build_app(site: Site, code: str) -> ASGIApp:
     app.mount("/static", StaticFiles(directory=STATIC))
     add_login(app, site, code)
     add_pictures(app, site)
-    add_live(site)
+    add_live(app, site)
     ui.run_with(app, title="draem", dark=None, tailwind=False, show_welcome_message=False)
     has_tls = site.settings.certificate is not None
     guarded: ASGIApp = Guard(app, site.sessions, has_tls=has_tls)
