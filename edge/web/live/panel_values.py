@@ -101,7 +101,7 @@ def picture_values(station: LiveStation, texts: Texts, *, small: bool) -> Values
     return {
         "key": f"{header.stream_id}:{header.seq}",
         "url": picture_address(station, picture, "small" if small else "picture"),
-        "heat": picture_address(station, picture, "heat") if picture.heat and frame else "",
+        "heat": picture_address(station, picture, "heat") if _fits(picture) else "",
         "place": _place(picture),
         "outline": outlines(event) if event and frame and not small else "",
         "width": width,
@@ -114,6 +114,12 @@ def picture_values(station: LiveStation, texts: Texts, *, small: bool) -> Values
 def picture_address(station: LiveStation, picture: Picture, kind: str) -> str:
     """Where a browser gets a live picture: `picture`, `heat` or `small`."""
     return f"/live/{station.name}/{kind}/{picture.key.stream_id}/{picture.key.seq}"
+
+
+def _fits(picture: Picture) -> bool:
+    """Whether there is a heatmap that lies on the frame: not one without lens distortion."""
+    where = picture.header.mask
+    return bool(picture.heat and picture.frame) and not (where and where.corrected)
 
 
 def _place(picture: Picture) -> dict[str, str]:
