@@ -11,8 +11,10 @@ export default {
   <div class="live-verdict" :class="lost ? 'state-bad' : now.classes">
     <div v-if="flashes && !lost" :key="flashes" class="live-flash"></div>
     <q-icon :name="lost ? 'cloud_off' : now.icon" aria-hidden="true" />
-    <span class="live-word">{{ lost ? texts.lost : now.word }}</span>
-    <span class="live-why">{{ lost ? texts.why : now.why }}</span>
+    <div>
+      <div class="live-word">{{ lost ? texts.lost : now.word }}</div>
+      <div class="live-why">{{ lost ? texts.why : now.why }}</div>
+    </div>
   </div>
   <div class="live-part number" v-if="!tile">
     <span>{{ now.part }}</span><span class="live-age">{{ lost ? "" : now.age }}</span>

@@ -32,9 +32,8 @@ class ReasonDialog:
             self._reason.on_value_change(self._allow)
             with ui.element("div").classes("row-wrap"):
                 ui.space()
-                ui.button(say("Cancel"), on_click=self._dialog.close).props("flat no-caps").classes(
-                    "live-button"
-                )
+                cancel = ui.button(say("Cancel"), on_click=self._dialog.close, color=None)
+                cancel.props("unelevated no-caps").classes("live-button live-second")
                 self._confirm = ui.button(confirm, color=None).props("unelevated no-caps")
                 self._confirm.classes("live-button live-main")
                 self._confirm.on_click(guarded(viewer, self._confirmed))

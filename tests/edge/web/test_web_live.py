@@ -91,3 +91,22 @@ def test_web_live_rejects_and_shift_come_from_the_archive_too(
             )
             expect(dialog.locator("img")).to_be_visible()
             assert serious_findings(page, within=".live-large") == []
+
+
+def test_web_live_a_slow_browser_skips_parts(site: WebSite, browser: Browser) -> None:
+    """What came while it stood still is not shown late, and nothing is added to the page."""
+    block = """() => new Promise((done) => {
+      let messages = 0;
+      window.socket.onAny((name) => (messages += name === "run_javascript"));
+      const until = performance.now() + 3000;
+      while (performance.now() < until);
+      setTimeout(() => done(messages), 300);
+    })"""
+    nodes = "document.querySelectorAll('*').length"
+    with opened_page(browser, site.address) as page:
+        opened(page, Role.VIEWER)
+        expect(page.locator(".live-reject:visible")).to_have_count(20)
+        before = page.evaluate(nodes)
+        assert page.evaluate(block) < 20, "fifty parts came in each second"
+        expect(page.locator(".live-word")).to_have_text(re.compile("^(OK|NG)$"))
+        assert abs(page.evaluate(nodes) - before) < 10

@@ -77,7 +77,7 @@ def test_web_live_a_station_that_ends_is_said_and_its_next_start_found(
         station.close()
         expect_lost(page)
         expect(page.locator(".live-problem:visible").first).to_contain_text(
-            f"No events come from {endpoint}. Start the station"
+            f"No events come from {endpoint}."
         )
         assert serious_findings(page) == []
         again = Running(data, endpoint=endpoint)
