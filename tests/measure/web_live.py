@@ -24,6 +24,7 @@ import numpy as np
 from playwright.sync_api import Browser, Page
 
 from edge.base.closeable import Closeable
+from edge.camera import Camera
 from edge.events.encoding import decode
 from edge.events.event import Inspection
 from edge.events.journal_reader import JournalReader
@@ -33,6 +34,7 @@ from tests.measure.soak import resident_mb
 from tests.support.browser import chromium, opened_page
 from tests.support.minimal_station import FakeCamera, frame
 from tests.support.ports import free_ports
+from tests.support.running_station import Running
 from tests.support.waiting import wait_until
 from tests.support.web_site import WebSite, log_in
 
@@ -74,13 +76,16 @@ class Pictures(FakeCamera):
         return replace(frame(self._count), image=image, captured_ns=time.monotonic_ns())
 
 
+class PicturesRunning(Running):
+    """A station with these pictures."""
+
+    def _camera(self) -> Camera:
+        return Pictures()
+
+
 def run_station(folder: str, port: str) -> None:
     """The station, in a process of its own, until SIGTERM."""
-    from tests.support.running_station import Running
-
-    running = Running(
-        Path(folder), camera=Pictures(), endpoint=f"tcp://127.0.0.1:{port}", live_rate=60
-    )
+    running = PicturesRunning(Path(folder), endpoint=f"tcp://127.0.0.1:{port}", live_rate=60)
     signal.sigwait({signal.SIGTERM})
     running.close()
 

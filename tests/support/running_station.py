@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event as StopEvent
 from threading import Thread
 
+from edge.camera import Camera
 from edge.station.changeover import Changeover
 from edge.station.control import Controls
 from edge.station.loop import Pace, run
@@ -39,21 +40,19 @@ class Running:
     """A whole station around the stub of an engine, in this process."""
 
     def __init__(
-        self,
-        folder: Path,
-        changeover: Changeover | None = None,
-        camera: FakeCamera | None = None,
-        **values: object,
+        self, folder: Path, changeover: Changeover | None = None, **values: object
     ) -> None:
         port = free_ports(4)[0]
         given = {"endpoint": f"tcp://127.0.0.1:{port}", "data": folder, "ok_one_in": 10}
         self.settings = Station.model_validate(given | values)
-        self._camera = camera or Steady()
         self.controls, self.stop = Controls(PRODUCT, changeover), StopEvent()
         self.endpoint, self._ready = str(self.settings.endpoint), StopEvent()
         self._thread = Thread(target=self._work, daemon=True)
         self._thread.start()
         assert self._ready.wait(10)
+
+    def _camera(self) -> Camera:
+        return Steady()
 
     def _work(self) -> None:
         """The loop's thread owns the log, so it opens it."""
@@ -61,7 +60,7 @@ class Running:
             writer, _, show = open_station(self.settings, PRODUCT, self.controls, opened)
             self._ready.set()
             pace = Pace(True, 1000, 10)
-            run(self._camera, MeanEngine(), writer, self.stop, pace, self.controls, show)
+            run(self._camera(), MeanEngine(), writer, self.stop, pace, self.controls, show)
 
     def close(self) -> None:
         self.stop.set()

@@ -44,7 +44,8 @@ def publisher(offset: int) -> Iterator[tuple["zmq.Socket[bytes]", StationAddress
         socket.set(zmq.XPUB_VERBOSER, 1)
         socket.set(zmq.LINGER, 0)
         socket.bind(f"tcp://127.0.0.1:{port + offset}")
-        yield socket, StationAddresses("line-1", *(f"tcp://127.0.0.1:{port + i}" for i in range(4)))
+        one, two, three, four = (f"tcp://127.0.0.1:{port + i}" for i in range(4))
+        yield socket, StationAddresses("line-1", one, two, three, four)
 
 
 def subscription(socket: "zmq.Socket[bytes]") -> int | None:

@@ -65,7 +65,8 @@ def test_web_live_a_station_that_ends_is_said_and_its_next_start_found(
 ) -> None:
     port = free_ports(4)[0]
     data, folder = tmp_path / "data", tmp_path / "site"
-    data.mkdir(), folder.mkdir()
+    data.mkdir()
+    folder.mkdir()
     endpoint = f"tcp://127.0.0.1:{port}"
     station = Running(data, endpoint=endpoint)
     with (
@@ -90,7 +91,8 @@ def test_web_live_another_station_at_the_address_is_refused(
 ) -> None:
     """Its verdicts are not those of the station that the page names."""
     data, folder = tmp_path / "data", tmp_path / "site"
-    data.mkdir(), folder.mkdir()
+    data.mkdir()
+    folder.mkdir()
     other = Running(data, station="press-9")
     with (
         WebSite(folder, "--endpoint", other.endpoint) as site,
