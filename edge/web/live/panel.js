@@ -61,7 +61,7 @@ export default {
       this.check();
       if (now.reject !== this.now.reject && this.now.word) this.flash();
       this.now = now;
-      if (now.picture && now.picture.key + now.picture.outline !== this.wanted) this.load(now.picture);
+      if (now.picture && now.picture.key + now.picture.outline + now.picture.label !== this.wanted) this.load(now.picture);
       this.$nextTick(() => this.$emit("shown"));
     },
     check() {
@@ -74,7 +74,7 @@ export default {
       this.flashes += 1;
     },
     async load(picture) {
-      this.wanted = picture.key + picture.outline;
+      this.wanted = picture.key + picture.outline + picture.label;
       this.next = picture;
       if (this.loading) return; // a slow browser goes on with the newest one
       this.loading = true;

@@ -13,6 +13,7 @@ from edge.web.parts import ICONS, WORDS
 from edge.web.texts import Texts
 
 OLD_S = 5.0  # a verdict without a new part, or a picture while parts come
+EVENT_S = 0.5  # a picture may come before its event
 STATE_ICONS = {"no connection": "cloud_off", "paused": "pause_circle", "hung": "hourglass_disabled"}
 Values = dict[str, Any]
 
@@ -88,11 +89,16 @@ def reason(part: Inspection, texts: Texts) -> str:
 
 
 def picture_values(station: LiveStation, texts: Texts, *, small: bool) -> Values | None:
-    """The newest picture with what belongs to it; without an event it has no outlines."""
+    """The newest picture with what belongs to it; None for a moment while its event may come.
+
+    Without its event it has no outlines.
+    """
     picture = station.pictures.newest
     if picture is None:
         return None
     event = station.feed.event(picture.key)
+    if event is None and time.monotonic() < station.pictures.newest_at + EVENT_S:
+        return None
     part = event.header if event is not None else None
     header, frame = picture.header, picture.frame
     width, height = frame or picture.shown
