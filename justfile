@@ -60,6 +60,10 @@ drift *ARGS: setup
 plant *ARGS: setup
     @python -m tests.measure.plant {{ARGS}}
 
+# what the live page costs the line, and how late its pictures are: a browser with four viewers
+web-live *ARGS: setup
+    @python -m tests.measure.web_live {{ARGS}}
+
 # how long a page's questions take on an archive of ten million inspections  --database FILE
 archive-questions *ARGS: setup
     @python -m tests.measure.archive_questions {{ARGS}}

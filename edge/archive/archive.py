@@ -54,6 +54,11 @@ class Archive(Closeable):
         with reading(self._engine) as connection:
             return search.find_one(connection, key)
 
+    def key_of(self, stream_id: str, seq: int) -> str | None:
+        """The key of an event's inspection by log and number; None while it is not archived."""
+        with reading(self._engine) as connection:
+            return search.key_of(connection, stream_id, seq)
+
     def regions(self, key: str) -> list[dict[str, Any]]:
         """Its defects: boxes and areas in pixels and, where measured, in millimetres."""
         this = search.is_key(region, key)
@@ -89,6 +94,15 @@ class Archive(Closeable):
         """Verdicts, rates and first-pass yield of each group."""
         with reading(self._engine) as connection:
             return statistics.counts(connection, query, by, shifts)
+
+    def counts_with_head(self, query: Query, stream_id: str) -> tuple[list[Counts], int | None]:
+        """Counts of all that a query means, and the last archived event of a log; of one moment.
+
+        None where nothing of that log is archived.
+        """
+        with reading(self._engine, of_one_moment=True) as connection:
+            head = search.head_of(connection, stream_id)
+            return statistics.counts(connection, query, []), head
 
     def pareto(self, query: Query, of: Of) -> list[tuple[str, int]]:
         """The most frequent codes, labels, kinds or places of defects."""

@@ -97,6 +97,25 @@ def find_one(connection: Connection, key: str) -> Found:
     return _found(row)
 
 
+def key_of(connection: Connection, stream_id: str, seq: int) -> str | None:
+    """The key of the newest inspection with this number in a log; None if there is none."""
+    statement = (
+        select(PART.stream)
+        .join(stream, stream.c.id == PART.stream)
+        .where(stream.c.stream_id == stream_id, PART.seq == seq)
+        .order_by(stream.c.epoch.desc())
+    )
+    found = connection.execute(statement.limit(1)).scalar()
+    return None if found is None else f"{found}-{seq}"
+
+
+def head_of(connection: Connection, stream_id: str) -> int | None:
+    """The last archived event of a log; None where nothing of it is archived."""
+    newest = select(stream.c.head).where(stream.c.stream_id == stream_id)
+    head = connection.execute(newest.order_by(stream.c.epoch.desc()).limit(1)).scalar()
+    return None if head is None else int(head)
+
+
 def is_key(table: Table, key: str) -> ColumnElement[bool]:
     """The condition for the rows of one inspection, by its key. Raises ArchiveError."""
     number, _, seq = key.partition("-")

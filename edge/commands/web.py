@@ -15,7 +15,7 @@ from edge.commands.archives.statistics import add_shifts, shifts_of
 from edge.commands.arguments import add_settings, credentials, settings_of, whole_number
 from edge.commands.stations import FOLDER
 from edge.events.client import service_endpoint
-from edge.events.endpoints import MAX_PORT
+from edge.events.endpoints import MAX_PORT, is_local
 from edge.station.settings import FILE, Station, load_settings
 from edge.web.certificate import make_certificate
 from edge.web.server import serve
@@ -98,4 +98,6 @@ def _addresses(settings: Station, config: Path | None) -> StationAddresses:
         settings.live or service_endpoint(settings.endpoint, "live"),
         credentials(settings),
         config,
+        settings.data / settings.station if is_local(settings.endpoint) else None,
+        settings.products if is_local(settings.endpoint) else None,
     )

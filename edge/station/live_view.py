@@ -81,6 +81,8 @@ def encode_picture(
         "seq": header.seq,
         "inspection_id": header.inspection_id,
         "verdict": header.verdict,
+        "width": image.shape[1],  # of the camera's frame, which boxes refer to
+        "height": image.shape[0],
         "mask": header.mask and header.mask.model_dump(),
     }
     heat = b"" if heatmap is None else _jpeg((heatmap.clip(0, 1) * 255).astype(np.uint8))

@@ -60,7 +60,7 @@ def build_app(site: Site, code: str) -> ASGIApp:
     app.mount("/static", StaticFiles(directory=STATIC))
     add_login(app, site, code)
     add_pictures(app, site)
-    add_live(site)
+    add_live(app, site)
     add_audit(app, site)
     add_accounts(site)
     add_own_account(site)

@@ -11,7 +11,8 @@ from edge.events.keys import Credentials
 class StationAddresses:
     """A station to show: its name, its sockets' addresses, and this program's keys there.
 
-    `config` is the file of its settings, for commands that this program starts.
+    `config` is the file of its settings, for commands that this program starts; `data` and
+    `products` are its folders, which are there if the station runs on this machine.
     """
 
     name: str
@@ -21,6 +22,8 @@ class StationAddresses:
     live: str
     credentials: Credentials | None = None
     config: Path | None = None
+    data: Path | None = None
+    products: Path | None = None
 
 
 @dataclass(frozen=True)

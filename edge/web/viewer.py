@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from edge.archive.archive import Archive
 from edge.archive.audit import Change
+from edge.base.person import Person
 from edge.web.accounts.accounts import Account
 from edge.web.accounts.roles import NotAllowed, Role
 from edge.web.accounts.sessions import Session, Sessions
@@ -33,6 +34,10 @@ class Viewer:
     def account(self) -> Account:
         """The account as it was when the page was opened."""
         return self.session.account
+
+    def person(self, reason: str = "") -> Person:
+        """Who makes a change, for a station and for the audit trail."""
+        return Person(self.account.name, f"web {self.session.origin}", reason)
 
     def may(self, role: Role) -> bool:
         """Whether to offer something that needs this role."""
@@ -66,8 +71,8 @@ class Viewer:
         """
         self.require(role)
 
-        origin = f"web {self.session.origin}"
-        change = Change(self.account.name, origin, action, target, old, new, reason)
+        by = self.person(reason)
+        change = Change(by.who, by.origin, action, target, old, new, by.reason)
 
         def recorded() -> Result:
             with self.archive.recorded(change):

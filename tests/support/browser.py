@@ -72,9 +72,12 @@ def opened_page(
         context.close()
 
 
-def serious_findings(page: Page) -> list[str]:
-    """What axe-core finds wrong for people with disabilities; one line for each serious rule."""
-    found = Axe().run(page).response["violations"]
+def serious_findings(page: Page, within: str | None = None) -> list[str]:
+    """What axe-core finds wrong for people with disabilities; one line for each serious rule.
+
+    `within` is the selector of the only part that is looked at, such as an open dialog.
+    """
+    found = Axe().run(page, context=within).response["violations"]
     return [
         f"{rule['id']}: {rule['help']} ({rule['nodes'][0]['html'][:200]})"
         for rule in found

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event as StopEvent
 from threading import Thread
 
+from edge.camera import Camera
 from edge.station.changeover import Changeover
 from edge.station.control import Controls
 from edge.station.loop import Pace, run
@@ -50,13 +51,16 @@ class Running:
         self._thread.start()
         assert self._ready.wait(10)
 
+    def _camera(self) -> Camera:
+        return Steady()
+
     def _work(self) -> None:
         """The loop's thread owns the log, so it opens it."""
         with ExitStack() as opened:
             writer, _, show = open_station(self.settings, PRODUCT, self.controls, opened)
             self._ready.set()
             pace = Pace(True, 1000, 10)
-            run(Steady(), MeanEngine(), writer, self.stop, pace, self.controls, show)
+            run(self._camera(), MeanEngine(), writer, self.stop, pace, self.controls, show)
 
     def close(self) -> None:
         self.stop.set()

@@ -1,5 +1,6 @@
 """`draem web` as a process in a folder, with accounts of each role."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -27,10 +28,29 @@ class WebSite(Closeable):
             with Accounts(folder / "web" / "accounts.db") as made:
                 for role in Role:
                     made.add(role.word, PASSWORD, role)
-        command = [sys.executable, "-m", "draem", "web", "--port", str(self.port), *words]
+        self._command = [sys.executable, "-m", "draem", "web", "--port", str(self.port), *words]
         self.log = (folder / "web.log").open("w+")
-        self._process = subprocess.Popen(command, cwd=folder, stdout=self.log, stderr=self.log)
+        self._process = self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        out = self.log
+        self._process = subprocess.Popen(self._command, cwd=self.folder, stdout=out, stderr=out)
         wait_until(self._answers, "draem web answers")
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        return self._process.pid
+
+    def signal(self, number: int) -> None:
+        """Stop, continue or kill the process."""
+        self._process.send_signal(number)
+
+    def restart(self) -> None:
+        """Start it again after it was killed, on the same port."""
+        self._process.wait(20)
+        self._start()
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, self.output()
@@ -45,6 +65,7 @@ class WebSite(Closeable):
         return Path(self.log.name).read_text()
 
     def close(self) -> None:
+        self.signal(signal.SIGCONT)
         self._process.terminate()
         self._process.wait(20)
         self.log.close()

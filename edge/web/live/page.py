@@ -1,39 +1,51 @@
-"""/: the live page."""
+"""/ and /live/STATION: the live pages."""
 
+from fastapi import FastAPI
+from nicegui import app as nicegui_app
 from nicegui import ui
 from starlette.requests import Request
 
-from edge.web.live.station_feed import StationFeed
+from edge.base.errors import DraemError
+from edge.web.live.live_station import LiveStation
+from edge.web.live.routes import add_live_pictures
+from edge.web.live.station_page import show_station
+from edge.web.live.tiles import show_tiles
 from edge.web.page import Room, add_page
-from edge.web.parts import VerdictBadge
 from edge.web.site import Site
 from edge.web.texts import mark
 from edge.web.viewer import Viewer
 
-DRAW_S = 0.1
+STYLE = '<link rel="stylesheet" href="/static/live.css">'
 
 
-def add_live(site: Site) -> None:
-    """The page of all stations."""
+class NoStation(DraemError):
+    """The address names a station that this page does not show."""
+
+
+def add_live(app: FastAPI, site: Site) -> None:
+    """The page of all stations, that of each, and their pictures."""
+    stations = {
+        name: LiveStation(feed, site.archive, site.settings.shifts)
+        for name, feed in site.stations.items()
+    }
+    for station in stations.values():
+        nicegui_app.on_shutdown(station.close)
+    add_live_pictures(app, stations)
 
     async def build(viewer: Viewer, request: Request) -> None:
-        for feed in site.stations.values():
-            _tile(viewer, feed)
+        ui.add_head_html(STYLE)
+        if len(stations) == 1:
+            show_station(next(iter(stations.values())), viewer)
+        else:
+            show_tiles(list(stations.values()), viewer.texts)
+
+    async def build_one(viewer: Viewer, request: Request) -> None:
+        ui.add_head_html(STYLE)
+        name = request.path_params["name"]
+        if name not in stations:
+            known = ", ".join(stations)
+            raise NoStation(f"there is no station {name}: open /live/ and one of {known}")
+        show_station(stations[name], viewer)
 
     add_page(site, Room("/", mark("Live"), icon="videocam"), build)
-
-
-def _tile(viewer: Viewer, feed: StationFeed) -> None:
-    say = viewer.texts.say
-    with ui.card():
-        ui.label(feed.name)
-        state, verdict, score = ui.label(), VerdictBadge(viewer.texts), ui.label()
-
-    def draw() -> None:
-        now, part = feed.state(), feed.newest
-        state.text = say(now.word)
-        if part is not None:
-            verdict.show(part.verdict)
-            score.text = "" if part.score is None else viewer.texts.number(part.score, 3)
-
-    ui.timer(DRAW_S, draw)
+    add_page(site, Room("/live/{name}", mark("Live")), build_one)

@@ -212,3 +212,17 @@ def test_times_are_local_without_a_zone_and_may_be_relative() -> None:
 def test_a_key_that_is_not_there_is_one_line(archive: Archive, key: str) -> None:
     with pytest.raises(ArchiveError, match="key"):
         archive.part(key)
+
+
+def test_archive_search_finds_a_part_by_its_log_and_number(engine: Engine, writer: Writer) -> None:
+    """Also the last archived event of that log, with the counts of the same moment."""
+    write(writer, [inspected(4), inspected(5, verdict="NG")])
+    with Archive(engine.url.render_as_string(hide_password=False)) as archive:
+        key = archive.key_of("0123456789abcdef", 5)
+        assert key is not None
+        assert (archive.part(key).inspection_id, archive.part(key).verdict) == (5, "NG")
+        assert archive.key_of("0123456789abcdef", 6) is None
+        assert archive.key_of("another", 5) is None
+        (counts,), head = archive.counts_with_head(Query(station="line-1"), "0123456789abcdef")
+        assert (counts.ok, counts.ng, head) == (1, 1, 5)
+        assert archive.counts_with_head(Query(station="line-2"), "another") == ([], None)

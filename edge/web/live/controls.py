@@ -1,0 +1,132 @@
+"""Pause, resume and change of product, for operators: confirmed, with a reason, on record."""
+
+from collections.abc import Awaitable, Callable
+
+from nicegui import ui
+
+from edge.base.person import Person
+from edge.events.control_messages import ChangeStatus
+from edge.web.accounts.roles import Role
+from edge.web.live import requests
+from edge.web.live.live_station import LiveStation
+from edge.web.live.product_choice import ProductChoice
+from edge.web.live.reason_dialog import ReasonDialog
+from edge.web.page import guarded
+from edge.web.settings import StationAddresses
+from edge.web.texts import Texts
+from edge.web.viewer import Viewer
+
+
+class Controls:
+    """What is judged and how a change of it goes on, for all; buttons, for operators."""
+
+    def __init__(self, station: LiveStation, viewer: Viewer) -> None:
+        self._station, self._viewer = station, viewer
+        with ui.element("section").classes("card live-controls"):
+            with ui.element("h2"):
+                ui.label(station.name)
+            self._product = ui.label().classes("number live-product")
+            self._change = ui.label()
+            self._buttons = ui.element("div").classes("row-wrap no-print")
+        if viewer.may(Role.OPERATOR):
+            self._offer(viewer.texts)
+
+    def _offer(self, texts: Texts) -> None:
+        say, viewer = texts.say, self._viewer
+        pausing = ReasonDialog(
+            viewer, say("Pause the line?"),
+            say("No part is judged until somebody resumes; each is without a verdict."),
+            say("Pause"), self._do_pause,
+        )  # fmt: skip
+        resuming = ReasonDialog(
+            viewer, say("Resume the line?"), say("Parts are judged again."), say("Resume"),
+            self._do_resume,
+        )  # fmt: skip
+        switching = ReasonDialog(
+            viewer, say("Change the product?"),
+            say("The line goes on with its product until the other one is loaded and verified."),
+            say("Change product"), self._do_switch,
+        )  # fmt: skip
+        with switching.content:
+            self._choice = ProductChoice(self._station.addresses, texts)
+
+        async def choose() -> None:
+            await self._choice.refresh()
+            await switching.open()
+
+        with self._buttons:
+            self._pause = self._button("pause", say("Pause"), pausing.open)
+            self._resume = self._button("play_arrow", say("Resume"), resuming.open)
+            self._switch = self._button("swap_horiz", say("Change product"), choose)
+
+    def _button(self, icon: str, text: str, ask: Callable[[], Awaitable[None]]) -> ui.button:
+        button = ui.button(text, icon=icon, color=None).props("unelevated no-caps")
+        button.classes("live-button live-main")
+        button.on_click(guarded(self._viewer, ask))
+        return button
+
+    def draw(self) -> None:
+        """Show what is judged, the last change, and the buttons that have an effect now."""
+        say, state = self._viewer.texts.say, self._station.state()
+        answers = self._station.health.answers
+        change = answers.product.change if answers.product else ChangeStatus()
+        self._product.text = (
+            say("{product}, version {version}", product=state.product, version=state.version)
+            if state.product else say("not known")
+        )  # fmt: skip
+        self._change.text = change_text(change, self._viewer.texts)
+        self._change.visible = bool(self._change.text)
+        if self._viewer.may(Role.OPERATOR):
+            health = answers.health
+            is_paused = health is not None and health.state == "paused"
+            self._resume.visible, self._pause.visible = is_paused, not is_paused
+            self._pause.enabled = self._resume.enabled = health is not None
+            self._switch.enabled = health is not None and change.state != "loading"
+
+    async def _do_pause(self, reason: str) -> None:
+        await self._request("pause", "paused", reason, requests.pause)
+
+    async def _do_resume(self, reason: str) -> None:
+        await self._request("resume", "running", reason, requests.resume)
+
+    async def _do_switch(self, reason: str) -> None:
+        name, version = self._choice.chosen()
+        old = self._station.feed.state()
+        await self._viewer.change(
+            Role.OPERATOR, "change product", self._target,
+            lambda: requests.switch(
+                self._addresses, self._viewer.person(reason), name, version
+            ),
+            old=f"{old.product} {old.version}", new=f"{name} {version or 'current'}", reason=reason,
+        )  # fmt: skip
+
+    async def _request(
+        self, action: str, new: str, reason: str, ask: Callable[[StationAddresses, Person], object]
+    ) -> None:
+        old, by = self._station.feed.state().word, self._viewer.person(reason)
+        await self._viewer.change(
+            Role.OPERATOR, action, self._target, lambda: ask(self._addresses, by),
+            old=old, new=new, reason=reason,
+        )  # fmt: skip
+
+    @property
+    def _addresses(self) -> StationAddresses:
+        return self._station.addresses
+
+    @property
+    def _target(self) -> str:
+        return f"station {self._station.name}"
+
+
+def change_text(change: ChangeStatus, texts: Texts) -> str:
+    """The last change of product in words; empty where there was none."""
+    say, name = texts.say, f"{change.product} {change.version or ''}".strip()
+    if change.state == "loading":
+        return say(
+            "Change to {product}: it is loaded and verified, the line goes on.", product=name
+        )
+    if change.state == "failed":
+        return say("Change to {product} failed: {message}", product=name, message=change.message)
+    if change.state == "done":
+        return say("Changed to {product}. {message}", product=name, message=change.message).strip()
+    return ""

@@ -1,0 +1,62 @@
+"""The newest part of a station: picture, verdict and score, in one component of the browser.
+
+A message is sent when something has changed and the browser has shown the one before, so that a
+slow browser skips parts instead of falling behind; and at least each BEAT_S, so that a browser
+without messages knows that what it shows is old.
+"""
+
+import time
+from typing import Any
+
+from nicegui.element import Element
+
+from edge.web.live.live_station import LiveStation
+from edge.web.live.panel_values import picture_values, values
+from edge.web.texts import Texts
+
+BEAT_S = 0.5
+UNSEEN_S = 5.0  # then a message counts as lost, and the next one is sent
+LIMIT_MS = 1500
+
+
+class Panel(Element, component="panel.js"):
+    """Call `draw` often; it does nothing where nothing has changed."""
+
+    def __init__(self, station: LiveStation, texts: Texts, *, tile: bool = False) -> None:
+        super().__init__()
+        self._station, self._texts, self._tile = station, texts, tile
+        self._sent_at, self._awaits = 0.0, False
+        self._drawn: tuple[int, ...] = ()
+        self._message: dict[str, Any] = {}
+        self._props["texts"] = {
+            "lost": texts.say("no connection"),
+            "why": texts.say("The page does not reach its server: do not rely on it."),
+        }
+        self._props["tile"], self._props["heat"] = tile, False
+        self._props["limit"] = LIMIT_MS
+        self.on("shown", self._note_shown, args=[])
+
+    def show_heat(self, on: bool) -> None:
+        """Lay the heatmap over the picture, or not."""
+        self._props["heat"] = on
+        self.update()
+
+    def draw(self) -> None:
+        """Send what is true now."""
+        now = time.monotonic()
+        if self._awaits and now < self._sent_at + UNSEEN_S:
+            return
+        station = self._station
+        changes = (station.feed.changes, station.pictures.changes)
+        is_due = now >= self._sent_at + BEAT_S
+        if not is_due and (changes == self._drawn or self._tile):
+            return
+        self._drawn = changes
+        message = values(station, self._texts)
+        message["picture"] = picture_values(station, self._texts, small=self._tile)
+        if is_due or message != self._message:
+            self._message, self._sent_at, self._awaits = message, now, True
+            self.run_method("show", message)
+
+    def _note_shown(self) -> None:
+        self._awaits = False
