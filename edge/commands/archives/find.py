@@ -9,14 +9,13 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from io import StringIO
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from edge.archive.archive import Archive
 from edge.archive.errors import ArchiveError
+from edge.archive.export import COLUMNS, flat, plain
 from edge.archive.query import parse_query
 from edge.archive.search import Found
 from edge.base.files import atomic_file, write_atomic
@@ -53,11 +52,6 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def plain(part: Found) -> dict[str, Any]:
-    """An inspection as JSON has it; times in ISO 8601."""
-    return asdict(part) | {"at": part.at.isoformat()}
-
-
 def line(part: Found) -> str:
     """An inspection as one line of text, in local time."""
     score = "-" if part.score is None else f"{part.score:.3f}"
@@ -69,17 +63,12 @@ def line(part: Found) -> str:
     return f"{part.key:<12} {at}  {who:<20} {part.verdict:<10} {score:>6}  {name} {code} {what}"
 
 
-def _flat(part: Found) -> dict[str, Any]:
-    """For tables: details as JSON text."""
-    return plain(part) | {"details": json.dumps(part.details)}
-
-
 def write_csv(path: Path, parts: Iterable[Found]) -> None:
     """One row for each inspection."""
     text = StringIO()
-    table = csv.DictWriter(text, list(Found.__dataclass_fields__))
+    table = csv.DictWriter(text, COLUMNS)
     table.writeheader()
-    table.writerows(_flat(part) for part in parts)
+    table.writerows(flat(part) for part in parts)
     write_atomic(path, text.getvalue().encode())
 
 
@@ -88,7 +77,7 @@ def write_parquet(path: Path, parts: Sequence[Found]) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    table = pyarrow.Table.from_pylist([_flat(part) | {"at": part.at} for part in parts])
+    table = pyarrow.Table.from_pylist([flat(part) | {"at": part.at} for part in parts])
     with atomic_file(path) as file:
         pyarrow.parquet.write_table(table, file)
 

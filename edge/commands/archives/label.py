@@ -17,7 +17,9 @@ from edge.commands.archives.shared import add_archive, add_person, opened
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("keys", nargs="+", metavar="KEY", help="inspections")
-    parser.add_argument("label", metavar="LABEL", help="defect:KIND, false-reject, missed, unsure")
+    parser.add_argument(
+        "label", metavar="LABEL", help="defect:KIND, false-reject, missed, good, unsure"
+    )
     parser.add_argument("--remark", default="", help="why")
     add_person(parser)
     add_archive(parser)
