@@ -6,6 +6,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from nicegui import app as nicegui_app
 from nicegui import ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
@@ -16,10 +17,12 @@ from edge.archive.database import open_database
 from edge.base.errors import SettingsError
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.sessions import Sessions
+from edge.web.history.rooms import add_history
 from edge.web.live.page import add_live
 from edge.web.live.station_feed import StationFeed
 from edge.web.login.routes import add_login
 from edge.web.pictures import add_pictures
+from edge.web.review.rooms import add_review
 from edge.web.security import Guard
 from edge.web.settings import WebSettings
 from edge.web.site import Site
@@ -58,6 +61,10 @@ def build_app(site: Site, code: str) -> ASGIApp:
     add_login(app, site, code)
     add_pictures(app, site)
     add_live(site)
+    add_history(app, site)
+    add_review(site)
+    # A bar for requests of scripts: none of these takes long, and it has no name for a reader.
+    nicegui_app.config.quasar_config["loadingBar"] = {"skipHijack": True}
     ui.run_with(app, title="draem", dark=None, tailwind=False, show_welcome_message=False)
     has_tls = site.settings.certificate is not None
     guarded: ASGIApp = Guard(app, site.sessions, has_tls=has_tls)
