@@ -64,6 +64,10 @@ plant *ARGS: setup
 archive-questions *ARGS: setup
     @python -m tests.measure.archive_questions {{ARGS}}
 
+# how long the pages of history and review take in a browser, on ten million inspections --folder DIR
+web-history *ARGS: setup
+    @python -m tests.measure.web_history {{ARGS}}
+
 # change the product of a running line many times: gaps, frames accounted for, memory
 switch COUNT="24": setup
     @python -m tests.measure.switching {{COUNT}}
