@@ -72,6 +72,10 @@ archive-questions *ARGS: setup
 web-screens: setup
     @python -m tests.measure.web_screens
 
+# how long the pages of history and review take in a browser, on ten million inspections --folder DIR
+web-history *ARGS: setup
+    @python -m tests.measure.web_history {{ARGS}}
+
 # change the product of a running line many times: gaps, frames accounted for, memory
 switch COUNT="24": setup
     @python -m tests.measure.switching {{COUNT}}

@@ -8,14 +8,18 @@ from typing import Any
 
 from sqlalchemy import select
 
-from edge.archive import audit, labels, search, statistics
+from edge.archive import around, audit, labels, search, sheets, statistics
+from edge.archive.around import Incident, Names
 from edge.archive.audit import Change, Entry
 from edge.archive.database import open_database, reading, writing
 from edge.archive.errors import ArchiveError
 from edge.archive.labels import Given
+from edge.archive.opinions import Opinions, opinions
 from edge.archive.picture_store import PictureStore
 from edge.archive.query import Query
+from edge.archive.review_queue import Item, Queue, Wanted, queue, second_queue
 from edge.archive.search import Found, Page
+from edge.archive.sheets import Sheet
 from edge.archive.statistics import By, Counts, Of, Shifts
 from edge.archive.streams import Stream, streams
 from edge.archive.tables import region
@@ -49,6 +53,18 @@ class Archive(Closeable):
             page = self.find(query, PAGE, page.after)
             yield from page.parts
 
+    def sheet(
+        self, query: Query, limit: int, position: str | None = None, *, newer: bool = False
+    ) -> Sheet:
+        """A page for people who wait: older or newer than a position, bounded in time."""
+        with reading(self._engine) as connection:
+            return sheets.sheet(connection, query, limit, position, newer=newer)
+
+    def names(self) -> Names:
+        """All stations, products and versions."""
+        with reading(self._engine) as connection:
+            return around.names(connection)
+
     def part(self, key: str) -> Found:
         """One inspection by its key."""
         with reading(self._engine) as connection:
@@ -66,6 +82,16 @@ class Archive(Closeable):
         with reading(self._engine) as connection:
             rows = connection.execute(select(region).where(this).order_by(region.c.number))
             return [{k: v for k, v in r._mapping.items() if k not in left_out} for r in rows]
+
+    def neighbours(self, key: str, count: int) -> list[Found]:
+        """The parts before and after one in its station's log, with itself, oldest first."""
+        with reading(self._engine) as connection:
+            return around.neighbours(connection, key, count)
+
+    def incidents(self, part: Found) -> list[Incident]:
+        """Faults and changes of state of a part's station near its time."""
+        with reading(self._engine) as connection:
+            return around.incidents(connection, part)
 
     def object(self, digest: str) -> bytes:
         """The PNG of a picture or a mask by its digest."""
@@ -119,10 +145,30 @@ class Archive(Closeable):
         with writing(self._engine) as connection:
             labels.add_label(connection, key, given, origin or here())
 
+    def withdraw_label(self, key: str, who: str, origin: str | None = None) -> None:
+        """Take back the last label that somebody gave a part; the one before it counts again."""
+        with writing(self._engine) as connection:
+            labels.withdraw_label(connection, key, who, origin or here())
+
     def labels(self, key: str) -> Sequence[Given]:
         """All labels of an inspection, oldest first."""
         with reading(self._engine) as connection:
             return labels.history(connection, key)
+
+    def review_queue(self, wanted: Wanted) -> Queue:
+        """Parts that deserve eyes."""
+        with reading(self._engine) as connection:
+            return queue(connection, wanted)
+
+    def second_review_queue(self, wanted: Wanted, who: str) -> list[Item]:
+        """Parts that others have labelled and `who` has not, without their label."""
+        with reading(self._engine) as connection:
+            return second_queue(connection, wanted, who)
+
+    def opinions(self, query: Query) -> Opinions:
+        """Parts that two people or more have labelled, with each one's last label."""
+        with reading(self._engine) as connection:
+            return opinions(connection, query)
 
     def kinds(self) -> list[str]:
         """The plant's own kinds of defects."""

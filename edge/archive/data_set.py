@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GOOD, DEFECTIVE = ("false-reject",), ("defect", "missed")
+GOOD, DEFECTIVE = ("false-reject", "good"), ("defect", "missed")
 NO_PICTURE = {
     "none": "whose picture was not kept",
     "awaited": "whose picture has yet to come from the station",

@@ -11,7 +11,7 @@ from edge.base.text import printable
 from edge.events.event import Code, Verdict
 
 LARGEST = 2**63  # of a database
-Label = Literal["defect", "false-reject", "missed", "unsure"]
+Label = Literal["defect", "false-reject", "missed", "good", "unsure"]
 
 
 def parse_time(text: object) -> object:
@@ -59,7 +59,7 @@ class Query(BaseModel):
     )
     score_from: float | None = Field(None, description="the lowest score")
     score_to: float | None = Field(None, description="the highest score")
-    label: Label | None = Field(None, description="defect, false-reject, missed or unsure")
+    label: Label | None = Field(None, description="defect, false-reject, missed, good or unsure")
     kind: str | None = Field(None, description="the kind of a labelled defect")
     part: str | None = Field(None, description="the part's id")
     trigger: int | None = Field(None, ge=-LARGEST, lt=LARGEST, description="the trigger's id")

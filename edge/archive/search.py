@@ -68,6 +68,12 @@ class Found:
     mask: str | None
     details: dict[str, Any]
 
+    @property
+    def position(self) -> str:
+        """Its place in the order of all inspections, for `after` of find()."""
+        number, _, seq = self.key.partition("-")
+        return f"{microseconds(self.at)}.{number}.{seq}"
+
 
 @dataclass(frozen=True)
 class Page:
@@ -79,22 +85,22 @@ class Page:
 
 def find(connection: Connection, query: Query, limit: int, after: str | None) -> Page:
     """One page of the inspections that a query means. Raises ArchiveError."""
-    statement = _selected().where(*conditions(connection, query))
+    statement = selected().where(*conditions(connection, query))
     if after is not None:
-        statement = statement.where(tuple_(*ORDER) < tuple_(*_position(after)))
+        statement = statement.where(tuple_(*ORDER) < tuple_(*position_of(after)))
     statement = statement.order_by(*(column.desc() for column in ORDER)).limit(limit + 1)
     rows = connection.execute(statement).all()
     last = rows[limit - 1] if len(rows) > limit else None
     position = f"{last.at}.{last.stream}.{last.seq}" if last else None
-    return Page([_found(row) for row in rows[:limit]], position)
+    return Page([found_of(row) for row in rows[:limit]], position)
 
 
 def find_one(connection: Connection, key: str) -> Found:
     """The inspection of a key. Raises ArchiveError."""
-    row = connection.execute(_selected().where(is_key(inspection, key))).first()
+    row = connection.execute(selected().where(is_key(inspection, key))).first()
     if row is None:
         raise ArchiveError(f"no inspection has the key {key}: see 'draem archive find'")
-    return _found(row)
+    return found_of(row)
 
 
 def key_of(connection: Connection, stream_id: str, seq: int) -> str | None:
@@ -124,7 +130,8 @@ def is_key(table: Table, key: str) -> ColumnElement[bool]:
     return and_(table.c.stream == int(number), table.c.seq == int(seq))
 
 
-def _selected() -> Select[Any]:
+def selected() -> Select[Any]:
+    """All that is known of inspections, with their names and the label that counts."""
     newest = and_(label.c.stream == PART.stream, label.c.seq == PART.seq, label.c.newest == 1)
     columns = [column for column in inspection.c if column.name not in ("product", "version")]
     named = product.c.name.label("product_name"), version.c.name.label("version_name")
@@ -202,17 +209,20 @@ def _labelled(query: Query) -> ColumnElement[bool]:
 def _touches(x: int, y: int, width: int, height: int) -> ColumnElement[bool]:
     r = region.c
     overlaps = (r.x < x + width) & (r.x + r.width > x) & (r.y < y + height) & (r.y + r.height > y)
-    return exists().where((r.stream == PART.stream) & (r.seq == PART.seq) & overlaps)
+    touched = exists().where((r.stream == PART.stream) & (r.seq == PART.seq) & overlaps)
+    return (PART.regions > 0) & touched  # most parts have none, and need no look
 
 
-def _position(after: str) -> list[int]:
+def position_of(after: str) -> list[int]:
+    """A position as the values of ORDER. Raises ArchiveError."""
     parts = after.split(".")
     if len(parts) != 3 or not all(p.isdecimal() and int(p) < LARGEST for p in parts):
         raise ArchiveError(f"'{after}' is no place in the archive: give the one of the page before")
     return [int(part) for part in parts]
 
 
-def _found(row: Row[*tuple[Any, ...]]) -> Found:
+def found_of(row: Row[*tuple[Any, ...]]) -> Found:
+    """A row of selected()."""
     copied = ("station", "inspection_id", "trigger_id", "encoder", "part_id", "score", "threshold")
     more = ("roi", "regions", "passed_over", "label", "kind")
     return Found(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from nicegui import app as nicegui_app
 from nicegui import ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
@@ -19,10 +20,12 @@ from edge.web.accounts.sessions import Sessions
 from edge.web.administration.accounts_page import add_accounts
 from edge.web.administration.audit_page import add_audit
 from edge.web.administration.own_account_page import add_own_account
+from edge.web.history.rooms import add_history
 from edge.web.live.page import add_live
 from edge.web.live.station_feed import StationFeed
 from edge.web.login.routes import add_login
 from edge.web.pictures import add_pictures
+from edge.web.review.rooms import add_review
 from edge.web.security import Guard
 from edge.web.settings import WebSettings
 from edge.web.site import Site
@@ -61,9 +64,13 @@ def build_app(site: Site, code: str) -> ASGIApp:
     add_login(app, site, code)
     add_pictures(app, site)
     add_live(app, site)
+    add_history(app, site)
+    add_review(site)
     add_audit(app, site)
     add_accounts(site)
     add_own_account(site)
+    # A bar for requests of scripts: none of these takes long, and it has no name for a reader.
+    nicegui_app.config.quasar_config["loadingBar"] = {"skipHijack": True}
     ui.run_with(app, title="draem", dark=None, tailwind=False, show_welcome_message=False)
     has_tls = site.settings.certificate is not None
     guarded: ASGIApp = Guard(app, site.sessions, has_tls=has_tls)

@@ -8,13 +8,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from edge.archive.archive import Archive
 from edge.archive.errors import ArchiveError
+from edge.archive.export import COLUMNS, flat, plain
 from edge.archive.query import parse_query
 from edge.archive.search import Found
 from edge.base.csv_table import csv_table
@@ -41,9 +40,7 @@ def main(options: argparse.Namespace) -> int:
         found = archive.find_all(query)
         parts = list(islice(found, options.limit or None))
         if options.csv:
-            write_atomic(
-                options.csv, csv_table(list(Found.__dataclass_fields__), map(_flat, parts))
-            )
+            write_atomic(options.csv, csv_table(COLUMNS, map(flat, parts)))
         if options.parquet:
             write_parquet(options.parquet, parts)
         if options.save:
@@ -52,11 +49,6 @@ def main(options: argparse.Namespace) -> int:
             for part in parts:
                 print(json.dumps(plain(part)) if options.json else line(part))
     return 0
-
-
-def plain(part: Found) -> dict[str, Any]:
-    """An inspection as JSON has it; times in ISO 8601."""
-    return asdict(part) | {"at": part.at.isoformat()}
 
 
 def line(part: Found) -> str:
@@ -70,17 +62,12 @@ def line(part: Found) -> str:
     return f"{part.key:<12} {at}  {who:<20} {part.verdict:<10} {score:>6}  {name} {code} {what}"
 
 
-def _flat(part: Found) -> dict[str, Any]:
-    """For tables: details as JSON text."""
-    return plain(part) | {"details": json.dumps(part.details)}
-
-
 def write_parquet(path: Path, parts: Sequence[Found]) -> None:
     """The same table in columns, through pyarrow."""
     import pyarrow
     import pyarrow.parquet
 
-    table = pyarrow.Table.from_pylist([_flat(part) | {"at": part.at} for part in parts])
+    table = pyarrow.Table.from_pylist([flat(part) | {"at": part.at} for part in parts])
     with atomic_file(path) as file:
         pyarrow.parquet.write_table(table, file)
 

@@ -18,7 +18,9 @@ from edge.commands.archives.shared import add_archive, opened
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("keys", nargs="+", metavar="KEY", help="inspections")
-    parser.add_argument("label", metavar="LABEL", help="defect:KIND, false-reject, missed, unsure")
+    parser.add_argument(
+        "label", metavar="LABEL", help="defect:KIND, false-reject, missed, good, unsure"
+    )
     parser.set_defaults(intermixed=True)
     parser.add_argument("--remark", default="", help="why")
     parser.add_argument("--who", default=user(), help="your name (default: the user's)")

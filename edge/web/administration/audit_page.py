@@ -21,7 +21,7 @@ ROWS = 50
 COLUMNS = {
     "at": mark("Time"),
     "who": mark("Who"),
-    "origin": mark("From"),
+    "origin": mark("From where"),
     "action": mark("What"),
     "target": mark("Of what"),
     "old": mark("Before"),

@@ -26,6 +26,29 @@ def connection_to(engine: Engine, writer: Writer) -> Engine:
     return engine
 
 
+def test_a_withdrawn_label_leaves_the_one_before_it_and_stays_in_the_history(
+    connection_to: Engine,
+) -> None:
+    with writing(connection_to) as connection:
+        labels.add_label(connection, "1-1", Given("unsure", "eva"), "here")
+        labels.add_label(connection, "1-1", Given("defect", "max", "scratch"), "here")
+        labels.withdraw_label(connection, "1-1", "max", "here")
+        assert find_one(connection, "1-1").label == "unsure"
+        labels.withdraw_label(connection, "1-1", "eva", "here")
+        assert find_one(connection, "1-1").label is None
+        with pytest.raises(ArchiveError, match="eva has given 1-1 no label"):
+            labels.withdraw_label(connection, "1-1", "eva", "here")
+        history = [(g.label, g.who) for g in labels.history(connection, "1-1")]
+        assert history[2:] == [("withdrawn", "max"), ("withdrawn", "eva")]
+        assert labels.standing(labels.history(connection, "1-1")) == []
+        trail = [(e.who, e.old, e.new, e.reason) for e in audit.entries(connection)]
+        assert trail[-2:] == [
+            ("max", "defect:scratch", "unsure", "withdrawn"),
+            ("eva", "unsure", "", "withdrawn"),
+        ]
+        assert audit.faults_of(connection) == []
+
+
 def test_the_newest_label_counts_and_the_others_are_its_history(connection_to: Engine) -> None:
     with writing(connection_to) as connection:
         labels.add_label(connection, "1-1", Given("unsure", "eva"), "here")
@@ -49,6 +72,7 @@ def test_the_newest_label_counts_and_the_others_are_its_history(connection_to: E
 @pytest.mark.parametrize(
     ("given", "says"),
     [
+        (Given("withdrawn", "eva"), "a label is taken back with withdraw_label"),
         (Given("defect", "eva"), "a defect has a kind"),
         (Given("missed", "eva", "scratch"), "a defect has a kind"),
         (Given("defect", "eva", "dent"), "'dent' is not a kind of defect"),

@@ -1,0 +1,63 @@
+"""Labels given in the page. Each is an entry of the audit trail, in the label's own transaction."""
+
+from collections.abc import Awaitable, Callable
+
+from nicegui import ui
+from starlette.concurrency import run_in_threadpool
+
+from edge.archive.labels import Given
+from edge.web.accounts.roles import Role
+from edge.web.page import guarded
+from edge.web.viewer import Viewer
+
+
+async def give(viewer: Viewer, key: str, given: Given) -> None:
+    """Label a part. Raises NotAllowed, ArchiveError."""
+
+    def do() -> None:
+        viewer.require(Role.OPERATOR)
+        viewer.archive.label(key, given, _origin(viewer))
+
+    await run_in_threadpool(do)
+
+
+async def take_back(viewer: Viewer, key: str) -> None:
+    """Withdraw the viewer's last label of a part. Raises NotAllowed, ArchiveError."""
+
+    def do() -> None:
+        viewer.require(Role.OPERATOR)
+        viewer.archive.withdraw_label(key, viewer.account.name, _origin(viewer))
+
+    await run_in_threadpool(do)
+
+
+async def add_kind(viewer: Viewer, name: str) -> None:
+    """A new kind of defect. Raises NotAllowed, ArchiveError."""
+
+    def do() -> None:
+        viewer.require(Role.ENGINEER)
+        viewer.archive.add_kind(name.strip(), viewer.account.name, _origin(viewer))
+
+    await run_in_threadpool(do)
+
+
+def _origin(viewer: Viewer) -> str:
+    return f"web {viewer.session.origin}"
+
+
+def kind_dialog(viewer: Viewer, added: Callable[[str], Awaitable[None]]) -> ui.dialog:
+    """Asks an engineer for a new kind of defect."""
+    say = viewer.texts.say
+    title = say("New kind of defect")
+    with ui.dialog().props(f'aria-label="{title}"') as dialog, ui.element("div").classes("card"):
+        name = ui.input(title).props("outlined autofocus maxlength=100")
+
+        async def add() -> None:
+            await add_kind(viewer, name.value)
+            dialog.close()
+            await added(name.value.strip())
+
+        with ui.element("div").classes("part-actions"):
+            ui.button(say("Add"), on_click=guarded(viewer, add))
+            ui.button(say("Cancel"), on_click=dialog.close).props("flat")
+    return dialog
