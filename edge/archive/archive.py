@@ -3,19 +3,23 @@
 import getpass
 import socket
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import cv2
 import numpy as np
 from sqlalchemy import select
 
-from edge.archive import audit, labels, search, statistics
+from edge.archive import audit, follow, labels, period, score_drift, search, statistics
 from edge.archive.audit import Change
 from edge.archive.database import open_database, reading, writing
 from edge.archive.errors import ArchiveError
+from edge.archive.follow import Arrived, Stream
 from edge.archive.labels import Given
+from edge.archive.period import FaultRow, Known, StatusRow
 from edge.archive.picture_store import PictureStore
 from edge.archive.query import Query
+from edge.archive.score_drift import Every, ScoreLevel
 from edge.archive.search import Found, Page
 from edge.archive.statistics import By, Counts, Of, Shifts
 from edge.archive.tables import region
@@ -90,6 +94,53 @@ class Archive(Closeable):
         """Parts by score / threshold."""
         with reading(self._engine) as connection:
             return statistics.score_distribution(connection, query)
+
+    def score_levels(
+        self, query: Query, every: Every, shifts: Shifts | None = None
+    ) -> list[ScoreLevel]:
+        """Quartiles of score / threshold by hour, day or shift."""
+        with reading(self._engine) as connection:
+            return score_drift.score_levels(connection, query, every, shifts or Shifts())
+
+    def known_names(self) -> Known:
+        """All stations, products and versions."""
+        with reading(self._engine) as connection:
+            return period.known_names(connection)
+
+    def worst(self, query: Query, limit: int) -> list[Found]:
+        """The NG parts with the highest score as part of the threshold."""
+        with reading(self._engine) as connection:
+            return period.worst(connection, query, limit)
+
+    def faults(self, since: datetime, until: datetime, limit: int = PAGE) -> list[FaultRow]:
+        """The first faults of a period."""
+        with reading(self._engine) as connection:
+            return period.faults(connection, since, until, limit)
+
+    def states(self, since: datetime, until: datetime, limit: int = PAGE) -> list[StatusRow]:
+        """The first changes of state and product of a period."""
+        with reading(self._engine) as connection:
+            return period.states(connection, since, until, limit)
+
+    def changes(self, since: datetime, until: datetime, limit: int = PAGE) -> list[dict[str, Any]]:
+        """The first entries of the audit trail in a period."""
+        with reading(self._engine) as connection:
+            return period.changes(connection, since, until, limit)
+
+    def logs(self) -> list[Stream]:
+        """The stations' logs, each with its last archived event."""
+        with reading(self._engine) as connection:
+            return follow.streams(connection)
+
+    def arrived(self, of: Stream, after: int, last: int) -> list[Arrived]:
+        """The events of a stream after one number up to another."""
+        with reading(self._engine) as connection:
+            return follow.arrived(connection, of, after, last)
+
+    def product_before(self, of: Stream, seq: int) -> tuple[str, str] | None:
+        """Product and version of a stream's last state before an event."""
+        with reading(self._engine) as connection:
+            return follow.product_before(connection, of, seq)
 
     def label(self, key: str, given: Given, origin: str | None = None) -> None:
         """Say what an inspected part really is."""

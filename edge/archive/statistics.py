@@ -96,12 +96,12 @@ def counts(
     shifts = shifts or Shifts()
     names = [NAMES[name].label(name) for name in by if name in NAMES]
     keys = (T.bucket, *names)
-    statement = _narrowed(select(*keys, *SUMS), query).group_by(*keys)
+    statement = narrowed(select(*keys, *SUMS), query).group_by(*keys)
     periods: dict[int, list[str]] = {}  # of the buckets, each of which may come often
     groups: dict[tuple[str, ...], list[int]] = {}
     for row in connection.execute(statement):
         if row.bucket not in periods:
-            periods[row.bucket] = [_period(name, row.bucket, shifts) for name in by]
+            periods[row.bucket] = [period_name(name, row.bucket, shifts) for name in by]
         group = tuple(
             period or str(getattr(row, name))
             for name, period in zip(by, periods[row.bucket], strict=True)
@@ -112,7 +112,7 @@ def counts(
     return [Counts(" ".join(group) or "all", *numbers) for group, numbers in sorted(groups.items())]
 
 
-def _period(name: By, bucket: int, shifts: Shifts) -> str:
+def period_name(name: By, bucket: int, shifts: Shifts) -> str:
     """The hour, day or shift of a bucket; nothing for what is not a period."""
     at = EPOCH + timedelta(microseconds=bucket)
     if name == "shift":
@@ -136,7 +136,7 @@ def pareto(connection: Connection, query: Query, of: Of) -> list[tuple[str, int]
 
 
 def _codes(connection: Connection, query: Query) -> list[tuple[str, int]]:
-    statement = _narrowed(select(T.code, func.sum(T.count)), query).where(T.code > 0)
+    statement = narrowed(select(T.code, func.sum(T.count)), query).where(T.code > 0)
     rows = connection.execute(statement.group_by(T.code))
     return [(CODE_NAMES.get(code, str(code)), int(count)) for code, count in rows]
 
@@ -169,7 +169,7 @@ def score_distribution(connection: Connection, query: Query) -> list[tuple[float
     """How many parts have each part of their threshold, as (from this part on, parts)."""
     number = score_tally.c.score_bin
     statement = select(number, func.sum(score_tally.c.count)).group_by(number).order_by(number)
-    rows = connection.execute(_narrowed(statement, query, score_tally))
+    rows = connection.execute(narrowed(statement, query, score_tally))
     return [(2 ** (number / BINS_PER_OCTAVE), int(count)) for number, count in rows]
 
 
@@ -181,7 +181,7 @@ def _refuse_others(query: Query, known: Collection[str]) -> None:
         )
 
 
-def _narrowed(statement: Select[Any], query: Query, table: Table = tally) -> Select[Any]:
+def narrowed(statement: Select[Any], query: Query, table: Table = tally) -> Select[Any]:
     """Only the tallies that a query means. Raises ArchiveError for what tallies do not know."""
     known = ["since", "until", "station", "product", "version"]
     known += [name for name in ("verdict", "code") if name in table.c]

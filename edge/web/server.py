@@ -16,13 +16,17 @@ from edge.archive.database import open_database
 from edge.base.errors import SettingsError
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.sessions import Sessions
+from edge.web.accounts.tokens import Tokens
+from edge.web.api.app import add_api
 from edge.web.live.page import add_live
 from edge.web.live.station_feed import StationFeed
 from edge.web.login.routes import add_login
 from edge.web.pictures import add_pictures
+from edge.web.report.page import add_report
 from edge.web.security import Guard
 from edge.web.settings import WebSettings
 from edge.web.site import Site
+from edge.web.statistics.page import add_statistics
 
 STATIC = Path(__file__).parent / "static"
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -58,9 +62,12 @@ def build_app(site: Site, code: str) -> ASGIApp:
     add_login(app, site, code)
     add_pictures(app, site)
     add_live(site)
+    add_statistics(site)
+    add_report(app, site, None)
+    add_api(app, site)
     ui.run_with(app, title="draem", dark=None, tailwind=False, show_welcome_message=False)
     has_tls = site.settings.certificate is not None
-    guarded: ASGIApp = Guard(app, site.sessions, has_tls=has_tls)
+    guarded: ASGIApp = Guard(app, site.sessions, Tokens(site.accounts), has_tls=has_tls)
     names = [*LOCAL_NAMES, site.settings.host, *site.settings.names]
     return TrustedHostMiddleware(guarded, allowed_hosts=names, www_redirect=False)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
@@ -10,10 +10,17 @@ from edge.archive.archive import Archive
 from edge.archive.audit import Change
 from edge.web.accounts.accounts import Account
 from edge.web.accounts.roles import NotAllowed, Role
-from edge.web.accounts.sessions import Session, Sessions
+from edge.web.accounts.sessions import Session
 from edge.web.texts import Texts
 
 Result = TypeVar("Result")
+
+
+class Keys(Protocol):
+    """Knows whose a key is now: sessions of browsers, or tokens of programs."""
+
+    def find(self, key: str) -> Session | None:
+        """The session of a key; None if it has ended."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Viewer:
 
     session: Session
     texts: Texts
-    sessions: Sessions
+    sessions: Keys
     archive: Archive
 
     @property
@@ -64,7 +71,7 @@ class Viewer:
         An entry that cannot be written refuses the change; a change that fails has an entry too.
         Raises NotAllowed, ArchiveError and what `do` raises.
         """
-        self.require(role)
+        await run_in_threadpool(self.require, role)
 
         def recorded() -> Result:
             self._record(action, target, old, new, reason)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -16,9 +17,11 @@ from edge.web.accounts.roles import Role
 from edge.web.accounts.tables import account, session
 
 NAME = re.compile(r"[^\W_][\w.@ -]{0,63}")
+TOKEN = "token "
 LEAST_PASSWORD, MOST_PASSWORD = 10, 200
 FREE_FAILURES = 4
 LOCK_S, LONGEST_LOCK_S = 30.0, 3600.0
+AT_ONCE, BUSY_S = 2, 5.0
 HASHER = PasswordHasher()  # argon2id with the library's parameters
 NOBODY = HASHER.hash("nobody's")  # so that an unknown name takes as long as a known one
 
@@ -40,6 +43,7 @@ class Accounts(Closeable):
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.engine, self.clock = open_accounts(path), clock
+        self._checking = BoundedSemaphore(AT_ONCE)  # each takes 64 MiB and a core
 
     def all(self) -> list[Account]:
         """All accounts by name."""
@@ -58,6 +62,8 @@ class Accounts(Closeable):
                 f"'{name}' cannot be an account's name: write at most 64 letters, digits, spaces, "
                 "_ . @ and -, and begin with a letter or digit"
             )
+        if name.lower().startswith(TOKEN):
+            raise AccountsError(f"'{name}' is how tokens are named in records: choose another name")
         hashed = _hash(password, name)
         with writing(self.engine) as connection:
             if connection.execute(select(account.c.name).where(_is(name))).first():
@@ -85,7 +91,8 @@ class Accounts(Closeable):
             if not found.rowcount:
                 raise AccountsError(f"there is no account {name}")
             if role or password is not None:
-                connection.execute(delete(session).where(session.c.account == name))
+                of = func.lower(session.c.account) == name.lower()
+                connection.execute(delete(session).where(of))
 
     def remove(self, name: str) -> None:
         """Remove an account and end its sessions; the last administrator stays."""
@@ -95,17 +102,24 @@ class Accounts(Closeable):
                 raise AccountsError(f"there is no account {name}")
 
     def _keep_one_administrator(self, connection: Connection, name: str) -> None:
-        others = select(account.c.name).where(
-            account.c.role == Role.ADMINISTRATOR.word, account.c.name != name
-        )
+        others = select(account.c.name).where(account.c.role == Role.ADMINISTRATOR.word, ~_is(name))
         if not connection.execute(others).first():
             raise AccountsError(f"{name} is the only administrator: make another one first")
 
     def check_password(self, name: str, password: str) -> Account:
         """The account of somebody who logs in. Raises AccountsError, the same for any mistake.
 
-        After some failures an account is locked, each time for twice as long.
+        After some failures an account is locked, each time for twice as long. Few are checked at
+        once, so that a flood of requests neither fills the memory nor passes the lock.
         """
+        if not self._checking.acquire(timeout=BUSY_S):
+            raise AccountsError("too many people log in at this moment: try again")
+        try:
+            return self._checked(name, password)
+        finally:
+            self._checking.release()
+
+    def _checked(self, name: str, password: str) -> Account:
         wrong = AccountsError("name or password is wrong")
         with reading(self.engine) as connection:
             row = connection.execute(select(account).where(_is(name))).first()

@@ -12,6 +12,7 @@ from edge.archive.audit import Change
 from edge.web.accounts.accounts import Account
 from edge.web.accounts.database import AccountsError
 from edge.web.accounts.roles import Role
+from edge.web.attempts import Attempts
 from edge.web.security import COOKIE, cookie_of
 from edge.web.site import Site
 from edge.web.texts import LANGUAGES, Texts
@@ -25,6 +26,7 @@ TEMPLATES = jinja2.Environment(
 
 def add_login(app: FastAPI, site: Site, code: str) -> None:
     """The forms. `code` is in the address that lets the first administrator in, once."""
+    attempts = Attempts()
 
     @app.get("/login")
     def login(request: Request) -> HTMLResponse:
@@ -35,9 +37,14 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
         form = await request.form()
         name, password = str(form.get("name", "")), str(form.get("password", ""))
         origin = _origin(request)
+        if wait := attempts.wait_s(origin):
+            texts = _texts(request)
+            error = texts.say("too many failures: try again in {seconds} seconds", seconds=wait)
+            return _form(site, request, error, 429)
         try:
             found = await run_in_threadpool(site.accounts.check_password, name, password)
         except AccountsError as error:
+            attempts.failed(origin)
             change = Change(name[:64], f"web {origin}", "log-in failed", "accounts")
             await run_in_threadpool(site.archive.record, change)
             return _form(site, request, str(error), 403)
@@ -45,6 +52,8 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
 
     @app.get("/logout")
     def log_out(request: Request) -> Response:
+        if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            return RedirectResponse("/", 303)  # a link on another site logs nobody out
         site.sessions.end(cookie_of(request.headers) or "")
         response = RedirectResponse("/login", 303)
         response.delete_cookie(COOKIE)
@@ -100,7 +109,7 @@ def _origin(request: Request) -> str:
 def _form(
     site: Site, request: Request, error: str = "", status: int = 200, *, first: bool = False
 ) -> HTMLResponse:
-    texts = Texts(request.query_params.get("language") or _preferred(request))
+    texts = _texts(request)
     is_here = request.client is not None and request.client.host in ("127.0.0.1", "::1")
     states = [feed.state() for feed in site.stations.values()] if is_here else []
     page = TEMPLATES.get_template("login.html")
@@ -114,6 +123,10 @@ def _form(
         "query": query,
     }
     return HTMLResponse(page.render(**values, languages=LANGUAGES), status)
+
+
+def _texts(request: Request) -> Texts:
+    return Texts(request.query_params.get("language") or _preferred(request))
 
 
 def _preferred(request: Request) -> str:
