@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge.web.accounts.sessions import Sessions
+from edge.web.accounts.sessions import Session, Sessions
 from edge.web.accounts.tokens import Tokens, TokensFrom
 from edge.web.attempts import Attempts
 
@@ -20,8 +20,8 @@ PUBLIC = re.compile(
     r"/(login|first|static/[\w.-]+|favicon\.ico"
     r"|_nicegui/[\d.]+/(static|libraries|components|esm|resources)/.*)"
 )
+FORM_BYTES, API_BYTES = 4096, 64 * 1024
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
-MOST_BODY = 64 * 1024
 NO_TOKEN = "log in, or send a token: 'Authorization: Bearer TOKEN', of the page API tokens"
 WRONG_TOKEN = "the token is unknown, revoked or has expired: make one on the page API tokens"
 HEADERS = {
@@ -77,9 +77,8 @@ class Guard:
             key = cookie_of(headers)
             found = await run_in_threadpool(self._sessions.find, key) if key else None
             scope["session"], scope["keys"] = found, self._sessions
-        is_limited = is_api or scope["session"] is None
-        if not is_websocket and is_limited and (too_long := _too_long(headers)):
-            return too_long
+        if not is_websocket and not _is_small(headers, scope["method"], is_api, scope["session"]):
+            return _refused(413, "the body is too long or has no Content-Length: send less")
         if refusal or scope["session"] is not None or PUBLIC.fullmatch(path):
             return refusal
         if is_api or is_websocket:
@@ -112,6 +111,18 @@ class Guard:
         return sending
 
 
+def _is_small(headers: Headers, method: str, is_api: bool, session: Session | None) -> bool:
+    """Whether a body is no longer than that of a form for logging in, or of a request of the API.
+
+    Pages for people with a session take files of any length.
+    """
+    if session is not None and not is_api:
+        return True
+    length = headers.get("content-length", "" if method in UNSAFE and session is None else "0")
+    most = FORM_BYTES if session is None else API_BYTES
+    return length.isdecimal() and int(length) <= most and "transfer-encoding" not in headers
+
+
 def cookie_of(headers: Headers) -> str | None:
     """The session's key that a browser sends."""
     try:
@@ -129,16 +140,6 @@ def bearer_of(headers: Headers) -> str | None:
 
 def _refused(status: int, error: str, headers: Mapping[str, str] | None = None) -> Response:
     return JSONResponse({"error": error}, status, headers)
-
-
-def _too_long(headers: Headers) -> Response | None:
-    """A body is read into memory, so its length is limited, and must be known."""
-    if "transfer-encoding" in headers:
-        return _refused(411, "the body has no length: send it with Content-Length")
-    length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > MOST_BODY:
-        return _refused(413, f"the body is too long: send at most {MOST_BODY} bytes")
-    return None
 
 
 def _same_origin(headers: Headers) -> bool:

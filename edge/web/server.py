@@ -17,6 +17,9 @@ from edge.base.errors import SettingsError
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.sessions import Sessions
 from edge.web.accounts.tokens import Tokens
+from edge.web.administration.accounts_page import add_accounts
+from edge.web.administration.audit_page import add_audit
+from edge.web.administration.own_account_page import add_own_account
 from edge.web.api.app import add_api
 from edge.web.live.page import add_live
 from edge.web.live.station_feed import StationFeed
@@ -64,6 +67,9 @@ def build_app(site: Site, code: str) -> ASGIApp:
     add_live(site)
     add_statistics(site)
     add_report(app, site, None)
+    add_audit(app, site)
+    add_accounts(site)
+    add_own_account(site)
     add_api(app, site)
     ui.run_with(app, title="draem", dark=None, tailwind=False, show_welcome_message=False)
     has_tls = site.settings.certificate is not None
@@ -97,6 +103,7 @@ def _config(app: ASGIApp, settings: WebSettings) -> uvicorn.Config:
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.key,
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -21,9 +20,12 @@ TOKEN = "token "
 LEAST_PASSWORD, MOST_PASSWORD = 10, 200
 FREE_FAILURES = 4
 LOCK_S, LONGEST_LOCK_S = 30.0, 3600.0
-AT_ONCE, BUSY_S = 2, 5.0
 HASHER = PasswordHasher()  # argon2id with the library's parameters
 NOBODY = HASHER.hash("nobody's")  # so that an unknown name takes as long as a known one
+
+
+class AccountLocked(AccountsError):
+    """This failure has locked the account for some time."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ class Accounts(Closeable):
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.engine, self.clock = open_accounts(path), clock
-        self._checking = BoundedSemaphore(AT_ONCE)  # each takes 64 MiB and a core
 
     def all(self) -> list[Account]:
         """All accounts by name."""
@@ -109,41 +110,34 @@ class Accounts(Closeable):
     def check_password(self, name: str, password: str) -> Account:
         """The account of somebody who logs in. Raises AccountsError, the same for any mistake.
 
-        After some failures an account is locked, each time for twice as long. Few are checked at
-        once, so that a flood of requests neither fills the memory nor passes the lock.
+        After some failures an account is locked, each time for twice as long.
         """
-        if not self._checking.acquire(timeout=BUSY_S):
-            raise AccountsError("too many people log in at this moment: try again")
-        try:
-            return self._checked(name, password)
-        finally:
-            self._checking.release()
-
-    def _checked(self, name: str, password: str) -> Account:
-        wrong = AccountsError("name or password is wrong")
+        wrong = "name or password is wrong"
         with reading(self.engine) as connection:
             row = connection.execute(select(account).where(_is(name))).first()
         if row and row.locked_until > self.clock():
             minutes = int((row.locked_until - self.clock()) / 60) + 1
             raise AccountsError(f"too many failures: try again in {minutes} minutes")
         if not _verified(row.password if row else NOBODY, password) or row is None:
-            self._count_failure(name)
-            raise wrong
+            is_locked = self._count_failure(name)
+            raise AccountLocked(wrong) if is_locked else AccountsError(wrong)
         with writing(self.engine) as connection:
             connection.execute(
                 update(account).where(_is(name)).values(failures=0, locked_until=0.0)
             )
         return Account(row.name, Role.of(row.role), row.language)
 
-    def _count_failure(self, name: str) -> None:
+    def _count_failure(self, name: str) -> bool:
+        """Whether the account is locked now."""
         with writing(self.engine) as connection:
             row = connection.execute(select(account.c.failures).where(_is(name))).first()
             if row is None:
-                return
+                return False
             over = row.failures + 1 - FREE_FAILURES
             lock = min(LOCK_S * 2 ** min(over - 1, 20), LONGEST_LOCK_S) if over > 0 else 0.0
             values = {"failures": row.failures + 1, "locked_until": self.clock() + lock}
             connection.execute(update(account).where(_is(name)).values(values))
+        return bool(over > 0)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -11,12 +11,12 @@ from edge.archive.errors import ArchiveError
 from edge.archive.shift_times import Shift, finished_shifts, shift_at, shift_of_key
 from edge.web.page import Room, add_page
 from edge.web.parts import thumbnail_address
+from edge.web.plain_table import plain_table
 from edge.web.report.files import report_files
 from edge.web.report.pdf_pictures import caption_of
 from edge.web.report.shift_report import ShiftReport, shift_report
 from edge.web.report.tables import cards_of, period_of, tables_of, title_of
 from edge.web.report.writer import ReportWriter
-from edge.web.semantic_table import semantic_table
 from edge.web.site import Site
 from edge.web.statistics.parts import number_card, statistics_style
 from edge.web.texts import mark
@@ -93,7 +93,7 @@ def _show(viewer: Viewer, report: ShiftReport) -> None:
             with ui.element("h2"):
                 ui.label(table.title)
             if table.rows:
-                semantic_table(table.columns, table.rows, table.numbers)
+                plain_table(table.title, table.columns, table.rows, table.numbers)
             else:
                 ui.label(table.empty).classes("muted")
             if table.is_cut:

@@ -14,6 +14,7 @@ from edge.archive.statistics import Counts, Shifts
 
 MOST_ROWS = 100
 WORST = 6
+NOT_OF_THE_LINE = ("account", "log-in", "token", "webhook")
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,16 @@ def shift_report(archive: Archive, shifts: Shifts, shift: Shift) -> ShiftReport:
         worst=archive.worst(query, WORST),
         faults=archive.faults(since, until, MOST_ROWS),
         states=archive.states(since, until, MOST_ROWS),
-        changes=archive.changes(since, until, MOST_ROWS),
+        changes=list(_changes(archive, since, until)),
     )
+
+
+def _changes(archive: Archive, since: datetime, until: datetime) -> Iterator[dict[str, Any]]:
+    """Without those of accounts, which not everybody may see who sees a report."""
+    hidden = tuple(f"{word} " for word in NOT_OF_THE_LINE)
+    for change in archive.changes(since, until, MOST_ROWS):
+        if not change["action"].startswith(hidden):
+            yield change
 
 
 def parts_of(counts: Counts) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from nicegui import ui
 
-from edge.web.semantic_table import semantic_table
+from edge.web.plain_table import plain_table
 from edge.web.statistics.charts import Options
 from edge.web.texts import Texts
 
@@ -58,7 +58,7 @@ def chart_card(
         is_table = chart.visible
         if is_table and not holder.default_slot.children:
             with holder:
-                semantic_table(columns, rows, numbers)
+                plain_table(title, columns, rows, numbers)
         chart.visible, holder.visible = not is_table, is_table
         text = say("As a chart") if is_table else say("As a table")
         button.text = text

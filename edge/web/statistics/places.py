@@ -6,7 +6,7 @@ from nicegui import ui
 
 from edge.archive.statistics import PLACE_PIXELS
 from edge.web.parts import picture_address
-from edge.web.semantic_table import semantic_table
+from edge.web.plain_table import plain_table
 from edge.web.statistics.numbers import Places
 from edge.web.statistics.parts import titled_card
 from edge.web.texts import Texts
@@ -58,6 +58,8 @@ def _table(texts: Texts, squares: Sequence[tuple[int, int, int]]) -> None:
     say = texts.say
     rows = [[f"{x}, {y}", texts.number(count)] for x, y, count in squares[:IN_TABLE]]
     with ui.expansion(say("As a table")).classes("places-table"):
-        semantic_table([say("Square at pixel x, y"), say("Defects")], rows, 1)
+        plain_table(
+            say("Places of defects"), [say("Square at pixel x, y"), say("Defects")], rows, 1
+        )
         if len(squares) > IN_TABLE:
             ui.label(say("Only the first ones are shown.")).classes("muted")
