@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
-from nicegui import run, ui
+from nicegui import ui
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,7 +35,7 @@ def add_report(app: FastAPI, site: Site, writer: ReportWriter | None) -> None:
         offered = [shift_at(shifts, now), *finished_shifts(shifts, now, OFFERED)]
         key = request.query_params.get("shift") or offered[1].key
         shift = shift_of_key(shifts, key)
-        report = await run.io_bound(shift_report, site.archive, shifts, shift)
+        report = await run_in_threadpool(shift_report, site.archive, shifts, shift)
         statistics_style()
         _choice(viewer, shift, offered)
         if writer is not None and writer.error:

@@ -37,8 +37,7 @@ def _picture(
     except ArchiveError:  # its file is gone: the report goes on without it
         data = None
     if data:
-        box = {"w": PICTURE_WIDTH_MM, "h": PICTURE_MM, "keep_aspect_ratio": True}
-        pdf.image(io.BytesIO(data), left, top, **box)
+        pdf.image(io.BytesIO(data), left, top, PICTURE_WIDTH_MM, PICTURE_MM, keep_aspect_ratio=True)
     else:
         pdf.rect(left, top, PICTURE_WIDTH_MM, PICTURE_MM)
         pdf.set_xy(left, top + PICTURE_MM / 2)

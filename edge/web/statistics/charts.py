@@ -12,6 +12,7 @@ from edge.web.texts import Texts
 
 ACCENT, GOOD, BAD, GRAY = "#3d85c6", "#3c9a5a", "#d64550", "#8a949d"
 Options = dict[str, Any]
+LABELS = {"hideOverlap": True, "alignMinLabel": "left", "alignMaxLabel": "right"}
 
 
 def control_chart(
@@ -28,7 +29,13 @@ def control_chart(
     ]  # fmt: skip
     limits = [(say("Upper limit"), [_percent(p.upper) for p in points])]
     limits += [(say("Lower limit"), [_percent(p.lower) for p in points])]
-    rate = {"name": say("NG rate"), "type": "line", "data": marked, "lineStyle": {"color": ACCENT}}
+    rate: Options = {
+        "name": say("NG rate"),
+        "type": "line",
+        "data": marked,
+        "lineStyle": {"color": ACCENT},
+        "itemStyle": {"color": ACCENT},
+    }
     middle = {
         "name": say("Mean"), "type": "line", "data": [_percent(mean)] * len(points),
         "symbol": "none", "lineStyle": {"color": GRAY, "width": 1}, "itemStyle": {"color": GRAY},
@@ -116,7 +123,7 @@ def _axes(names: Sequence[str], unit: str, series: Sequence[Options]) -> Options
         "grid": {"left": 8, "right": 16, "top": 64, "bottom": 24, "containLabel": True},
         "legend": {"type": "scroll", "top": 0, "left": 0},
         "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},
-        "xAxis": {"type": "category", "data": list(names), "axisLabel": {"hideOverlap": True}},
+        "xAxis": {"type": "category", "data": list(names), "axisLabel": LABELS},
         "yAxis": {"type": "value", "name": unit, "nameTextStyle": {"align": "left"}, "min": 0},
         "series": list(series),
     }

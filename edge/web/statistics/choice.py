@@ -90,7 +90,7 @@ class Choice(BaseModel):
 def choice_of(given: Mapping[str, str]) -> Choice:
     """The choice in an address. Raises ChoiceError."""
     try:
-        return Choice(**{name: printable(value) for name, value in given.items() if value})  # type: ignore[arg-type]
+        return Choice(**{name: printable(value) for name, value in given.items() if value})
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
         known = {"period": PeriodName, "by": By}.get(name)

@@ -1,6 +1,7 @@
 """/statistics: the page."""
 
-from nicegui import run, ui
+from nicegui import ui
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from edge.web.page import Room, add_page
@@ -28,7 +29,7 @@ def add_statistics(site: Site) -> None:
     async def build(viewer: Viewer, request: Request) -> None:
         statistics_style()
         choice = choice_of(request.query_params)
-        numbers = await run.io_bound(gather, site.archive, choice, site.settings.shifts)
+        numbers = await run_in_threadpool(gather, site.archive, choice, site.settings.shifts)
         texts = viewer.texts
         controls(texts, choice, numbers.known)
         with ui.element("div").classes("number-cards"):

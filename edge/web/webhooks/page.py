@@ -1,0 +1,180 @@
+"""/webhooks: registered addresses, what was sent to them, and what failed."""
+
+from datetime import UTC, datetime
+
+from nicegui import ui
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from edge.web.accounts.roles import Role
+from edge.web.background import Background
+from edge.web.dialogs import confirm
+from edge.web.page import Room, add_page, guarded
+from edge.web.plain_table import plain_table
+from edge.web.secret_dialog import show_secret
+from edge.web.shell import show_error
+from edge.web.site import Site
+from edge.web.texts import mark
+from edge.web.viewer import Viewer
+from edge.web.webhooks.addresses import resolve
+from edge.web.webhooks.hooks import EVENTS, TEST, Hook, NewHook
+from edge.web.webhooks.queue import Delivery, Message
+
+ADMINISTRATOR = Role.ADMINISTRATOR
+STATES = {"waiting": mark("waiting"), "sent": mark("sent"), "failed": mark("failed")}
+
+
+def add_webhooks(site: Site, background: Background) -> None:
+    """The page for administrators."""
+
+    async def build(viewer: Viewer, request: Request) -> None:
+        say = viewer.texts.say
+        hooks = await run_in_threadpool(background.hooks.all)
+        deliveries = await run_in_threadpool(background.queue.newest)
+        if background.error:
+            show_error(background.error)
+        for one in hooks:
+            if one.disabled:
+                show_error(say("{url} is disabled: {why}", url=one.url, why=one.disabled))
+        with ui.element("section").classes("card"), ui.element("ul").classes("rows"):
+            for one in hooks:
+                with ui.element("li"):
+                    _Row(background, viewer, one)
+            if not hooks:
+                ui.label(say("No address is registered yet.")).classes("muted")
+        with ui.element("section").classes("card"):
+            with ui.element("h2"):
+                ui.label(say("New webhook"))
+            _Form(background, viewer)
+        _log(viewer, hooks, deliveries)
+
+    room = Room("/webhooks", mark("Webhooks"), ADMINISTRATOR, "webhook")
+    add_page(site, room, build)
+
+
+class _Row:
+    """A hook and what can be done with it."""
+
+    def __init__(self, background: Background, viewer: Viewer, one: Hook) -> None:
+        self._background, self._viewer, self._one = background, viewer, one
+        say = viewer.texts.say
+        ui.label(one.url).classes("row-name")
+        words = [say(EVENTS[event]) for event in one.events]
+        if "station.ng_series" in one.events:
+            words.append(say("{ng} NG of {of} parts", ng=one.ng, of=one.of))
+        ui.label(", ".join(words)).classes("muted")
+        ui.label(self._state()).classes(
+            "state-bad" if one.disabled or one.failing_since else "state-good"
+        )
+        with ui.element("div").classes("row-wrap"):
+            actions = [(say("Send a test"), self._test), (say("Remove"), self._remove)]
+            if one.disabled:
+                actions.insert(0, (say("Enable again"), self._enable))
+            for text, do in actions:
+                button = ui.button(text, on_click=guarded(viewer, do)).props("outline")
+                button.props["aria-label"] = f"{text} {one.url}"
+
+    def _state(self) -> str:
+        say, one = self._viewer.texts.say, self._one
+        if one.disabled:
+            return say("disabled: {why}", why=one.disabled)
+        if one.failing_since:
+            since = datetime.fromtimestamp(one.failing_since, UTC)
+            moment = self._viewer.texts.moment(since)
+            return say("nothing arrives since {moment}; it is tried again", moment=moment)
+        return say("enabled")
+
+    async def _test(self) -> None:
+        say, one, background = self._viewer.texts.say, self._one, self._background
+        now = datetime.now(UTC)
+        message = Message(f"msg_test_{now.timestamp():.6f}", TEST, now, {"text": "a test"})
+        await self._viewer.change(
+            ADMINISTRATOR, "webhook test", one.url, lambda: background.queue.add([one], message)
+        )
+        background.look_soon()
+        ui.notify(say("The test is queued: load this page again to see its answer."))
+
+    async def _enable(self) -> None:
+        one = self._one
+        await self._viewer.change(
+            ADMINISTRATOR, "webhook enabled", one.url,
+            lambda: self._background.hooks.enable(one.id), old=one.disabled,
+        )  # fmt: skip
+        self._background.look_soon()
+        ui.navigate.reload()
+
+    async def _remove(self) -> None:
+        say, one = self._viewer.texts.say, self._one
+        question = say("Remove {url} and all that waits for it?", url=one.url)
+        if await confirm(self._viewer, question, say("Remove")):
+            await self._viewer.change(
+                ADMINISTRATOR, "webhook removed", one.url,
+                lambda: self._background.hooks.remove(one.id), old=" ".join(one.events),
+            )  # fmt: skip
+            ui.navigate.reload()
+
+
+class _Form:
+    """A new hook."""
+
+    def __init__(self, background: Background, viewer: Viewer) -> None:
+        self._background, self._viewer = background, viewer
+        say = viewer.texts.say
+        self._url = ui.input(say("Address")).props('outlined placeholder="https://"')
+        self._url.classes("dialog-field")
+        self._local = ui.checkbox(say("in the plant's own network (private address, also http)"))
+        self._events = {event: ui.checkbox(say(text)) for event, text in EVENTS.items()}
+        with ui.element("div").classes("row-wrap"):
+            self._ng = ui.number(say("NG parts"), value=5, min=1, max=1000, precision=0)
+            self._of = ui.number(say("of so many parts"), value=20, min=1, max=1000, precision=0)
+        ui.button(say("Add"), on_click=guarded(viewer, self._add)).classes("self-start")
+
+    async def _add(self) -> None:
+        new = NewHook(
+            self._url.value or "",
+            [event for event, box in self._events.items() if box.value],
+            is_local=self._local.value,
+            ng=int(self._ng.value or 0),
+            of=int(self._of.value or 0),
+        )
+
+        def add() -> str:
+            resolve(new.url, is_local=new.is_local)
+            return self._background.hooks.add(new, self._viewer.account.name)
+
+        secret = await self._viewer.change(
+            ADMINISTRATOR, "webhook added", new.url[:200], add, new=" ".join(new.events)
+        )
+        self._background.look_soon()
+        say = self._viewer.texts.say
+        await show_secret(
+            self._viewer,
+            say("The secret with which messages are signed"),
+            say("The receiver needs it (Standard Webhooks). It is shown this once."),
+            secret,
+        )
+        ui.navigate.reload()
+
+
+def _log(viewer: Viewer, hooks: list[Hook], deliveries: list[Delivery]) -> None:
+    say, texts = viewer.texts.say, viewer.texts
+    urls = {one.id: one.url for one in hooks}
+    with ui.element("section").classes("card"):
+        with ui.element("h2"):
+            ui.label(say("Last messages"))
+        if not deliveries:
+            ui.label(say("Nothing was sent yet.")).classes("muted")
+            return
+        columns = [
+            say("Time"), say("Address"), say("Event"), say("State"), say("Attempts"),
+            say("Answer"), say("Id"),
+        ]  # fmt: skip
+        rows = [
+            [
+                texts.moment(datetime.fromtimestamp(one.created, UTC)), urls.get(one.hook, ""),
+                one.event, say(STATES[one.state]), texts.number(one.attempts), one.answer,
+                one.message_id,
+            ]
+            for one in deliveries
+        ]  # fmt: skip
+        plain_table(say("Last messages"), columns, rows)
