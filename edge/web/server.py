@@ -27,6 +27,7 @@ from edge.web.live.page import add_live
 from edge.web.live.station_feed import StationFeed
 from edge.web.login.routes import add_login
 from edge.web.pictures import add_pictures
+from edge.web.plain_errors import add_plain_errors
 from edge.web.report.page import add_report
 from edge.web.security import Guard
 from edge.web.settings import WebSettings
@@ -70,6 +71,7 @@ def build_app(site: Site, background: Background, code: str) -> ASGIApp:
     """All routes behind the guard. NiceGUI keeps its pages in the process: call it once."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=STATIC))
+    add_plain_errors(app)
     add_login(app, site, code)
     add_pictures(app, site)
     add_live(site)

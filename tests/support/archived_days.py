@@ -61,7 +61,7 @@ def _events(station: str, until: datetime, days: float) -> Iterator[Event]:
         box = (dice.choice((40, 180, 190, 200)), dice.choice((60, 70, 130)), 20, 16)
         score = min(0.49, 0.15 + 0.2 * i / count + 0.1 * dice.random())
         more = {"score": score} if verdict == "OK" else {}
-        part = f"Deckel-Ä{i}" if verdict == "NG" else f"lid-{i}"
+        part = f"Deckel-Ä{i}-{station}" if verdict == "NG" else f"lid-{i}-{station}"
         yield inspected(
             i, stream=stream, station=station, captured_at=at, published_at=at, verdict=verdict,
             box=box, part_id=part, **more,

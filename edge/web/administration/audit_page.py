@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from edge.web.accounts.roles import Role
+from edge.web.csv_cells import safe
 from edge.web.page import Room, add_page
 from edge.web.plain_table import plain_table
 from edge.web.site import Site
@@ -55,7 +56,9 @@ def add_audit(app: FastAPI, site: Site) -> None:
         names = ["number", *COLUMNS, "digest"]
         writer = csv.DictWriter(text, names, extrasaction="ignore")
         writer.writeheader()
-        writer.writerows({**e, "at": e["at"].isoformat()} for e in entries)
+        for entry in entries:
+            cells = {name: safe(value) for name, value in entry.items()}
+            writer.writerow(cells | {"at": entry["at"].isoformat()})
         headers = {"content-disposition": "attachment; filename=audit.csv"}
         return Response(text.getvalue(), media_type="text/csv", headers=headers)
 

@@ -69,7 +69,10 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
 
     @app.get("/first")
     def first(request: Request) -> HTMLResponse:
-        _refuse_unless_first(site, request, code)
+        try:
+            _refuse_unless_first(site, request, code)
+        except AccountsError as error:
+            return _form(site, request, str(error), 403)
         return _form(site, request, first=True)
 
     @app.post("/first")

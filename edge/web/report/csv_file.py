@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from edge.archive.statistics import Counts
+from edge.web.csv_cells import safe
 from edge.web.report.shift_report import ShiftReport, parts_of
 from edge.web.report.tables import period_of, tables_of, title_of
 from edge.web.texts import Texts
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def report_csv(report: ShiftReport, texts: Texts) -> bytes:
@@ -28,11 +27,6 @@ def report_csv(report: ShiftReport, texts: Texts) -> bytes:
     for table in others:
         _write(writer, table.title, table.columns, table.rows)
     return made.getvalue().encode("utf-8-sig")
-
-
-def safe(cell: object) -> object:
-    """A text that a spreadsheet does not take for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def _write(

@@ -39,7 +39,7 @@ def period_of(report: ShiftReport, texts: Texts) -> str:
     text = texts.say("{begin} to {end}", begin=begin, end=end)
     if report.is_finished:
         return text
-    return f"{text} - {texts.say('the shift has not ended, so this is not all of it')}"
+    return texts.say("{period} - the shift has not ended, so this is not all of it", period=text)
 
 
 def cards_of(counts: Counts, texts: Texts) -> list[tuple[str, str]]:
@@ -59,7 +59,7 @@ def tables_of(report: ShiftReport, texts: Texts) -> list[ReportTable]:
     """All tables in the order of the report."""
     return [
         _lines(report, texts),
-        _pareto(texts.say("Faults and reasons without verdict"), texts, report.codes),
+        _pareto(texts.say("Reasons without verdict"), texts, report.codes),
         _pareto(texts.say("Kinds of defects, labelled in this shift"), texts, report.kinds),
         _faults(report, texts),
         _states(report, texts),

@@ -124,7 +124,13 @@ def _axes(names: Sequence[str], unit: str, series: Sequence[Options]) -> Options
         "legend": {"type": "scroll", "top": 0, "left": 0},
         "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},
         "xAxis": {"type": "category", "data": list(names), "axisLabel": LABELS},
-        "yAxis": {"type": "value", "name": unit, "nameTextStyle": {"align": "left"}, "min": 0},
+        "yAxis": {
+            "type": "value",
+            "name": unit,
+            "nameTextStyle": {"align": "left"},
+            "min": 0,
+            "splitLine": {"lineStyle": {"color": "rgba(128, 128, 128, 0.3)"}},
+        },
         "series": list(series),
     }
 

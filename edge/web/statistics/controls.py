@@ -57,7 +57,7 @@ def _days(texts: Texts, choice: Choice) -> None:
         ui.navigate.to(choice.address(since=since.value, until=until.value))
 
     with ui.element("div").classes("row-wrap no-print choices"):
-        since = _day(say("From"), str(choice.since or ""))
+        since = _day(say("From day"), str(choice.since or ""))
         until = _day(say("To (included)"), str(choice.until or ""))
         ui.button(say("Show"), on_click=show)
 

@@ -38,19 +38,20 @@ def chart_card(
     about: str = "",
 ) -> ui.element:
     """A chart; a button shows its numbers as a table instead."""
-    say = texts.say
+    as_table, as_chart = texts.say("As a table"), texts.say("As a chart")
+    described = texts.say("{title}: a chart, whose numbers the table has", title=title)
     with ui.element("section").classes("card chart-card") as card:
         with ui.element("div").classes("chart-head"):
             with ui.element("h2"):
                 ui.label(title)
-            button = ui.button(say("As a table"), icon="table_rows").props("flat no-caps")
+            button = ui.button(as_table, icon="table_rows").props("flat no-caps")
             button.classes("no-print")
-            button.props["aria-label"] = f"{say('As a table')}: {title}"
+            button.props["aria-label"] = f"{as_table}: {title}"
         if about:
             ui.label(about).classes("muted")
         chart = ui.echart(options, renderer="svg").classes("chart")
         chart.props["role"] = "img"
-        chart.props["aria-label"] = f"{title}: {say('a chart, whose numbers the table has')}"
+        chart.props["aria-label"] = described
         holder = ui.element("div").classes("chart-table")
         holder.visible = False
 
@@ -60,7 +61,7 @@ def chart_card(
             with holder:
                 plain_table(title, columns, rows, numbers)
         chart.visible, holder.visible = not is_table, is_table
-        text = say("As a chart") if is_table else say("As a table")
+        text = as_chart if is_table else as_table
         button.text = text
         button.props["aria-label"] = f"{text}: {title}"
         button.props["icon"] = "bar_chart" if is_table else "table_rows"

@@ -67,8 +67,9 @@ def _row(tokens: Tokens, viewer: Viewer, one: Token) -> None:
             )  # fmt: skip
             ui.navigate.reload()
 
-    button = ui.button(say("Revoke"), on_click=guarded(viewer, revoke)).props("outline")
-    button.props["aria-label"] = f"{say('Revoke')} {one.name}"
+    text = say("Revoke")
+    button = ui.button(text, on_click=guarded(viewer, revoke)).props("outline")
+    button.props["aria-label"] = f"{text} {one.name}"
 
 
 def _form(tokens: Tokens, viewer: Viewer) -> None:

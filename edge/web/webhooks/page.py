@@ -125,8 +125,11 @@ class _Form:
         self._local = ui.checkbox(say("in the plant's own network (private address, also http)"))
         self._events = {event: ui.checkbox(say(text)) for event, text in EVENTS.items()}
         with ui.element("div").classes("row-wrap"):
-            self._ng = ui.number(say("NG parts"), value=5, min=1, max=1000, precision=0)
-            self._of = ui.number(say("of so many parts"), value=20, min=1, max=1000, precision=0)
+            for_series = {"min": 1, "max": 1000, "precision": 0}
+            self._ng = ui.number(say("Many are so many NG"), value=5, **for_series)
+            self._of = ui.number(say("of so many parts"), value=20, **for_series)
+            for field in (self._ng, self._of):
+                field.classes("row-choice")
         ui.button(say("Add"), on_click=guarded(viewer, self._add)).classes("self-start")
 
     async def _add(self) -> None:
