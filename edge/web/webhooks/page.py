@@ -17,7 +17,7 @@ from edge.web.site import Site
 from edge.web.texts import mark
 from edge.web.viewer import Viewer
 from edge.web.webhooks.addresses import resolve
-from edge.web.webhooks.hooks import EVENTS, TEST, Hook, NewHook
+from edge.web.webhooks.hooks import EVENTS, MOST_OF, TEST, Hook, NewHook
 from edge.web.webhooks.queue import Delivery, Message
 
 ADMINISTRATOR = Role.ADMINISTRATOR
@@ -125,9 +125,10 @@ class _Form:
         self._local = ui.checkbox(say("in the plant's own network (private address, also http)"))
         self._events = {event: ui.checkbox(say(text)) for event, text in EVENTS.items()}
         with ui.element("div").classes("row-wrap"):
-            for_series = {"min": 1, "max": 1000, "precision": 0}
-            self._ng = ui.number(say("Many are so many NG"), value=5, **for_series)
-            self._of = ui.number(say("of so many parts"), value=20, **for_series)
+            self._ng = ui.number(
+                say("Many are so many NG"), value=5, min=1, max=MOST_OF, precision=0
+            )
+            self._of = ui.number(say("of so many parts"), value=20, min=1, max=MOST_OF, precision=0)
             for field in (self._ng, self._of):
                 field.classes("row-choice")
         ui.button(say("Add"), on_click=guarded(viewer, self._add)).classes("self-start")

@@ -209,12 +209,10 @@ def test_web_names_in_other_letters_do_not_get_around_rules(tmp_path: Path) -> N
     with Accounts(tmp_path / "web" / "accounts.db") as accounts:
         accounts.add("Maria", PASSWORD, Role.ADMINISTRATOR)
         session = Sessions(accounts).begin(accounts.all()[0], "test")
-        for change in (
-            lambda: accounts.remove("MARIA"),
-            lambda: accounts.change("maria", role=Role.VIEWER),
-        ):
-            with pytest.raises(AccountsError, match="only administrator"):
-                change()
+        with pytest.raises(AccountsError, match="only administrator"):
+            accounts.remove("MARIA")
+        with pytest.raises(AccountsError, match="only administrator"):
+            accounts.change("maria", role=Role.VIEWER)
         accounts.change("MARIA", password=PASSWORD + "!")
         assert Sessions(accounts).find(session.key) is None
 
