@@ -12,7 +12,7 @@ from edge.archive.tables import VERDICTS, fault, inspection, product, status, st
 
 
 @dataclass(frozen=True)
-class Stream:
+class Log:
     """A station's log in the archive, and its last archived event."""
 
     number: int
@@ -26,7 +26,7 @@ class Arrived:
     """An archived event in brief; what its kind does not have is empty."""
 
     kind: str  # inspection, fault, status
-    stream: Stream
+    stream: Log
     seq: int
     at: datetime
     product: str = ""
@@ -37,13 +37,13 @@ class Arrived:
     message: str = ""
 
 
-def streams(connection: Connection) -> list[Stream]:
-    """All streams, in the order in which the archive met them."""
+def logs(connection: Connection) -> list[Log]:
+    """All logs, in the order in which the archive met them."""
     rows = connection.execute(select(stream).order_by(stream.c.id))
-    return [Stream(row.id, f"{row.stream_id}.{row.epoch}", row.station, row.head) for row in rows]
+    return [Log(row.id, f"{row.stream_id}.{row.epoch}", row.station, row.head) for row in rows]
 
 
-def arrived(connection: Connection, of: Stream, after: int, last: int) -> list[Arrived]:
+def arrived(connection: Connection, of: Log, after: int, last: int) -> list[Arrived]:
     """The events of a stream after number `after` up to number `last`, in their order."""
     parts = (made(of, after, last) for made in (_inspections, _faults, _states))
     rows = connection.execute(union_all(*parts).order_by("seq"))
@@ -64,7 +64,7 @@ def arrived(connection: Connection, of: Stream, after: int, last: int) -> list[A
     ]
 
 
-def product_before(connection: Connection, of: Stream, seq: int) -> tuple[str, str] | None:
+def product_before(connection: Connection, of: Log, seq: int) -> tuple[str, str] | None:
     """Product and version of the last state before an event; None for the first."""
     names = select(product.c.name, version.c.name.label("version"))
     statement = _with_product(names.select_from(status), status)
@@ -73,7 +73,7 @@ def product_before(connection: Connection, of: Stream, seq: int) -> tuple[str, s
     return (row[0], row[1]) if row else None
 
 
-def _inspections(of: Stream, after: int, last: int) -> Select[Any]:
+def _inspections(of: Log, after: int, last: int) -> Select[Any]:
     t = inspection.c
     statement = select(
         literal("inspection").label("kind"), t.seq, t.at, product.c.name.label("product"),
@@ -84,7 +84,7 @@ def _inspections(of: Stream, after: int, last: int) -> Select[Any]:
     )
 
 
-def _faults(of: Stream, after: int, last: int) -> Select[Any]:
+def _faults(of: Log, after: int, last: int) -> Select[Any]:
     t = fault.c
     statement = select(
         literal("fault").label("kind"), t.seq, t.at, literal("").label("product"),
@@ -94,7 +94,7 @@ def _faults(of: Stream, after: int, last: int) -> Select[Any]:
     return _between(statement, t, of, after, last)
 
 
-def _states(of: Stream, after: int, last: int) -> Select[Any]:
+def _states(of: Log, after: int, last: int) -> Select[Any]:
     t = status.c
     statement = select(
         literal("status").label("kind"), t.seq, t.at, product.c.name.label("product"),
@@ -110,7 +110,5 @@ def _with_product(statement: Select[Any], table: Table) -> Select[Any]:
     )
 
 
-def _between(
-    statement: Select[Any], columns: Any, of: Stream, after: int, last: int
-) -> Select[Any]:
+def _between(statement: Select[Any], columns: Any, of: Log, after: int, last: int) -> Select[Any]:
     return statement.where(columns.stream == of.number, columns.seq > after, columns.seq <= last)

@@ -1,4 +1,4 @@
-"""What else happened in a period: faults, changed states and entries of the audit trail."""
+"""What else happened in a period: faults and changed states; the worst parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select
 from edge.archive.query import Query
 from edge.archive.rows import EPOCH, microseconds
 from edge.archive.search import CODE_NAMES, Found, find_worst
-from edge.archive.tables import audit, fault, product, status, stream, version
+from edge.archive.tables import fault, product, status, stream, version
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,6 @@ def states(connection: Connection, since: datetime, until: datetime, limit: int)
     )
     rows = connection.execute(_within(statement, status.c.at, since, until, limit))
     return [StatusRow(_at(r.at), r.station, r.state, r.product, r.version) for r in rows]
-
-
-def changes(
-    connection: Connection, since: datetime, until: datetime, limit: int
-) -> list[dict[str, Any]]:
-    """The first entries of the audit trail in a period; `at` is a time."""
-    rows = connection.execute(_within(select(audit), audit.c.at, since, until, limit))
-    shown = ("number", "who", "origin", "action", "target", "old", "new", "reason")
-    return [{"at": _at(row.at)} | {name: getattr(row, name) for name in shown} for row in rows]
 
 
 def worst(connection: Connection, query: Query, limit: int) -> list[Found]:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from edge.base.errors import PublishError, SettingsError
+from edge.base.person import LONGEST_REASON, LONGEST_WHO, Person, one_line, user
 from edge.commands.stations import expected_name, refuse_another, station_settings
 from edge.events.client import ANSWER_MS, NoAnswer, RequestClient, service_endpoint
 from edge.events.control_messages import Health, Request
@@ -42,6 +43,33 @@ def add_station(parser: argparse.ArgumentParser, *names: str) -> None:
     """Settings of a command about a running station, or its log: --station finds its file."""
     add_settings(parser, "station", *names)
     parser.set_defaults(finds_station=True)
+
+
+def add_person(parser: argparse.ArgumentParser) -> None:
+    """Who changes something, and why; for the audit trail of the archive."""
+    add = parser.add_argument
+    add("--who", type=_line(LONGEST_WHO), default=user(), help="your name (default: the user's)")
+    add("--reason", type=_line(LONGEST_REASON), default="", help="why, for the audit trail")
+
+
+def person_of(options: argparse.Namespace) -> Person:
+    """What `add_person` has read."""
+    return Person(options.who, reason=options.reason)
+
+
+def _line(longest: int) -> Callable[[str], str]:
+    """The type of an option that takes a line of text."""
+
+    def parse(text: str) -> str:
+        try:
+            line = one_line(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        if len(line) > longest:
+            raise argparse.ArgumentTypeError(f"write at most {longest} characters")
+        return line
+
+    return parse
 
 
 def settings_of(options: argparse.Namespace) -> Station:

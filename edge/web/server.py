@@ -47,10 +47,10 @@ def serve(settings: WebSettings) -> None:
     with ExitStack() as stack:
         stack.enter_context(_only_one(settings.folder))
         site = open_site(settings, stack)
+        _refuse_unsafe(site)
         code = secrets.token_urlsafe(16)
         background = stack.enter_context(Background(site))
         app = build_app(site, background, code)
-        _refuse_unsafe(site)
         if not site.accounts.has_administrator():
             print(f"no accounts yet: open {settings.address}/first?code={code}", flush=True)
         background.start()

@@ -1,12 +1,13 @@
 """Shift reports and the audit trail."""
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from edge.archive.audit import Entry
 from edge.archive.errors import ArchiveError
 from edge.archive.shift_times import finished_shifts, shift_of_key
 from edge.web.accounts.roles import Role
@@ -55,7 +56,7 @@ def add_records(router: APIRouter, site: Site) -> None:
         since: datetime = Query(description="entries at or after this time, with its zone"),
         until: datetime | None = Query(None, description="entries before this time"),
         viewer: Viewer = Depends(site.viewer_of),
-    ) -> list[dict[str, Any]]:
+    ) -> list[Entry]:
         """The first entries of the audit trail in a period. Role engineer."""
         viewer.require(Role.ENGINEER)
         end = until or datetime.now(UTC)

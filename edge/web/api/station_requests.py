@@ -5,22 +5,30 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from edge.base.errors import DraemError
+from edge.base.person import Person
 from edge.events.client import NoAnswer, RequestClient
+from edge.events.control_messages import Request, SwitchRequest, ask_as
 from edge.events.server import ErrorReply
 from edge.web.live.station_feed import StationFeed
 
 Reply = TypeVar("Reply", bound=BaseModel)
+NOBODY = Person("", "", "")
 
 
 class Refused(DraemError):
     """The station refuses what was asked of it."""
 
 
-def ask(feed: StationFeed, request: BaseModel, kind: type[Reply]) -> Reply:
+def ask(
+    feed: StationFeed,
+    request: Request | SwitchRequest,
+    kind: type[Reply],
+    person: Person = NOBODY,
+) -> Reply:
     """Ask and wait for the answer. Raises Refused and NoAnswer."""
     addresses = feed.addresses
     with RequestClient(addresses.control, addresses.credentials, "--control") as client:
-        answer = client.ask(request)[0]
+        answer = ask_as(person, client, request)[0]
     try:
         return kind.model_validate_json(answer)
     except ValidationError:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge.archive.errors import ArchiveError
+from edge.base.person import LONGEST_REASON, Person
 from edge.events.control_messages import (
     CountersReply,
     Health,
@@ -36,7 +37,7 @@ class Reason(BaseModel):
     """Why, for the audit trail."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    reason: str = Field("", max_length=500)
+    reason: str = Field("", max_length=LONGEST_REASON)
 
 
 class ProductWanted(Reason):
@@ -86,7 +87,7 @@ def add_stations(router: APIRouter, site: Site) -> None:
         new, old = f"{wanted.product} {wanted.version or ''}".strip(), _state(feed).product
 
         def begin() -> ProductReply:
-            return ask(feed, asked, ProductReply)
+            return ask(feed, asked, ProductReply, _person(viewer, wanted.reason))
 
         return await viewer.change(
             Role.OPERATOR, "product change", feed.name, begin, old=old, new=new,
@@ -101,12 +102,17 @@ def add_stations(router: APIRouter, site: Site) -> None:
         viewer: Viewer = Depends(site.viewer_of),
     ) -> Health:
         """Pause the line, or let it judge again. Role operator."""
+        reason = why.reason if why else ""
 
         def send() -> Health:
-            return ask(feed, Request(request=request), Health)
+            return ask(feed, Request(request=request), Health, _person(viewer, reason))
 
-        reason = why.reason if why else ""
         return await viewer.change(Role.OPERATOR, request, feed.name, send, reason=reason)
+
+
+def _person(viewer: Viewer, reason: str) -> Person:
+    """Who asks, as the station writes it into its log."""
+    return Person(viewer.account.name, f"web {viewer.session.origin}", reason)
 
 
 def _state(feed: StationFeed) -> State:

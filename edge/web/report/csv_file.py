@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from edge.archive.statistics import Counts
-from edge.web.csv_cells import safe
+from edge.base.csv_table import safe_cell
 from edge.web.report.shift_report import ShiftReport, parts_of
 from edge.web.report.tables import period_of, tables_of, title_of
 from edge.web.texts import Texts
@@ -35,7 +35,7 @@ def _write(
     writer.writerow([])
     writer.writerow([title])
     writer.writerow(columns)
-    writer.writerows([safe(cell) for cell in row] for row in rows)
+    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
 
 
 def _lines(report: ShiftReport) -> list[list[object]]:

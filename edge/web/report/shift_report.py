@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from edge.archive.archive import Archive
+from edge.archive.audit import Entry
 from edge.archive.period import FaultRow, StatusRow
 from edge.archive.query import Query
 from edge.archive.search import Found
@@ -40,7 +40,7 @@ class ShiftReport:
     worst: Sequence[Found]
     faults: Sequence[FaultRow]
     states: Sequence[StatusRow]
-    changes: Sequence[dict[str, Any]]
+    changes: Sequence[Entry]
 
     @property
     def is_finished(self) -> bool:
@@ -68,11 +68,11 @@ def shift_report(archive: Archive, shifts: Shifts, shift: Shift) -> ShiftReport:
     )
 
 
-def _changes(archive: Archive, since: datetime, until: datetime) -> Iterator[dict[str, Any]]:
+def _changes(archive: Archive, since: datetime, until: datetime) -> Iterator[Entry]:
     """Without those of accounts, which not everybody may see who sees a report."""
     hidden = tuple(f"{word} " for word in NOT_OF_THE_LINE)
     for change in archive.changes(since, until, MOST_ROWS):
-        if not change["action"].startswith(hidden):
+        if not change.action.startswith(hidden):
             yield change
 
 

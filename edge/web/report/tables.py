@@ -124,8 +124,8 @@ def _changes(report: ShiftReport, texts: Texts) -> ReportTable:
     columns = [say("Time"), say("Who"), say("Action"), say("Target"), say("Change"), say("Reason")]
     rows = [
         [
-            texts.time(c["at"]), c["who"], c["action"], c["target"],
-            " -> ".join(text for text in (c["old"], c["new"]) if text), c["reason"],
+            texts.time(c.at), c.who, c.action, c.target,
+            " -> ".join(text for text in (c.old, c.new) if text), c.reason,
         ]
         for c in report.changes
     ]  # fmt: skip

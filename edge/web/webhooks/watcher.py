@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from edge.archive.archive import Archive
-from edge.archive.follow import Arrived, Stream
+from edge.archive.follow import Arrived, Log
 from edge.events.event import Code
 from edge.web.accounts.database import reading, writing
 from edge.web.webhooks.hooks import Hook, Hooks
@@ -57,9 +57,7 @@ class Watcher:
                 self._take(log, self._archive.arrived(log, begin, last), last, hooks)
                 begin = last
 
-    def _take(
-        self, log: Stream, arrived: Sequence[Arrived], last: int, hooks: Sequence[Hook]
-    ) -> None:
+    def _take(self, log: Log, arrived: Sequence[Arrived], last: int, hooks: Sequence[Hook]) -> None:
         messages = list(self._messages(log, arrived))
         parts = [a for a in arrived if a.kind == "inspection" and a.verdict in ("OK", "NG")]
         now = self._hooks.clock()
@@ -71,7 +69,7 @@ class Watcher:
                 add_messages(connection, one, found, now)
             _move(connection, log, last)
 
-    def _messages(self, log: Stream, arrived: Sequence[Arrived]) -> Iterator[Message]:
+    def _messages(self, log: Log, arrived: Sequence[Arrived]) -> Iterator[Message]:
         before: tuple[str, str] | None = None
         for one in arrived:
             if one.kind == "fault":
@@ -88,7 +86,7 @@ class Watcher:
 
 
 def _ng_series(
-    connection: Connection, of: Hook, log: Stream, parts: Sequence[Arrived]
+    connection: Connection, of: Hook, log: Log, parts: Sequence[Arrived]
 ) -> list[Message]:
     """A message whenever N of the last M parts are NG; then counting begins anew."""
     this = series.c.hook == of.id, series.c.stream == log.stream_id
@@ -117,7 +115,7 @@ def _message(event: str, of: Arrived, **data: Any) -> Message:
     return Message(f"msg_{sha256(name.encode()).hexdigest()[:32]}", event, of.at, about)
 
 
-def _move(connection: Connection, log: Stream, seq: int) -> None:
+def _move(connection: Connection, log: Log, seq: int) -> None:
     values = {"stream": log.stream_id, "seq": seq}
     moved = insert(position).values(values)
     connection.execute(moved.on_conflict_do_update(["stream"], set_={"seq": seq}))

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from edge.archive.database import reading
-from edge.archive.follow import arrived, product_before, streams
+from edge.archive.follow import arrived, logs, product_before
 from edge.archive.period import faults, known_names, states, worst
 from edge.archive.query import Query
 from edge.archive.score_drift import score_levels
@@ -43,7 +43,7 @@ def test_arrived_events_come_in_the_order_of_their_log(engine: Engine, writer: W
     events = [running(1, "lid"), inspected(2, verdict="NG"), reported(3), running(4, "case")]
     write(writer, events)
     with reading(engine) as connection:
-        [log] = streams(connection)
+        [log] = logs(connection)
         found = arrived(connection, log, 1, 9)
         assert [(a.seq, a.kind, a.verdict) for a in found] == [
             (2, "inspection", "NG"), (3, "fault", ""), (4, "status", ""),

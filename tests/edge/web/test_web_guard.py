@@ -1,11 +1,16 @@
 """What the guard around all routes refuses."""
 
 import http.client
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 import pytest
 
 from edge.web.accounts.roles import Role
+from tests.support.commands import draem_in_process
 from tests.support.web_site import PASSWORD, WebSite
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -74,8 +79,6 @@ def test_web_another_host_name_is_refused(site: WebSite) -> None:
     "there", ["//evil.example", "/\\evil.example", "https://evil.example", "/a\tb"]
 )
 def test_web_after_the_login_no_other_site_is_opened(site: WebSite, there: str) -> None:
-    from urllib.parse import quote
-
     form = f"name=viewer&password={PASSWORD.replace(' ', '+')}"
     status, headers, _ = ask(site, "POST", f"/login?next={quote(there)}", form, FORM)
     assert (status, headers["location"]) == (303, "/")
@@ -99,3 +102,31 @@ def test_web_answers_carry_the_headers_that_protect_them(site: WebSite) -> None:
 def test_web_no_path_leads_out_of_a_folder(site: WebSite, path: str) -> None:
     headers = {"cookie": session_of(site, Role.ADMINISTRATOR)}
     assert ask(site, "GET", path, headers=headers)[0] == 404
+
+
+def test_web_with_a_self_made_certificate_cookies_stay_on_tls(tmp_path: Path) -> None:
+    form = f"name=viewer&password={PASSWORD.replace(' ', '+')}".encode()
+    with WebSite(tmp_path, "--self-made") as site:
+        trusted = ssl.create_default_context(cafile=tmp_path / "web" / "certificate.pem")
+        asked = Request(f"{site.address}/login", form, FORM)
+        opener = urlopen(asked, context=trusted)
+        assert opener.headers["strict-transport-security"]
+        assert opener.status == 200
+    assert (tmp_path / "web" / "certificate.key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (["--host", "0.0.0.0"], "--self-made"),
+        (["--host", "0.0.0.0", "--self-made"], "draem account add"),
+        (["--certificate", "missing.pem", "--certificate-key", "k.pem"], "there is no file"),
+        (["--certificate", "chain.pem"], "belong together"),
+        (["--self-made", "--certificate", "chain.pem"], "exclude each other"),
+    ],
+)
+def test_web_does_not_serve_others_unsafely(tmp_path: Path, words: list[str], fix: str) -> None:
+    done = draem_in_process("web", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert fix in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

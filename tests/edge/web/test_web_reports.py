@@ -75,7 +75,7 @@ def test_web_report_leaves_out_what_administrators_did(archive: Archive) -> None
     archive.record(Change("admin", "web", "resume", "line-1"))
     now = datetime.now(UTC)
     shift = Shift("now", now - timedelta(hours=1), now + timedelta(hours=1), "now")
-    actions = [change["action"] for change in shift_report(archive, SHIFTS, shift).changes]
+    actions = [change.action for change in shift_report(archive, SHIFTS, shift).changes]
     assert "resume" in actions
     assert "account added" not in actions
 

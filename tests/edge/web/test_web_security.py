@@ -201,7 +201,7 @@ def test_web_guesses_of_passwords_are_slowed_by_account_and_by_address(tmp_path:
         assert 0 < int(found[-1].headers["retry-after"]) <= 61
         assert send(site.port, "GET", "/api/", headers=token).status == 429
     with Archive(str(tmp_path / "archive" / "archive.db")) as archive:
-        trail = [entry["action"] for entry in archive.audit_trail()[0]]
+        trail = [entry.action for entry in archive.whole_audit_trail()[0]]
     assert trail == ["account locked"]
 
 
