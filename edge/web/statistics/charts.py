@@ -12,7 +12,9 @@ from edge.web.texts import Texts
 
 ACCENT, GOOD, BAD, GRAY = "#3d85c6", "#3c9a5a", "#d64550", "#8a949d"
 Options = dict[str, Any]
-LABELS = {"hideOverlap": True, "alignMinLabel": "left", "alignMaxLabel": "right"}
+LABELS = {"hideOverlap": True, "width": 84, "overflow": "break"}
+# in the browser: decimal points and separators of the page's language
+SHOWN = "v => v == null ? '-' : v.toLocaleString(document.documentElement.lang)"
 
 
 def control_chart(
@@ -120,13 +122,19 @@ def _axes(names: Sequence[str], unit: str, series: Sequence[Options]) -> Options
     return {
         "animation": False,
         "aria": {"enabled": False},
-        "grid": {"left": 8, "right": 16, "top": 64, "bottom": 24, "containLabel": True},
+        "grid": {"left": 8, "right": 40, "top": 64, "bottom": 24, "containLabel": True},
         "legend": {"type": "scroll", "top": 0, "left": 0},
-        "tooltip": {"trigger": "axis", "renderMode": "richText", "confine": True},
+        "tooltip": {
+            "trigger": "axis",
+            "renderMode": "richText",  # names of parts and products are never HTML
+            "confine": True,
+            ":valueFormatter": SHOWN,
+        },
         "xAxis": {"type": "category", "data": list(names), "axisLabel": LABELS},
         "yAxis": {
             "type": "value",
             "name": unit,
+            "axisLabel": {":formatter": SHOWN},
             "nameTextStyle": {"align": "left"},
             "min": 0,
             "splitLine": {"lineStyle": {"color": "rgba(128, 128, 128, 0.3)"}},

@@ -28,12 +28,14 @@ def add_tokens(site: Site) -> None:
         found = await run_in_threadpool(tokens.all)
         ui.label(say("A program sends a token with each request to /api.")).classes("muted")
         ui.link(say("What the API can do"), "/api/")
-        with ui.element("section").classes("card"), ui.element("ul").classes("rows"):
+        if not found:
+            ui.label(say("There are no tokens yet.")).classes("card muted")
+        listed = ui.element("ul").classes("card rows")
+        listed.visible = bool(found)
+        with listed:
             for one in found:
                 with ui.element("li").classes("row-wrap"):
                     _row(tokens, viewer, one)
-            if not found:
-                ui.label(say("There are no tokens yet.")).classes("muted")
         with ui.element("section").classes("card"):
             with ui.element("h2"):
                 ui.label(say("New token"))

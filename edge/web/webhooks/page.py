@@ -36,12 +36,14 @@ def add_webhooks(site: Site, background: Background) -> None:
         for one in hooks:
             if one.disabled:
                 show_error(say("{url} is disabled: {why}", url=one.url, why=one.disabled))
-        with ui.element("section").classes("card"), ui.element("ul").classes("rows"):
+        if not hooks:
+            ui.label(say("No address is registered yet.")).classes("card muted")
+        listed = ui.element("ul").classes("card rows")
+        listed.visible = bool(hooks)
+        with listed:
             for one in hooks:
                 with ui.element("li"):
                     _Row(background, viewer, one)
-            if not hooks:
-                ui.label(say("No address is registered yet.")).classes("muted")
         with ui.element("section").classes("card"):
             with ui.element("h2"):
                 ui.label(say("New webhook"))
