@@ -104,6 +104,10 @@ def test_web_webhooks_tell_of_all_that_happens_while_nobody_looks(plant: Plant) 
     assert bodies["station.product_changed"]["new"] == {"product": "case", "version": "1"}
     plant.watcher.look()
     assert len(plant.waiting()) == 4
+    new = "fedcba9876543210"  # a station that is met now: from its first event on
+    write(plant.writer, [reported(1, stream=new, station="line-2")], "tcp://a:2")
+    plant.watcher.look()
+    assert plant.waiting()[4:] == ["station.fault"]
 
 
 def test_web_webhooks_count_a_series_over_restarts_and_anew_after_it(plant: Plant) -> None:
