@@ -72,7 +72,7 @@ web-screens: setup
 switch COUNT="24": setup
     @python -m tests.measure.switching {{COUNT}}
 
-# a line with a PLC and a reject gate, struck 50 times while 20,000 parts come: no NG part passes
+# a line with a PLC and a reject gate, struck 50 times while 20,000 parts come: no NG part passes [--wire ethernet-ip]
 plc *ARGS: setup
     @python -m tests.measure.plc_storm {{ARGS}}
 
@@ -80,9 +80,13 @@ plc *ARGS: setup
 release-storm *ARGS: setup
     @python -m tests.measure.release_storm {{ARGS}}
 
-# how long a verdict takes from its publication to a PLC that reads it over Modbus
-plc-latency: setup
-    @python -m tests.measure.plc_latency
+# how long a verdict takes from its publication to a PLC that reads it over Modbus [--wire ethernet-ip]
+plc-latency *ARGS: setup
+    @python -m tests.measure.plc_latency {{ARGS}}
+
+# four views of each part joined while views, connections and combine are killed: no bad part passes
+combine *ARGS: setup
+    @python -m tests.measure.combine {{ARGS}}
 
 # draw docs/plc-*.svg: timing of the handshake with a PLC, recorded over Modbus
 plc-timing: setup

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from edge.base.errors import PublishError, SettingsError
 from edge.base.person import LONGEST_REASON, LONGEST_WHO, Person, one_line, user
@@ -22,11 +22,13 @@ from edge.station.settings import Station, load_settings
 PORT = re.compile(r"[1-9][0-9]{0,4}")
 
 
-def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
+def add_settings(
+    parser: argparse.ArgumentParser, *names: str, of: type[BaseModel] = Station
+) -> None:
     """An option for each named setting, with the setting's own description as help."""
     group = parser.add_argument_group("settings of the station")
     for name in names:
-        field = Station.model_fields[name]
+        field = of.model_fields[name]
         default = "" if field.default is None else f" (default {field.default})"
         kinds = (field.annotation, *typing.get_args(field.annotation))  # of X and of X | None
         choices = [c for kind in kinds for c in typing.get_args(kind) if isinstance(c, str)]

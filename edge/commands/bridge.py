@@ -3,10 +3,12 @@
   draem bridge modbus    a Modbus TCP server that the PLC polls
   draem bridge opcua     an OPC UA server in the terms of OPC 40100-1
   draem bridge s7        writes into a data block of a Siemens PLC, and reads its answers
+  draem bridge ethernet-ip
+                         writes into a tag of a Rockwell Logix controller, and reads its answers
   draem bridge mqtt      results, state and the gapless record to a broker
 
-Each has its own options: 'draem bridge modbus --help'. docs/plc.md has the maps, the topics and the
-handshake.
+Each has its own options: 'draem bridge modbus --help'. docs/plc.md has the handshake, and
+docs/plc/ the maps, the topics and the PLC's programs.
 
 A part is good only where a valid result says OK for its id within its deadline. Whatever else
 happens, the bridge has no valid result, reports NG and the reason. This is no safety function
@@ -15,9 +17,15 @@ happens, the bridge has no valid result, reports NG and the reason. This is no s
 
 import argparse
 
-from edge.commands.bridges import modbus, mqtt, opcua, s7
+from edge.commands.bridges import ethernet_ip, modbus, mqtt, opcua, s7
 
-WIRES = {"modbus": modbus, "opcua": opcua, "s7": s7, "mqtt": mqtt}
+WIRES = {
+    "modbus": modbus,
+    "opcua": opcua,
+    "s7": s7,
+    "ethernet-ip": ethernet_ip,
+    "mqtt": mqtt,
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from edge.base.person import LONGEST_ORIGIN, LONGEST_REASON, LONGEST_WHO, Person
 from edge.events.clock import MonotonicTime
 
 UNKNOWN_FIELD = b"Extra inputs are not permitted"  # pydantic's words
+HUNG_S = 2.0
 
 
 class TriggerRefused(DraemError):
@@ -117,6 +118,7 @@ class CountersReply(_Reply):
     """Since the start: verdicts by name, frames passed over, pictures not kept.
 
     `camera` has the counters of a live camera; it is empty for files and the simulated line.
+    `views` has those of `draem combine`: events of views that changed no verdict.
     """
 
     reply: Literal["counters"] = "counters"
@@ -124,6 +126,7 @@ class CountersReply(_Reply):
     passed_over: int
     pictures_dropped: int
     camera: dict[str, int] = Field(default_factory=dict)
+    views: dict[str, int] = Field(default_factory=dict)
 
 
 class Asks(Protocol):
@@ -139,3 +142,14 @@ def ask_as(person: Person, line: Asks, request: Request | SwitchRequest) -> list
     if UNKNOWN_FIELD in answer[0]:
         answer = line.ask(request)
     return answer
+
+
+def health_state(
+    silent_s: float, is_faulty: bool, is_paused: bool
+) -> Literal["running", "paused", "fault", "hung"]:
+    """The state of a loop that has last turned `silent_s` seconds ago."""
+    if silent_s > HUNG_S:
+        return "hung"
+    if is_faulty:
+        return "fault"
+    return "paused" if is_paused else "running"

@@ -44,6 +44,16 @@ class Code(IntEnum):
     CAMERA_SETTINGS = 116  # the camera refuses a setting, or keeps another value
     CAMERA_HUNG = 117  # a read of the camera did not return: its driver hangs
     UNTIED = 118  # a frame came without a trigger
+    VIEW_MISSING = 131  # 131 to 135: of a part that several cameras see, as draem combine joins it
+    VIEW_NO_VERDICT = 132  # a view has no verdict
+    VIEW_LATE = 133  # all views have come, but not before the part's deadline
+    VIEW_TWICE = 134  # a view has sent the part's id twice
+    VIEWS_DIFFER = 135  # the views judge different products
+    VIEW_LOST = 136  # a fault: a view sends no heartbeats
+    VIEW_FAULT = 137  # a fault: a view gives no verdicts, and says why
+    VIEW_BACK = 138  # the end of the two
+    VIEW_WITHOUT_ID = 139  # a fault: a view's parts have no id to join them by
+    VIEW_TOO_OLD = 140  # a fault: parts of an outage that are too old to be accounted for
     BRIGHTNESS = 201  # outside the calibrated range: lamp, exposure, no part
     CONTRAST = 202  # outside the calibrated range: lens covered, no part
     SHARPNESS = 203  # outside the calibrated range: focus, smear, motion
@@ -108,6 +118,25 @@ class MaskPlacement(_Part):
     box_mm: tuple[float, float, float, float] | None = None
 
 
+class View(_Part):
+    """What one camera says of a part that several see; `verdict` is null where nothing came.
+
+    The event itself is number `seq` of the stream `stream_id`.
+    """
+
+    name: str
+    verdict: Verdict | None = None
+    code: CodeName
+    station: str = ""
+    stream_id: str = ""
+    seq: int = 0
+    inspection_id: int = 0
+    product: str = ""
+    version: str = ""
+    score: float | None = None
+    threshold: float | None = None
+
+
 class Stamped(_Part):
     """What every message carries: who sent it, and when.
 
@@ -137,6 +166,9 @@ class Inspection(Header):
     `passed_over` counts the frames since the last event that no event was made for (free-running).
     `camera_ns` is the camera's own clock, `chunks` what else it said of the frame. `picture` says
     whether there is a frame, which the station may have kept; null from stations before schema 1.3.
+
+    A part that several cameras see has `views`; score, threshold, roi, regions and mask are those
+    of `view`, the worst of them. Both are null from a single station.
     """
 
     kind: Literal["inspection"] = "inspection"
@@ -161,6 +193,8 @@ class Inspection(Header):
     regions: list[Region]
     mask: MaskPlacement | None = None
     picture: bool | None = None
+    view: str | None = None
+    views: list[View] | None = None
 
 
 class Fault(Header):

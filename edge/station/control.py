@@ -4,7 +4,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, Field, TypeAdapter
 
@@ -23,6 +23,7 @@ from edge.events.control_messages import (
     TriggerRefused,
     TriggerReply,
     TriggerRequest,
+    health_state,
 )
 from edge.events.event import Code, Inspection, RecordedChange
 from edge.events.server import Peer, RequestHandler, RequestServer, require_role
@@ -34,8 +35,6 @@ from edge.station.change_report import Report
 from edge.station.changeover import Changeover
 from edge.station.proof import ChangeoverError
 from edge.vision.frame import Frame, Size
-
-HUNG_S = 2.0
 
 
 class Controls:
@@ -185,15 +184,9 @@ def _product(controls: Controls) -> ProductReply:
 def _health(controls: Controls) -> Health:
     now = time.monotonic()
     silent = now - controls.turned
-    state: Literal["running", "paused", "fault", "hung"] = "running"
-    if silent > HUNG_S:
-        state = "hung"
-    elif controls.unlogged or controls.outage:
-        state = "fault"
-    elif controls.paused:
-        state = "paused"
+    faulty = bool(controls.unlogged or controls.outage)
     return Health(
-        state=state,
+        state=health_state(silent, faulty, controls.paused),
         uptime_s=round(now - controls.started, 1),
         turned_s_ago=round(silent, 3),
         head=controls.head,

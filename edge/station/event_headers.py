@@ -2,30 +2,15 @@
 
 import math
 import time
-from datetime import UTC, datetime, timedelta
-from typing import TypedDict
 
 from edge.camera.capture import CapturedFrame
-from edge.events.event import AnyHeader, Code, CodeName, Inspection, MaskPlacement
+from edge.events.event import Code, CodeName, Inspection, MaskPlacement
+from edge.events.stamps import UNSTAMPED, wall_clock
 from edge.product.product import Product
 from edge.station.inspector import JudgedFrame
 from edge.vision.placement import Placement
 
 MAX_LOST = 10_000
-
-
-class Stamp(TypedDict):
-    """The fields that `EventWriter` fills in."""
-
-    stream_id: str
-    seq: int
-    station: str
-    boot_id: str
-    published_ns: int
-    published_at: str
-
-
-UNSTAMPED = Stamp(stream_id="", seq=1, station="", boot_id="", published_ns=0, published_at="")
 
 
 def judged_part(
@@ -96,22 +81,6 @@ def lost_part(trigger_id: int, code: Code, product: Product) -> Inspection:
     )
 
 
-def without_verdict(header: AnyHeader) -> AnyHeader:
-    """The header of a part whose event could not be committed in time: NO_VERDICT."""
-    if not isinstance(header, Inspection):
-        return header
-    code = header.code if header.verdict == "NO_VERDICT" else CodeName.of(Code.UNLOGGED)
-    nothing = {"verdict": "NO_VERDICT", "code": code, "score": None, "regions": [], "mask": None}
-    nothing["picture"] = False  # without a number when it came, it could not be kept
-    return header.model_copy(update=nothing)
-
-
 def lost_triggers(last: int | None, now: int | None) -> range:
     """Ids between two successive triggers of the log; none where the counter has restarted."""
     return range(0) if last is None or now is None else range(last + 1, now)
-
-
-def wall_clock(monotonic_ns: int) -> str:
-    """A time of the monotonic clock (ns) as UTC in ISO 8601."""
-    age = timedelta(microseconds=(time.monotonic_ns() - monotonic_ns) / 1000)
-    return (datetime.now(UTC) - age).isoformat(timespec="microseconds")

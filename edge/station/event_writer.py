@@ -1,63 +1,31 @@
-"""Writes a station's events: numbered, stamped, committed to the log, and only then published.
-
-While the log cannot be written nothing is published either: parts have no verdict, heartbeats carry
-the code UNLOGGED, and the events follow in order as soon as the log can be written again.
-"""
+"""Writes a station's events: its parts, outages of its camera, its state, and its heartbeats."""
 
 import logging
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from edge.camera import CameraNotice
 from edge.camera.capture import CapturedFrame
-from edge.events.clock import boot_id
-from edge.events.encoding import encode
-from edge.events.event import (
-    UINT32_MAX,
-    AnyHeader,
-    Code,
-    CodeName,
-    Fault,
-    Heartbeat,
-    Inspection,
-    RecordedChange,
-    Status,
-)
-from edge.events.journal import Journal, JournalError
+from edge.events.event import AnyHeader, Code, Inspection, RecordedChange, Status
+from edge.events.journal import Journal
+from edge.events.logged_writer import EventSink, LoggedWriter, Standing
 from edge.events.retention import Retention
+from edge.events.stamps import UNSTAMPED
 from edge.product.product import Product
 from edge.station.control import Controls
 from edge.station.drift_watch import Cause
-from edge.station.event_headers import (
-    MAX_LOST,
-    UNSTAMPED,
-    Stamp,
-    judged_part,
-    lost_part,
-    lost_triggers,
-    without_verdict,
-)
+from edge.station.event_headers import MAX_LOST, judged_part, lost_part, lost_triggers
 from edge.station.inspector import JudgedFrame
-from edge.station.unlogged_queue import UnloggedQueue
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_S = 0.5
-TRIM_S = 0.1
 BATCH = 100
 
 State = Literal["running", "paused", "stopped"]
 
 
-class EventSink(Protocol):
-    """Where committed events are sent: `edge.events.publisher.Publisher`."""
-
-    def send(self, parts: list[bytes]) -> None: ...
-
-
-class EventWriter:
+class EventWriter(LoggedWriter):
     """Writes the events of one product after another; numbers go on after the last in the log."""
 
     def __init__(
@@ -68,20 +36,11 @@ class EventWriter:
         sink: EventSink,
         retention: Retention | None = None,
     ) -> None:
+        super().__init__(station, journal, sink, retention)
         self.product = product
-        self._station, self._journal, self._sink = station, journal, sink
-        self._retention = retention
-        self._boot_id = boot_id()
         self._trigger_id, self._began = journal.trigger_id, False
-        self._unlogged = UnloggedQueue()
-        self._log_error, self._paused = "", False
+        self._paused = False
         self._outage: CameraNotice | None = None
-        self._next_heartbeat = self._next_trim = 0.0
-
-    @property
-    def unlogged(self) -> int:
-        """Number of events that wait until the log can be written."""
-        return len(self._unlogged)
 
     def change_product(self, product: Product, request: RecordedChange | None = None) -> None:
         """Events are of this product from now on; the status says so, and who requested it."""
@@ -107,7 +66,8 @@ class EventWriter:
         self._began = True
         if captured.frame.code is Code.NONE:
             self._outage = None  # a recording may lack the end of an outage
-        header = self._write([judged_part(captured, judged, self.product, stages_ms)], mask_png)[0]
+        part = judged_part(captured, judged, self.product, stages_ms)
+        header = self._write([part], [mask_png])[0]
         assert isinstance(header, Inspection)
         return header
 
@@ -127,10 +87,6 @@ class EventWriter:
         last = self._trigger_id
         if trigger_id is not None and last is not None and trigger_id <= last:
             log.warning("trigger %d after %d: the trigger counter has restarted", trigger_id, last)
-
-    def fault(self, code: Code, message: str) -> None:
-        """Write a fault: something that a person has to act on."""
-        self._write([Fault(**UNSTAMPED, code=CodeName.of(code), message=message)])
 
     def camera(self, notice: CameraNotice) -> None:
         """Write an outage of the camera, a new reason for it, or its end (CAMERA_BACK)."""
@@ -176,94 +132,14 @@ class EventWriter:
         self.pauses(controls)
         if controls.report and not self._unlogged:
             self._report(controls)
-        if now >= self._next_trim:
-            self._next_trim = now + TRIM_S
-            self._trim()
+        self._trim_when_due(now)
         if now >= self._next_heartbeat:
             self._heartbeat()
         controls.turned, controls.head = now, self._journal.head
         controls.unlogged = self.unlogged
         controls.outage = self._outage.code.name.lower() if self._outage else ""
 
-    def _trim(self) -> None:
-        if self._retention is None or self._unlogged.in_order:
-            return
-        try:
-            for name, why in self._retention.cursors_to_drop():
-                text = f"the cursor of {name} is dropped ({why}): it may lose events"
-                self.fault(Code.CURSOR_DROPPED, text)
-                self._retention.drop(name)
-            self._retention.trim()
-        except JournalError as error:
-            log.warning("%s", error)  # the next event reports a log that cannot be written
-
     def _heartbeat(self) -> None:
-        self._next_heartbeat = time.monotonic() + HEARTBEAT_S
         code, message = (self._outage.code, str(self._outage)) if self._outage else (Code.NONE, "")
-        try:
-            self._unlogged.catch_up(self._commit)
-        except JournalError as error:
-            self._log_error = str(error)
-        if self._unlogged:
-            code, message = Code.UNLOGGED, self._log_error
-        else:
-            self._journal.reserve.allocate()
-        stamp = self._stamp(self._journal.head)
-        heartbeat = Heartbeat(
-            **{k: v for k, v in stamp.items() if k != "seq"},
-            head=self._journal.head,
-            state="fault" if code is not Code.NONE else self._state,
-            product=self.product.name,
-            version=self.product.version,
-            every_ms=round(HEARTBEAT_S * 1000),
-            code=CodeName.of(code),
-            message=message,
-        )
-        self._sink.send(encode(heartbeat))
-
-    def _write(self, headers: list[AnyHeader], mask_png: bytes = b"") -> list[AnyHeader]:
-        """Commit, then publish: whatever was published can be replayed.
-
-        Returns the headers as they were written, or as they will be once the log can be written.
-        """
-        if not self._unlogged.in_order:
-            try:
-                return self._commit(headers, mask_png)
-            except JournalError as error:
-                if self._journal.reserve.free():
-                    text = f"{error}; the reserve of disk space for this is now in use"
-                    self.fault(Code.UNLOGGED, text)
-                    return self._write(headers, mask_png)
-                self._log_error = str(error)
-                self._next_heartbeat = 0.0  # report it at once
-        waiting = [without_verdict(header) for header in headers]
-        self._unlogged.add(waiting)
-        return waiting
-
-    def _commit(self, headers: list[AnyHeader], mask_png: bytes = b"") -> list[AnyHeader]:
-        numbered = self._numbered(headers)
-        messages = [encode(header, mask_png) for header in numbered]
-        self._journal.append(numbered, messages)
-        for message in messages:
-            self._sink.send(message)
-        return numbered
-
-    def _numbered(self, headers: list[AnyHeader]) -> list[AnyHeader]:
-        inspection_id = self._journal.inspection_id
-        numbered: list[AnyHeader] = []
-        for seq, header in enumerate(headers, start=self._journal.head + 1):
-            numbers: dict[str, object] = {**self._stamp(seq)}
-            if isinstance(header, Inspection):
-                inspection_id = numbers["inspection_id"] = inspection_id % UINT32_MAX + 1
-            numbered.append(header.model_copy(update=numbers))
-        return numbered
-
-    def _stamp(self, seq: int) -> Stamp:
-        return Stamp(
-            stream_id=self._journal.stream_id,
-            seq=seq,
-            station=self._station,
-            boot_id=self._boot_id,
-            published_ns=time.monotonic_ns(),
-            published_at=datetime.now(UTC).isoformat(timespec="microseconds"),
-        )
+        name, version = self.product.name, self.product.version
+        self._beat(Standing(self._state, name, version, code, message))

@@ -167,8 +167,9 @@ def test_an_ipv6_address_of_other_machines_is_refused_for_what_it_is(
     assert "by others" in done.stderr or "another machine" in done.stderr
 
 
-def test_s7_says_that_it_needs_ipv4(tmp_path: Path) -> None:
-    done = draem_in_process("bridge", "s7", "--s7", "[::1]:102", cwd=tmp_path)
+@pytest.mark.parametrize("wire", ["s7 --s7", "ethernet-ip --controller"])
+def test_a_wire_without_ipv6_says_that_it_needs_ipv4(wire: str, tmp_path: Path) -> None:
+    done = draem_in_process("bridge", *wire.split(), "[::1]:102", cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "IPv4" in done.stderr
 

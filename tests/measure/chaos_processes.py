@@ -142,6 +142,11 @@ class Part:
     def finished(self) -> bool:
         return self._process.poll() is not None
 
+    def restart_if_ended(self) -> None:
+        """As a service manager does."""
+        if self.finished():
+            self._process = subprocess.Popen(self._command)
+
     def end(self) -> None:
         self._process.terminate()
         self._process.wait(20)

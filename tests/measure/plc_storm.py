@@ -1,10 +1,11 @@
 """A line with a reject gate, a PLC and everything in between, struck at random: no NG part passes.
 
 `python -m tests.measure.plc_storm --blows 50 --parts 20000` runs an inspector (the real loop, log
-and sockets around a stub of an engine), `draem bridge modbus`, a PLC and the line, each in its own
-process. The line is physics: parts come, and at the gate one passes only if the PLC has let it
-before it is there. Inspector, bridge and PLC are killed with -9 or stopped for a while. Every
-tenth part is NG. Time runs `SPEED` times as fast as with 20 parts a second and a cycle of 10 ms.
+and sockets around a stub of an engine), `draem bridge modbus` (or `--wire ethernet-ip`), a PLC and
+the line, each in its own process. The line is physics: parts come, and at the gate one passes only
+if the PLC has let it before it is there. Inspector, bridge and PLC are killed with -9 or stopped
+for a while. Every tenth part is NG. Time runs `SPEED` times as fast as with 20 parts a second and a
+cycle of 10 ms.
 """
 
 import argparse
@@ -23,10 +24,13 @@ from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from rich.progress import track
 
+from edge.bridge.protocols.dints import HEARTBEAT, to_dints
 from edge.bridge.protocols.registers import READ, WRITE, nothing_written, pack, size, unpack
 from edge.events.event import Heartbeat
 from edge.events.receiver import live
 from tests.measure.chaos_processes import Part
+from tests.support.bridge.logix import OverNetwork, accepted
+from tests.support.bridge.logix_controller import LogixController
 from tests.support.ports import free_ports
 from tests.support.waiting import wait_until
 
@@ -64,7 +68,7 @@ def move_parts(camera: int, plc: int, count: int, path: Path) -> None:
             time.sleep(0.001)
 
 
-def run_plc(port: int, line: int, path: Path) -> None:
+def run_plc(wire: str, port: int, line: int, path: Path) -> None:
     """The PLC's program: a cycle reads the map, takes a valid result once, and acknowledges it.
 
     What it has taken is in memory that outlives it, as a PLC's retained variables do.
@@ -72,13 +76,13 @@ def run_plc(port: int, line: int, path: Path) -> None:
     database = opened(path, "taken (inspection_id INTEGER, trigger_id INTEGER, verdict INTEGER)")
     last = database.execute("SELECT max(inspection_id) FROM taken").fetchone()[0] or 0
     heartbeat = random.randrange(65_536)
-    client = ModbusTcpClient("127.0.0.1", port=port, timeout=0.5, retries=0)
+    cycle = CYCLES[wire](port)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mouth:
         while True:
             started = time.monotonic()
             heartbeat = (heartbeat + 1) % 65_536
             try:
-                found = cycle(client, heartbeat, last)
+                found = cycle.run({"plc_heartbeat": heartbeat, "results_ack": last})
             except (ModbusException, OSError):
                 time.sleep(CYCLE_S)
                 continue
@@ -91,19 +95,54 @@ def run_plc(port: int, line: int, path: Path) -> None:
             time.sleep(max(0.0, started + CYCLE_S - time.monotonic()))
 
 
-def cycle(client: ModbusTcpClient, heartbeat: int, last: int) -> dict[str, int] | None:
-    """Write heartbeat and acknowledgement, read the map; None where the bridge is away."""
-    if not client.connect():
-        return None
-    said = nothing_written() | {"plc_heartbeat": heartbeat, "results_ack": last}
-    client.write_registers(0, pack(WRITE, said, "high-first"))
-    answer = client.read_input_registers(0, count=size(READ))
-    return None if answer.isError() else unpack(READ, answer.registers, "high-first")
+class ModbusCycle:
+    """The PLC polls the bridge."""
+
+    def __init__(self, port: int) -> None:
+        self._client = ModbusTcpClient("127.0.0.1", port=port, timeout=0.5, retries=0)
+
+    def run(self, said: dict[str, int]) -> dict[str, int] | None:
+        """Write, then read the map; None where the bridge is away."""
+        if not self._client.connect():
+            return None
+        self._client.write_registers(0, pack(WRITE, nothing_written() | said, "high-first"))
+        answer = self._client.read_input_registers(0, count=size(READ))
+        return None if answer.isError() else unpack(READ, answer.registers, "high-first")
+
+
+class LogixCycle:
+    """The PLC is a controller, into whose tag the bridge writes."""
+
+    def __init__(self, port: int) -> None:
+        self._controller = LogixController(port)
+
+    def run(self, said: dict[str, int]) -> dict[str, int] | None:
+        """Write, then copy the array; None where it is not of one moment."""
+        dints = to_dints(WRITE, nothing_written() | said)
+        self._controller.data[: len(dints)] = dints
+        return accepted(self._controller.data[:])
+
+
+CYCLES: dict[str, type[ModbusCycle | LogixCycle]] = {
+    "modbus": ModbusCycle,
+    "ethernet-ip": LogixCycle,
+}
+WIRES = {"modbus": "--listen", "ethernet-ip": "--controller"}
 
 
 def listens(port: int) -> bool:
     with socket.socket() as tried:
         return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def exchanging(wire: str, port: int) -> bool:
+    """Whether the bridge is there."""
+    if wire == "modbus":
+        return listens(port)
+    program = OverNetwork(port)
+    copy = program.copy()
+    program.close()
+    return copy is not None and copy[HEARTBEAT] != 0
 
 
 def opened(path: Path, table: str) -> sqlite3.Connection:
@@ -117,22 +156,25 @@ def opened(path: Path, table: str) -> sqlite3.Connection:
 ME = "tests.measure.plc_storm"
 
 
-def storm(folder: Path, blows: int, parts: int, seed: int) -> dict[str, int]:
+def storm(folder: Path, blows: int, parts: int, seed: int, wire: str = "modbus") -> dict[str, int]:
     """Run it all; the figures. Raises AssertionError where the gate is wrong."""
     chance = random.Random(seed)
-    camera, near, replay, modbus, line_port = free_ports(5)
+    camera, near, replay, port, line_port = free_ports(5)
     endpoint, replay_at = (f"tcp://127.0.0.1:{port}" for port in (near, replay))
+    plc = Part("plc", wire, str(port), str(line_port), str(folder / "plc.db"), module=ME)
+    if wire == "ethernet-ip":
+        wait_until(lambda: listens(port), "the controller listens")
     struck = {
         "inspector": Part("inspector", str(folder / "log"), str(camera), endpoint, replay_at),
         "bridge": Part(
-            "bridge", "modbus", "--endpoint", endpoint, "--replay", replay_at,
-            "--listen", f"127.0.0.1:{modbus}", "--results", "dequeue", "--buffer", "100",
+            "bridge", wire, "--endpoint", endpoint, "--replay", replay_at,
+            WIRES[wire], f"127.0.0.1:{port}", "--results", "dequeue", "--buffer", "100",
             "--deadline-ms", str(DEADLINE_MS), "--data", str(folder / "bridge"), module="draem",
         ),
-        "plc": Part("plc", str(modbus), str(line_port), str(folder / "plc.db"), module=ME),
+        "plc": plc,
     }  # fmt: skip
     assert any(isinstance(message, Heartbeat) for message in live(endpoint)), "it never began"
-    wait_until(lambda: listens(modbus), "the bridge listens")
+    wait_until(lambda: exchanging(wire, port), "bridge and PLC exchange")
     gate = folder / "gate.db"
     line = Part("line", str(camera), str(line_port), str(parts), str(gate), module=ME)
     counts: dict[str, int] = {}
@@ -140,6 +182,7 @@ def storm(folder: Path, blows: int, parts: int, seed: int) -> dict[str, int]:
         pause = max(0.0, parts / RATE / (blows + 1) - 0.5)
         for _ in track(range(blows), "striking", disable=not sys.stderr.isatty()):
             time.sleep(chance.uniform(0, 2 * pause))
+            struck["bridge"].restart_if_ended()  # it ends where it begins without its controller
             name = chance.choice(list(struck))
             how = chance.choice(["killed", "frozen"])
             if how == "killed":
@@ -148,6 +191,7 @@ def storm(folder: Path, blows: int, parts: int, seed: int) -> dict[str, int]:
                 struck[name].freeze(chance.uniform(0.2, 1.5))
             counts[f"{name} {how}"] = counts.get(f"{name} {how}", 0) + 1
         while not line.finished():
+            struck["bridge"].restart_if_ended()
             time.sleep(0.2)
     finally:
         for part in [*struck.values(), line]:
@@ -189,14 +233,15 @@ def main() -> None:
     if role == "line":
         return move_parts(int(words[0]), int(words[1]), int(words[2]), Path(words[3]))
     if role == "plc":
-        return run_plc(int(words[0]), int(words[1]), Path(words[2]))
+        return run_plc(words[0], int(words[1]), int(words[2]), Path(words[3]))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--blows", type=int, default=50)
     parser.add_argument("--parts", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--wire", choices=list(WIRES), default="modbus")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        found = storm(Path(folder), options.blows, options.parts, options.seed)
+        found = storm(Path(folder), options.blows, options.parts, options.seed, options.wire)
     print(json.dumps(found, indent=2))
 
 

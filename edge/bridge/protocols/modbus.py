@@ -1,8 +1,8 @@
 """Modbus TCP: the gate's signals as registers that a PLC polls (pymodbus).
 
 Input registers and discrete inputs hold what the line says, holding registers and coils what the
-PLC writes. docs/plc.md has the map (edge/bridge/protocols/registers.py). Each answer is made at
-one time: it is encoded for each request, so no value of several registers is torn.
+PLC writes. docs/plc/modbus.md has the map (edge/bridge/protocols/registers.py). Each answer is made
+at one time: it is encoded for each request, so no value of several registers is torn.
 """
 
 import asyncio

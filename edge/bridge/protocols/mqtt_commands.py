@@ -42,7 +42,7 @@ class Commands:
         try:
             asked = MqttRequest.model_validate_json(payload[: MAX_BYTES + 1])
         except ValidationError as error:
-            why = f"this is no command ({error.errors()[0]['msg']}): see docs/plc.md"
+            why = f"this is no command ({error.errors()[0]['msg']}): see docs/plc/mqtt.md"
             return self._refuse(MqttRequest(product=""), Failure.NO_COMMAND, why)
         if kept:
             why = "the broker has kept this command: publish it anew, without retain"

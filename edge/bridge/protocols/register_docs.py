@@ -1,4 +1,4 @@
-"""The maps as docs/plc.md has them: tables in Markdown, and the S7 block as an SCL source."""
+"""The maps as docs/plc/ has them: tables in Markdown, and the S7 block as an SCL source."""
 
 from collections.abc import Sequence
 

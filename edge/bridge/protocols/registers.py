@@ -1,4 +1,4 @@
-"""The gate's signals as bits and 16-bit registers: what Modbus and S7 carry, and docs/plc.md has.
+"""The gate's signals as bits and 16-bit registers: the one map of Modbus, S7 and EtherNet/IP.
 
 A field has one or two registers, or as many as a text needs: two characters each, the first in the
 high byte, filled up with zeros. Values are whole numbers everywhere; a text is one too, as its

@@ -1,6 +1,7 @@
 """Writes into a data block of a Siemens PLC, and reads its answers."""
 
 import argparse
+import threading
 
 from edge.base.errors import SettingsError
 from edge.bridge.protocols.register_docs import scl
@@ -34,17 +35,18 @@ def main(options: argparse.Namespace) -> int:
         return 0
     if options.s7 is None:
         raise SettingsError("no PLC named: add --s7 HOST:PORT, as 192.168.0.1:102")
-    from edge.bridge.protocols import s7
+    from edge.bridge.protocols.plc_memory import run
+    from edge.bridge.protocols.s7 import Block, Plc
 
     host, port = options.s7
     if ":" in host:
         raise SettingsError(f"{host} is an IPv6 address, and S7 needs the PLC's IPv4 address")
-    plc = s7.Plc(host, port, options.rack, options.slot, options.block)
-    rules, address = handshake(options), f"{host}-db{options.block}"
+    block = Block(Plc(host, port, options.rack, options.slot, options.block))
+    rules, address, due = handshake(options), f"{host}-db{options.block}", threading.Event()
     with (
         stop_on_signal() as stop,
-        opened_feed(options, settings, rules, address) as feed,
+        opened_feed(options, settings, rules, address, lambda _: due.set()) as feed,
         opened_command(options, settings, feed) as command,
     ):
-        s7.run(feed, command, plc, lambda: stop.is_set() or feed.died is not None)
+        run(block, feed, command, lambda: stop.is_set() or feed.died is not None, due)
     return 0

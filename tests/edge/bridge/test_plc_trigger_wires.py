@@ -17,9 +17,10 @@ from edge.bridge.line_requests import Failure
 from edge.bridge.plc_commands import PlcCommand
 from edge.bridge.plc_trigger import LATEST_S, PlcTrigger
 from edge.bridge.product_change import ProductChanges
+from edge.bridge.protocols.plc_memory import exchange
 from edge.bridge.protocols.register_docs import SIGNALS
 from edge.bridge.protocols.registers import READ, WRITE, nothing_written, pack, size
-from edge.bridge.protocols.s7 import Block, Plc, exchange
+from edge.bridge.protocols.s7 import Block, Plc
 from edge.bridge.simulated_line import SimulatedLine, simulated
 from edge.events.control_messages import TriggerRequest
 from tests.support.bridge.changing_line import RECIPES

@@ -85,7 +85,7 @@ def test_full_disk_is_reported_then_ends_verdicts_until_there_is_space(small_dis
 def test_a_limited_number_of_events_waits_for_a_log_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.station.unlogged_queue.MAX_WAITING", 50)
+    monkeypatch.setattr("edge.events.unlogged_queue.MAX_WAITING", 50)
     sink = RecordedEvents()
     with Journal(tmp_path, reserve_bytes=KB) as journal:
         writer = EventWriter("s", PRODUCT, journal, sink)

@@ -145,7 +145,7 @@ def set_wall_clock(monkeypatch: pytest.MonkeyPatch, time: str) -> None:
         def now(cls, tz: object = None) -> "Clock":
             return cls.fromisoformat(time)
 
-    monkeypatch.setattr("edge.station.event_writer.datetime", Clock)
+    monkeypatch.setattr("edge.events.logged_writer.datetime", Clock)
 
 
 @pytest.mark.parametrize("first", ["2099-01-01T00:00:00+00:00", "1970-01-01T00:00:00+00:00"])

@@ -79,7 +79,8 @@ def test_control_without_an_answer_is_an_error(tmp_path: Path) -> None:
 
 
 def test_control_reports_a_loop_that_hangs(station: Running) -> None:
-    from edge.station.control import HUNG_S, _health
+    from edge.events.control_messages import HUNG_S
+    from edge.station.control import _health
 
     controls = Controls(PRODUCT)
     controls.turned -= HUNG_S + 1

@@ -157,7 +157,13 @@ def test_an_endpoint_leaves_ports_for_the_other_sockets() -> None:
     assert service_endpoint("tcp://127.0.0.1:65532", "live") == "tcp://127.0.0.1:65535"
 
 
-@pytest.mark.parametrize("wire", ["modbus --listen", "opcua --listen", "mqtt --broker", "s7 --s7"])
+@pytest.mark.parametrize(
+    "wire",
+    [
+        *("modbus --listen", "opcua --listen", "mqtt --broker", "s7 --s7"),
+        "ethernet-ip --controller",
+    ],
+)
 @pytest.mark.parametrize("port", ["0", "-1", "99999", "", "x", "\uff11", "1e3"])
 def test_a_bridge_refuses_a_port_that_does_not_exist(wire: str, port: str, tmp_path: Path) -> None:
     done = draem_in_process("bridge", *wire.split(), f"127.0.0.1:{port}", cwd=tmp_path)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from edge.events.event import AnyHeader, Code, CodeName, Fault
-from edge.station.event_headers import UNSTAMPED
+from edge.events.stamps import UNSTAMPED
 
 MAX_WAITING = 20_000
 BATCH = 100
