@@ -11,13 +11,12 @@ from edge.web.background import Background
 from edge.web.dialogs import confirm
 from edge.web.page import Room, add_page, guarded
 from edge.web.plain_table import plain_table
-from edge.web.secret_dialog import show_secret
 from edge.web.shell import show_error
 from edge.web.site import Site
 from edge.web.texts import mark
 from edge.web.viewer import Viewer
-from edge.web.webhooks.addresses import resolve
-from edge.web.webhooks.hooks import EVENTS, MOST_OF, TEST, Hook, NewHook
+from edge.web.webhooks.form import HookForm
+from edge.web.webhooks.hooks import EVENTS, TEST, Hook
 from edge.web.webhooks.queue import Delivery, Message
 
 ADMINISTRATOR = Role.ADMINISTRATOR
@@ -47,7 +46,7 @@ def add_webhooks(site: Site, background: Background) -> None:
         with ui.element("section").classes("card"):
             with ui.element("h2"):
                 ui.label(say("New webhook"))
-            _Form(background, viewer)
+            HookForm(background, viewer)
         _log(viewer, hooks, deliveries)
 
     room = Room("/webhooks", mark("Webhooks"), ADMINISTRATOR, "webhook")
@@ -114,52 +113,6 @@ class _Row:
                 lambda: self._background.hooks.remove(one.id), old=" ".join(one.events),
             )  # fmt: skip
             ui.navigate.reload()
-
-
-class _Form:
-    """A new hook."""
-
-    def __init__(self, background: Background, viewer: Viewer) -> None:
-        self._background, self._viewer = background, viewer
-        say = viewer.texts.say
-        self._url = ui.input(say("Address")).props('outlined placeholder="https://"')
-        self._url.classes("dialog-field")
-        self._local = ui.checkbox(say("in the plant's own network (private address, also http)"))
-        self._events = {event: ui.checkbox(say(text)) for event, text in EVENTS.items()}
-        with ui.element("div").classes("row-wrap"):
-            self._ng = ui.number(
-                say("Many are so many NG"), value=5, min=1, max=MOST_OF, precision=0
-            )
-            self._of = ui.number(say("of so many parts"), value=20, min=1, max=MOST_OF, precision=0)
-            for field in (self._ng, self._of):
-                field.classes("row-choice")
-        ui.button(say("Add"), on_click=guarded(viewer, self._add)).classes("self-start")
-
-    async def _add(self) -> None:
-        new = NewHook(
-            self._url.value or "",
-            [event for event, box in self._events.items() if box.value],
-            is_local=self._local.value,
-            ng=int(self._ng.value or 0),
-            of=int(self._of.value or 0),
-        )
-
-        def add() -> str:
-            resolve(new.url, is_local=new.is_local)
-            return self._background.hooks.add(new, self._viewer.account.name)
-
-        secret = await self._viewer.change(
-            ADMINISTRATOR, "webhook added", new.url[:200], add, new=" ".join(new.events)
-        )
-        self._background.look_soon()
-        say = self._viewer.texts.say
-        await show_secret(
-            self._viewer,
-            say("The secret with which messages are signed"),
-            say("The receiver needs it (Standard Webhooks). It is shown this once."),
-            secret,
-        )
-        ui.navigate.reload()
 
 
 def _log(viewer: Viewer, hooks: list[Hook], deliveries: list[Delivery]) -> None:
