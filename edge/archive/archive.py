@@ -3,21 +3,35 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
 from sqlalchemy import select
 
-from edge.archive import around, audit, labels, search, sheets, statistics
+from edge.archive import (
+    around,
+    audit,
+    follow,
+    labels,
+    period,
+    score_drift,
+    search,
+    sheets,
+    statistics,
+)
 from edge.archive.around import Incident, Names
 from edge.archive.audit import Change, Entry
 from edge.archive.database import open_database, reading, writing
 from edge.archive.errors import ArchiveError
+from edge.archive.follow import Arrived, Log
 from edge.archive.labels import Given
 from edge.archive.opinions import Opinions, opinions
+from edge.archive.period import FaultRow, Known, StatusRow
 from edge.archive.picture_store import PictureStore
 from edge.archive.query import Query
 from edge.archive.review_queue import Item, Queue, Wanted, queue, second_queue
+from edge.archive.score_drift import Every, ScoreLevel
 from edge.archive.search import Found, Page
 from edge.archive.sheets import Sheet
 from edge.archive.statistics import By, Counts, Of, Shifts
@@ -139,6 +153,53 @@ class Archive(Closeable):
         """Parts by score / threshold."""
         with reading(self._engine) as connection:
             return statistics.score_distribution(connection, query)
+
+    def score_levels(
+        self, query: Query, every: Every, shifts: Shifts | None = None
+    ) -> list[ScoreLevel]:
+        """Quartiles of score / threshold by hour, day or shift."""
+        with reading(self._engine) as connection:
+            return score_drift.score_levels(connection, query, every, shifts or Shifts())
+
+    def known_names(self) -> Known:
+        """All stations, products and versions."""
+        with reading(self._engine) as connection:
+            return period.known_names(connection)
+
+    def worst(self, query: Query, limit: int) -> list[Found]:
+        """The NG parts with the highest score as part of the threshold."""
+        with reading(self._engine) as connection:
+            return period.worst(connection, query, limit)
+
+    def faults(self, since: datetime, until: datetime, limit: int = PAGE) -> list[FaultRow]:
+        """The first faults of a period."""
+        with reading(self._engine) as connection:
+            return period.faults(connection, since, until, limit)
+
+    def states(self, since: datetime, until: datetime, limit: int = PAGE) -> list[StatusRow]:
+        """The first changes of state and product of a period."""
+        with reading(self._engine) as connection:
+            return period.states(connection, since, until, limit)
+
+    def changes(self, since: datetime, until: datetime, limit: int = PAGE) -> list[Entry]:
+        """The first entries of the audit trail in a period."""
+        with reading(self._engine) as connection:
+            return audit.entries_between(connection, since, until, limit)
+
+    def logs(self) -> list[Log]:
+        """The stations' logs, each with its last archived event."""
+        with reading(self._engine) as connection:
+            return follow.logs(connection)
+
+    def arrived(self, of: Log, after: int, last: int) -> list[Arrived]:
+        """The events of a stream after one number up to another."""
+        with reading(self._engine) as connection:
+            return follow.arrived(connection, of, after, last)
+
+    def product_before(self, of: Log, seq: int) -> tuple[str, str] | None:
+        """Product and version of a stream's last state before an event."""
+        with reading(self._engine) as connection:
+            return follow.product_before(connection, of, seq)
 
     def label(self, key: str, given: Given, origin: str | None = None) -> None:
         """Say what an inspected part really is."""

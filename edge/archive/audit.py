@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import Connection, Row, insert, select, text, update
+from sqlalchemy import Connection, Row, func, insert, select, text, update
 
 from edge.archive.errors import ArchiveError
 from edge.archive.rows import EPOCH, LONGEST, clean, microseconds
@@ -132,6 +132,16 @@ def newest_entries(connection: Connection, limit: int, before: int | None) -> Se
     query = select(audit).order_by(audit.c.number.desc()).limit(limit)
     if before is not None:
         query = query.where(audit.c.number < before)
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def entries_between(
+    connection: Connection, since: datetime, until: datetime, limit: int
+) -> list[Entry]:
+    """The first changes that were made in a period, in the order of their entries."""
+    made = func.coalesce(audit.c.happened, audit.c.at)
+    within = made >= microseconds(since), made < microseconds(until)
+    query = select(audit).where(*within).order_by(audit.c.number).limit(limit)
     return [_entry(row) for row in connection.execute(query)]
 
 

@@ -95,6 +95,14 @@ def find(connection: Connection, query: Query, limit: int, after: str | None) ->
     return Page([found_of(row) for row in rows[:limit]], position)
 
 
+def find_worst(connection: Connection, query: Query, limit: int) -> list[Found]:
+    """Those with the highest score as part of the threshold, worst first. Raises ArchiveError."""
+    has_score = PART.score.is_not(None), PART.threshold > 0
+    statement = selected().where(*conditions(connection, query), *has_score)
+    order = (PART.score / PART.threshold).desc(), *ORDER
+    return [found_of(row) for row in connection.execute(statement.order_by(*order).limit(limit))]
+
+
 def find_one(connection: Connection, key: str) -> Found:
     """The inspection of a key. Raises ArchiveError."""
     row = connection.execute(selected().where(is_key(inspection, key))).first()

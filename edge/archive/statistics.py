@@ -101,7 +101,7 @@ def counts(
     groups: dict[tuple[str, ...], list[int]] = {}
     for row in connection.execute(statement):
         if row.bucket not in periods:
-            periods[row.bucket] = [_period(name, row.bucket, shifts) for name in by]
+            periods[row.bucket] = [period_name(name, row.bucket, shifts) for name in by]
         group = tuple(
             period or str(getattr(row, name))
             for name, period in zip(by, periods[row.bucket], strict=True)
@@ -112,7 +112,7 @@ def counts(
     return [Counts(" ".join(group) or "all", *numbers) for group, numbers in sorted(groups.items())]
 
 
-def _period(name: By, bucket: int, shifts: Shifts) -> str:
+def period_name(name: By, bucket: int, shifts: Shifts) -> str:
     """The hour, day or shift of a bucket; nothing for what is not a period."""
     at = EPOCH + timedelta(microseconds=bucket)
     if name == "shift":

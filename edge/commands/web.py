@@ -20,6 +20,7 @@ from edge.station.settings import FILE, Station, load_settings
 from edge.web.certificate import make_certificate
 from edge.web.server import serve
 from edge.web.settings import StationAddresses, WebSettings
+from edge.web.texts import LANGUAGES
 
 WEB = Path("web")
 
@@ -38,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"make a certificate in {WEB}/ once, and serve with it")  # fmt: skip
     add("--images", type=Path, default=Path("images"), metavar="DIR",
         help="where the page collects good parts of new products (default images)")  # fmt: skip
+    add("--reports", type=Path, metavar="DIR",
+        help="write the report of each finished shift into this folder, PDF and CSV")  # fmt: skip
+    add("--language", choices=LANGUAGES, default="en", help="of these reports (default en)")
     add_shifts(parser)
     add_archive(parser)
     add_settings(parser, "endpoint", "key", "server_key", "products")
@@ -59,6 +63,8 @@ def main(options: argparse.Namespace) -> int:
             products=settings.products,
             images=options.images,
             shifts=shifts_of(options),
+            language=options.language,
+            reports=options.reports,
             names=tuple(options.names),
         )
     )

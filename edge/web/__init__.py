@@ -9,6 +9,9 @@ page.py        `add_page`: a page with its role, header and navigation
 viewer.py      `Viewer`: who looks, in which language; permissions and the audit trail
 security.py    default deny, headers, origin checks
 texts.py       translations (locale/LANGUAGE/*.po), numbers and dates by locale
-accounts/      accounts, roles, sessions
+attempts.py    a limit on wrong passwords and tokens
+background.py  webhooks and shift reports, while nobody looks
+accounts/      accounts, roles, sessions, tokens
+api/           requests of programs
 and a package for each part of the page
 """

@@ -26,13 +26,14 @@ Build = Callable[[Viewer, Request], Awaitable[None]]
 class Room:
     """A page: its path, its title (in English, with a translation), and the role that sees it.
 
-    `icon` puts it into the navigation.
+    `icon` puts it into the navigation, or into the menu of the account where `in_menu`.
     """
 
     path: str
     title: str
     role: Role = Role.VIEWER
     icon: str = ""
+    in_menu: bool = False
 
 
 ROOMS: list[Room] = []

@@ -1,24 +1,29 @@
 """What protects the site: default deny, origin checks, and headers, around all of its routes."""
 
 import re
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.web.accounts.sessions import Session, Sessions
+from edge.web.accounts.tokens import Tokens, TokensFrom
+from edge.web.attempts import Attempts
 
 COOKIE = "draem_session"
 PUBLIC = re.compile(
     r"/(login|first|static/[\w.-]+|favicon\.ico"
     r"|_nicegui/[\d.]+/(static|libraries|components|esm|resources)/.*)"
 )
-FORM_BYTES = 4096
+FORM_BYTES, API_BYTES = 4096, 64 * 1024
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
+NO_TOKEN = "log in, or send a token: 'Authorization: Bearer TOKEN', of the page API tokens"
+WRONG_TOKEN = "the token is unknown, revoked or has expired: make one on the page API tokens"
 HEADERS = {
     # Vue compiles templates in the browser, which needs eval; nothing comes from elsewhere.
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' "
@@ -37,17 +42,19 @@ HEADERS = {
 class Guard:
     """ASGI middleware: only requests of a session pass, except to the pages for logging in.
 
-    Requests that change something, and WebSockets, must come from a page of this site.
+    Requests that change something, and WebSockets, must come from a page of this site. Programs
+    send a token instead of a cookie, which opens /api alone.
     """
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, *, has_tls: bool) -> None:
-        self._app, self._sessions, self._has_tls = app, sessions, has_tls
+    def __init__(self, app: ASGIApp, sessions: Sessions, tokens: Tokens, *, has_tls: bool) -> None:
+        self._app, self._sessions, self._tokens, self._has_tls = app, sessions, tokens, has_tls
+        self._attempts = Attempts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        refusal = await self._refusal(scope)
         if refusal is None:
             await self._app(scope, receive, self._with_headers(scope, send))
         elif scope["type"] == "websocket":
@@ -55,24 +62,41 @@ class Guard:
         else:
             await refusal(scope, receive, self._with_headers(scope, send))
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    async def _refusal(self, scope: Scope) -> Response | None:
         """What is answered instead; None lets the request pass."""
         headers, path = Headers(scope=scope), scope["path"]
-        changes = scope["type"] == "websocket" or scope["method"] in UNSAFE
-        if changes and not _same_origin(headers):
-            return JSONResponse({"error": "the request comes from another site"}, 403)
-        scope["session"] = session = self._session(headers)
-        if session is None and scope["type"] == "http" and not _is_small(headers, scope["method"]):
-            return JSONResponse({"error": "log in before you send so much"}, 413)
-        if session is not None or PUBLIC.fullmatch(path):
-            return None
-        if path.startswith("/api/") or scope["type"] == "websocket":
-            return JSONResponse({"error": "log in, or send a token"}, 401)
+        is_websocket = scope["type"] == "websocket"
+        is_api = path == "/api" or path.startswith("/api/")
+        if (is_websocket or scope["method"] in UNSAFE) and not _same_origin(headers):
+            return _refused(403, "the request comes from another site: send it from this one")
+        bearer = bearer_of(headers) if is_api else None
+        if bearer is not None:
+            refusal = await self._check_token(scope, bearer)
+        else:
+            refusal = None
+            key = cookie_of(headers)
+            found = await run_in_threadpool(self._sessions.find, key) if key else None
+            scope["session"], scope["keys"] = found, self._sessions
+        if not is_websocket and not _is_small(headers, scope["method"], is_api, scope["session"]):
+            return _refused(413, "the body is too long or has no Content-Length: send less")
+        if refusal or scope["session"] is not None or PUBLIC.fullmatch(path):
+            return refusal
+        if is_api or is_websocket:
+            return _refused(401, NO_TOKEN, {"www-authenticate": "Bearer"})
         return RedirectResponse(f"/login?next={quote(_with_query(scope))}", 303)
 
-    def _session(self, headers: Headers) -> Session | None:
-        key = cookie_of(headers)
-        return self._sessions.find(key) if key else None
+    async def _check_token(self, scope: Scope, bearer: str) -> Response | None:
+        address = scope["client"][0] if scope.get("client") else ""
+        keys = scope["keys"] = TokensFrom(self._tokens, address)
+        scope["session"] = None
+        if wait := self._attempts.wait_s(address):
+            text = f"too many wrong tokens came from {address}: try again in {wait} s"
+            return _refused(429, text, {"retry-after": str(wait)})
+        scope["session"] = await run_in_threadpool(keys.find, bearer)
+        if scope["session"] is not None:
+            return None
+        self._attempts.failed(address)
+        return _refused(401, WRONG_TOKEN, {"www-authenticate": 'Bearer error="invalid_token"'})
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:
         async def sending(message: Message) -> None:
@@ -87,10 +111,16 @@ class Guard:
         return sending
 
 
-def _is_small(headers: Headers, method: str) -> bool:
-    """Whether a body is no longer than that of a form for logging in."""
-    length = headers.get("content-length", "0" if method not in UNSAFE else "")
-    return length.isdecimal() and int(length) <= FORM_BYTES and "transfer-encoding" not in headers
+def _is_small(headers: Headers, method: str, is_api: bool, session: Session | None) -> bool:
+    """Whether a body is no longer than that of a form for logging in, or of a request of the API.
+
+    Pages for people with a session take files of any length.
+    """
+    if session is not None and not is_api:
+        return True
+    length = headers.get("content-length", "" if method in UNSAFE and session is None else "0")
+    most = FORM_BYTES if session is None else API_BYTES
+    return length.isdecimal() and int(length) <= most and "transfer-encoding" not in headers
 
 
 def cookie_of(headers: Headers) -> str | None:
@@ -100,6 +130,16 @@ def cookie_of(headers: Headers) -> str | None:
     except CookieError:
         return None
     return found.value if found else None
+
+
+def bearer_of(headers: Headers) -> str | None:
+    """The token that a program sends."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _refused(status: int, error: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": error}, status, headers)
 
 
 def _same_origin(headers: Headers) -> bool:

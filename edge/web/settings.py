@@ -41,6 +41,8 @@ class WebSettings:
     products: Path = Path("products")
     images: Path = Path("images")  # a folder of good parts for each new product
     shifts: Shifts = field(default_factory=Shifts)
+    language: str = "en"  # of reports that no account asks for
+    reports: Path | None = None  # where the report of each shift is written
     names: tuple[str, ...] = ()  # host names under which browsers may reach it
 
     @property

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PRIMARY, NEGATIVE = "#0b5cad", "#b00020"  # with white text on them
 CHECK_SESSION_S, LEAVE_S = 30.0, 2.0
+LOOK = "draem_look"  # a cookie: a panel may be dark and a phone light
 STYLE = "/static/style.css"
 
 
@@ -28,17 +29,16 @@ def shell(site: Site, viewer: Viewer, room: "Room", rooms: "Sequence[Room]") -> 
     ui.add_head_html(f'<script>document.documentElement.lang="{viewer.texts.language}"</script>')
     ui.page_title(f"{say(room.title)} - draem")
     ui.link(say("To the content"), "#content").classes("site-skip")
-    dark = ui.dark_mode(None)
+    dark = ui.dark_mode(_appearance())
     ui.colors(primary=PRIMARY, negative=NEGATIVE)
     with ui.header().classes("site-header"), ui.element("nav").classes("site-nav"):
-        for one in rooms:
-            if one.icon and viewer.may(one.role):
-                current = "page" if one is room else "false"
-                with ui.link(target=one.path).classes("site-link").props(f"aria-current={current}"):
-                    ui.icon(one.icon).props("aria-hidden=true")
-                    ui.label(say(one.title)).classes("site-link-text")
+        for one in _offered(viewer, rooms, in_menu=False):
+            current = "page" if one is room else "false"
+            with ui.link(target=one.path).classes("site-link").props(f"aria-current={current}"):
+                ui.icon(one.icon).props("aria-hidden=true")
+                ui.label(say(one.title)).classes("site-link-text")
         ui.space()
-        _menu(site, viewer, dark)
+        _menu(site, viewer, dark, rooms)
     with ui.element("main").props("id=content tabindex=-1").classes("site-content"):
         with ui.element("h1").classes("site-title"):
             ui.label(say(room.title))
@@ -46,19 +46,37 @@ def shell(site: Site, viewer: Viewer, room: "Room", rooms: "Sequence[Room]") -> 
     ui.timer(CHECK_SESSION_S, lambda: _leave_when_ended(viewer))
 
 
-def _menu(site: Site, viewer: Viewer, dark: ui.dark_mode) -> None:
+def _offered(viewer: Viewer, rooms: "Sequence[Room]", *, in_menu: bool) -> "list[Room]":
+    return [r for r in rooms if r.icon and r.in_menu is in_menu and viewer.may(r.role)]
+
+
+def _appearance() -> bool | None:
+    """Whether this browser wants it dark; None as the device has it."""
+    return {"dark": True, "light": False}.get(ui.context.client.request.cookies.get(LOOK, ""))
+
+
+def _change_appearance(dark: ui.dark_mode, look: str) -> None:
+    """Now, and for this browser's other pages."""
+    dark.set_value({"dark": True, "light": False}.get(look))
+    ui.run_javascript(f"document.cookie='{LOOK}={look};path=/;max-age=31536000;samesite=lax'")
+
+
+def _menu(site: Site, viewer: Viewer, dark: ui.dark_mode, rooms: "Sequence[Room]") -> None:
     say = viewer.texts.say
     account = say("Account")
     with ui.button(icon="account_circle").props(f'flat round aria-label="{account}"'), ui.menu():
         name = f"{viewer.account.name} ({say(viewer.account.role.word)})"
         ui.menu_item(name, lambda: ui.navigate.to("/account"))
         ui.separator()
+        for one in _offered(viewer, rooms, in_menu=True):
+            ui.menu_item(say(one.title), lambda path=one.path: ui.navigate.to(path))
+        ui.separator()
         for code, name in LANGUAGES.items():
             ui.menu_item(name, lambda code=code: _change_language(site, viewer, code))
         ui.separator()
-        ui.menu_item(say("Light"), lambda: dark.set_value(False))
-        ui.menu_item(say("Dark"), lambda: dark.set_value(True))
-        ui.menu_item(say("As the device"), lambda: dark.set_value(None))
+        ui.menu_item(say("Light"), lambda: _change_appearance(dark, "light"))
+        ui.menu_item(say("Dark"), lambda: _change_appearance(dark, "dark"))
+        ui.menu_item(say("As the device"), lambda: _change_appearance(dark, ""))
         ui.separator()
         ui.menu_item(say("Log out"), lambda: ui.navigate.to("/logout"))
 

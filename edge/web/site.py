@@ -10,7 +10,7 @@ from edge.web.accounts.sessions import Session, Sessions
 from edge.web.live.station_feed import StationFeed
 from edge.web.settings import WebSettings
 from edge.web.texts import Texts
-from edge.web.viewer import Viewer
+from edge.web.viewer import Keys, Viewer
 
 
 @dataclass(frozen=True)
@@ -26,4 +26,6 @@ class Site:
     def viewer_of(self, request: Request) -> Viewer:
         """Who sent this request; the middleware has let only valid sessions through."""
         session: Session = request.scope["session"]
-        return Viewer(session, Texts(session.account.language), self.sessions, self.archive)
+        keys: Keys = request.scope["keys"]
+        texts = Texts(session.account.language, self.settings.shifts.zone)
+        return Viewer(session, texts, keys, self.archive)

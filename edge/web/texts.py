@@ -8,7 +8,8 @@ without a translation is shown in English.
 import gettext
 import io
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date as Day
+from datetime import datetime, tzinfo
 from functools import cache
 from pathlib import Path
 
@@ -28,9 +29,10 @@ def mark(text: str) -> str:
 
 
 class Texts:
-    """Texts, numbers and dates in one language."""
+    """Texts, numbers and dates in one language; times in the plant's zone, or this machine's."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, zone: tzinfo | None = None) -> None:
+        self._zone = zone
         self.language = language if language in LANGUAGES else "en"
         self._locale = Locale.parse(LOCALES[self.language])
         self._translations = _catalogue(self.language)
@@ -56,18 +58,22 @@ class Texts:
         return str(numbers.format_percent(rate, "#,##0." + "0" * digits + " %", self._locale))
 
     def moment(self, at: datetime, *, seconds: bool = True) -> str:
-        """Date and time in this machine's zone."""
-        local = at.astimezone()
+        """Date and time."""
+        local = at.astimezone(self._zone)
         time = dates.format_time(local, "HH:mm:ss" if seconds else "HH:mm", locale=self._locale)
         return f"{self.date(local)} {time}"
 
     def date(self, at: datetime) -> str:
+        """The date of a moment."""
+        return self.day(at.astimezone(self._zone).date())
+
+    def day(self, day: Day) -> str:
         """A date."""
-        return str(dates.format_date(at.astimezone(), "medium", self._locale))
+        return str(dates.format_date(day, "medium", self._locale))
 
     def time(self, at: datetime) -> str:
         """A time of day."""
-        return str(dates.format_time(at.astimezone(), "HH:mm:ss", locale=self._locale))
+        return str(dates.format_time(at.astimezone(self._zone), "HH:mm:ss", locale=self._locale))
 
 
 @cache

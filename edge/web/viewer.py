@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
@@ -11,10 +11,17 @@ from edge.archive.audit import Change
 from edge.base.person import Person
 from edge.web.accounts.accounts import Account
 from edge.web.accounts.roles import NotAllowed, Role
-from edge.web.accounts.sessions import Session, Sessions
+from edge.web.accounts.sessions import Session
 from edge.web.texts import Texts
 
 Result = TypeVar("Result")
+
+
+class Keys(Protocol):
+    """Knows whose a key is now: sessions of browsers, or tokens of programs."""
+
+    def find(self, key: str) -> Session | None:
+        """The session of a key; None if it has ended."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Viewer:
 
     session: Session
     texts: Texts
-    sessions: Sessions
+    sessions: Keys
     archive: Archive
 
     @property
@@ -69,7 +76,7 @@ class Viewer:
         An entry that cannot be written refuses the change; a change that fails has an entry too.
         Raises NotAllowed, ArchiveError and what `do` raises.
         """
-        self.require(role)
+        await run_in_threadpool(self.require, role)
 
         by = self.person(reason)
         change = Change(by.who, by.origin, action, target, old, new, by.reason)

@@ -16,6 +16,7 @@ from edge.web.accounts.roles import Role
 from edge.web.accounts.tables import account, session
 
 NAME = re.compile(r"[^\W_][\w.@ -]{0,63}")
+TOKEN = "token "
 LEAST_PASSWORD, MOST_PASSWORD = 10, 200
 FREE_FAILURES = 4
 LOCK_S, LONGEST_LOCK_S = 30.0, 3600.0
@@ -62,6 +63,8 @@ class Accounts(Closeable):
                 f"'{name}' cannot be an account's name: write at most 64 letters, digits, spaces, "
                 "_ . @ and -, and begin with a letter or digit"
             )
+        if name.lower().startswith(TOKEN):
+            raise AccountsError(f"'{name}' is how tokens are named in records: choose another name")
         hashed = _hash(password, name)
         with writing(self.engine) as connection:
             if connection.execute(select(account.c.name).where(_is(name))).first():
@@ -89,7 +92,8 @@ class Accounts(Closeable):
             if not found.rowcount:
                 raise AccountsError(f"there is no account {name}")
             if role or password is not None:
-                connection.execute(delete(session).where(session.c.account == name))
+                of = func.lower(session.c.account) == name.lower()
+                connection.execute(delete(session).where(of))
 
     def remove(self, name: str) -> None:
         """Remove an account and end its sessions; the last administrator stays."""
@@ -99,9 +103,7 @@ class Accounts(Closeable):
                 raise AccountsError(f"there is no account {name}")
 
     def _keep_one_administrator(self, connection: Connection, name: str) -> None:
-        others = select(account.c.name).where(
-            account.c.role == Role.ADMINISTRATOR.word, account.c.name != name
-        )
+        others = select(account.c.name).where(account.c.role == Role.ADMINISTRATOR.word, ~_is(name))
         if not connection.execute(others).first():
             raise AccountsError(f"{name} is the only administrator: make another one first")
 

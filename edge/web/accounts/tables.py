@@ -1,4 +1,4 @@
-"""The tables of accounts. Times are seconds since 1970; session keys are kept as SHA-256 only."""
+"""The tables of accounts. Times: seconds since 1970; keys and tokens are kept as SHA-256 only."""
 
 from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, MetaData, Table, Text
 
@@ -22,4 +22,15 @@ session = Table(
     Column("created", Float, nullable=False),
     Column("seen", Float, nullable=False),
     Column("origin", Text, nullable=False),  # the browser's address
+)
+token = Table(
+    "token",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("made_by", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("used", Float),  # last; to the minute
 )

@@ -41,7 +41,7 @@ def add_accounts(site: Site) -> None:
             for role, meaning in MEANINGS.items():
                 ui.label(f"{say(role.word)}: {say(meaning)}")
 
-    room = Room("/accounts", mark("Accounts"), ADMINISTRATOR, "manage_accounts")
+    room = Room("/accounts", mark("Accounts"), ADMINISTRATOR, "manage_accounts", in_menu=True)
     add_page(site, room, build)
 
 

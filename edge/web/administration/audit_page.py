@@ -46,7 +46,9 @@ def add_audit(app: FastAPI, site: Site) -> None:
             if len(entries) == ROWS:
                 ui.link(say("Older entries"), f"/audit?before={entries[-1].number}")
 
-    add_page(site, Room("/audit", mark("Audit trail"), Role.ENGINEER, "fact_check"), build)
+    add_page(
+        site, Room("/audit", mark("Audit trail"), Role.ENGINEER, "fact_check", in_menu=True), build
+    )
 
     @app.get("/audit.csv")
     def export(request: Request) -> Response:

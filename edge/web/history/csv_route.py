@@ -5,7 +5,8 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from edge.archive.errors import ArchiveError
-from edge.archive.export import csv_lines
+from edge.archive.export import COLUMNS, flat
+from edge.base.csv_table import csv_lines
 from edge.web.accounts.roles import NotAllowed, Role
 from edge.web.history.query_words import query_of, words_in
 from edge.web.site import Site
@@ -24,5 +25,5 @@ def add_csv(app: FastAPI, site: Site) -> None:
         except ArchiveError as error:
             raise HTTPException(400, str(error)) from error
         name = {"content-disposition": 'attachment; filename="parts.csv"'}
-        lines = csv_lines(site.archive.find_all(query))
+        lines = csv_lines(COLUMNS, map(flat, site.archive.find_all(query)))
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=name)

@@ -14,6 +14,7 @@ from edge.archive.audit import Change
 from edge.web.accounts.accounts import Account, AccountLocked
 from edge.web.accounts.database import AccountsError
 from edge.web.accounts.roles import Role
+from edge.web.attempts import Attempts
 from edge.web.security import COOKIE, cookie_of
 from edge.web.site import Site
 from edge.web.texts import LANGUAGES, Texts
@@ -30,6 +31,7 @@ TEMPLATES = jinja2.Environment(
 
 def add_login(app: FastAPI, site: Site, code: str) -> None:
     """The forms. `code` is in the address that lets the first administrator in, once."""
+    attempts = Attempts()
     at_once = asyncio.Semaphore(HASHES_AT_ONCE)
 
     @app.get("/login")
@@ -40,11 +42,17 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
     async def log_in(request: Request) -> Response:
         form = await request.form()
         name, password = str(form.get("name", "")), str(form.get("password", ""))
+        origin = _origin(request)
+        if wait := attempts.wait_s(origin):
+            texts = _texts(request)
+            error = texts.say("too many failures: try again in {seconds} seconds", seconds=wait)
+            return _form(site, request, error, 429)
         try:
             async with at_once:
                 found = await run_in_threadpool(site.accounts.check_password, name, password)
         except AccountsError as error:
-            log.warning("a log-in from %s failed", _origin(request))
+            attempts.failed(origin)
+            log.warning("a log-in from %s failed", origin)
             if isinstance(error, AccountLocked):
                 await run_in_threadpool(_record, site, request, "account locked", name)
             return _form(site, request, str(error), 403)
@@ -52,6 +60,8 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
 
     @app.get("/logout")
     def log_out(request: Request) -> Response:
+        if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            return RedirectResponse("/", 303)  # a link on another site logs nobody out
         site.sessions.end(cookie_of(request.headers) or "")
         response = RedirectResponse("/login", 303)
         response.delete_cookie(COOKIE)
@@ -59,7 +69,10 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
 
     @app.get("/first")
     def first(request: Request) -> HTMLResponse:
-        _refuse_unless_first(site, request, code)
+        try:
+            _refuse_unless_first(site, request, code)
+        except AccountsError as error:
+            return _form(site, request, str(error), 403)
         return _form(site, request, first=True)
 
     @app.post("/first")
@@ -113,7 +126,7 @@ def _origin(request: Request) -> str:
 def _form(
     site: Site, request: Request, error: str = "", status: int = 200, *, first: bool = False
 ) -> HTMLResponse:
-    texts = Texts(request.query_params.get("language") or _preferred(request))
+    texts = _texts(request)
     is_here = request.client is not None and request.client.host in ("127.0.0.1", "::1")
     states = [feed.state() for feed in site.stations.values()] if is_here else []
     page = TEMPLATES.get_template("login.html")
@@ -127,6 +140,10 @@ def _form(
         "query": query,
     }
     return HTMLResponse(page.render(**values, languages=LANGUAGES), status)
+
+
+def _texts(request: Request) -> Texts:
+    return Texts(request.query_params.get("language") or _preferred(request))
 
 
 def _preferred(request: Request) -> str:

@@ -1,0 +1,1 @@
+"""The statistics page: counts, control chart, Pareto, scores, places, for a chosen period."""
