@@ -21,7 +21,8 @@ from calibration.threshold.report import write_report
 from calibration.threshold.scored_frames import ScoredFrames, judge_frames
 from edge.base.errors import ImageError, ProductError, SettingsError
 from edge.base.files import write_json
-from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.base.progress_file import report_progress_to
+from edge.commands.arguments import add_progress, add_settings, product_name, settings_of
 from edge.engine import runtimes
 from edge.engine.plan import Key
 from edge.product.product import Product, load_product
@@ -57,10 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--version", default="newest", help="the product's version (default: its newest one)")
     add("--geometry", type=Path, metavar="FILE", help="what 'draem station' measured: lens, "
         "millimetres, regions of interest (default: what the product has)")  # fmt: skip
+    add_progress(parser)
     add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
+    report_progress_to(options.progress)
     settings = settings_of(options)
     if options.costs and not options.bad:
         raise SettingsError("--costs weighs escapes, which only bad parts can show: add --bad DIR")

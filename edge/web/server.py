@@ -16,10 +16,12 @@ from edge.archive.database import open_database
 from edge.base.errors import SettingsError
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.sessions import Sessions
+from edge.web.jobs.queue import Jobs
 from edge.web.live.page import add_live
 from edge.web.live.station_feed import StationFeed
 from edge.web.login.routes import add_login
 from edge.web.pictures import add_pictures
+from edge.web.products.rooms import add_products
 from edge.web.security import Guard
 from edge.web.settings import WebSettings
 from edge.web.site import Site
@@ -48,7 +50,8 @@ def open_site(settings: WebSettings, stack: ExitStack) -> Site:
     archive = stack.enter_context(Archive(settings.database, settings.pictures))
     accounts = stack.enter_context(Accounts(settings.folder / "accounts.db"))
     feeds = {one.name: stack.enter_context(StationFeed(one)) for one in settings.stations}
-    return Site(settings, archive, accounts, Sessions(accounts), feeds)
+    jobs = stack.enter_context(Jobs(settings.folder / "jobs"))
+    return Site(settings, archive, accounts, Sessions(accounts), feeds, jobs)
 
 
 def build_app(site: Site, code: str) -> ASGIApp:
@@ -58,6 +61,7 @@ def build_app(site: Site, code: str) -> ASGIApp:
     add_login(app, site, code)
     add_pictures(app, site)
     add_live(site)
+    add_products(app, site)
     ui.run_with(app, title="draem", dark=None, tailwind=False, show_welcome_message=False)
     has_tls = site.settings.certificate is not None
     guarded: ASGIApp = Guard(app, site.sessions, has_tls=has_tls)

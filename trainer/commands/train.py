@@ -13,7 +13,8 @@ import tempfile
 from pathlib import Path
 
 from edge.base.errors import SettingsError
-from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.base.progress_file import report_progress_to
+from edge.commands.arguments import add_progress, add_settings, product_name, settings_of
 from trainer.training.options import (
     add_training,
     chosen,
@@ -34,11 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     unfinished.add_argument("--restart", action="store_true", help="discard an unfinished training")
     add("--preview", type=Path, metavar="PNG", help="only show what the network would see")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept")
+    add_progress(parser)
     add_training(parser)
     add_settings(parser, "product", "products", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
+    report_progress_to(options.progress)
     station = settings_of(options)
     name = product_name(station)
     given = given_settings(options)
