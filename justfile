@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := "1"
 setup:
     @./deploy/setup.sh
 
-# the whole machine: collect, train, build, calibrate, then judge a line  [--seed N] [--again]
+# the whole machine: collect, train, build, calibrate, then judge a line  [--seed N] [--again] [--web]
 demo *ARGS: setup
     @python -m trainer.demo.demo {{ARGS}}
 

@@ -3,6 +3,8 @@
 import getpass
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -115,6 +117,19 @@ class Archive(Closeable):
         """Add an entry to the audit trail: a change that was made elsewhere."""
         with writing(self._engine) as connection:
             audit.add_entry(connection, change)
+
+    @contextmanager
+    def recorded(self, change: Change) -> Iterator[None]:
+        """Record a change before it is made in the block, and an error that ends it.
+
+        Where the entry cannot be written, the block is not run.
+        """
+        self.record(change)
+        try:
+            yield
+        except Exception as error:
+            self.record(replace(change, action=f"{change.action} failed", reason=str(error)))
+            raise
 
     def audit_trail(self) -> tuple[list[dict[str, Any]], list[str], str]:
         """The audit trail, oldest first; what is wrong with it; number and digest of its head."""

@@ -13,7 +13,10 @@ import argparse
 import getpass
 import sys
 
-from edge.commands.archives.shared import add_archive
+from edge.archive.archive import here
+from edge.archive.audit import Change
+from edge.archive.database import open_database
+from edge.commands.archives.shared import add_archive, add_person, opened
 from edge.commands.web import WEB
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.database import AccountsError
@@ -32,12 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("list", "all accounts with their roles"),
     ):
         one = actions.add_parser(name, help=text, description=text)
-        if name != "list":
-            one.add_argument("name", metavar="NAME")
+        if name == "list":
+            continue
+        one.add_argument("name", metavar="NAME")
         if name == "add":
             one.add_argument("--role", choices=ROLES, default="viewer", help="default: viewer")
         if name == "role":
             one.add_argument("role", choices=ROLES)
+        add_person(one)
         add_archive(one)
 
 
@@ -47,14 +52,18 @@ def main(options: argparse.Namespace) -> int:
             for one in accounts.all():
                 print(f"{one.name:<24} {one.role.word}")
             return 0
-        role = getattr(options, "role", None)
-        password = _password() if options.action in ("add", "password") else None
-        if options.action == "add":
-            accounts.add(options.name, str(password), Role.of(options.role))
-        elif options.action == "remove":
-            accounts.remove(options.name)
-        else:
-            accounts.change(options.name, role=Role.of(role) if role else None, password=password)
+        password = _password() if options.action in ("add", "password") else ""
+        role = Role.of(options.role) if "role" in options else None
+        new = role.word if role else ""
+        change = Change(options.who, here(), f"account {options.action}", options.name, new=new)
+        open_database(options.database, create=True).dispose()
+        with opened(options) as archive, archive.recorded(change):
+            if options.action == "add":
+                accounts.add(options.name, password, role or Role.VIEWER)
+            elif options.action == "remove":
+                accounts.remove(options.name)
+            else:
+                accounts.change(options.name, role=role, password=password or None)
     return 0
 
 

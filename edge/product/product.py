@@ -1,5 +1,6 @@
 """A version of a product, found by its name and read with every file checked."""
 
+import mmap
 import re
 from collections.abc import Container
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from pathlib import Path
 from edge.base.errors import ProductError
 from edge.base.files import digest
 from edge.product.manifest import MANIFEST, Manifest, read_manifest, read_model
-from edge.product.onnx_file import external_files
 from edge.product.seal import SEAL, Seal
 from edge.vision.calibration import Calibration
 from edge.vision.drift_features import REFERENCE
 from edge.vision.fit import Fit
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
 NAME_RULE = (
     "a name has at most 100 letters, digits, '_', '-' and '.', and begins with a letter or digit"
 )
@@ -160,10 +161,12 @@ def _check_place(path: Path, name: str) -> None:
 def _check_references(product: Product) -> None:
     """Raise ProductError where a file names another one that the manifest does not have."""
     calibration, files = product.calibration, product.manifest.files
-    try:
-        wanted = dict.fromkeys(external_files(product.model_path), "model.onnx")
-    except ValueError as error:
-        raise ProductError(f"{product.model_path} cannot be read ({error}): train again") from error
+    if _reads_other_files(product.model_path):
+        raise ProductError(
+            f"{product.model_path} reads its weights from other files, which could be changed "
+            "unnoticed: save it as one file, or train again"
+        )
+    wanted: dict[str, str] = {}
     if calibration is not None:
         wanted |= {f"calibration/{name}": "calibration.json" for name in calibration.frames}
         wanted |= {REFERENCE: "calibration.json"} if calibration.drift else {}
@@ -172,6 +175,22 @@ def _check_references(product: Product) -> None:
             f"{wanted[name]} of {product.path} reads {name[:120]!a}, which {MANIFEST} does not "
             "have: train or calibrate again, or import the release again"
         )
+
+
+def _reads_other_files(model: Path) -> bool:
+    """Whether an ONNX model has external data: an entry whose key is `location` (onnx.proto).
+
+    That key is written as its field's number, its length and the word; protobuf allows both
+    numbers to be longer than they need be.
+    """
+    if not model.stat().st_size:
+        return False
+    with (
+        model.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as data,
+    ):
+        return EXTERNAL.search(data) is not None
 
 
 def _check_geometry(product: Product) -> None:

@@ -17,6 +17,7 @@ PUBLIC = re.compile(
     r"/(login|first|static/[\w.-]+|favicon\.ico"
     r"|_nicegui/[\d.]+/(static|libraries|components|esm|resources)/.*)"
 )
+FORM_BYTES = 4096
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 HEADERS = {
     # Vue compiles templates in the browser, which needs eval; nothing comes from elsewhere.
@@ -61,6 +62,8 @@ class Guard:
         if changes and not _same_origin(headers):
             return JSONResponse({"error": "the request comes from another site"}, 403)
         scope["session"] = session = self._session(headers)
+        if session is None and scope["type"] == "http" and not _is_small(headers, scope["method"]):
+            return JSONResponse({"error": "log in before you send so much"}, 413)
         if session is not None or PUBLIC.fullmatch(path):
             return None
         if path.startswith("/api/") or scope["type"] == "websocket":
@@ -82,6 +85,12 @@ class Guard:
             await send(message)
 
         return sending
+
+
+def _is_small(headers: Headers, method: str) -> bool:
+    """Whether a body is no longer than that of a form for logging in."""
+    length = headers.get("content-length", "0" if method not in UNSAFE else "")
+    return length.isdecimal() and int(length) <= FORM_BYTES and "transfer-encoding" not in headers
 
 
 def cookie_of(headers: Headers) -> str | None:

@@ -16,6 +16,9 @@ from edge.archive.database import open_database
 from edge.base.errors import SettingsError
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.sessions import Sessions
+from edge.web.administration.accounts_page import add_accounts
+from edge.web.administration.audit_page import add_audit
+from edge.web.administration.own_account_page import add_own_account
 from edge.web.jobs.queue import Jobs
 from edge.web.live.page import add_live
 from edge.web.live.station_feed import StationFeed
@@ -35,9 +38,9 @@ def serve(settings: WebSettings) -> None:
     """Serve the site until a signal. Raises DraemError."""
     with ExitStack() as stack:
         site = open_site(settings, stack)
+        _refuse_unsafe(site)
         code = secrets.token_urlsafe(16)
         app = build_app(site, code)
-        _refuse_unsafe(site)
         if not site.accounts.has_administrator():
             print(f"no accounts yet: open {settings.address}/first?code={code}", flush=True)
         print(f"serving {settings.address} (Ctrl-C ends)", flush=True)
@@ -62,6 +65,9 @@ def build_app(site: Site, code: str) -> ASGIApp:
     add_pictures(app, site)
     add_live(site)
     add_products(app, site)
+    add_audit(app, site)
+    add_accounts(site)
+    add_own_account(site)
     ui.run_with(app, title="draem", dark=None, tailwind=False, show_welcome_message=False)
     has_tls = site.settings.certificate is not None
     guarded: ASGIApp = Guard(app, site.sessions, has_tls=has_tls)
@@ -94,6 +100,7 @@ def _config(app: ASGIApp, settings: WebSettings) -> uvicorn.Config:
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.key,
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -1,10 +1,12 @@
 """What stands around each page: header, navigation, language, dark mode, the session's end."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nicegui import run, ui
+from nicegui import ui
+from starlette.concurrency import run_in_threadpool
 
 from edge.web.site import Site
 from edge.web.texts import LANGUAGES
@@ -13,7 +15,8 @@ from edge.web.viewer import Viewer
 if TYPE_CHECKING:
     from edge.web.page import Room
 
-CHECK_SESSION_S = 30.0
+PRIMARY, NEGATIVE = "#0b5cad", "#b00020"  # with white text on them
+CHECK_SESSION_S, LEAVE_S = 30.0, 2.0
 STYLE = "/static/style.css"
 
 
@@ -26,6 +29,7 @@ def shell(site: Site, viewer: Viewer, room: "Room", rooms: "Sequence[Room]") -> 
     ui.page_title(f"{say(room.title)} - draem")
     ui.link(say("To the content"), "#content").classes("site-skip")
     dark = ui.dark_mode(None)
+    ui.colors(primary=PRIMARY, negative=NEGATIVE)
     with ui.header().classes("site-header"), ui.element("nav").classes("site-nav"):
         for one in rooms:
             if one.icon and viewer.may(one.role):
@@ -46,7 +50,8 @@ def _menu(site: Site, viewer: Viewer, dark: ui.dark_mode) -> None:
     say = viewer.texts.say
     account = say("Account")
     with ui.button(icon="account_circle").props(f'flat round aria-label="{account}"'), ui.menu():
-        ui.menu_item(f"{viewer.account.name} ({say(viewer.account.role.word)})").props("disable")
+        name = f"{viewer.account.name} ({say(viewer.account.role.word)})"
+        ui.menu_item(name, lambda: ui.navigate.to("/account"))
         ui.separator()
         for code, name in LANGUAGES.items():
             ui.menu_item(name, lambda code=code: _change_language(site, viewer, code))
@@ -59,13 +64,18 @@ def _menu(site: Site, viewer: Viewer, dark: ui.dark_mode) -> None:
 
 
 async def _change_language(site: Site, viewer: Viewer, language: str) -> None:
-    await run.io_bound(site.accounts.change, viewer.account.name, language=language)
+    await run_in_threadpool(site.accounts.change, viewer.account.name, language=language)
     ui.navigate.reload()
 
 
 async def _leave_when_ended(viewer: Viewer) -> None:
-    if await run.io_bound(viewer.sessions.find, viewer.session.key) is None:
+    """To the login; and a browser that does not go there is shown nothing more."""
+    client = ui.context.client
+    if await run_in_threadpool(viewer.sessions.find, viewer.session.key) is None:
         ui.navigate.to("/login")
+        await asyncio.sleep(LEAVE_S)
+        if not client.is_deleted:
+            client.delete()
 
 
 def show_error(message: str) -> None:

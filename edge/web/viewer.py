@@ -66,17 +66,12 @@ class Viewer:
         """
         self.require(role)
 
+        origin = f"web {self.session.origin}"
+        change = Change(self.account.name, origin, action, target, old, new, reason)
+
         def recorded() -> Result:
-            self._record(action, target, old, new, reason)
-            try:
+            with self.archive.recorded(change):
                 return do()
-            except Exception as error:
-                self._record(f"{action} failed", target, old, new, str(error))
-                raise
 
         done: Result = await run_in_threadpool(recorded)
         return done
-
-    def _record(self, action: str, target: str, old: str, new: str, reason: str) -> None:
-        origin = f"web {self.session.origin}"
-        self.archive.record(Change(self.account.name, origin, action, target, old, new, reason))

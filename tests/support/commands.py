@@ -7,11 +7,12 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
+from unittest.mock import patch
 
 import draem as program
 
 
-def draem_in_process(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def draem_in_process(*words: str, cwd: Path, typed: str = "") -> subprocess.CompletedProcess[str]:
     """Run `draem WORDS` in folder `cwd`; its exit code and what it printed."""
     out, err = io.StringIO(), io.StringIO()
     handler, root = logging.StreamHandler(err), logging.getLogger()
@@ -24,6 +25,7 @@ def draem_in_process(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]
             contextlib.chdir(cwd),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
+            patch("sys.stdin", io.StringIO(typed)),
         ):
             try:
                 code = program.main(words)

@@ -1,10 +1,9 @@
 """`draem web` as a process in a folder, with accounts of each role."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 from playwright.sync_api import Page
 
@@ -22,7 +21,8 @@ class WebSite(Closeable):
 
     def __init__(self, folder: Path, *words: str, accounts: bool = True) -> None:
         self.folder, self.port = folder, free_ports(1)[0]
-        self.address = f"http://127.0.0.1:{self.port}"
+        scheme = "https" if "--self-made" in words else "http"
+        self.address = f"{scheme}://127.0.0.1:{self.port}"
         if accounts:
             with Accounts(folder / "web" / "accounts.db") as made:
                 for role in Role:
@@ -35,11 +35,9 @@ class WebSite(Closeable):
     def _answers(self) -> bool:
         assert self._process.poll() is None, self.output()
         try:
-            with urlopen(f"{self.address}/login", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except HTTPError:
-            return True
-        except (URLError, OSError):
+            with socket.create_connection(("127.0.0.1", self.port), 5):
+                return True
+        except OSError:
             return False
 
     def output(self) -> str:

@@ -34,6 +34,8 @@ NETWORK = ("--crop", "80,48,480,384", "--input", "256x320", "--steps", "600",
            "--validate-every", "300")  # fmt: skip
 FALSE_REJECTS = 0.0025
 TRAINING_SEED, CALIBRATION_SEED = 1, 2
+WEB_RATE, WEB_DEFECTS = 2, 0.1
+POLL_S = 0.2
 ENDPOINT = ("--endpoint", "tcp://127.0.0.1:5571")
 
 
@@ -41,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="just demo", description=__doc__)
     parser.add_argument("--seed", type=parse_whole, help="of the inspected line (default: random)")
     parser.add_argument("--again", action="store_true", help="use the product of the last demo")
+    parser.add_argument(
+        "--web", action="store_true", help="then show the line in the web page, until Ctrl-C"
+    )
     options = parser.parse_args(argv)
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     for name in [name for name in os.environ if name.upper().startswith("DRAEM_")]:
@@ -53,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not options.again:
             prepare()
         summary = inspect(seed)
+        show(summary, time.monotonic() - start)
+        if options.web:
+            serve_web(seed)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         print(f"demo: '{shlex.join(error.cmd[2:])}' failed, see above", file=sys.stderr)
         return 2
@@ -62,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    show(summary, time.monotonic() - start)
+    if not options.web:
+        print("to see the line in a browser: ./just demo --again --web")
     return 0
 
 
@@ -119,6 +128,25 @@ def inspect(seed: int) -> Summary:
             for watcher in watchers:
                 watcher.terminate()
     return report(seed)
+
+
+def serve_web(seed: int) -> None:
+    """The line without an end, its archive and the web page; until one of them ends."""
+    source = f"line://{KIND}?seed={seed}&rate={WEB_RATE}&defects={WEB_DEFECTS}"
+    started: list[subprocess.Popen[str]] = []
+    try:
+        started.append(start_draem("run", *PRODUCT, "--source", source, *ENDPOINT))
+        started.append(start_draem("archive", "run", *ENDPOINT))
+        started.append(start_draem("web", *ENDPOINT))
+        while all(process.poll() is None for process in started):
+            time.sleep(POLL_S)
+    finally:
+        for process in started[::-1]:
+            process.terminate()
+        for process in started:
+            process.wait(timeout=20)
+    ended = next((p for p in started if p.returncode > 0), started[0])
+    raise subprocess.CalledProcessError(ended.returncode, ended.args)
 
 
 def report(seed: int) -> Summary:

@@ -23,6 +23,10 @@ HASHER = PasswordHasher()  # argon2id with the library's parameters
 NOBODY = HASHER.hash("nobody's")  # so that an unknown name takes as long as a known one
 
 
+class AccountLocked(AccountsError):
+    """This failure has locked the account for some time."""
+
+
 @dataclass(frozen=True)
 class Account:
     """Somebody who may log in."""
@@ -106,30 +110,32 @@ class Accounts(Closeable):
 
         After some failures an account is locked, each time for twice as long.
         """
-        wrong = AccountsError("name or password is wrong")
+        wrong = "name or password is wrong"
         with reading(self.engine) as connection:
             row = connection.execute(select(account).where(_is(name))).first()
         if row and row.locked_until > self.clock():
             minutes = int((row.locked_until - self.clock()) / 60) + 1
             raise AccountsError(f"too many failures: try again in {minutes} minutes")
         if not _verified(row.password if row else NOBODY, password) or row is None:
-            self._count_failure(name)
-            raise wrong
+            is_locked = self._count_failure(name)
+            raise AccountLocked(wrong) if is_locked else AccountsError(wrong)
         with writing(self.engine) as connection:
             connection.execute(
                 update(account).where(_is(name)).values(failures=0, locked_until=0.0)
             )
         return Account(row.name, Role.of(row.role), row.language)
 
-    def _count_failure(self, name: str) -> None:
+    def _count_failure(self, name: str) -> bool:
+        """Whether the account is locked now."""
         with writing(self.engine) as connection:
             row = connection.execute(select(account.c.failures).where(_is(name))).first()
             if row is None:
-                return
+                return False
             over = row.failures + 1 - FREE_FAILURES
             lock = min(LOCK_S * 2 ** min(over - 1, 20), LONGEST_LOCK_S) if over > 0 else 0.0
             values = {"failures": row.failures + 1, "locked_until": self.clock() + lock}
             connection.execute(update(account).where(_is(name)).values(values))
+        return bool(over > 0)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -1,5 +1,7 @@
 """/login, /logout and /first."""
 
+import asyncio
+import logging
 import secrets
 from pathlib import Path
 
@@ -9,13 +11,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.archive.audit import Change
-from edge.web.accounts.accounts import Account
+from edge.web.accounts.accounts import Account, AccountLocked
 from edge.web.accounts.database import AccountsError
 from edge.web.accounts.roles import Role
 from edge.web.security import COOKIE, cookie_of
 from edge.web.site import Site
 from edge.web.texts import LANGUAGES, Texts
 
+log = logging.getLogger(__name__)
+
+HASHES_AT_ONCE = 2  # argon2 takes 64 MiB for each
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
     autoescape=True,
@@ -25,6 +30,7 @@ TEMPLATES = jinja2.Environment(
 
 def add_login(app: FastAPI, site: Site, code: str) -> None:
     """The forms. `code` is in the address that lets the first administrator in, once."""
+    at_once = asyncio.Semaphore(HASHES_AT_ONCE)
 
     @app.get("/login")
     def login(request: Request) -> HTMLResponse:
@@ -34,12 +40,13 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
     async def log_in(request: Request) -> Response:
         form = await request.form()
         name, password = str(form.get("name", "")), str(form.get("password", ""))
-        origin = _origin(request)
         try:
-            found = await run_in_threadpool(site.accounts.check_password, name, password)
+            async with at_once:
+                found = await run_in_threadpool(site.accounts.check_password, name, password)
         except AccountsError as error:
-            change = Change(name[:64], f"web {origin}", "log-in failed", "accounts")
-            await run_in_threadpool(site.archive.record, change)
+            log.warning("a log-in from %s failed", _origin(request))
+            if isinstance(error, AccountLocked):
+                await run_in_threadpool(_record, site, request, "account locked", name)
             return _form(site, request, str(error), 403)
         return await run_in_threadpool(_entered, site, request, found)
 
@@ -61,11 +68,16 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
         name, password = str(form.get("name", "")), str(form.get("password", ""))
         try:
             _refuse_unless_first(site, request, code)
+            await run_in_threadpool(_record, site, request, "account added", name)
             await run_in_threadpool(site.accounts.add, name, password, Role.ADMINISTRATOR)
         except AccountsError as error:
             return _form(site, request, str(error), 403, first=True)
         made = Account(name, Role.ADMINISTRATOR, "en")
         return await run_in_threadpool(_entered, site, request, made)
+
+
+def _record(site: Site, request: Request, action: str, name: str) -> None:
+    site.archive.record(Change("", f"web {_origin(request)}", action, name[:64]))
 
 
 def _refuse_unless_first(site: Site, request: Request, code: str) -> None:

@@ -1,0 +1,1 @@
+"""Accounts of all people, one's own account, and the audit trail."""
