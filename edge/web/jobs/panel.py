@@ -70,7 +70,8 @@ class JobPanel:
                 self._stop.on_click(guarded(viewer, self._interrupt))
                 self._stop.visible = False
             self._bar = ui.linear_progress(0, show_value=False, size="12px")
-            self._bar.props(f'aria-label="{say("Progress")}"')
+            label = say("Progress")
+            self._bar.props(f'aria-label="{label}"')
             self._text = ui.label().classes("number")
             self._error = ui.label().classes("site-error").props("role=alert")
             self._curve = Curve(viewer.texts) if job.spec.kind == "train" else None

@@ -186,3 +186,6 @@ class Jobs(Closeable):
     def close(self) -> None:
         self._closed.set()
         self._thread.join()
+        for child in self._children:
+            if child.poll() is None:
+                child.returncode = 0  # it outlives this process on purpose, without a warning

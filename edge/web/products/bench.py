@@ -10,13 +10,14 @@ from edge.product.product import check_name
 from edge.web.jobs.job import Job, State
 from edge.web.jobs.queue import Jobs
 from edge.web.products.draft import Draft, DraftFolder
-from edge.web.products.picture_folder import PictureFolder
+from edge.web.products.picture_folder import picture_folder
 from edge.web.products.versions import Version, read_versions
 from edge.web.site import Site
 from edge.web.texts import mark
 
 FEWEST_PICTURES = 10  # below it `draem train` refuses
 RUNS = Path("runs")
+RELEASING = ("seal", "activate", "rollback", "export", "switch")  # kinds of jobs
 
 StepKind = Literal["done", "now", "optional", "needs", "running"]
 
@@ -55,11 +56,16 @@ class Bench:
         """Whether a job of these kinds runs or waits."""
         return any(job.is_open and job.spec.kind in kinds for job in self.jobs)
 
+    def waiting(self, *kinds: str) -> str:
+        """What to say instead of running where jobs of these kinds only wait."""
+        is_running = any(j.state is State.RUNNING and j.spec.kind in kinds for j in self.jobs)
+        return "" if is_running else mark("waits for its turn")
+
 
 def read_bench(site: Site, name: str) -> Bench:
     """Read everything from the disk; not for the event loop. Raises DraemError."""
     check_name(name)
-    folder = PictureFolder(site.settings.images, name)
+    folder = picture_folder(site.settings.images, name)
     return Bench(
         name=name,
         pictures=len(folder.names()),
@@ -88,7 +94,7 @@ class Step:
 
 def _pictures(bench: Bench) -> tuple[StepKind, str]:
     if bench.is_doing("collect"):
-        return "running", ""
+        return "running", bench.waiting("collect")
     return ("done" if bench.pictures >= FEWEST_PICTURES else "now"), ""
 
 
@@ -106,7 +112,7 @@ def _view(bench: Bench) -> tuple[StepKind, str]:
 
 def _train(bench: Bench) -> tuple[StepKind, str]:
     if bench.is_doing("train", "preview"):
-        return "running", ""
+        return "running", bench.waiting("train", "preview")
     if bench.newest:
         return "done", ""
     if bench.pictures < FEWEST_PICTURES:
@@ -116,7 +122,7 @@ def _train(bench: Bench) -> tuple[StepKind, str]:
 
 def _build(bench: Bench) -> tuple[StepKind, str]:
     if bench.is_doing("build"):
-        return "running", ""
+        return "running", bench.waiting("build")
     if bench.newest is None:
         return "needs", mark("needs a trained version")
     return ("done" if bench.newest.is_built else "now"), ""
@@ -124,7 +130,7 @@ def _build(bench: Bench) -> tuple[StepKind, str]:
 
 def _threshold(bench: Bench) -> tuple[StepKind, str]:
     if bench.is_doing("calibrate"):
-        return "running", ""
+        return "running", bench.waiting("calibrate")
     if bench.newest is None or not bench.newest.is_built:
         return "needs", mark("needs an engine")
     return ("done" if bench.newest.calibration else "now"), ""
@@ -132,7 +138,7 @@ def _threshold(bench: Bench) -> tuple[StepKind, str]:
 
 def _try(bench: Bench) -> tuple[StepKind, str]:
     if bench.is_doing("inspect"):
-        return "running", ""
+        return "running", bench.waiting("inspect")
     if bench.calibrated is None:
         return "needs", mark("needs a threshold")
     job = bench.last("inspect")
@@ -140,8 +146,8 @@ def _try(bench: Bench) -> tuple[StepKind, str]:
 
 
 def _release(bench: Bench) -> tuple[StepKind, str]:
-    if bench.is_doing("seal", "activate", "rollback", "export", "switch"):
-        return "running", ""
+    if bench.is_doing(*RELEASING):
+        return "running", bench.waiting(*RELEASING)
     if bench.calibrated is None:
         return "needs", mark("needs a threshold")
     is_released = bench.current is not None and bench.current.seal is not None

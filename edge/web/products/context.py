@@ -15,7 +15,7 @@ from edge.web.page import guarded
 from edge.web.products.bench import Bench
 from edge.web.products.commands import Commands
 from edge.web.products.draft import Draft, DraftFolder, changed
-from edge.web.products.picture_folder import PictureFolder
+from edge.web.products.picture_folder import PictureFolder, picture_folder
 from edge.web.site import Site
 from edge.web.viewer import Viewer
 
@@ -40,7 +40,7 @@ class Context:
 
     @property
     def pictures(self) -> PictureFolder:
-        return PictureFolder(self.site.settings.images, self.name)
+        return picture_folder(self.site.settings.images, self.name)
 
     @property
     def drafts(self) -> DraftFolder:

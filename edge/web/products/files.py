@@ -17,7 +17,7 @@ from edge.vision.image_files import read_image
 from edge.web.jobs.job import Job, JobError, State
 from edge.web.products.bench import RUNS
 from edge.web.products.draft import DraftFolder
-from edge.web.products.picture_folder import PictureFolder
+from edge.web.products.picture_folder import picture_folder
 from edge.web.site import Site
 
 SIDES = (0, 240)
@@ -38,7 +38,7 @@ def add_files(app: FastAPI, site: Site) -> None:
     @app.get("/products/{name}/pictures/{file:path}")
     def picture(name: str, file: str, side: int = 0, removed: bool = False) -> Response:
         def path() -> Path:
-            return PictureFolder(settings.images, name).path(file, removed=removed)
+            return picture_folder(settings.images, name).path(file, removed=removed)
 
         return _image(path, side)
 

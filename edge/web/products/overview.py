@@ -11,8 +11,8 @@ from edge.web.accounts.roles import Role
 from edge.web.jobs.panel import JobPanel
 from edge.web.page import guarded
 from edge.web.products.bench import STEPS, Bench, next_step, read_bench
-from edge.web.products.picture_folder import PictureFolder
-from edge.web.products.uploader import import_uploader
+from edge.web.products.picture_folder import picture_folder
+from edge.web.products.uploader import import_field
 from edge.web.shell import show_error
 from edge.web.site import Site
 from edge.web.viewer import Viewer
@@ -60,7 +60,7 @@ async def build_overview(site: Site, viewer: Viewer) -> None:
         with ui.element("section").classes("card"):
             with ui.element("h2"):
                 ui.label(say("Import a release of another station"))
-            import_uploader(viewer)
+            import_field(viewer)
     panels = [JobPanel(viewer, site.jobs, job) for job in site.jobs.of("")[-1:]]
 
     async def update() -> None:
@@ -103,9 +103,10 @@ def _card(site: Site, viewer: Viewer, line: Line) -> None:
 
 
 def _summary(viewer: Viewer, bench: Bench) -> str:
-    count = viewer.texts.say_count
-    pictures = count("{count} picture", "{count} pictures", bench.pictures)
-    return f"{pictures}, {count('{count} version', '{count} versions', len(bench.versions))}"
+    say_count, number = viewer.texts.say_count, len(bench.versions)
+    pictures = say_count("{count} picture", "{count} pictures", bench.pictures)
+    versions = say_count("{count} version", "{count} versions", number)
+    return f"{pictures}, {versions}"
 
 
 def build_new(site: Site, viewer: Viewer) -> None:
@@ -122,7 +123,7 @@ def build_new(site: Site, viewer: Viewer) -> None:
             check_name(name)
             if name in ("new", "import") or name in product_names(site):
                 raise ProductError(f"there is a product {name} already: choose another name")
-            folder = PictureFolder(site.settings.images, name)
+            folder = picture_folder(site.settings.images, name)
 
             def create() -> None:
                 folder.good.mkdir(parents=True, exist_ok=True)

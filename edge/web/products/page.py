@@ -63,7 +63,8 @@ class ProductPage:
             ui.link(self._viewer.texts.say("All products"), "/products")
         with ui.element("div").classes("product"):
             self._steps = ui.element("nav").classes("steps")
-            self._steps.props(f'aria-label="{self._viewer.texts.say("Steps")}"')
+            label = self._viewer.texts.say("Steps")
+            self._steps.props(f'aria-label="{label}"')
             self._content = ui.element("div").classes("product-content")
         await self._redraw()
         ui.timer(TURN_S, self._turn)

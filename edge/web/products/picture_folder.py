@@ -6,6 +6,7 @@
 import re
 import shutil
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -22,11 +23,17 @@ LONGEST_NAME = 80
 MOST_PICTURE_BYTES = 256 << 20
 
 
+@cache
+def picture_folder(images: Path, product: str) -> "PictureFolder":
+    """The one of a product, for all requests: it has a lock, and remembers digests."""
+    check_name(product)
+    return PictureFolder(images, product)
+
+
 class PictureFolder:
-    """The pictures of one product; usable from any thread."""
+    """The pictures of one product; usable from any thread. `picture_folder` gives it."""
 
     def __init__(self, images: Path, product: str) -> None:
-        check_name(product)
         self.good, self.removed = images / product / GOOD, images / product / REMOVED
         self._digests: dict[str, tuple[float, str]] = {}
         self._lock = Lock()

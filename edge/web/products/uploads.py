@@ -27,7 +27,7 @@ from edge.web.accounts.roles import NotAllowed, Role
 from edge.web.products.commands import Commands
 from edge.web.products.draft import DraftFolder
 from edge.web.products.intake import Intake, Taken
-from edge.web.products.picture_folder import PictureFolder, check_space
+from edge.web.products.picture_folder import PictureFolder, check_space, picture_folder
 from edge.web.site import Site
 from edge.web.viewer import Viewer
 
@@ -106,7 +106,7 @@ async def _file_of(request: Request) -> AsyncIterator[tuple[str, BinaryIO]]:
 
 
 async def _take(site: Site, viewer: Viewer, product: str, name: str, file: BinaryIO) -> None:
-    folder = PictureFolder(site.settings.images, product)
+    folder = picture_folder(site.settings.images, product)
     if not folder.good.parent.is_dir():
         raise ImageError(f"there is no product {product}: make it first")
     series = await _series_of(viewer, product)
@@ -156,7 +156,7 @@ async def _to_try(site: Site, viewer: Viewer, product: str, name: str, file: Bin
 def waiting_folder(site: Site, product: str) -> PictureFolder:
     """The pictures that will be tried next."""
     check_name(product)
-    return PictureFolder(DraftFolder(site.settings.folder, product).tries, "waiting")
+    return picture_folder(DraftFolder(site.settings.folder, product).tries, "waiting")
 
 
 async def _import(site: Site, viewer: Viewer, name: str, file: BinaryIO) -> None:

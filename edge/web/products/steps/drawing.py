@@ -32,6 +32,8 @@ class Drawing:
         """The picture; `changed` is called after each change by hand."""
         self._image = ui.interactive_image(address, events=EVENTS).classes("drawing")
         self._image.props(f'role=img aria-label="{label}"')
+        # All of it must be in view, or a drag could not reach its corners.
+        self._image.style(f"max-width: calc(60vh * {self.size[0] / self.size[1]:.4f})")
         self._image.on("mouse", self._on_pointer, js_handler=DRAGS)
         self.draw()
 

@@ -116,7 +116,6 @@ class _Tile:
 
     def __init__(self, context: Context, marks: Marks, name: str, *, removed: bool) -> None:
         self._context, self._name, self._removed = context, name, removed
-        self._was_removed = removed
         say = context.viewer.texts.say
         with ui.element("div").classes("tile") as self._box:
             self._button = ui.element("button").classes("tile-picture").props("type=button")
@@ -128,10 +127,9 @@ class _Tile:
                 self._chip(say("unlike the others"))
             if first := marks.same_as.get(name):
                 self._chip(say("the same as {name}", name=first))
-            ui.link(say("large"), self._address(0), new_tab=True).classes("tile-large")
+            self._large = ui.link(say("large"), new_tab=True).classes("tile-large")
         if context.may_change:
             self._button.on("click", guarded(context.viewer, self._toggle), args=[])
-        self._image.props(f'src="{self._address(240)}"')
         self._draw()
 
     def _chip(self, text: str) -> None:
@@ -140,11 +138,13 @@ class _Tile:
             ui.label(text)
 
     def _address(self, side: int) -> str:
-        removed = "&removed=true" if self._was_removed else ""
+        removed = "&removed=true" if self._removed else ""
         return f"/products/{self._context.name}/pictures/{quote(self._name)}?side={side}{removed}"
 
     def _draw(self) -> None:
         say = self._context.viewer.texts.say
+        self._image.props(f'src="{self._address(240)}"')
+        self._large.props(f'href="{self._address(0)}"')
         self._box.classes(
             add="tile-removed" if self._removed else "",
             remove="" if self._removed else "tile-removed",
@@ -178,7 +178,8 @@ def _pages(context: Context, show: Show, count: int) -> None:
     say, pages = context.viewer.texts.say, -(-count // PAGE)
     if pages < 2:
         return
-    with ui.element("nav").classes("row-wrap").props(f'aria-label="{say("Pages")}"'):
+    label = say("Pages")
+    with ui.element("nav").classes("row-wrap").props(f'aria-label="{label}"'):
         for number in range(1, pages + 1):
             address = f"/products/{context.name}?step=look&show={show}&page={number}"
             link = ui.link(str(number), address).classes("choice")

@@ -10,7 +10,7 @@ from edge.web.accounts.roles import Role
 from edge.web.page import guarded
 from edge.web.products.context import Context, heading
 from edge.web.products.intake import Intake, Taken
-from edge.web.products.uploader import PICTURES, uploader
+from edge.web.products.uploader import PICTURES, FileField
 from edge.web.products.uploads import end_series
 from edge.web.shell import show_error
 
@@ -58,7 +58,7 @@ def _upload(context: Context) -> None:
             show_taken(context, results, end_series(context.viewer, context.name))
 
         label = say("Pictures, or a zip of pictures")
-        uploader(context.viewer, label, address, f"{PICTURES},.zip", finished)
+        FileField(context.viewer, label, address, f"{PICTURES},.zip", finished)
         results = ui.element("div").props("aria-live=polite")
 
 
@@ -74,7 +74,11 @@ def show_taken(context: Context, place: ui.element, taken: Taken) -> None:
             )
             ui.label(text).classes("muted")
         if taken.refused:
-            show_error(texts.say_count("{count} refused:", "{count} refused:", taken.refused))
+            show_error(
+                texts.say_count(
+                    "{count} picture refused:", "{count} pictures refused:", taken.refused
+                )
+            )
             for reason in taken.reasons:
                 ui.label(reason).classes("refusal")
         text = say("Look through them")

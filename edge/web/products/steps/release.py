@@ -7,12 +7,12 @@ from nicegui import ui
 from edge.base.errors import SettingsError
 from edge.web.jobs.job import State
 from edge.web.page import guarded
+from edge.web.products.bench import RELEASING
 from edge.web.products.context import Context, heading
 from edge.web.products.files import export_folder
 from edge.web.products.overview import stations_of
 from edge.web.products.steps.versions import version_cards
 
-RELEASING = ("seal", "activate", "rollback", "export", "switch")
 NO_CONNECTION = "no connection"
 
 

@@ -15,7 +15,7 @@ from edge.web.jobs.job import OUTPUT, Job, State
 from edge.web.parts import VerdictBadge
 from edge.web.products.context import Context, heading
 from edge.web.products.intake import Intake, Taken, archived_pictures
-from edge.web.products.uploader import PICTURES, uploader
+from edge.web.products.uploader import PICTURES, FileField
 from edge.web.products.uploads import MOST_TRIED, waiting_folder
 
 KEPT_TRIES = 5
@@ -53,7 +53,7 @@ def _waiting(context: Context, version: str) -> None:
     with ui.element("section").classes("card"):
         ui.label(say("Parts with real defects show what this product finds."))
         address = f"/products/{context.name}/try"
-        uploader(context.viewer, say("Pictures to try"), address, PICTURES, update)
+        FileField(context.viewer, say("Pictures to try"), address, PICTURES, update)
         with ui.element("div").classes("row-wrap"):
             words = ui.input(
                 say("Question to the archive"), value=f"product={context.name} verdict=NG"
