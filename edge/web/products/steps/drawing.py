@@ -1,5 +1,6 @@
 """Drawing on a picture with mouse, pen or finger: a crop by dragging, a region by its corners."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
@@ -31,7 +32,9 @@ class Drawing:
     def show(self, address: str, label: str) -> None:
         """The picture; `changed` is called after each change by hand."""
         self._image = ui.interactive_image(address, events=EVENTS).classes("drawing")
-        self._image.props(f'role=img aria-label="{label}"')
+        # The component has no way to say what its picture shows.
+        name = f"getHtmlElement({self._image.id}).querySelector('img').alt = {json.dumps(label)}"
+        self._image.on("loaded", js_handler=f"() => {{ {name} }}")
         # All of it must be in view, or a drag could not reach its corners.
         self._image.style(f"max-width: calc(60vh * {self.size[0] / self.size[1]:.4f})")
         self._image.on("mouse", self._on_pointer, js_handler=DRAGS)
