@@ -143,15 +143,15 @@ def train(person: Person, *, quick: bool) -> None:
         person.click(page.get_by_text("More options"))
         person.choose("Network", "pixels")
         person.choose("Size (pixels only)", "tiny")
-        person.write("Input (pixels a side)", "32")
-        person.write("Steps, instead of minutes", "20")
+        person.write("Input (pixels a side)", "64")
+        person.write("Steps, instead of minutes", "150")
     person.write("Rotation up to (degrees)", "3")
     person.button("Train, build and calibrate")
     expect(page.locator("[data-job=train] .job-state").first).to_have_text("done")
     person.tell("trained")
     page.goto(f"/products/{PRODUCT}?step=threshold")
     expect(page.locator("[data-job=calibrate] .job-state").first).to_have_text("done")
-    expect(page.get_by_text("Version 2 is calibrated")).to_be_visible()
+    expect(page.get_by_role("heading", name="Version 2 is calibrated")).to_be_visible()
     person.tell("built and calibrated")
 
 

@@ -42,7 +42,7 @@ def _options(texts: Texts) -> dict[str, Any]:
     return {
         "animation": False,
         "color": COLOURS,
-        "legend": {"data": list(names), "textStyle": {"color": "#7c8894"}},
+        "legend": {"top": 0, "data": list(names), "textStyle": {"color": "#7c8894"}},
         "grid": {"left": 44, "right": 16, "top": 40, "bottom": 36},
         "xAxis": {"type": "value", "name": texts.say("step"), "nameLocation": "middle",
                   "nameGap": 22, "min": 0},

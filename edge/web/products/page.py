@@ -24,6 +24,10 @@ from edge.web.texts import mark
 from edge.web.viewer import Viewer
 
 TURN_S = 1.0
+SCROLL = (
+    "document.querySelector('.step[aria-current=step]')"
+    "?.scrollIntoView({inline: 'center', block: 'nearest'})"
+)
 DRAW: dict[str, Callable[[Context], Awaitable[None]]] = {
     "pictures": pictures_step,
     "look": look_step,
@@ -67,6 +71,7 @@ class ProductPage:
             self._steps.props(f'aria-label="{label}"')
             self._content = ui.element("div").classes("product-content")
         await self._redraw()
+        ui.run_javascript(SCROLL)  # on a phone the steps are a row that is longer than the screen
         ui.timer(TURN_S, self._turn)
 
     async def _redraw(self) -> None:

@@ -6,7 +6,7 @@
 import re
 import shutil
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
@@ -23,7 +23,7 @@ LONGEST_NAME = 80
 MOST_PICTURE_BYTES = 256 << 20
 
 
-@cache
+@lru_cache(maxsize=1000)
 def picture_folder(images: Path, product: str) -> "PictureFolder":
     """The one of a product, for all requests: it has a lock, and remembers digests."""
     check_name(product)

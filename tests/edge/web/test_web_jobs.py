@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.web.jobs.job import Job, JobError, JobSpec, State, read_job
+from edge.web.jobs.job import Job, JobError, JobSpec, State
 from edge.web.jobs.progress import ProgressReader, error_line, output_tail
 from edge.web.jobs.queue import Jobs
 from tests.support.waiting import wait_until
+from tests.support.web_site import stop_jobs
 
 SLOW = ("collect", "--source", "line://moulded?rate=4", "--frames", "9999", "--to", "good")
 CREATED = "2026-11-30T12:00:00+00:00"
@@ -45,10 +46,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     monkeypatch.chdir(tmp_path)
     with Jobs(tmp_path / "jobs") as made:
         yield made
-    for folder in (tmp_path / "jobs").glob("2*"):
-        job = read_job(folder)
-        if job.state is State.RUNNING and job.session:
-            os.killpg(job.session, signal.SIGKILL)
+    stop_jobs(tmp_path / "jobs")
 
 
 def reached(jobs: Jobs, job: Job, state: State) -> Callable[[], bool]:

@@ -60,7 +60,7 @@ def train(page: Page) -> None:
     page.get_by_text("More options").click()
     choose(page, "Network", "pixels")
     choose(page, "Size (pixels only)", "tiny")
-    page.get_by_label("Input (pixels a side)").fill("32")
+    page.get_by_label("Input (pixels a side)").fill("64")
     page.get_by_label("Steps, instead of minutes").fill("90000")
     page.get_by_role("button", name="Only train").click()
     expect(page.get_by_text("of 90,000")).to_be_visible(timeout=JOB_MS)
@@ -68,7 +68,7 @@ def train(page: Page) -> None:
     expect_job(page, "train", "interrupted")
     expect(page.get_by_text("A training was interrupted.")).to_be_visible()
     page.get_by_text("More options").click()
-    page.get_by_label("Steps, instead of minutes").fill("8")
+    page.get_by_label("Steps, instead of minutes").fill("150")
     page.get_by_role("button", name="Start again").click()
     expect_job(page, "train")
     expected = re.compile("expected: .* of simulated anomalies")
@@ -89,7 +89,7 @@ def test_web_product_from_a_camera_to_a_running_line(
         expect(page.get_by_text("scores differ by at most")).to_be_visible()
         page.goto("/products/cap?step=threshold")
         expect_job(page, "calibrate")
-        expect(page.get_by_text("Version 2 is calibrated")).to_be_visible()
+        expect(page.get_by_role("heading", name="Version 2 is calibrated")).to_be_visible()
         assert serious_findings(page) == []
         with running_line(folder):
             start(page)

@@ -119,6 +119,10 @@ def test_web_products_pictures_are_thrown_out_and_put_back(site: WebSite, browse
     with opened_page(browser, site.address) as page:
         log_in(page, Role.ENGINEER)
         page.goto("/products/lid?step=look")
+        (folder / "removed").touch()  # a file where the folder should be
+        page.get_by_role("button", name="Throw out part_003.png").click()
+        expect(page.get_by_text(re.compile("removed.*: choose another path"))).to_be_visible()
+        (folder / "removed").unlink()
         page.get_by_role("button", name="Throw out part_003.png").click()
         expect(page.get_by_text("thrown out: tap to put it back")).to_be_visible()
         assert (folder / "removed" / "part_003.png").is_file()

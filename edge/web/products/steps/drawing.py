@@ -97,8 +97,8 @@ class Drawing:
             found.append(
                 f'<polygon points="{points}" fill="#00a2ff" fill-opacity="0.2" stroke="#00a2ff" '
                 f'stroke-width="{self._line}"/><text x="{x:g}" y="{y:g}" fill="#ffffff" '
-                f'stroke="#000000" stroke-width="{self._line / 4}" font-size="{12 * self._line}">'
-                f"{escape(name)}</text>"
+                f'stroke="#000000" paint-order="stroke" stroke-width="{self._line}" '
+                f'font-size="{12 * self._line}">{escape(name)}</text>'
             )
         points = " ".join(f"{x:g},{y:g}" for x, y in self.corners)
         found.append(

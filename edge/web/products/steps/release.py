@@ -11,6 +11,7 @@ from edge.web.products.bench import RELEASING
 from edge.web.products.context import Context, heading
 from edge.web.products.files import export_folder
 from edge.web.products.overview import stations_of
+from edge.web.products.steps.threshold import when
 from edge.web.products.steps.versions import version_cards
 
 NO_CONNECTION = "no connection"
@@ -138,13 +139,14 @@ def confirmed(
 
 def _history(context: Context) -> None:
     """Each change of the current version, newest first."""
-    say, lines = context.viewer.texts.say, context.bench.activations
+    texts, lines = context.viewer.texts, context.bench.activations
+    say = texts.say
     if not lines:
         return
     with ui.element("section").classes("card"):
         heading(say("Changes of the current version"))
         for line in lines[:-21:-1]:
             before = line.before or "-"
-            text = say("{at}: version {to} after {before} ({kind})",
-                       at=line.at, to=line.to, before=before, kind=line.kind)  # fmt: skip
+            values = {"at": when(texts, line.at), "to": line.to, "kind": line.kind}
+            text = say("{at}: version {to} after {before} ({kind})", before=before, **values)
             ui.label(text).classes("number")

@@ -1,5 +1,6 @@
 """Threshold: which share of good parts would be rejected at which threshold, and another choice."""
 
+from datetime import datetime
 from typing import Any
 
 from nicegui import ui
@@ -99,6 +100,14 @@ def fact(name: str, value: str) -> None:
         ui.label(name)
     with ui.element("dd").classes("number"):
         ui.label(value)
+
+
+def when(texts: Texts, written: str) -> str:
+    """A time of a manifest for people; as it was written, where it is none."""
+    try:
+        return texts.moment(datetime.fromisoformat(written), seconds=False)
+    except ValueError:
+        return written
 
 
 def curve_options(texts: Texts, made: Calibration) -> dict[str, Any]:

@@ -168,7 +168,9 @@ async def _trained(context: Context, version: Version) -> None:
                     "expected to find {share} of simulated anomalies", share=texts.percent(share, 0)
                 )
             )
-        if points:
+        job = context.bench.last("train")
+        is_shown = job is not None and job.state is State.DONE  # in the job's own panel
+        if points and not is_shown:
             Curve(texts).draw(Progress(points=points))
         if (RUNS / context.name / "training.html").is_file():
             address = f"/products/{context.name}/training"

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from edge.web.products.context import Context, heading
-from edge.web.products.steps.threshold import fact
+from edge.web.products.steps.threshold import fact, when
 from edge.web.products.versions import Version, expected_found
 from edge.web.shell import show_error
 
@@ -42,7 +42,7 @@ def _facts(context: Context, version: Version) -> None:
     if manifest is None:
         return
     with ui.element("dl").classes("facts"):
-        fact(say("made"), manifest.created)
+        fact(say("made"), when(texts, manifest.created))
         fact(say("input"), f"{manifest.width}x{manifest.height}, {manifest.network}")
         fact(say("crop"), ",".join(map(str, manifest.crop)) if manifest.crop else "-")
         share = expected_found(version)
@@ -52,9 +52,9 @@ def _facts(context: Context, version: Version) -> None:
             fact(say("calibrated"), "-")
         else:
             parts = texts.say_count("{count} good part", "{count} good parts", len(made.scores))
-            fact(say("calibrated"), f"{made.created}, {parts}")
+            fact(say("calibrated"), f"{when(texts, made.created)}, {parts}")
         fact(say("engine"), ", ".join(e.flavour for e in version.engines if e.proven) or "-")
-        fact(say("sealed"), seal.sealed if seal else "-")
+        fact(say("sealed"), when(texts, seal.sealed) if seal else "-")
         if seal and seal.key:
             fact(say("signed with"), seal.key[:16])
 

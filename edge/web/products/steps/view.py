@@ -70,7 +70,7 @@ class _Form:
             text = say("Each region has its own threshold; outside of all nothing counts.")
             ui.label(text).classes("muted")
             with ui.element("div").classes("row-wrap"):
-                self._name = ui.input(say("Name of the region"), value="region-1")
+                self._name = ui.input(say("Name of the region"), value=self._free_name())
                 ui.button(say("Close the region"), icon="check", on_click=self._close).props(
                     "outline"
                 )
@@ -139,6 +139,10 @@ class _Form:
         del self._drawing.corners[-1:]
         self._drawing.draw()
 
+    def _free_name(self) -> str:
+        names = (f"region-{number}" for number in range(1, len(self._drawing.regions) + 2))
+        return next(name for name in names if name not in self._drawing.regions)
+
     def _close(self) -> None:
         polygon = tuple(self._drawing.corners)
         name = str(self._name.value or "").strip()
@@ -148,7 +152,7 @@ class _Form:
             return
         self._drawing.regions[name] = polygon
         self._drawing.corners.clear()
-        self._name.value = f"region-{len(self._drawing.regions) + 1}"
+        self._name.value = self._free_name()
         self._drawing.draw()
         self.show()
 
