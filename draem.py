@@ -140,7 +140,23 @@ def hide_passwords(words: list[str]) -> None:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with errors of one line, as everywhere else."""
+    """argparse with errors of one line, as everywhere else.
+
+    With the default `intermixed` positional words may stand between the options.
+    """
+
+    _parsing = False
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        if self._parsing or not self.get_default("intermixed"):
+            return super().parse_known_args(args, namespace)
+        self._parsing = True  # it calls this method for the options, then for the words
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._parsing = False
 
     def error(self, message: str) -> NoReturn:
         raise SettingsError(f"{message}; see '{self.prog} --help'")

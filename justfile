@@ -64,6 +64,10 @@ plant *ARGS: setup
 archive-questions *ARGS: setup
     @python -m tests.measure.archive_questions {{ARGS}}
 
+# draw docs/web-*.jpg: the page's screens, with the product of the last demo
+web-screens: setup
+    @python -m tests.measure.web_screens
+
 # change the product of a running line many times: gaps, frames accounted for, memory
 switch COUNT="24": setup
     @python -m tests.measure.switching {{COUNT}}

@@ -11,26 +11,43 @@ import logging
 import math
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from calibration.threshold.calibrate import Aim, Made, calibrate, deciding_scores
-from calibration.threshold.held_out import check_marks, held_out, listed, sources, unseen
+from calibration.threshold.held_out import check_marks, held_out, listed, unseen
 from calibration.threshold.quantiles import Costs, Threshold, parts_needed
 from calibration.threshold.report import write_report
 from calibration.threshold.scored_frames import ScoredFrames, judge_frames
+from edge.archive.data_set import Wanted, archived_pictures
+from edge.archive.places import fixed_query, parse_place, split_places
 from edge.base.errors import ImageError, ProductError, SettingsError
 from edge.base.files import write_json
+from edge.base.person import Person
 from edge.base.progress_file import report_progress_to
-from edge.commands.arguments import add_progress, add_settings, product_name, settings_of
+from edge.commands.archives.address import add_archive_of_queries, address_of_queries
+from edge.commands.arguments import (
+    add_person,
+    add_progress,
+    add_settings,
+    person_of,
+    product_name,
+    settings_of,
+)
 from edge.engine import runtimes
 from edge.engine.plan import Key
+from edge.product.change_journal import described, record_change
 from edge.product.product import Product, load_product
+from edge.product.sources import SEEN, sources
 from edge.product.versions import activate_unless_released, finish_version, new_version
+from edge.station.settings import Station
 from edge.vision.drift_features import REFERENCE
 from edge.vision.geometry import Geometry, read_geometry
 from edge.vision.good_parts import bad_images
 from edge.vision.image_files import write_png
+from edge.vision.marked_images import shown_name
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +59,10 @@ MADE = ("calibration.json", "calibration.html", "calibration", REFERENCE, "sourc
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--images", type=Path, nargs="+", metavar="DIR", help="good frames to calibrate from")
-    add("--bad", type=Path, nargs="+", metavar="DIR", help="frames of parts known to be bad")
+    add("--images", type=parse_place, nargs="+", default=[], metavar="DIR",
+        help="good frames to calibrate from; or 'archive:QUERY' (docs/archive.md)")  # fmt: skip
+    add("--bad", type=parse_place, nargs="+", default=[], metavar="DIR",
+        help="frames of parts known to be bad; or 'archive:QUERY'")  # fmt: skip
     add("--false-reject-rate", type=_share, default=0.005, metavar="RATE",
         help="the share of good parts that may be rejected (default 0.005)")  # fmt: skip
     add("--confidence", type=_share, default=0.95, metavar="C",
@@ -59,6 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--geometry", type=Path, metavar="FILE", help="what 'draem station' measured: lens, "
         "millimetres, regions of interest (default: what the product has)")  # fmt: skip
     add_progress(parser)
+    add_person(parser)
+    add_archive_of_queries(parser)
     add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 
@@ -69,10 +90,43 @@ def main(options: argparse.Namespace) -> int:
         raise SettingsError("--costs weighs escapes, which only bad parts can show: add --bad DIR")
     product = load_product(settings.products, product_name(settings), options.version)
     geometry = _geometry(product, options)
+    with _frames(product, options) as (paths, bad_paths):
+        check_marks(paths, bad_paths)
+        run(product, options, settings, geometry, paths, bad_paths)
+    return 0
+
+
+@contextmanager
+def _frames(
+    product: Product, options: argparse.Namespace
+) -> Iterator[tuple[list[Path], list[Path]]]:
+    """Good and bad frames; those of an archive are there until the block ends."""
+    archived: list[list[Path]] = []
+    kinds: tuple[tuple[list[Path | str], Wanted], ...] = (
+        (options.images, "good"),
+        (options.bad, "bad"),
+    )
+    with ExitStack() as opened:
+        for places, kind in kinds:
+            queries = [fixed_query(text, product.name) for text in split_places(places)[1]]
+            address = address_of_queries(options)
+            found = opened.enter_context(archived_pictures(queries, address, kind))
+            archived.append([picture.path for picture in found])
+        folders = split_places(options.images)[0]
+        good = unseen(product, folders, archived[0]) if options.images else held_out(product)
+        yield good, [*bad_images(*split_places(options.bad)[0]), *archived[1]]
+
+
+def run(
+    product: Product,
+    options: argparse.Namespace,
+    settings: Station,
+    geometry: Geometry | None,
+    paths: list[Path],
+    bad_paths: list[Path],
+) -> None:
+    """Calibrate from these frames and write the new version."""
     fit = replace(product.fit, geometry=geometry)
-    paths = unseen(product, options.images) if options.images else held_out(product)
-    bad_paths = bad_images(*options.bad) if options.bad else []
-    check_marks(paths, bad_paths)
     with runtimes.load(product, settings.flavour) as engine:
 
         def judged(frames: list[Path], text: str, each: bool) -> ScoredFrames:
@@ -89,9 +143,8 @@ def main(options: argparse.Namespace) -> int:
     made = calibrate(good, bad, aim, kept, geometry)
     _tell_highest(good, made.decision.roi)
     key = runtimes.plan_key(product, runtimes.pick(settings.flavour))
-    new = save(product, made, good, bad, key)
+    new = save(product, made, good, bad, key, person_of(options))
     _tell(new, made.decision.threshold, aim)
-    return 0
 
 
 def _geometry(product: Product, options: argparse.Namespace) -> Geometry | None:
@@ -132,7 +185,7 @@ def _tell_highest(good: ScoredFrames, roi: dict[str, float]) -> None:
     """Name the frames that decide, for a second look."""
     ranking = sorted(zip(deciding_scores(good, roi), good.paths, strict=True), reverse=True)
     for highest, path in ranking[:3]:
-        log.info("among the highest scores: %.4f %s", highest, path)
+        log.info("among the highest scores: %.4f %s", highest, shown_name(path))
 
 
 def _tell(new: Product, threshold: Threshold, aim: Aim) -> None:
@@ -168,14 +221,20 @@ def _tell(new: Product, threshold: Threshold, aim: Aim) -> None:
 
 
 def save(
-    product: Product, made: Made, good: ScoredFrames, bad: ScoredFrames | None, key: Key
+    product: Product,
+    made: Made,
+    good: ScoredFrames,
+    bad: ScoredFrames | None,
+    key: Key,
+    by: Person | None = None,
 ) -> Product:
     """A new version: the old one's files by hard link, the calibration beside them.
 
     Of the engines it takes the one with `key`, that the thresholds were found through; another has
-    to be built again, and to show that it gives the same scores.
+    to be built again, and to show that it gives the same scores. `by` calibrates it, for the audit
+    trail.
     """
-    rows = [s for s in sources(product) if s["split"] in ("train", "validation")]
+    rows = [s for s in sources(product) if s["split"] in SEEN]
     rows += listed(good.paths, "calibration") + (listed(bad.paths, "bad") if bad else [])
     with new_version(product.path.parent.parent, product.name) as draft:
         old = [Path(name) for name in product.manifest.files if Path(name).parts[0] not in MADE]
@@ -191,8 +250,10 @@ def save(
             write_png(draft / "calibration" / name, frame)
         write_report(draft / "calibration.html", product, made, good, bad)
         new = finish_version(draft, product.manifest)
+    target = f"{new.name} version {new.version}"
+    record_change(new.path.parent, by, "calibrate", target, described(product), described(new))
     try:
-        activate_unless_released(new)
+        activate_unless_released(new, by)
     except ProductError as error:
         raise ProductError(f"version {new.version} is made, but not current: {error}") from error
     return new

@@ -1,33 +1,17 @@
 """Which frames a calibration looks at: those that training did not see."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict
 
 from edge.base.errors import ImageError, ProductError
 from edge.base.files import digest
-from edge.product.manifest import read_model
 from edge.product.product import Product
+from edge.product.sources import Source, seen_in_training, sources
 from edge.vision.good_parts import good_images
-from edge.vision.marked_images import marked_as, provenance
+from edge.vision.marked_images import ARCHIVE, marked_as, provenance
 
 log = logging.getLogger(__name__)
-
-Source = dict[str, object]
-
-
-class _Source(BaseModel):
-    """An image; one from a line also says which part it shows."""
-
-    model_config = ConfigDict(extra="allow")
-    sha256: str
-    path: str
-    split: str
-
-
-class _Sources(BaseModel):
-    images: list[_Source]
 
 
 def held_out(product: Product) -> list[Path]:
@@ -38,6 +22,11 @@ def held_out(product: Product) -> list[Path]:
     kept = [image for image in sources(product) if image["split"] == "calibration"]
     if not kept:
         raise ProductError(f"{product.name} came without images: add --images DIR with good frames")
+    if archived := next((i for i in kept if str(i["path"]).startswith(ARCHIVE)), None):
+        raise ImageError(
+            f"{product.name} version {product.version} was calibrated with pictures of an archive "
+            f"({archived['path']} and others): name them again with --images 'archive:QUERY'"
+        )
     paths = [Path(str(image["path"])) for image in kept]
     for path, image in zip(paths, kept, strict=True):
         if not path.is_file() or digest(path) != image["sha256"]:
@@ -48,24 +37,19 @@ def held_out(product: Product) -> list[Path]:
     return paths
 
 
-def unseen(product: Product, folders: list[Path]) -> list[Path]:
-    """The good images of `folders` less those that training or validation used."""
-    used = {i["sha256"] for i in sources(product) if i["split"] in ("train", "validation")}
-    paths = good_images(*folders)
+def unseen(product: Product, folders: Sequence[Path], archived: Sequence[Path] = ()) -> list[Path]:
+    """The good images of `folders`, and `archived` ones, less those that training saw.
+
+    Raises ImageError where none is left.
+    """
+    used = seen_in_training(product)
+    paths = [*good_images(*folders), *archived]
     left = [path for path in paths if digest(path) not in used]
     if len(left) < len(paths):
         log.info("%d images left out: training saw them", len(paths) - len(left))
     if not left:
-        places = ", ".join(map(str, folders))
-        raise ImageError(f"training saw every image of {places}: add --images DIR with new ones")
+        raise ImageError(f"training saw all {len(paths)} images: add --images DIR with new ones")
     return left
-
-
-def sources(product: Product) -> list[Source]:
-    """Every image behind a product, as sources.json has it."""
-    return [
-        image.model_dump() for image in read_model(product.path / "sources.json", _Sources).images
-    ]
 
 
 def listed(paths: list[Path], split: str) -> list[Source]:
@@ -91,6 +75,7 @@ def check_marks(good: list[Path], bad: list[Path]) -> None:
         raise ImageError(f"{twice} is among the good frames and among the bad: leave one out")
     if picked := sum(bool(marked_as(path)) for path in (*good, *bad)):
         log.warning(
-            "%d frames were picked on the line: bounds hold for parts as they come, not for picked",
+            "%d frames were picked, by people or by their verdict: bounds hold for parts as they "
+            "come, not for picked",
             picked,
         )

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from deploy.release import lifecycle, listing
 from edge.base.errors import ProductError
-from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.commands.arguments import add_person, add_settings, person_of, product_name, settings_of
 from edge.product.product import find_version, load_product
 from edge.station.settings import Station
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     act = action("activate", "make a version the one that runs", *SETTINGS)
     act.add_argument("version", help="its number, or newest")
-    action("rollback", "make current what ran before", *SETTINGS)
+    back = action("rollback", "make current what ran before", *SETTINGS)
     export = action("export", "write a sealed version as one file", *SETTINGS[:2])
     export.add_argument("version", help="its number, or newest")
     export.add_argument(
@@ -60,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     take = action("import", "take a release in, checked before it is written", "products", "trust")
     take.add_argument("file", type=Path)
+    for changes in (seal, act, back, take):
+        add_person(changes)
     key = action("key", "make a key pair to sign with")
     key.add_argument("name")
     key.add_argument(
@@ -97,7 +99,7 @@ def diff(settings: Station, options: argparse.Namespace) -> None:
 
 def seal(settings: Station, options: argparse.Namespace) -> None:
     path = find_version(settings.products, product_name(settings), options.version)
-    made = lifecycle.seal(path, options.private)
+    made = lifecycle.seal(path, options.private, person_of(options))
     signed = f", signed with {made.key[:16]}" if made.key else ""
     log.info("%s version %s is sealed%s", path.parent.name, path.name, signed)
     log.info("content %s", made.content)
@@ -105,13 +107,15 @@ def seal(settings: Station, options: argparse.Namespace) -> None:
 
 def activate(settings: Station, options: argparse.Namespace) -> None:
     path = find_version(settings.products, product_name(settings), options.version)
-    done = lifecycle.activate(path, settings.flavour)
+    done = lifecycle.activate(path, settings.flavour, person_of(options))
     log.info("%s version %s is current%s", path.parent.name, path.name, "" if done else " already")
     _tell_running_lines(path.parent.name)
 
 
 def rollback(settings: Station, options: argparse.Namespace) -> None:
-    left, product = lifecycle.rollback(settings.products, product_name(settings), settings.flavour)
+    left, product = lifecycle.rollback(
+        settings.products, product_name(settings), settings.flavour, person_of(options)
+    )
     log.info(
         "%s version %s is current again, after version %s", product.name, product.version, left
     )
@@ -139,7 +143,9 @@ def export(settings: Station, options: argparse.Namespace) -> None:
 
 
 def take_in(settings: Station, options: argparse.Namespace) -> None:
-    product, new = lifecycle.import_release(options.file, settings.products, settings.trust)
+    product, new = lifecycle.import_release(
+        options.file, settings.products, settings.trust, person_of(options)
+    )
     if not new:
         log.info("%s is already here as version %s", product.name, product.version)
         return

@@ -9,8 +9,10 @@ from pathlib import Path
 from deploy.release.release_file import Release, extract, read_release, write_release
 from edge.base.errors import ProductError
 from edge.base.files import atomic_file, fsync, write_json
+from edge.base.person import Person
 from edge.engine.runtimes import Flavour, proven_plan
 from edge.product.activation_log import previous_version
+from edge.product.change_journal import record_change
 from edge.product.manifest import content_of
 from edge.product.product import Product, find_version, now, read_files, read_version, versions
 from edge.product.seal import SEAL, Seal
@@ -27,10 +29,11 @@ log = logging.getLogger(__name__)
 READ_ONLY = 0o555
 
 
-def seal(path: Path, key: Path | None = None) -> Seal:
+def seal(path: Path, key: Path | None = None, by: Person | None = None) -> Seal:
     """Name a version's content and make it read-only; with a private key, sign it too.
 
-    What is sealed already stays as it is, but for a signature that it lacks. Raises DraemError.
+    What is sealed already stays as it is, but for a signature that it lacks. `by` says who does it,
+    by default the user; so it does below. Raises DraemError.
     """
     with release_lock(path.parent):
         product = read_version(path)
@@ -41,10 +44,19 @@ def seal(path: Path, key: Path | None = None) -> Seal:
         if made != product.seal:
             for left in path.glob(f".{SEAL}.*"):  # of a process that was killed
                 left.unlink(missing_ok=True)
+            old = _shown(product.seal) if product.seal else ""
+            target = f"{product.name} version {product.version}"
+            record_change(path.parent, by, "seal", target, old, _shown(made))
             write_json(path / SEAL, made.model_dump())
             fsync(path)
         (path / SEAL).chmod(0o444)
     return made
+
+
+def _shown(sealed: Seal) -> str:
+    """A seal, as the audit trail names it."""
+    signed = f", signed with {sealed.key}" if sealed.key else ""
+    return f"content {sealed.content}{signed}"
 
 
 def _signed(product: Product, made: Seal, key: Path) -> Seal:
@@ -87,18 +99,20 @@ def check_ready(product: Product, flavour: Flavour | None) -> None:
     proven_plan(product, flavour)
 
 
-def activate(path: Path, flavour: Flavour | None = None) -> bool:
+def activate(path: Path, flavour: Flavour | None = None, by: Person | None = None) -> bool:
     """Make a version the one that runs from the next start on; False where it is so already."""
     with release_lock(path.parent):
         product = read_version(path)
         check_ready(product, flavour)
         if current_version(path.parent) == product.version:
             return False
-        change_current(path, "activate")
+        change_current(path, "activate", by)
     return True
 
 
-def rollback(products: Path, name: str, flavour: Flavour | None = None) -> tuple[str, Product]:
+def rollback(
+    products: Path, name: str, flavour: Flavour | None = None, by: Person | None = None
+) -> tuple[str, Product]:
     """Make current what ran before: the version that was left, and the one that runs now."""
     folder = find_version(products, name, "newest").parent
     with release_lock(folder):
@@ -112,7 +126,7 @@ def rollback(products: Path, name: str, flavour: Flavour | None = None) -> tuple
             )
         product = read_version(find_version(products, name, to))
         check_ready(product, flavour)
-        change_current(product.path, "rollback")
+        change_current(product.path, "rollback", by)
     return current, product
 
 
@@ -134,7 +148,9 @@ def export(product: Product, target: Path) -> None:
     fsync(target.parent)
 
 
-def import_release(path: Path, products: Path, trust: Path | None = None) -> tuple[Product, bool]:
+def import_release(
+    path: Path, products: Path, trust: Path | None = None, by: Person | None = None
+) -> tuple[Product, bool]:
     """The version that a file holds, and whether it is new here.
 
     Everything is checked before anything is written; `current` is left alone. With `trust`, the
@@ -157,7 +173,10 @@ def import_release(path: Path, products: Path, trust: Path | None = None) -> tup
                     extract(file, release, name, draft / name)
                 read_files(draft, release.manifest, release.seal)
                 write_json(draft / SEAL, release.seal.model_dump())
-                made = rename_to_version(draft, release.raw, _number(folder, release))
+                number = _number(folder, release)
+                target = f"{release.manifest.name} version {number}"
+                record_change(folder, by, "import", target, new=_shown(release.seal))
+                made = rename_to_version(draft, release.raw, number)
             product = read_version(made)
             protect(made, product)
             (made / SEAL).chmod(0o444)

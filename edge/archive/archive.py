@@ -1,18 +1,15 @@
 """`Archive`: what the page, commands and scripts ask an archive, and what people add to it."""
 
-import getpass
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
-import cv2
-import numpy as np
 from sqlalchemy import select
 
 from edge.archive import audit, labels, search, statistics
-from edge.archive.audit import Change
+from edge.archive.audit import Change, Entry
 from edge.archive.database import open_database, reading, writing
 from edge.archive.errors import ArchiveError
 from edge.archive.labels import Given
@@ -20,8 +17,11 @@ from edge.archive.picture_store import PictureStore
 from edge.archive.query import Query
 from edge.archive.search import Found, Page
 from edge.archive.statistics import By, Counts, Of, Shifts
+from edge.archive.streams import Stream, streams
 from edge.archive.tables import region
+from edge.archive.thumbnails import Thumbnails
 from edge.base.closeable import Closeable
+from edge.base.person import LONGEST_REASON, here
 
 PAGE = 500
 
@@ -33,6 +33,8 @@ class Archive(Closeable):
         self._engine = open_database(database)
         self._pictures = pictures
         self._store: PictureStore | None = None
+        self._thumbnails: Thumbnails | None = None
+        self._opening = Lock()
 
     def find(self, query: Query, limit: int = 50, after: str | None = None) -> Page:
         """One page of inspections, newest first; `after` is that of the page before."""
@@ -62,21 +64,26 @@ class Archive(Closeable):
 
     def object(self, digest: str) -> bytes:
         """The PNG of a picture or a mask by its digest."""
-        if self._store is None:
-            if self._pictures is None:
-                raise ArchiveError("this archive was opened without pictures: name --pictures")
-            self._store = PictureStore(self._pictures)
-        return self._store.get(bytes.fromhex(digest))
+        return self._opened_store()[0].get(bytes.fromhex(digest))
 
     def thumbnail(self, digest: str, side: int = 160) -> bytes:
-        """A picture or mask as JPEG of at most `side` pixels a side."""
-        image = cv2.imdecode(np.frombuffer(self.object(digest), np.uint8), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ArchiveError(f"the object {digest} is no picture")
-        scale = side / max(image.shape[:2])
-        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        return cv2.imencode(".jpg", small)[1].tobytes()
+        """A small JPEG of a picture or a mask; its longer side has at most `side` pixels."""
+        return self._opened_store()[1].get(bytes.fromhex(digest), side)
+
+    def _opened_store(self) -> tuple[PictureStore, Thumbnails]:
+        """Opened when it is used first: a search needs none."""
+        with self._opening:
+            if self._store is None or self._thumbnails is None:
+                if self._pictures is None:
+                    raise ArchiveError("this archive was opened without pictures: name --pictures")
+                self._store = PictureStore(self._pictures)
+                self._thumbnails = Thumbnails(self._store)
+            return self._store, self._thumbnails
+
+    def streams(self) -> Sequence[Stream]:
+        """The logs that the archive follows, and how far it is with each."""
+        with reading(self._engine) as connection:
+            return streams(connection)
 
     def counts(self, query: Query, by: Sequence[By], shifts: Shifts | None = None) -> list[Counts]:
         """Verdicts, rates and first-pass yield of each group."""
@@ -108,15 +115,16 @@ class Archive(Closeable):
         with reading(self._engine) as connection:
             return labels.kinds(connection)
 
-    def add_kind(self, name: str, who: str, origin: str | None = None) -> None:
+    def add_kind(self, name: str, who: str, origin: str | None = None, reason: str = "") -> None:
         """A new kind of defect."""
         with writing(self._engine) as connection:
-            labels.add_kind(connection, name, who, origin or here())
+            labels.add_kind(connection, name, who, origin or here(), reason)
 
-    def record(self, change: Change) -> None:
-        """Add an entry to the audit trail: a change that was made elsewhere."""
+    def record(self, change: Change) -> int:
+        """Add an entry to the audit trail; its number."""
+        audit.check(change)
         with writing(self._engine) as connection:
-            audit.add_entry(connection, change)
+            return audit.add_entry(connection, change)
 
     @contextmanager
     def recorded(self, change: Change) -> Iterator[None]:
@@ -128,11 +136,17 @@ class Archive(Closeable):
         try:
             yield
         except Exception as error:
-            self.record(replace(change, action=f"{change.action} failed", reason=str(error)))
+            why = str(error)[:LONGEST_REASON]
+            self.record(replace(change, action=f"{change.action} failed", reason=why))
             raise
 
-    def audit_trail(self) -> tuple[list[dict[str, Any]], list[str], str]:
-        """The audit trail, oldest first; what is wrong with it; number and digest of its head."""
+    def audit_trail(self, limit: int = 50, before: int | None = None) -> Sequence[Entry]:
+        """Entries of the audit trail, newest first; the next page is `before` the last number."""
+        with reading(self._engine) as connection:
+            return audit.newest_entries(connection, limit, before)
+
+    def whole_audit_trail(self) -> tuple[list[Entry], list[str], str]:
+        """All of it, oldest first; what is wrong with it; number and digest of its head."""
         with reading(self._engine, of_one_moment=True) as connection:
             return (
                 audit.entries(connection),
@@ -142,11 +156,3 @@ class Archive(Closeable):
 
     def close(self) -> None:
         self._engine.dispose()
-
-
-def here() -> str:
-    """This machine and its user, where a change comes from."""
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # no entry in passwd
-        return socket.gethostname()

@@ -6,23 +6,28 @@ compute a whole new chain; note the head elsewhere (`draem archive verify` print
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, Row, insert, select, text, update
 
-from edge.archive.rows import EPOCH, clean, microseconds
+from edge.archive.errors import ArchiveError
+from edge.archive.rows import EPOCH, LONGEST, clean, microseconds
 from edge.archive.tables import audit, audit_head
 
 FIRST = b"\0" * 32
 HEAD_ID = 1
+TEXTS = ("who", "origin", "action", "target", "old", "new", "reason")
 
 
 @dataclass(frozen=True)
 class Change:
-    """What somebody did: the action, what it was done to, the value before and after."""
+    """What somebody did: the action, what it was done to, the value before and after.
+
+    `happened` is when, if that was not now. Of changes with one `change_id` the first is an entry.
+    """
 
     who: str
     origin: str  # a host, an address, a program
@@ -31,16 +36,51 @@ class Change:
     old: str = ""
     new: str = ""
     reason: str = ""
+    happened: datetime | None = None
+    change_id: str | None = None
 
 
-def add_entry(connection: Connection, change: Change) -> None:
-    """Add an entry in the transaction of the change itself."""
+@dataclass(frozen=True)
+class Entry:
+    """A change in the trail: its number, when it was made (`at`) and when it was recorded."""
+
+    number: int
+    at: datetime
+    recorded: datetime
+    who: str
+    origin: str
+    action: str
+    target: str
+    old: str
+    new: str
+    reason: str
+    digest: str
+
+
+def check(change: Change) -> None:
+    """Raise ArchiveError for a change without an author or an action, or with a text too long."""
+    if not (change.who.strip() and change.action.strip()):
+        raise ArchiveError("an entry of the audit trail says who did what: give both")
+    if max(len(getattr(change, name)) for name in TEXTS) > LONGEST:
+        raise ArchiveError(f"a text of the audit trail has more than {LONGEST} characters: cut it")
+    if change.happened is not None and change.happened.tzinfo is None:
+        raise ArchiveError("the time of a change has no time zone: give one")
+
+
+def add_entry(connection: Connection, change: Change) -> int:
+    """Add an entry in the transaction of the change itself; its number."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
+    if (known := _number_of(connection, change.change_id)) is not None:
+        return known
     head = connection.execute(select(audit_head.c.number, audit_head.c.digest)).first()
     number, before = (head.number + 1, head.digest) if head else (1, FIRST)
-    values = {"number": number, "at": microseconds(datetime.now(UTC))}
-    values |= {name: clean(text) for name, text in asdict(change).items()}
+    values: dict[str, object] = {name: clean(getattr(change, name)) for name in TEXTS}
+    values |= {"number": number, "at": microseconds(datetime.now(UTC))}
+    if change.happened is not None:
+        values["happened"] = microseconds(change.happened)
+    if change.change_id is not None:
+        values["change_id"] = clean(change.change_id)
     digest = _digest(values, before)
     connection.execute(insert(audit).values(**values, digest=digest))
     moved = {"number": number, "digest": digest}
@@ -48,6 +88,14 @@ def add_entry(connection: Connection, change: Change) -> None:
         connection.execute(update(audit_head).values(moved))
     else:
         connection.execute(insert(audit_head).values(id=HEAD_ID, **moved))
+    return number
+
+
+def _number_of(connection: Connection, change_id: str | None) -> int | None:
+    if change_id is None:
+        return None
+    query = select(audit.c.number).where(audit.c.change_id == clean(change_id))
+    return connection.execute(query).scalar()
 
 
 def faults_of(connection: Connection) -> list[str]:
@@ -55,7 +103,8 @@ def faults_of(connection: Connection) -> list[str]:
     faults: list[str] = []
     before, number = FIRST, 0
     for row in connection.execute(select(audit).order_by(audit.c.number)):
-        values = {name: value for name, value in row._mapping.items() if name != "digest"}
+        # Columns that are newer than an entry are NULL there, and not in its digest.
+        values = {k: v for k, v in row._mapping.items() if k != "digest" and v is not None}
         if row.number != number + 1:
             faults.append(f"entries {number + 1} to {row.number - 1} are missing")
         elif row.digest != _digest(values, before):
@@ -73,14 +122,24 @@ def head_of(connection: Connection) -> str:
     return f"{head.number} {head.digest.hex()}" if head else "0"
 
 
-def entries(connection: Connection) -> list[dict[str, Any]]:
-    """All entries, oldest first; `at` is a time in UTC."""
-    rows = connection.execute(select(audit).order_by(audit.c.number))
-    return [
-        dict(row._mapping)
-        | {"at": EPOCH + timedelta(microseconds=row.at), "digest": row.digest.hex()}
-        for row in rows
-    ]
+def entries(connection: Connection) -> list[Entry]:
+    """All entries, oldest first."""
+    return [_entry(row) for row in connection.execute(select(audit).order_by(audit.c.number))]
+
+
+def newest_entries(connection: Connection, limit: int, before: int | None) -> Sequence[Entry]:
+    """At most `limit` entries, newest first, of those before the number `before`."""
+    query = select(audit).order_by(audit.c.number.desc()).limit(limit)
+    if before is not None:
+        query = query.where(audit.c.number < before)
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def _entry(row: "Row[*tuple[object, ...]]") -> Entry:
+    recorded = EPOCH + timedelta(microseconds=row.at)
+    happened = None if row.happened is None else EPOCH + timedelta(microseconds=row.happened)
+    texts = {name: getattr(row, name) for name in TEXTS}
+    return Entry(row.number, happened or recorded, recorded, **texts, digest=row.digest.hex())
 
 
 def _digest(values: dict[str, object], before: bytes) -> bytes:

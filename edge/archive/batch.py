@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, select, update
 
+from edge.archive.audit import add_entry
 from edge.archive.database import insert_into
 from edge.archive.names import Names
+from edge.archive.restored_log import TABLES, is_archived
 from edge.archive.rows import (
     Row,
     clean,
@@ -24,19 +26,18 @@ from edge.archive.rows import (
     score_tally_key,
     tally_key,
 )
+from edge.archive.station_changes import StationChanges, reported
 from edge.archive.tables import (
     PictureState,
-    fault,
     gap,
     inspection,
     refused,
     region,
     score_tally,
-    status,
     stream,
     tally,
 )
-from edge.events.event import AnyHeader, Event, Fault, Inspection
+from edge.events.event import AnyHeader, Event, Fault, Inspection, Status
 
 LONGEST_HEADER = 20_000
 
@@ -61,6 +62,7 @@ class Batch:
         self._counts: Counter[tuple[int, ...]] = Counter()
         self._passed_over: Counter[tuple[int, ...]] = Counter()
         self._scores: Counter[tuple[int, ...]] = Counter()
+        self._changes = StationChanges(connection)
 
     def write(self, batch: Sequence[Received], masks: dict[int, bytes]) -> None:
         new = [(r, number) for r in batch if (number := self._new(r)) is not None]
@@ -70,6 +72,7 @@ class Batch:
         for table, rows in self._rows.items():
             self._connection.execute(table.insert(), rows)
         self._write_tallies()
+        self._write_changes()  # last: the lock of the audit trail is held until the end
         self._move_heads()
 
     def refuse(self, received: Received, reason: str) -> None:
@@ -84,6 +87,9 @@ class Batch:
         self._connection.execute(refused.insert().values(values))
         for gap_row in self._rows.get(gap, []):
             self._connection.execute(gap.insert().values(gap_row))
+        if isinstance(header, Status):
+            self._changes.found += reported(header)
+        self._write_changes()
         self._move_heads()
 
     def _move_heads(self) -> None:
@@ -100,7 +106,7 @@ class Batch:
         number = self._streams[header.stream_id]
         head = self._heads[number]
         if header.seq <= head:
-            if self._is_written(number, received.event):
+            if self._is_written(received.event):
                 return None
             number = self._names.new_epoch(self._connection, header)
             self._streams[header.stream_id] = number
@@ -111,18 +117,11 @@ class Batch:
         self._names.endpoint(self._connection, number, received.endpoint)
         return number
 
-    def _is_written(self, number: int, event: Event) -> bool:
+    def _is_written(self, event: Event) -> bool:
         """Whether this event, not another with its number, is in the database or this batch."""
-        header, table = event.header, _table(event)
-        if (header.stream_id, header.seq, header.published_at) in self._seen:
-            return True
-        epochs = select(stream.c.id).where(stream.c.stream_id == header.stream_id)
-        of_stream = (refused.c.stream == number) & (refused.c.seq == header.seq)
-        if self._connection.execute(select(refused.c.seq).where(of_stream)).first():
-            return True
-        key = table.c.stream.in_(epochs) & (table.c.seq == header.seq)
-        found = self._connection.execute(select(table.c.at).where(key)).scalars()
-        return event_row(header, number)["at"] in set(found)
+        header = event.header
+        seen = (header.stream_id, header.seq, header.published_at) in self._seen
+        return seen or is_archived(self._connection, event)
 
     def _note_gap(self, number: int, first: int, header: AnyHeader) -> None:
         row = {"stream": number, "first": first, "last": header.seq - 1}
@@ -157,9 +156,10 @@ class Batch:
                 self._rows.setdefault(region, []).extend(region_rows(header, row))
             self._count(row, row["part_id"] in seen)
             seen |= {row["part_id"]} if header.part_id else set()
-        elif not isinstance(header, Fault):
+        elif isinstance(header, Status):
             row["state"] = header.state
-        self._rows.setdefault(_table(event), []).append(row)
+            self._changes.add(header, number)
+        self._rows.setdefault(TABLES[header.kind], []).append(row)
 
     def _picture(self, header: Inspection) -> PictureState:
         """Whether the frame is to be asked for. Older stations do not say if there is one."""
@@ -175,6 +175,10 @@ class Batch:
         self._passed_over[key] += row["passed_over"]
         if (scored := score_tally_key(row)) is not None:
             self._scores[scored] += 1
+
+    def _write_changes(self) -> None:
+        for change in self._changes.found:
+            add_entry(self._connection, change)
 
     def _write_tallies(self) -> None:
         over = self._passed_over
@@ -196,9 +200,3 @@ class Batch:
         self._connection.execute(
             insert.on_conflict_do_update(index_elements=key, set_=sums), values
         )
-
-
-def _table(event: Event) -> Table:
-    if isinstance(event.header, Inspection):
-        return inspection
-    return fault if isinstance(event.header, Fault) else status

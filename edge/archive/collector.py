@@ -16,6 +16,7 @@ from threading import Thread
 
 from edge.archive.batch import Received
 from edge.archive.errors import ArchiveDataError, ArchiveError
+from edge.archive.restored_log import where_to_go_on
 from edge.archive.rows import microseconds
 from edge.archive.writer import Writer
 from edge.base.closeable import Closeable
@@ -99,6 +100,7 @@ class Collector(Closeable):
             acknowledging=acknowledging,
             credentials=self._credentials,
             stopped=self._stop.is_set,
+            resume=lambda log, at: where_to_go_on(log, at, self._writer.has),
         ):
             # Without the decoded mask, which is many times larger.
             received = Received(station.endpoint, Event(event.header, None, event.mask_png))

@@ -51,7 +51,7 @@ def open_database(address: str, *, create: bool = False) -> Engine:
         elif not path.is_file():
             raise ArchiveError(
                 f"there is no archive at {path}: start 'draem archive run', or name it with "
-                "--database"
+                "--database (--archive-database outside of 'draem archive')"
             )
     arguments = TIMEOUTS if url.get_backend_name() == "postgresql" else {}
     engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
@@ -95,7 +95,7 @@ def database_errors(url: URL) -> Iterator[None]:
         why = str(getattr(error, "orig", error)).strip().splitlines()
         raise ArchiveError(
             f"the archive {shown} cannot be used ({why[0] if why else error}): check that the "
-            "database runs, its disk has space and --database is right"
+            "database runs, its disk has space and its address is right"
         ) from error
 
 

@@ -67,13 +67,13 @@ def kinds(connection: Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def add_kind(connection: Connection, name: str, who: str, origin: str) -> None:
+def add_kind(connection: Connection, name: str, who: str, origin: str, reason: str = "") -> None:
     """A new kind of defect. Raises ArchiveError for a name that cannot be one."""
     if not name.strip() or len(name) > 100 or not name.isprintable():
         raise ArchiveError("a kind of defect is a short printable name: choose another")
     if name not in kinds(connection):
         connection.execute(insert(defect_kind).values(name=name))
-        add_entry(connection, Change(who, origin, "defect kind", name, new=name))
+        add_entry(connection, Change(who, origin, "defect kind", name, new=name, reason=reason))
 
 
 def _shown(label_name: str | None, kind: str | None) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from edge.archive.errors import ArchiveError
+from edge.archive.errors import ArchiveError, PictureLost
 from edge.base.files import fsync, write_atomic
 
 WRITERS = 8
@@ -77,18 +77,25 @@ class PictureStore:
         fsync(Path(path).parent)
 
     def get(self, digest: bytes) -> bytes:
-        """An object's bytes. Raises ArchiveError where it is missing or was altered."""
+        """An object's bytes. Raises PictureLost where it is missing or was altered."""
         try:
             data = bytes(self._fs.cat_file(self._path(digest)))
         except FileNotFoundError as error:
-            raise ArchiveError(
+            raise PictureLost(
                 f"{self._address} lacks the picture {digest.hex()}: it was deleted by hand"
             ) from error
         except Exception as error:
             raise self._error(error) from error
         if sha256(data).digest() != digest:
-            raise ArchiveError(f"the picture {digest.hex()} in {self._address} was altered")
+            raise PictureLost(f"the picture {digest.hex()} in {self._address} was altered")
         return data
+
+    def has(self, digest: bytes) -> bool:
+        """Whether an object is there; its bytes are not checked. Raises ArchiveError."""
+        try:
+            return bool(self._fs.exists(self._path(digest)))
+        except Exception as error:
+            raise self._error(error) from error
 
     def delete(self, digest: bytes) -> None:
         """Delete an object; one that is not there is fine."""

@@ -1,6 +1,6 @@
 """A question to the archive, written as words: `product=lid verdict=NG since=2026-11-29`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -87,3 +87,14 @@ def parse_query(words: Iterable[str]) -> Query:
         why = first["msg"] if first else f"there is no code {error}"
         field = Query.model_fields[name].description
         raise ArchiveError(f"'{name}={given[name]}' cannot be used ({why}): {field}") from error
+
+
+def words_of(query: Query) -> Iterator[str]:
+    """The words of a query, for `parse_query`; times are fixed and have their zone."""
+    for name, value in query:
+        if isinstance(value, datetime):
+            value = value.isoformat()
+        elif isinstance(value, tuple):
+            value = "+".join(map(str, value))
+        if value is not None:
+            yield f"{name}={value}"

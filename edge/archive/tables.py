@@ -197,6 +197,8 @@ audit = Table(
     *(Column(name, Text, nullable=False) for name in ("who", "origin", "action", "target")),
     *(Column(name, Text, nullable=False) for name in ("old", "new", "reason")),
     Column("digest", LargeBinary, nullable=False),  # of this row and the digest before it
+    Column("happened", BigInteger),  # when it was made, if not when it was recorded
+    Column("change_id", Text),  # of a change that may be reported more than once
 )
 audit_head = Table(  # one row, so that the removal of the last entries is found too
     "audit_head",
@@ -257,6 +259,7 @@ Index(
 for column in (inspection.c.picture, inspection.c.mask):
     present = text(f"{column.name} IS NOT NULL")
     Index(f"inspection_{column.name}", column, sqlite_where=present, postgresql_where=present)
+Index("audit_change_id", audit.c.change_id, unique=True)
 Index("region_place", region.c.product, region.c.at)
 Index("fault_at", fault.c.at)
 Index("status_at", status.c.at)

@@ -13,6 +13,7 @@ from edge.archive.errors import ArchiveDataError
 from edge.archive.names import Names
 from edge.archive.objects import keep_objects
 from edge.archive.picture_store import PictureStore
+from edge.archive.restored_log import is_archived
 from edge.archive.tables import stream
 from edge.events.cursor_file import Cursor
 from edge.events.event import Event, Inspection
@@ -50,6 +51,11 @@ class Writer:
         with reading(self._engine) as connection:
             row = connection.execute(query.order_by(stream.c.id.desc()).limit(1)).first()
         return Cursor(row.stream_id, row.head) if row else Cursor("", 0)
+
+    def has(self, event: Event) -> bool:
+        """Whether an event was written; for any thread. Raises ArchiveError."""
+        with reading(self._engine) as connection:
+            return is_archived(connection, event)
 
     def write(self, batch: Sequence[Received]) -> None:
         """Write all of a batch or, with ArchiveError, nothing; masks go to the store before.

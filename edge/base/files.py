@@ -71,6 +71,18 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o666) -> None:
         file.write(data)
 
 
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line and wait until it is on the disk; an incomplete last one is removed."""
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        os.ftruncate(file.fileno(), file.read().rfind(b"\n") + 1)
+        file.write(line + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fsync(path.parent)
+
+
 def write_json(path: Path, value: object) -> None:
     """Write indented JSON atomically."""
     write_atomic(path, (json.dumps(value, indent=2) + "\n").encode())

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from edge.base.person import Person
 from edge.bridge.line_requests import (
     Failed,
     Failure,
@@ -21,7 +22,7 @@ from edge.bridge.line_requests import (
     parse_reply,
 )
 from edge.events.client import NoAnswer
-from edge.events.control_messages import ProductReply, Request, SwitchRequest
+from edge.events.control_messages import ProductReply, Request, SwitchRequest, ask_as
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class ProductChanges(LineRequests[ChangeRequest]):
     """Changes the product, one change at a time. `begin` may be called by any thread.
 
     `running` gives the product that the line's events name; it is empty while the line is silent.
+    `by` is this bridge, for the audit trail.
     """
 
     if_no_answer = "is the line running, and may this key change the product?"
@@ -53,9 +55,11 @@ class ProductChanges(LineRequests[ChangeRequest]):
         line: LineClient,
         running: Callable[[], str],
         timeout_s: float = LINE_TIMEOUT_S,
+        by: Person | None = None,
     ) -> None:
         self.numbers = {name: number for number, name in numbers.items()}
         self._names, self._running, self._timeout_s = numbers, running, timeout_s
+        self._by = by or Person("bridge")
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._latest: ChangeRequest | None = None
         super().__init__("changes", line)
@@ -114,7 +118,8 @@ class ProductChanges(LineRequests[ChangeRequest]):
         if not request.fresh:
             text = f"the command for {request.product} may be from before the bridge was started"
             raise Failed(Failure.STALE, f"{text}: write 0, then the command again")
-        return parse_reply(ProductReply, self._line.ask(SwitchRequest(product=request.product)))
+        wanted = SwitchRequest(product=request.product)
+        return parse_reply(ProductReply, ask_as(self._by, self._line, wanted))
 
     def _ask_product(self) -> ProductReply:
         """Repeat until the line answers, for as long as the timeout. Raises NoAnswer."""

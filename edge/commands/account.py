@@ -13,10 +13,11 @@ import argparse
 import getpass
 import sys
 
-from edge.archive.archive import here
 from edge.archive.audit import Change
 from edge.archive.database import open_database
-from edge.commands.archives.shared import add_archive, add_person, opened
+from edge.base.person import here
+from edge.commands.archives.shared import add_archive, opened
+from edge.commands.arguments import add_person
 from edge.commands.web import WEB
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.database import AccountsError
@@ -55,7 +56,14 @@ def main(options: argparse.Namespace) -> int:
         password = _password() if options.action in ("add", "password") else ""
         role = Role.of(options.role) if "role" in options else None
         new = role.word if role else ""
-        change = Change(options.who, here(), f"account {options.action}", options.name, new=new)
+        change = Change(
+            options.who,
+            here(),
+            f"account {options.action}",
+            options.name,
+            new=new,
+            reason=options.reason,
+        )
         open_database(options.database, create=True).dispose()
         with opened(options) as archive, archive.recorded(change):
             if options.action == "add":

@@ -34,6 +34,7 @@ from edge.base.errors import SettingsError
 from edge.base.files import exclusive_lock, write_atomic
 
 FOLDER = Path("all")
+ARCHIVE_OPTIONS = ("--archive-database", "--archive-pictures")
 RUNS, CHECKPOINT = "runs", "checkpoint.pt"  # of an unfinished training, see trainer/training
 _FILE: TypeAdapter[dict[str, dict[str, list[str]]]] = TypeAdapter(dict[str, dict[str, list[str]]])
 
@@ -154,7 +155,20 @@ def resumed(task: Task) -> Sequence[str]:
     if words[0] != "train" or not unfinished.exists():
         return words
     same = begun.is_file() and begun.read_text(encoding="utf-8") == task.digest()
-    return ["train", "--resume", "--product", task.product] if same else [*words, "--restart"]
+    if not same:
+        return [*words, "--restart"]
+    return ["train", "--resume", "--product", task.product, *_of_archive(words)]
+
+
+def _of_archive(words: list[str]) -> list[str]:
+    """The words that say where an archive is: a training does not keep them."""
+    kept: list[str] = []
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        if word in ARCHIVE_OPTIONS:
+            kept += [word, after]
+        elif word.startswith(tuple(f"{option}=" for option in ARCHIVE_OPTIONS)):
+            kept.append(word)
+    return kept
 
 
 def on_ray(tasks: Sequence[Task], address: str) -> Iterator[Result]:

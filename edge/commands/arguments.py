@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from edge.base.errors import PublishError, SettingsError
+from edge.base.person import LONGEST_REASON, LONGEST_WHO, Person, one_line, user
 from edge.commands.stations import expected_name, refuse_another, station_settings
 from edge.events.client import ANSWER_MS, NoAnswer, RequestClient, service_endpoint
 from edge.events.control_messages import Health, Request
@@ -49,6 +50,33 @@ def add_progress(parser: argparse.ArgumentParser) -> None:
     """The option of commands that take a while."""
     parser.add_argument("--progress", type=Path, metavar="FILE",
         help="append JSON lines that say how far it is, for a program that shows it")  # fmt: skip
+
+
+def add_person(parser: argparse.ArgumentParser) -> None:
+    """Who changes something, and why; for the audit trail of the archive."""
+    add = parser.add_argument
+    add("--who", type=_line(LONGEST_WHO), default=user(), help="your name (default: the user's)")
+    add("--reason", type=_line(LONGEST_REASON), default="", help="why, for the audit trail")
+
+
+def person_of(options: argparse.Namespace) -> Person:
+    """What `add_person` has read."""
+    return Person(options.who, reason=options.reason)
+
+
+def _line(longest: int) -> Callable[[str], str]:
+    """The type of an option that takes a line of text."""
+
+    def parse(text: str) -> str:
+        try:
+            line = one_line(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        if len(line) > longest:
+            raise argparse.ArgumentTypeError(f"write at most {longest} characters")
+        return line
+
+    return parse
 
 
 def settings_of(options: argparse.Namespace) -> Station:

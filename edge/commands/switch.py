@@ -12,15 +12,18 @@ import time
 from pydantic import ValidationError
 
 from edge.base.console import console
+from edge.base.person import Person
 from edge.commands.arguments import (
+    add_person,
     add_station,
     opened_control,
+    person_of,
     product_name,
     settings_of,
     unanswered,
 )
 from edge.events.client import NoAnswer, RequestClient
-from edge.events.control_messages import ProductReply, Request, SwitchRequest
+from edge.events.control_messages import ProductReply, Request, SwitchRequest, ask_as
 from edge.events.server import ErrorReply
 from edge.station.proof import ChangeoverError
 
@@ -33,6 +36,7 @@ UNANSWERED_S = 10.0  # a busy line may miss some answers
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", help="the product's version (default: its current one)")
+    add_person(parser)
     add_station(parser, "product", "endpoint", "control", "key", "server_key")
 
 
@@ -41,15 +45,21 @@ def main(options: argparse.Namespace) -> int:
     name = product_name(settings)
     with opened_control(options, settings) as asking:
         try:
-            switch(asking, SwitchRequest(product=name, version=options.version))
+            wanted = SwitchRequest(product=name, version=options.version)
+            switch(asking, wanted, person_of(options))
         except NoAnswer as error:
             raise unanswered(error, settings) from error
     return 0
 
 
-def switch(asking: RequestClient, wanted: SwitchRequest, timeout_s: float = TIMEOUT_S) -> None:
+def switch(
+    asking: RequestClient,
+    wanted: SwitchRequest,
+    by: Person | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> None:
     """Request a change and wait until it is done. Raises ChangeoverError, NoAnswer."""
-    reply = _reply(asking.ask(wanted)[0])
+    reply = _reply(ask_as(by or Person(), asking, wanted)[0])
     number, end = reply.change.number, time.monotonic() + timeout_s
     with console().status(f"loading and verifying {wanted.product} while the line runs"):
         while reply.change.state == "loading" and reply.change.number == number:

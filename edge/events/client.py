@@ -73,7 +73,7 @@ class RequestClient(Closeable):
     def ask(self, request: BaseModel) -> list[bytes]:
         """Send one request and return the parts of its answer. Raises NoAnswer."""
         try:
-            self._socket.send(request.model_dump_json().encode())
+            self._socket.send(request.model_dump_json(exclude_none=True).encode())
             if self._socket.poll(self._answer_ms):
                 return self._socket.recv_multipart()
         except zmq.Again:
@@ -89,7 +89,7 @@ class RequestClient(Closeable):
         """
         seq = cursor.seq
         while True:
-            header, found = self._page(seq)
+            header, found = self.page(seq)
             if cursor.stream_id not in ("", header.stream_id):
                 text = f"another log (stream {header.stream_id}): it is read from its first event"
                 notify(Notice("new-stream", text))
@@ -113,8 +113,9 @@ class RequestClient(Closeable):
             if seq >= header.head:
                 return
 
-    def _page(self, after: int) -> tuple[PageHeader, list[Event]]:
-        first, *parts = self.ask(Page(after=after, limit=PAGE_EVENTS))
+    def page(self, after: int, limit: int = PAGE_EVENTS) -> tuple[PageHeader, list[Event]]:
+        """At most `limit` events after a number, and what the log has. Raises NoAnswer."""
+        first, *parts = self.ask(Page(after=after, limit=limit))
         try:
             header = PageHeader.model_validate_json(first)
             messages = [parts[i : i + 3] for i in range(0, len(parts), 3)]

@@ -1,11 +1,14 @@
 """Requests to the control socket of a running line, and its replies."""
 
-from typing import Literal
+from typing import Annotated, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from edge.base.errors import DraemError
+from edge.base.person import LONGEST_ORIGIN, LONGEST_REASON, LONGEST_WHO, Person, one_line
 from edge.events.clock import MonotonicTime
+
+UNKNOWN_FIELD = b"Extra inputs are not permitted"  # pydantic's words
 
 
 class TriggerRefused(DraemError):
@@ -25,13 +28,21 @@ class _Reply(BaseModel):
     version: str | None = ""
 
 
-class Request(_Request):
-    """A request without parameters."""
+class _ChangeRequest(_Request):
+    """What changes the line may say who requests it, from where and why; for the audit trail."""
+
+    who: Annotated[str, Field(max_length=LONGEST_WHO), AfterValidator(one_line)] | None = None
+    origin: Annotated[str, Field(max_length=LONGEST_ORIGIN), AfterValidator(one_line)] | None = None
+    reason: Annotated[str, Field(max_length=LONGEST_REASON), AfterValidator(one_line)] | None = None
+
+
+class Request(_ChangeRequest):
+    """A request without other parameters."""
 
     request: Literal["health", "product", "counters", "clock", "pause", "resume"]
 
 
-class SwitchRequest(_Request):
+class SwitchRequest(_ChangeRequest):
     """Change the product that is judged; without a version to its current one."""
 
     request: Literal["switch"] = "switch"
@@ -113,3 +124,18 @@ class CountersReply(_Reply):
     passed_over: int
     pictures_dropped: int
     camera: dict[str, int] = Field(default_factory=dict)
+
+
+class Asks(Protocol):
+    """A client of the control socket, or a simulated line."""
+
+    def ask(self, question: BaseModel, /) -> list[bytes]: ...
+
+
+def ask_as(person: Person, line: Asks, request: Request | SwitchRequest) -> list[bytes]:
+    """Send a request of a person. A station before schema 1.4 gets it without who and why."""
+    said = {"who": person.who, "origin": person.origin, "reason": person.reason}
+    answer = line.ask(request.model_copy(update={k: v or None for k, v in said.items()}))
+    if UNKNOWN_FIELD in answer[0]:
+        answer = line.ask(request)
+    return answer

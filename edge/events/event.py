@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from edge.base.text import printable
 
-SCHEMA = "1.3"
+SCHEMA = "1.4"
 UINT32_MAX = 2**32 - 1
 
 Verdict = Literal["OK", "NG", "NO_VERDICT"]
@@ -171,13 +171,36 @@ class Fault(Header):
     message: str
 
 
+class RecordedChange(_Part):
+    """What a person or a PLC changed, for the audit trail; the same `id` is the same change.
+
+    `who`, `origin` (user and machine) and `reason` are what the client said; `key` names the key of
+    its connection, where the station has keys. `at` is wall clock.
+    """
+
+    id: str
+    at: str
+    action: str
+    target: str
+    old: str = ""
+    new: str = ""
+    who: str = ""
+    origin: str = ""
+    key: str = ""
+    reason: str = ""
+
+
 class Status(Header):
-    """The station's state has changed."""
+    """The station's state or product has changed, or `changes` were made in its products folder.
+
+    `changes` also has the request that caused it; none from stations before schema 1.4.
+    """
 
     kind: Literal["status"] = "status"
     state: Literal["running", "paused", "stopped"]
     product: str
     version: str
+    changes: list[RecordedChange] = Field(default_factory=list)
 
 
 class Heartbeat(Stamped):

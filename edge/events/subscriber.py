@@ -36,6 +36,10 @@ class Acknowledging:
     processed: Callable[[], Cursor] | None = None
 
 
+Resume = Callable[[RequestClient, Cursor], Cursor]
+"""(log, cursor) -> where to go on. Raises NoAnswer."""
+
+
 def events(
     endpoint: str,
     begin: Path | Cursor | None = None,
@@ -46,6 +50,7 @@ def events(
     notify: Notify | None = None,
     stopped: Callable[[], bool] = lambda: False,
     newest: int | None = None,
+    resume: Resume | None = None,
 ) -> Iterator[Event]:
     """Every event once and in order, until `stopped()`.
 
@@ -55,13 +60,15 @@ def events(
     by default that beside `endpoint`. With `acknowledging` the log learns the cursor, and keeps
     what a bridge has yet to process. While the log does not answer, no event is skipped: the
     request is repeated. With `newest` at most so many events are requested; older ones are
-    `skipped`. Notices are logged
-    unless `notify` takes them. Raises PublishError for an address that cannot be used.
+    `skipped`. `resume` gives the cursor to go on from, at the begin and whenever the station may
+    have been started with another copy of its log. Notices are logged unless `notify` takes them.
+    Raises PublishError for an address that cannot be used.
     """
     option = "--replay" if replay else "--endpoint"
     address = replay or service_endpoint(endpoint)
     with RequestClient(address, credentials, option, ANSWER_MS) as client:
-        subscription = _Subscription(client, notify or log_once(), begin, newest, acknowledging)
+        told = notify or log_once()
+        subscription = _Subscription(client, told, begin, newest, acknowledging, resume)
         for message in live(endpoint, stopped, credentials):
             yield from subscription.receive(message)
 
@@ -76,7 +83,9 @@ class _Subscription:
         begin: Path | Cursor | None,
         newest: int | None,
         acknowledging: Acknowledging | None,
+        resume: Resume | None,
     ) -> None:
+        self._resume, self._resume_due = resume, resume is not None
         self._client, self._notify, self._acknowledging = client, notify, acknowledging
         file = begin if isinstance(begin, Path) else None
         self._cursor_file, self._newest = file, newest
@@ -89,12 +98,18 @@ class _Subscription:
 
     def receive(self, message: Event | Heartbeat | None) -> Iterator[Event]:
         """The events up to a message, in order."""
-        self._silence.observe(message)
+        if self._silence.observe(message) and self._resume:
+            self._resume_due = True
         if message is not None:
             self._begin(message)
         try:
+            if message is not None and self._cursor is not None:
+                self._cursor = self._checked(self._cursor)
             for found in self._up_to(message):
                 if isinstance(found, Cursor):
+                    if self._resume and self._cursor and found.seq > 0:
+                        self._resume_due = True  # at the next message
+                        break
                     self._cursor = found
                     if self._newest is not None:
                         break  # the next message shows which events are recent
@@ -111,6 +126,17 @@ class _Subscription:
             self._unanswered = True
             text = f"the log does not answer ({error}): the request is repeated"
             self._notify(Notice("unanswered", text))
+
+    def _checked(self, cursor: Cursor) -> Cursor:
+        """The cursor, or an earlier one where the log is another copy now. Raises NoAnswer."""
+        if self._resume is None or not self._resume_due:
+            return cursor
+        found = self._resume(self._client, cursor)
+        self._resume_due = self._silence.stale  # until it is back, the log may be replaced
+        if found != cursor:
+            text = f"the log was restored: it is read again after event {found.seq}"
+            self._notify(Notice("new-stream", text))
+        return found
 
     def _begin(self, message: Event | Heartbeat) -> None:
         """Begin with the present, if there is no cursor; leave out what is not recent."""
@@ -130,7 +156,7 @@ class _Subscription:
             return
         if message is None:
             if self._newest is None and self._silence.asks_log():
-                yield from self._client.events_after(cursor, self._notify)
+                yield from self._client.events_after(self._checked(cursor), self._notify)
             return
         stream_id, head = _head(message)
         known = stream_id == cursor.stream_id
@@ -163,25 +189,28 @@ class _Silence:
     def __init__(self, notify: Notify, *, with_key: bool) -> None:
         self._notify, self._with_key = notify, with_key
         self._received_at = self._asked_at = time.monotonic()
-        self._stale = False
+        self.stale = False
 
-    def observe(self, message: Event | Heartbeat | None) -> None:
+    def observe(self, message: Event | Heartbeat | None) -> bool:
+        """Note a message, or that none came; whether the line is silent for long from now on."""
         now = time.monotonic()
         if message is None:
-            if not self._stale and now - self._received_at > STALE_S:
-                self._stale = True
+            if not self.stale and now - self._received_at > STALE_S:
+                self.stale = True
                 text = f"no message for {STALE_S:g} s: the line hangs, is down or disconnected"
                 if self._with_key:
                     text += ", or refuses this key, or --server-key is not its own ('draem keys')"
                 self._notify(Notice("stale", text))
-            return
+                return True
+            return False
         self._received_at = now
-        if self._stale:
-            self._stale = False
+        if self.stale:
+            self.stale = False
             self._notify(Notice("back", "the line sends messages again"))
         if isinstance(message, Heartbeat):
             text = f"the line is {message.state} {message.message}".strip()
             self._notify(Notice("heartbeat", text, message))
+        return False
 
     def asks_log(self) -> bool:
         """Whether to ask the log: true once a second while no message comes."""

@@ -6,13 +6,12 @@ that the change was not made; such a line is ignored.
 
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.base.files import fsync
+from edge.base.files import append_line
 from edge.product.product import now
 
 log = logging.getLogger(__name__)
@@ -53,14 +52,8 @@ def log_activation(folder: Path, kind: Kind, before: str | None, to: str) -> Non
 
     An incomplete last line is removed: its change was never begun.
     """
-    line = json.dumps({"at": now(), "kind": kind, "from": before, "to": to}) + "\n"
-    with (folder / ACTIVATIONS).open("a+b") as file:
-        file.seek(0)
-        os.ftruncate(file.fileno(), file.read().rfind(b"\n") + 1)
-        file.write(line.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    fsync(folder)
+    line = json.dumps({"at": now(), "kind": kind, "from": before, "to": to})
+    append_line(folder / ACTIVATIONS, line.encode())
 
 
 def previous_version(folder: Path, current: str) -> str | None:

@@ -18,7 +18,9 @@ from typing import IO
 
 from edge.base.errors import ProductError
 from edge.base.files import digest, fsync, fsync_tree, write_json
+from edge.base.person import Person
 from edge.product.activation_log import Kind, log_activation
+from edge.product.change_journal import described_version, record_change
 from edge.product.manifest import MANIFEST, Manifest
 from edge.product.product import Product, check_name, read_version, versions
 from edge.product.seal import SEAL
@@ -127,13 +129,20 @@ def is_released(folder: Path) -> bool:
     return any((folder / str(n) / SEAL).exists() for n in versions(folder.parent, folder.name))
 
 
-def change_current(version: Path, kind: Kind) -> None:
-    """Log the change of `current`, then make it. The caller holds `release_lock`."""
-    log_activation(version.parent, kind, current_version(version.parent), version.name)
+def change_current(version: Path, kind: Kind, by: Person | None = None) -> None:
+    """Log the change of `current`, then make it. The caller holds `release_lock`.
+
+    `by` says who makes it, by default the user; so it does elsewhere.
+    """
+    folder, before = version.parent, current_version(version.parent)
+    old, new = (described_version(folder, v) for v in (before, version.name))
+    action = "rollback" if kind == "rollback" else "activate"
+    record_change(folder, by, action, folder.name, old, new)
+    log_activation(folder, kind, before, version.name)
     set_current(version)
 
 
-def activate_unless_released(product: Product) -> bool:
+def activate_unless_released(product: Product, by: Person | None = None) -> bool:
     """Make a new version current, unless a release runs; whether it was.
 
     Raises ProductError where another process holds the lock for too long.
@@ -142,7 +151,7 @@ def activate_unless_released(product: Product) -> bool:
     with release_lock(folder, LOCK_TIMEOUT_S):
         allowed = not is_released(folder)
         if allowed and current_version(folder) != number:
-            change_current(product.path, "calibrate")
+            change_current(product.path, "calibrate", by)
     if allowed:
         log.info("%s version %s is current", product.name, number)
     else:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from edge.base.errors import ProductError
 from edge.engine import Engine, runtimes
 from edge.engine.runtimes import Flavour
+from edge.events.event import RecordedChange
 from edge.product.product import Product, load_product
 from edge.station.drift_watch import DriftWatch
 from edge.station.inspector import Inspector
@@ -22,12 +23,13 @@ READ_HERE = ("calibration.json", REFERENCE)
 
 
 class ActiveProduct(NamedTuple):
-    """A product with all that judges it, ready for its first frame."""
+    """A product with all that judges it, ready for its first frame; `request` is who wanted it."""
 
     product: Product
     engine: Engine
     inspector: Inspector
     drift: DriftWatch
+    request: RecordedChange | None = None
 
     @classmethod
     def of(cls, product: Product, engine: Engine) -> "ActiveProduct":

@@ -12,6 +12,7 @@ from edge.base.errors import DraemError
 from edge.base.os_errors import how_to_fix
 from edge.engine import Engine
 from edge.events.control_messages import ChangeStatus
+from edge.events.event import RecordedChange
 from edge.station.active_product import ActiveProduct
 from edge.station.proof import ChangeoverError, Stopped
 
@@ -37,15 +38,22 @@ class Changeover(Closeable):
         self._thread: threading.Thread | None = None
         self.change = ChangeStatus()
 
-    def begin(self, product: str, version: str | None) -> None:
-        """Start to prepare a product. Raises ChangeoverError while another one is prepared."""
+    def begin(
+        self, product: str, version: str | None, request: RecordedChange | None = None
+    ) -> None:
+        """Start to prepare a product. Raises ChangeoverError while another one is prepared.
+
+        `request` says who wants it.
+        """
         if self.change.state == "loading":
             raise ChangeoverError(
                 f"{self.change.product} is still being prepared: try again when that has ended"
             )
         number = self.change.number + 1
         self.change = ChangeStatus(number=number, state="loading", product=product, version=version)
-        self._thread = threading.Thread(target=self._work, name="changeover", daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, args=(request,), name="changeover", daemon=True
+        )
         self._thread.start()
 
     def take(self) -> ActiveProduct | None:
@@ -56,11 +64,11 @@ class Changeover(Closeable):
             self._taken.set()
         return ready
 
-    def _work(self) -> None:
+    def _work(self, wanted_by: RecordedChange | None) -> None:
         request = self.change
         try:
             ready = self._load(request.product, request.version, self._closed.is_set)
-            self._ready = ready
+            self._ready = ready._replace(request=wanted_by)
             while not self._taken.wait(0.1):
                 if self._closed.is_set():
                     return

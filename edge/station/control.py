@@ -1,13 +1,14 @@
 """The control socket of a running line: health, counters, pause, change of product, trigger."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
+from edge.base.person import Person
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.camera.trigger_matching import Trigger
 from edge.events.clock import MonotonicTime
@@ -23,11 +24,13 @@ from edge.events.control_messages import (
     TriggerReply,
     TriggerRequest,
 )
-from edge.events.event import Code, Inspection
+from edge.events.event import Code, Inspection, RecordedChange
 from edge.events.server import Peer, RequestHandler, RequestServer, require_role
 from edge.events.sockets import Sockets
+from edge.product.change_journal import new_change
 from edge.product.product import Product
 from edge.station.active_product import ActiveProduct
+from edge.station.change_report import Report
 from edge.station.changeover import Changeover
 from edge.station.proof import ChangeoverError
 from edge.vision.frame import Frame, Size
@@ -47,7 +50,9 @@ class Controls:
         self.product, self.version = product.name, product.version
         self.changeover = changeover
         self.triggers: SoftwareTriggers | None = None
-        self.paused = False  # written by the control thread, all else by the loop
+        self.paused = False  # written by the control thread
+        self.pauses: deque[RecordedChange] = deque()  # appended by it, taken by the loop
+        self.report: Report | None = None  # set by the thread that reports, taken by the loop
         self.started = self.turned = time.monotonic()
         self.verdicts: Counter[str] = Counter()
         self.passed_over = self.pictures_dropped = 0
@@ -60,6 +65,14 @@ class Controls:
         """Count the verdict of one inspection."""
         self.verdicts[header.verdict] += 1
         self.passed_over += header.passed_over
+
+    def pause(self, paused: bool, request: RecordedChange) -> None:
+        """Pause or resume from now on; the loop writes who requested it, where that is new."""
+        if paused != self.paused:
+            states = ("running", "paused")
+            old_new = {"old": states[self.paused], "new": states[paused]}
+            self.pauses.append(request.model_copy(update=old_new))
+        self.paused = paused
 
     def note_frame_size(self, frame: Frame) -> None:
         """Keep the size of the camera's last usable picture."""
@@ -109,14 +122,14 @@ def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
     message = _Message.validate_json(request)
     if isinstance(message, SwitchRequest):
         require_role(peer, "operator", "bridge")
-        return _switch(message, controls)
+        return _switch(message, peer, controls)
     if isinstance(message, TriggerRequest):
         require_role(peer, "operator", "bridge")
         return _trigger(message, controls)
     request_name = message.request
     if request_name in ("pause", "resume"):
         require_role(peer, "operator")
-        controls.paused = request_name == "pause"
+        controls.pause(request_name == "pause", _recorded(message, peer, controls))
     if request_name == "clock":
         return ClockReply(now=MonotonicTime.now())
     if request_name == "product":
@@ -131,13 +144,19 @@ def answer(request: bytes, peer: Peer, controls: Controls) -> BaseModel:
     return _health(controls)
 
 
-def _switch(request: SwitchRequest, controls: Controls) -> ProductReply:
+def _recorded(request: Request | SwitchRequest, peer: Peer, controls: Controls) -> RecordedChange:
+    """Who requests a change, for the audit trail; an older client does not say it."""
+    by = Person(request.who or "", request.origin or "", request.reason or "")
+    return new_change(by, request.request, f"station {controls.station}", key=peer.name)
+
+
+def _switch(request: SwitchRequest, peer: Peer, controls: Controls) -> ProductReply:
     """Begin a change; later replies to `product` carry its status."""
     if controls.changeover is None:
         raise ChangeoverError(
             "this line cannot change its product: stop it and start it with the other one"
         )
-    controls.changeover.begin(request.product, request.version)
+    controls.changeover.begin(request.product, request.version, _recorded(request, peer, controls))
     return _product(controls)
 
 

@@ -6,6 +6,7 @@ the code UNLOGGED, and the events follow in order as soon as the log can be writ
 
 import logging
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
@@ -21,6 +22,7 @@ from edge.events.event import (
     Fault,
     Heartbeat,
     Inspection,
+    RecordedChange,
     Status,
 )
 from edge.events.journal import Journal, JournalError
@@ -81,10 +83,12 @@ class EventWriter:
         """Number of events that wait until the log can be written."""
         return len(self._unlogged)
 
-    def change_product(self, product: Product) -> None:
-        """Events are of this product from now on; the status `running` says so."""
+    def change_product(self, product: Product, request: RecordedChange | None = None) -> None:
+        """Events are of this product from now on; the status says so, and who requested it."""
+        old, new = (f"{p.name} {p.version}" for p in (self.product, product))
         self.product = product
-        self.status("running")
+        changes = [request.model_copy(update={"old": old, "new": new})] if request else []
+        self.status("running", changes)
 
     def inspection(
         self,
@@ -136,10 +140,28 @@ class EventWriter:
         self._outage = None if back else notice
         self._next_heartbeat = 0.0
 
-    def status(self, state: State) -> None:
-        """Write a change of the loop's state."""
-        name, version = self.product.name, self.product.version
-        self._write([Status(**UNSTAMPED, state=state, product=name, version=version)])
+    def status(self, state: State, changes: Sequence[RecordedChange] = ()) -> AnyHeader:
+        """Write the loop's state, and what was changed; its header, as `inspection` does."""
+        name, version, made = self.product.name, self.product.version, list(changes)
+        header = Status(**UNSTAMPED, state=state, product=name, version=version, changes=made)
+        return self._write([header])[0]
+
+    def pauses(self, controls: Controls) -> None:
+        """Write each pause and each end of one, and who requested it."""
+        while controls.pauses:
+            request = controls.pauses.popleft()
+            self._paused = request.action == "pause"
+            self.status(self._state, [request])
+
+    def _report(self, controls: Controls) -> None:
+        """Write what was changed in the products folder; reported again until it is logged."""
+        report, controls.report = controls.report, None
+        if report and self.status(self._state, report.changes).stream_id:
+            report.logged.set()
+
+    @property
+    def _state(self) -> Literal["running", "paused"]:
+        return "paused" if self._paused else "running"
 
     def drift(self, cause: Cause | None) -> None:
         """Write that parts drift from the calibration, or (None) that they no longer do."""
@@ -151,9 +173,9 @@ class EventWriter:
     def tick(self, controls: Controls) -> None:
         """Do what is due: pause, trimming, heartbeat. Call it at every turn of the loop."""
         now = time.monotonic()
-        if controls.paused != self._paused:
-            self._paused = controls.paused
-            self.status("paused" if self._paused else "running")
+        self.pauses(controls)
+        if controls.report and not self._unlogged:
+            self._report(controls)
         if now >= self._next_trim:
             self._next_trim = now + TRIM_S
             self._trim()
@@ -186,12 +208,11 @@ class EventWriter:
             code, message = Code.UNLOGGED, self._log_error
         else:
             self._journal.reserve.allocate()
-        state: Literal["running", "paused"] = "paused" if self._paused else "running"
         stamp = self._stamp(self._journal.head)
         heartbeat = Heartbeat(
             **{k: v for k, v in stamp.items() if k != "seq"},
             head=self._journal.head,
-            state="fault" if code is not Code.NONE else state,
+            state="fault" if code is not Code.NONE else self._state,
             product=self.product.name,
             version=self.product.version,
             every_ms=round(HEARTBEAT_S * 1000),

@@ -75,7 +75,7 @@ def run(
                 writer.tick(controls)
                 if changed := controls.take():
                     active = changed
-                    writer.change_product(active.product)
+                    writer.change_product(active.product, active.request)
                     notify(f"STATUS={_status(active)}")
                 if isinstance(item, CapturedFrame):
                     _inspect(item, active, writer, controls, show)
@@ -89,6 +89,7 @@ def run(
         raise
     finally:
         notify("STOPPING=1")
+        writer.pauses(controls)
         writer.status("stopped")
     return controls.verdicts
 

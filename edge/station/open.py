@@ -27,6 +27,7 @@ from edge.events.retention import Retention, RetentionLimits
 from edge.events.sockets import Sockets
 from edge.product.product import Product
 from edge.station.active_product import load_verified
+from edge.station.change_report import ChangeReporter
 from edge.station.changeover import Changeover
 from edge.station.control import Controls, control
 from edge.station.event_writer import EventWriter
@@ -120,6 +121,7 @@ def open_station(
     lossy = enter(
         Publisher(sockets, settings.live or service_endpoint(at, "live"), "--live", LIVE_OPTIONS)
     )
+    enter(ChangeReporter(settings.products, folder, controls))
     live = enter(LiveView(lossy, settings.live_rate))
     rules = KeepRules(settings.pictures_mb, settings.ok_one_in, settings.ring)
     images = enter(ImageStore(folder, rules))

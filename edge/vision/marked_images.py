@@ -1,16 +1,22 @@
-"""Kept images that a person has labelled: hard links below `marked/<label>/`, each with its event.
+"""Images from the line: which part each shows, in a JSON file of the same name.
 
-An image file there has a JSON file of the same name with the inspection's event header.
+Kept images that a person has labelled are hard links below `marked/<label>/`, each with its event's
+header. Pictures of an archive are copies with an `ArchivedPart` (edge.archive.data_set).
 """
 
 import os
 from pathlib import Path
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from edge.base.errors import ImageError
 from edge.events.event import Inspection
 
 Label = Literal["false-reject", "missed"]
+
+ARCHIVE = "archive:"
+"""Begins a query of an archive, and the name of a picture from one."""
 
 PROVENANCE = (
     "station",
@@ -43,17 +49,57 @@ def mark(folder: Path, header: Inspection, label: Label) -> Path:
     return target
 
 
+class ArchivedPart(BaseModel):
+    """The part of an archive that a picture shows, and the query that found it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    key: str
+    query: str
+    station: str
+    inspection_id: int
+    captured_at: str
+    product: str
+    version: str
+    verdict: str
+    label: str | None
+    kind: str | None
+
+
 def marked_as(path: Path) -> str | None:
-    """The label of a marked image; None where it was not marked."""
-    return path.parent.name if provenance(path) else None
+    """The label of an image from the line, `archived` where it has none; None for other images."""
+    known = _read(path)
+    if isinstance(known, ArchivedPart):
+        return known.label or "archived"
+    return path.parent.name if known else None
 
 
 def provenance(path: Path) -> dict[str, object]:
-    """Which part a marked image shows, for sources.json; empty where it was not marked."""
+    """Which part an image from the line shows, for sources.json; empty for other images.
+
+    The path of an archived one is its name in the archive: its file is temporary.
+    """
+    known = _read(path)
+    if isinstance(known, ArchivedPart):
+        return {"path": f"{ARCHIVE}{known.key}", "archived": known.model_dump()}
+    if known is None:
+        return {}
+    values = {name: getattr(known, name) for name in PROVENANCE}
+    return {"marked": {"as": path.parent.name, **values}}
+
+
+def shown_name(path: Path) -> str:
+    """The name of an image for messages."""
+    return str(provenance(path).get("path", path))
+
+
+def _read(path: Path) -> Inspection | ArchivedPart | None:
     try:
         text = path.with_suffix(".json").read_text(encoding="utf-8")
-        header = Inspection.model_validate_json(text)
     except (OSError, ValueError):
-        return {}
-    values = {name: getattr(header, name) for name in PROVENANCE}
-    return {"marked": {"as": path.parent.name, **values}}
+        return None
+    for kind in (Inspection, ArchivedPart):
+        try:
+            return kind.model_validate_json(text)
+        except ValidationError:
+            continue
+    return None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.product.activation_log import activations
+from edge.product.change_journal import CHANGES, recorded_changes
 from edge.product.product import load_product, read_version, versions
 from edge.product.versions import current_version
 from tests.support.forge import Forge
@@ -147,8 +148,10 @@ def test_many_releases_at_once_leave_a_history_that_can_be_walked(
 def test_a_disk_that_is_full_takes_no_release_and_keeps_what_there_is(
     forge: Forge, station: Path, tmp_path: Path, words: tuple[str, ...], enough: int
 ) -> None:
-    """Whatever file it cannot write; nothing half done stays but a torn line of the history."""
-    for most in (1, 100, 400):
+    """Whatever file it cannot write; nothing half done stays but a torn line of the histories."""
+    changes = (station / "products" / "lid" / CHANGES).stat().st_size
+    enough = max(enough, changes + 1000)
+    for most in (1, 100, changes + 100, changes + 1000):
         root = shutil.copytree(station, tmp_path / str(most), symlinks=True)
         folder = root / "products" / "lid"
         before = set(root.rglob("*"))
@@ -164,4 +167,6 @@ def test_a_disk_that_is_full_takes_no_release_and_keeps_what_there_is(
         if words[0] == "activate":
             release(forge, root, "rollback")
             assert current_version(folder) == "2", "a torn line in the history hides none"
+        recorded = (folder / CHANGES).read_bytes()
+        assert recorded.count(b"\n") == len(recorded_changes(folder)), "nor one of the changes"
     assert ended.code == 0 or words[0] in ("import", "export"), "none was ever enough"

@@ -85,6 +85,16 @@ with join(torch.device("cpu")) as group:
     Path(f"steps.{group.rank}").write_text(str(outcome.steps))
 """
 
+AGREED = """
+import sys
+import torch
+from pathlib import Path
+from trainer.training.distributed import join
+with join(torch.device("cpu")) as group:
+    same, other = "f" * 64, f"{group.rank}{'e' * 63}"
+    Path(f"agreed.{group.rank}").write_text(f"{group.agrees(same)} {group.agrees(other)}")
+"""
+
 
 def torchrun(*words: str, cwd: Path) -> None:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
@@ -159,3 +169,11 @@ def test_processes_end_early_at_the_same_step(
     torchrun("end.py", "good.npy", cwd=tmp_path)
     steps = [int((tmp_path / f"steps.{rank}").read_text()) for rank in range(2)]
     assert steps == [6 + round(6 * 0.35 / 0.65)] * 2
+
+
+def test_processes_notice_that_an_archive_gave_them_different_images(tmp_path: Path) -> None:
+    """Each asks it, and a label may have come between."""
+    assert ALONE.agrees("f" * 64)
+    (tmp_path / "agreed.py").write_text(AGREED)
+    torchrun("agreed.py", cwd=tmp_path)
+    assert [(tmp_path / f"agreed.{rank}").read_text() for rank in range(2)] == ["True False"] * 2

@@ -16,7 +16,7 @@ from tests.conftest import Plant, write_parts
 from tests.measure.real_data import DATA
 from tests.support.commands import draem_in_process
 from tests.support.data_sets import SHAPE, make_set, write_mask, write_picture
-from trainer.data.layout import count_samples, find_labelled, samples
+from trainer.data.layout import find_labelled, samples
 from trainer.data.sources import load_sources
 
 
@@ -46,7 +46,7 @@ def test_dagm_trains_on_what_has_no_label(tmp_path: Path) -> None:
 def test_dagm_is_measured_on_its_test_half(tmp_path: Path) -> None:
     root = dagm(tmp_path / "Class1")
     found = list(samples(root))
-    assert count_samples(root) == len(found) == 5
+    assert len(find_labelled(root).kinds) == len(found) == 5
     assert [s.defect for s in found] == [None, "defect", None, None, "defect"]
     assert all(s.truth is not None for s in found)
     assert [bool(s.truth.any()) for s in found if s.truth is not None] == [
@@ -61,7 +61,7 @@ def test_a_set_in_mvtec_layout_trains_on_its_good_half_alone(tmp_path: Path) -> 
     assert {path.parent.name for path in good_images(tmp_path)} == {"good"}
     assert len(good_images(tmp_path)) == 3
     assert len(good_images(tmp_path / "train/good")) == 3
-    assert count_samples(tmp_path) == 4
+    assert len(find_labelled(tmp_path).kinds) == 4
 
 
 def test_images_of_defects_are_not_taken_for_good_ones(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_stray_and_hidden_files_are_no_kind_of_defect(
              "picture test/overview.png", "picture test/.ipynb_checkpoints/0-checkpoint.png",
              "picture test/@eaDir/0.png")  # fmt: skip
     assert list(measured_on(tmp_path)) == ["test/cut/0.png", "test/good/0.png"]
-    assert count_samples(tmp_path) == 2
+    assert len(find_labelled(tmp_path).kinds) == 2
     assert "overview.png" in caplog.text
     assert "._x" not in caplog.text
 

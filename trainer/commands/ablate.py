@@ -41,6 +41,8 @@ def main(options: argparse.Namespace) -> int:
 
     places = {"product": "ablation", "products": options.runs, "runs": options.runs}
     values = chosen(given_settings(options))
+    if values.get("archived"):
+        raise SettingsError("an ablation takes folders alone: leave out 'archive:...' of --also")
     usual = {"simulation": "paper"} if values["network"] == "pixels" else {}
     settings = complete_settings(usual | values | places)
     variants = VARIANTS[settings.network]

@@ -55,8 +55,12 @@ class LabelledImages:
 
 
 def samples(root: Path, bit_depth: int | None = None) -> Iterator[Sample]:
-    """The labelled test images; logs what is left out. Raises ImageError for another layout."""
-    found = find_labelled(root)
+    """The labelled test images below a folder. Raises ImageError for another layout."""
+    yield from read_samples(find_labelled(root), bit_depth)
+
+
+def read_samples(found: LabelledImages, bit_depth: int | None = None) -> Iterator[Sample]:
+    """Each image with its mask; logs what is left out. Raises ImageError for an unusable mask."""
     for note in found.notes:
         log.warning("%s", note)
     empty = []
@@ -72,11 +76,6 @@ def samples(root: Path, bit_depth: int | None = None) -> Iterator[Sample]:
         yield Sample(path, image, kind, truth)
     if empty:
         log.warning("%s: such an image counts as a defect without a mask", _named(empty, "empty"))
-
-
-def count_samples(root: Path) -> int:
-    """How many test images `samples` would read, for a progress bar."""
-    return len(find_labelled(root).kinds)
 
 
 def find_labelled(root: Path) -> LabelledImages:

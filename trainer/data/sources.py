@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -43,13 +43,15 @@ class Images:
 class Sources:
     """Every image with its digest and split; `images` are fitted, uint8 [N, H, W, 3], BGR.
 
-    `textures` are the digests of the pictures that anomalies are made of, if they are pictures.
+    `origins` say which parts images from the line show. `textures` are the digests of the pictures
+    that anomalies are made of, if they are pictures.
     """
 
     paths: list[Path]
     digests: list[str]
     splits: list[Split]
     images: NDArray[np.uint8]
+    origins: list[dict[str, object]]
     textures: tuple[str, ...] = ()
 
     def part(self, split: Split) -> NDArray[np.uint8]:
@@ -63,11 +65,11 @@ class Sources:
 
     def record(self) -> dict[str, object]:
         """The contents of `sources.json`."""
-        rows = zip(self.digests, self.paths, self.splits, strict=True)
+        rows = zip(self.digests, self.paths, self.splits, self.origins, strict=True)
         return {
             "images": [
-                {"sha256": sha, "path": str(path.resolve()), "split": split, **provenance(path)}
-                for sha, path, split in rows
+                {"sha256": sha, "path": str(path.resolve()), "split": split, **origin}
+                for sha, path, split, origin in rows
             ]
         }
 
@@ -99,12 +101,14 @@ def load_sources(
     bit_depth: int | None = None,
     also: tuple[Path, ...] = (),
     textures: Path | None = None,
+    archived: Sequence[Path] = (),
 ) -> Sources:
     """Read and fit the good images of `folder` (see edge.vision.good_parts) and of `also`.
 
-    Raises ImageError where too few can be used.
+    `archived` are pictures of an archive, which are not needed afterwards. Raises
+    ImageError where too few can be used.
     """
-    found = good_images(folder, *also)
+    found = [*good_images(folder, *also), *archived]
     marks = {path: marked_as(path) for path in found}
     for path, label in marks.items():
         if label == "missed":
@@ -134,4 +138,5 @@ def load_sources(
         )
     splits = assign_splits(digests, seed, marked)
     pictures = [digest(path) for path in find_images(textures)] if textures else []
-    return Sources(paths, digests, splits, np.stack(fitted), tuple(pictures))
+    origins = [provenance(path) for path in paths]
+    return Sources(paths, digests, splits, np.stack(fitted), origins, tuple(pictures))

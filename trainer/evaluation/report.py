@@ -1,4 +1,4 @@
-"""The report of an evaluation: metrics, plots, the worst misses and false alarms as pictures."""
+"""Reports: of an evaluation, with plots and the worst images; of a comparison of two versions."""
 
 import json
 from collections.abc import Sequence
@@ -10,12 +10,13 @@ import numpy as np
 from edge.base.html_page import data_uri, histogram, write_page
 from edge.product.product import Product
 from edge.vision.crops import corrected_crop
-from edge.vision.image_files import read_image
+from edge.vision.image_files import Image, read_image
 from trainer.evaluation import plots
+from trainer.evaluation.compare import Comparison, Part, said, shown
 from trainer.evaluation.evaluate import Metrics, ScoredImage, with_masks
 from trainer.evaluation.metrics import SIDE
 
-SHOWN = 8
+SHOWN, COMPARED = 8, 48
 SIDES = "left the image, right the heatmap, the mask outlined in green"
 
 
@@ -49,6 +50,31 @@ def write_report(
     )
 
 
+def write_comparison(
+    path: Path,
+    product: Product,
+    found: Comparison,
+    parts: Sequence[Part],
+    bit_depth: int | None = None,
+) -> None:
+    """A page of two versions, with pictures of parts that they judge differently."""
+    files = {part.key: part.path for part in parts}
+    pictures = []
+    for one in found.differences[:COMPARED]:
+        inspected = _inspected(product, files[one.key], bit_depth)
+        name = f"{one.key}: {said(one)}, {shown(one.judged)}, {shown(one.against)}"
+        pictures.append((name, data_uri(inspected)))
+    template = Path(__file__).with_name("comparison.html")
+    write_page(path, template, found=found, pictures=pictures, said=said, shown=shown)
+
+
+def _inspected(product: Product, path: Path, bit_depth: int | None) -> Image:
+    """The part of the picture that is inspected, at 256x256."""
+    frame = read_image(path, bit_depth)
+    crop = corrected_crop(frame, product.fit(frame)[1])
+    return np.asarray(cv2.resize(crop, (SIDE, SIDE)), np.uint8)
+
+
 def _plots(scored: Sequence[ScoredImage], metrics: Metrics) -> list[tuple[str, str]]:
     """Titles and SVG texts."""
     by_kind: dict[str, list[float]] = {}
@@ -68,8 +94,7 @@ def _plots(scored: Sequence[ScoredImage], metrics: Metrics) -> list[tuple[str, s
 
 def _row(product: Product, image: ScoredImage, bit_depth: int | None) -> dict[str, object]:
     """One image for groups.html: the part that is inspected and its heatmap, with the outlines."""
-    frame = read_image(image.path, bit_depth)
-    inspected = cv2.resize(corrected_crop(frame, product.fit(frame)[1]), (SIDE, SIDE))
+    inspected = _inspected(product, image.path, bit_depth)
     heat = plots.heat_colours(image.heatmap)
     if image.truth is not None:
         truth = image.truth.astype(np.uint8)

@@ -31,6 +31,12 @@ class ProcessGroup:
         distributed.all_reduce(held, distributed.ReduceOp.MAX)
         return int(held.item())
 
+    def agrees(self, digest: str) -> bool:
+        """Whether all processes have the same SHA-256, by its first 15 digits."""
+        value = int(digest[:15], 16)
+        highest, lowest = self.maximum(value), -self.maximum(-value)
+        return highest == lowest
+
 
 def pick_device(name: str) -> torch.device:
     """`auto` is CUDA where there is a GPU; under torchrun each local process has its own GPU."""

@@ -2,11 +2,13 @@
 
 import logging
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 
+from edge.archive.data_set import archived_pictures
+from edge.archive.places import ArchiveAddress
 from edge.base.progress_file import report_progress_to, tell_fact
 from edge.base.text import printable
 from edge.product.product import Product
@@ -35,6 +37,7 @@ class TrainingJob:
     runs: Path
     settings: TrainSettings | None
     restart: bool = False
+    archive: ArchiveAddress = field(default_factory=ArchiveAddress)
 
     @property
     def folder(self) -> Path:
@@ -48,10 +51,12 @@ class TrainingJob:
         return f"{command} --resume --product {self.product}{runs}"
 
 
-def read_sources(settings: TrainSettings) -> Sources:
-    """The images that the settings name."""
+def read_sources(settings: TrainSettings, archive: ArchiveAddress | None = None) -> Sources:
+    """The images that the settings name; queries are asked of `archive`."""
     s = settings
-    return load_sources(s.images, s.fit, s.seed, s.bit_depth, s.also, s.textures)
+    with archived_pictures(s.archived, archive or ArchiveAddress(), "good") as found:
+        archived = [picture.path for picture in found]
+        return load_sources(s.images, s.fit, s.seed, s.bit_depth, s.also, s.textures, archived)
 
 
 def run_job(job: TrainingJob) -> Product | None:
@@ -80,12 +85,17 @@ def run_job(job: TrainingJob) -> Product | None:
                 f"the training was started with {saved.processes} processes: resume it with "
                 f"'{job.resume_command(saved.processes)}'"
             )
-        sources = read_sources(settings)
+        sources = read_sources(settings, job.archive)
         images = sources.training_images()
+        if not group.agrees(images.digest):
+            raise TrainingError(
+                "the processes of this training see different images: give all of them the same "
+                "folders, or start again where the archive has changed meanwhile"
+            )
         if saved and saved.images != images.digest:
             raise TrainingError(
-                f"the images in {settings.images} (or the textures) have changed since the "
-                "training started: restore them, or start again with --restart"
+                f"the images in {settings.images} (or of --also, or the textures) have changed "
+                "since the training started: restore them, or start again with --restart"
             )
         if saved and settings != with_backbone(settings):
             raise TrainingError(
@@ -157,13 +167,15 @@ def _save(
         "image AUROC %.4f, pixel AP %.4f",
         *(best.step, best.image_auroc, best.pixel_ap),
     )
-    asked = settings.model_dump(mode="json", exclude={"crop", "geometry", "also"})
+    asked = settings.model_dump(mode="json", exclude={"crop", "geometry", "also", "archived"})
     record = {k: printable(v) if isinstance(v, str) else v for k, v in asked.items()} | {
         "seconds": round(outcome.seconds, 1),
         "processes": group.size,
         "best_step": best.step,
         "expected_found": round(expectation.found, 4),
     }
+    if settings.archived:
+        record["archived"] = printable("; ".join(settings.archived))
     trained = Trained(
         model=outcome.model,
         fit=settings.fit,

@@ -7,6 +7,7 @@ from typing import Literal, cast, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from edge.archive.places import parse_place, split_places
 from edge.base.errors import SettingsError
 from edge.base.files import digest
 from edge.commands.arguments import parse_box, parse_size, parse_widths
@@ -35,8 +36,9 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("settings of the training")
     group.argument_default = argparse.SUPPRESS
     add = group.add_argument
-    add("--also", type=Path, nargs="+", metavar="DIR",
-        help="further good images, such as those that 'draem log mark' kept")  # fmt: skip
+    add("--also", type=parse_place, nargs="+", action="extend", metavar="DIR",
+        help="further good images, such as those that 'draem log mark' kept; or 'archive:QUERY' "
+        "for parts of an archive (docs/archive.md)")  # fmt: skip
     add("--preset", choices=PRESETS, help="'paper': its size, widths, schedule and 700 epochs")
     add("--size", choices=SIZES, help=SIZES_HELP)
     add("--widths", type=parse_widths, metavar="REC/SEG", help="other widths than those of --size")
@@ -101,6 +103,9 @@ def chosen(given: dict[str, object]) -> dict[str, object]:
     for option, names in PAIRS.items():
         if option in given:
             values |= dict(zip(names, cast(tuple[int, int], given.pop(option)), strict=True))
+    if "also" in given:
+        places = cast(list[Path | str], given["also"])
+        given["also"], given["archived"] = split_places(places)
     return values | given
 
 

@@ -19,12 +19,13 @@ class TrainSettings(BaseModel):
     or `minutes` where one of them is given; without `max_minutes` it is never cut short. `average`
     is the decay of the weights' moving average and `clip` the largest gradient norm; 0 turns either
     off. `score_window` is odd, or 'authors': 21 at 256x256 and in proportion. `backbone_sha256` is
-    of the file at the start.
+    of the file at the start; `archived` are queries of an archive with fixed times.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     images: Path
     also: tuple[Path, ...] = ()
+    archived: tuple[str, ...] = ()
     product: str
     products: Path
     runs: Path = Path("runs")

@@ -5,12 +5,10 @@ masks into a folder as KEY.png and KEY-mask.png.
 """
 
 import argparse
-import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from edge.archive.archive import Archive
 from edge.archive.errors import ArchiveError
 from edge.archive.query import parse_query
 from edge.archive.search import Found
+from edge.base.csv_table import csv_table
 from edge.base.files import atomic_file, write_atomic
 from edge.commands.archives.shared import add_archive, add_query, opened
 from edge.commands.arguments import parse_whole
@@ -42,7 +41,9 @@ def main(options: argparse.Namespace) -> int:
         found = archive.find_all(query)
         parts = list(islice(found, options.limit or None))
         if options.csv:
-            write_csv(options.csv, parts)
+            write_atomic(
+                options.csv, csv_table(list(Found.__dataclass_fields__), map(_flat, parts))
+            )
         if options.parquet:
             write_parquet(options.parquet, parts)
         if options.save:
@@ -72,15 +73,6 @@ def line(part: Found) -> str:
 def _flat(part: Found) -> dict[str, Any]:
     """For tables: details as JSON text."""
     return plain(part) | {"details": json.dumps(part.details)}
-
-
-def write_csv(path: Path, parts: Iterable[Found]) -> None:
-    """One row for each inspection."""
-    text = StringIO()
-    table = csv.DictWriter(text, list(Found.__dataclass_fields__))
-    table.writeheader()
-    table.writerows(_flat(part) for part in parts)
-    write_atomic(path, text.getvalue().encode())
 
 
 def write_parquet(path: Path, parts: Sequence[Found]) -> None:

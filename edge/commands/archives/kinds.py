@@ -2,7 +2,8 @@
 
 import argparse
 
-from edge.commands.archives.shared import add_archive, add_person, opened
+from edge.commands.archives.shared import add_archive, opened
+from edge.commands.arguments import add_person
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     with opened(options) as archive:
         if options.add:
-            archive.add_kind(options.add, options.who)
+            archive.add_kind(options.add, options.who, reason=options.reason)
         for name in archive.kinds():
             print(name)
     return 0

@@ -12,14 +12,16 @@ from typing import get_args
 from edge.archive.errors import ArchiveError
 from edge.archive.labels import Given
 from edge.archive.query import Label
-from edge.commands.archives.shared import add_archive, add_person, opened
+from edge.base.person import user
+from edge.commands.archives.shared import add_archive, opened
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("keys", nargs="+", metavar="KEY", help="inspections")
     parser.add_argument("label", metavar="LABEL", help="defect:KIND, false-reject, missed, unsure")
+    parser.set_defaults(intermixed=True)
     parser.add_argument("--remark", default="", help="why")
-    add_person(parser)
+    parser.add_argument("--who", default=user(), help="your name (default: the user's)")
     add_archive(parser)
 
 

@@ -1,30 +1,15 @@
 """What the actions of 'draem archive' have in common: where the archive is, queries as words."""
 
 import argparse
-import getpass
-import os
 
 from edge.archive.archive import Archive
 from edge.archive.query import Query
-
-DATABASE, PICTURES = "archive/archive.db", "archive/pictures"
+from edge.commands.archives.address import add_address
 
 
 def add_archive(parser: argparse.ArgumentParser) -> None:
-    """Where the database and the pictures are; variables, so that no password is in a command."""
-    parser.add_argument(
-        "--database",
-        default=os.environ.get("DRAEM_ARCHIVE_DATABASE") or DATABASE,
-        metavar="ADDRESS",
-        help=f"a file for SQLite (default {DATABASE}), or postgresql+psycopg://user@host/name; "
-        "the variable DRAEM_ARCHIVE_DATABASE keeps a password out of the command",
-    )
-    parser.add_argument(
-        "--pictures",
-        default=os.environ.get("DRAEM_ARCHIVE_PICTURES") or PICTURES,
-        metavar="ADDRESS",
-        help=f"a folder (default {PICTURES}), or s3://bucket/path; also DRAEM_ARCHIVE_PICTURES",
-    )
+    """Where the database and the pictures are."""
+    add_address(parser)
 
 
 def add_query(parser: argparse.ArgumentParser) -> None:
@@ -33,19 +18,7 @@ def add_query(parser: argparse.ArgumentParser) -> None:
         f"{name}= ({field.description})" for name, field in Query.model_fields.items()
     )
     parser.add_argument("query", nargs="*", metavar="NAME=VALUE", help=f"{names}; default: all")
-
-
-def add_person(parser: argparse.ArgumentParser) -> None:
-    """Who does it."""
-    parser.add_argument("--who", default=user(), help="your name (default: the user's)")
-
-
-def user() -> str:
-    """The user's name, empty where the system has none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
+    parser.set_defaults(intermixed=True)
 
 
 def opened(options: argparse.Namespace) -> Archive:

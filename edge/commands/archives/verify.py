@@ -4,18 +4,17 @@ Note the last line elsewhere: it proves later that the end of the trail was not 
 """
 
 import argparse
-import csv
-from io import StringIO
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from edge.archive.audit import Entry
+from edge.base.csv_table import csv_table
 from edge.base.files import write_atomic
 from edge.commands.archives.shared import add_archive, opened
 
 TEMPLATE = Path(__file__).with_name("audit.html")
-COLUMNS = (
-    "number", "at", "who", "origin", "action", "target", "old", "new", "reason", "digest",
-)  # fmt: skip
+COLUMNS = tuple(Entry.__dataclass_fields__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,23 +25,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     with opened(options) as archive:
-        entries, faults, head = archive.audit_trail()
+        entries, faults, head = archive.whole_audit_trail()
     if options.csv:
-        write_csv(options.csv, entries)
+        write_atomic(options.csv, csv_table(COLUMNS, map(asdict, entries)))
     if options.html:
         from edge.base.html_page import write_page
 
-        write_page(options.html, TEMPLATE, columns=COLUMNS, entries=entries, faults=faults)
+        write_page(
+            options.html,
+            TEMPLATE,
+            entries=entries,
+            faults=faults,
+            head=head,
+            made=datetime.now(UTC),
+        )
     for fault in faults:
         print(f"altered: {fault}")
     print(f"{len(entries)} entries, the last is {head}")
     return 1 if faults else 0
-
-
-def write_csv(path: Path, entries: list[dict[str, Any]]) -> None:
-    """One row for each entry."""
-    text = StringIO()
-    table = csv.DictWriter(text, COLUMNS)
-    table.writeheader()
-    table.writerows(entries)
-    write_atomic(path, text.getvalue().encode())

@@ -16,6 +16,7 @@ from typing import get_args
 from edge.base.errors import SettingsError
 from edge.base.files import read_text
 from edge.base.metrics import served_metrics
+from edge.base.person import Person
 from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
 from edge.bridge.line_requests import LineClient
@@ -132,7 +133,8 @@ def source(options: argparse.Namespace, settings: Station) -> Source:
 def opened_changes(options: argparse.Namespace, settings: Station, feed: Feed) -> ProductChanges:
     """Changes the line's product. Raises DraemError for an address that cannot be used."""
     line: LineClient = options.simulate or ask_control(settings)
-    return ProductChanges(settings.recipes, line, feed.running)
+    by = Person(f"bridge {options.wire}")
+    return ProductChanges(settings.recipes, line, feed.running, by=by)
 
 
 def opened_triggering(options: argparse.Namespace, settings: Station) -> PlcTrigger:

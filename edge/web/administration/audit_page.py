@@ -1,14 +1,15 @@
 """/audit: who changed what, when, from where and why."""
 
-import csv
-import io
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 
 from fastapi import FastAPI, Request
 from nicegui import ui
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from edge.archive.audit import Entry
+from edge.base.csv_table import csv_table
 from edge.web.accounts.roles import Role
 from edge.web.page import Room, add_page
 from edge.web.plain_table import plain_table
@@ -34,36 +35,46 @@ def add_audit(app: FastAPI, site: Site) -> None:
 
     async def build(viewer: Viewer, request: Request) -> None:
         say = viewer.texts.say
-        entries, faults, head = await run_in_threadpool(site.archive.audit_trail)
+        before = request.query_params.get("before", "")
+        number = int(before) if before.isdecimal() else None
+        entries = await run_in_threadpool(site.archive.audit_trail, ROWS, number)
+        _, faults, head = await run_in_threadpool(site.archive.whole_audit_trail)
         with ui.element("section").classes("card"):
-            if faults:
-                for fault in faults:
-                    ui.label(fault).classes("state-bad").props("role=alert")
-            else:
-                ui.label(say("The trail is complete and was not altered.")).classes("state-good")
-            ui.label(say("Its last entry, to be noted elsewhere: {head}", head=head))
-            ui.link(say("The whole trail as a table (CSV)"), "/audit.csv")
-        table(viewer, entries[::-1][:ROWS])
+            _state(viewer, faults, head)
+        with ui.element("section").classes("card"):
+            _table(viewer, entries)
+            if len(entries) == ROWS:
+                ui.link(say("Older entries"), f"/audit?before={entries[-1].number}")
 
     add_page(site, Room("/audit", mark("Audit trail"), Role.ENGINEER, "fact_check"), build)
 
     @app.get("/audit.csv")
     def export(request: Request) -> Response:
         site.viewer_of(request).require(Role.ENGINEER)
-        entries, _, _ = site.archive.audit_trail()
-        text = io.StringIO()
-        names = ["number", *COLUMNS, "digest"]
-        writer = csv.DictWriter(text, names, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows({**e, "at": e["at"].isoformat()} for e in entries)
+        entries, _, _ = site.archive.whole_audit_trail()
+        names = [field.name for field in fields(Entry)]
         headers = {"content-disposition": "attachment; filename=audit.csv"}
-        return Response(text.getvalue(), media_type="text/csv", headers=headers)
+        table = csv_table(names, (asdict(entry) for entry in entries))
+        return Response(table, media_type="text/csv", headers=headers)
 
 
-def table(viewer: Viewer, entries: list[dict[str, Any]]) -> None:
+def _state(viewer: Viewer, faults: Sequence[str], head: str) -> None:
+    """Whether the trail was altered."""
+    say = viewer.texts.say
+    for fault in faults:
+        ui.label(say("altered: {fault}", fault=fault)).classes("state-bad").props("role=alert")
+    if not faults:
+        ui.label(say("The trail is complete and was not altered.")).classes("state-good")
+    ui.label(say("Its last entry, to be noted elsewhere: {head}", head=head))
+    ui.link(say("The whole trail as a table (CSV)"), "/audit.csv")
+
+
+def _table(viewer: Viewer, entries: Sequence[Entry]) -> None:
     """Entries, newest first."""
     say, moment = viewer.texts.say, viewer.texts.moment
     headings = [say(heading) for heading in COLUMNS.values()]
-    rows = [[moment(e["at"]), *(e[name] for name in COLUMNS if name != "at")] for e in entries]
-    with ui.element("section").classes("card"):
-        plain_table(say("Audit trail"), headings, rows)
+    rows = [
+        [moment(entry.at), *(getattr(entry, name) for name in COLUMNS if name != "at")]
+        for entry in entries
+    ]
+    plain_table(say("Audit trail"), headings, rows)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from edge.product.activation_log import Activation, activations
+from edge.events.event import RecordedChange
+from edge.product.activation_log import activations
+from edge.product.change_journal import recorded_changes
 from edge.product.product import check_name
 from edge.web.jobs.job import Job, State
 from edge.web.jobs.queue import Jobs
@@ -31,7 +33,8 @@ class Bench:
     removed: int
     draft: Draft
     versions: list[Version]  # newest first
-    activations: list[Activation]
+    changes: list[RecordedChange]
+    was_activated: bool  # so that there may be something to go back to
     jobs: list[Job]  # oldest first
     is_unfinished: bool  # an interrupted training can be resumed
 
@@ -72,7 +75,8 @@ def read_bench(site: Site, name: str) -> Bench:
         removed=len(folder.names(removed=True)),
         draft=DraftFolder(site.settings.folder, name).read(),
         versions=read_versions(site.settings.products, name),
-        activations=activations(site.settings.products / name),
+        changes=recorded_changes(site.settings.products / name),
+        was_activated=bool(activations(site.settings.products / name)),
         jobs=site.jobs.of(name),
         is_unfinished=(RUNS / name / "checkpoint.pt").is_file(),
     )

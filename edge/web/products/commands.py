@@ -3,14 +3,13 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge.archive.places import ArchiveAddress
 from edge.base.errors import SettingsError
 from edge.base.passwords import without_password
+from edge.vision.marked_images import ARCHIVE
 from edge.web.jobs.job import JobSpec
 from edge.web.products.draft import Draft, DraftFolder
 from edge.web.settings import StationAddresses, WebSettings
-
-ARCHIVE = "archive:"
-DATABASE, PICTURES = "archive/archive.db", "archive/pictures"  # the commands' defaults
 
 
 class Commands:
@@ -79,7 +78,7 @@ class Commands:
         self, rate: float, query: str = "", geometry: Path | None = None, after: str | None = None
     ) -> JobSpec:
         """The newest version, from what training set aside or from the archive's parts."""
-        words = ["calibrate", "--false-reject-rate", f"{rate:.6g}"]
+        words = ["calibrate", "--false-reject-rate", f"{rate:.6g}", *self._by()]
         if query:
             words += ["--images", ARCHIVE + query, *self._archive()]
         if geometry:
@@ -93,16 +92,18 @@ class Commands:
 
     def release(self, action: str, *words: str) -> JobSpec:
         """seal, activate, rollback or export."""
-        return self._job(action, "release", action, *words, heavy=False)
+        by = () if action == "export" else self._by()
+        return self._job(action, "release", action, *words, *by, heavy=False)
 
     def import_release(self, file: Path) -> JobSpec:
         """A release from a file; the settings say whose signature it needs."""
         words = ("release", "import", str(file), "--products", str(self._settings.products))
-        return self._job("import", *words, heavy=False, places=False)
+        return self._job("import", *words, *self._by(), heavy=False, places=False)
 
-    def switch(self, station: StationAddresses, version: str) -> JobSpec:
+    def switch(self, station: StationAddresses, version: str, reason: str) -> JobSpec:
         """Change what a running station judges."""
         words: tuple[str, ...] = ("switch", "--product", self._product, "--version", version)
+        words += self._by() + (("--reason", reason) if reason else ())
         if station.config is None:
             if station.credentials is not None:
                 raise SettingsError(
@@ -112,16 +113,20 @@ class Commands:
             words += ("--endpoint", station.events, "--control", station.control)
         return self._job("switch", *words, heavy=False, station=station, places=False)
 
+    def _by(self) -> tuple[str, ...]:
+        """Whose change it is, for the product's own record."""
+        return ("--who", self._who)
+
     def _archive(self) -> tuple[str, ...]:
-        """Where the archive is, unless that is the usual place."""
+        """Where the archive is, unless commands look there by themselves."""
         database, pictures = self._settings.database, self._settings.pictures
+        if ArchiveAddress() == ArchiveAddress(database, pictures):
+            return ()
         if without_password(database) != database:
             raise SettingsError(
                 "the archive's address has a password, which no command may show: give it in "
                 "DRAEM_ARCHIVE_DATABASE, or in a ~/.pgpass"
             )
-        if (database, pictures) == (DATABASE, PICTURES):
-            return ()
         return ("--archive-database", database, "--archive-pictures", pictures)
 
 

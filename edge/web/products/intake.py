@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from edge.archive.archive import Archive
 from edge.archive.errors import ArchiveError
-from edge.archive.query import parse_query
+from edge.archive.places import query_of
 from edge.base.errors import DraemError, ImageError
 from edge.vision.folder_names import Meaning, meaning
 from edge.vision.good_parts import find_good
@@ -110,7 +110,7 @@ def archived_pictures(
 ) -> list[tuple[str, bytes]]:
     """Up to so many pictures with their keys; one that is not kept is refused."""
     found: list[tuple[str, bytes]] = []
-    wanted = parse_query(query.split())
+    wanted = query_of(query)
     for part in archive.find_all(wanted):
         if len(found) >= most:
             break

@@ -12,6 +12,7 @@ from edge.web.jobs.panel import JobPanel
 from edge.web.page import guarded
 from edge.web.products.bench import STEPS, Bench, next_step, read_bench
 from edge.web.products.picture_folder import picture_folder
+from edge.web.products.running import RunningStations
 from edge.web.products.uploader import import_field
 from edge.web.shell import show_error
 from edge.web.site import Site
@@ -36,12 +37,6 @@ def product_names(site: Site) -> list[str]:
     return sorted((name for name in found if NAME.fullmatch(name)), key=str.lower)
 
 
-def stations_of(site: Site, product: str) -> dict[str, str]:
-    """The stations that judge a product now, with the version."""
-    states = (feed.state() for feed in site.stations.values())
-    return {state.station: state.version for state in states if state.product == product}
-
-
 async def build_overview(site: Site, viewer: Viewer) -> None:
     """A card for each product."""
     say = viewer.texts.say
@@ -54,8 +49,7 @@ async def build_overview(site: Site, viewer: Viewer) -> None:
     if not lines:
         ui.label(say("There is no product yet.")).classes("muted")
     with ui.element("div").classes("cards"):
-        for line in lines:
-            _card(site, viewer, line)
+        cards = [_card(site, viewer, line) for line in lines]
     if viewer.may(Role.ENGINEER):
         with ui.element("section").classes("card"):
             with ui.element("h2"):
@@ -64,6 +58,8 @@ async def build_overview(site: Site, viewer: Viewer) -> None:
     panels = [JobPanel(viewer, site.jobs, job) for job in site.jobs.of("")[-1:]]
 
     async def update() -> None:
+        for card in filter(None, cards):
+            await card.update()
         for panel in panels:
             await panel.update()
 
@@ -81,25 +77,23 @@ def _lines(site: Site) -> list[Line]:
     return lines
 
 
-def _card(site: Site, viewer: Viewer, line: Line) -> None:
+def _card(site: Site, viewer: Viewer, line: Line) -> RunningStations | None:
     say = viewer.texts.say
     with ui.link(target=f"/products/{line.name}").classes("card product-card"):
         with ui.element("h2"):
             ui.label(line.name)
         if line.bench is None:
             show_error(line.error)
-            return
+            return None
         bench = line.bench
-        for station, version in stations_of(site, line.name).items():
-            with ui.element("div").classes("row-wrap state-good"):
-                ui.icon("play_circle").props("aria-hidden=true")
-                ui.label(say("{station} runs version {number}", station=station, number=version))
+        running = RunningStations(site, viewer, line.name)
         current = bench.current
         if current is not None:
             ui.label(say("current version: {number}", number=current.number))
         ui.label(_summary(viewer, bench)).classes("muted")
         step = next(step for step in STEPS if step.key == next_step(bench))
         ui.label(say("next: {step}", step=say(step.title)))
+    return running
 
 
 def _summary(viewer: Viewer, bench: Bench) -> str:

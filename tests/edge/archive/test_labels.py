@@ -40,7 +40,7 @@ def test_the_newest_label_counts_and_the_others_are_its_history(connection_to: E
         ("unsure", "eva", ""),
         ("defect", "max", "deep"),
     ]
-    assert [(e["action"], e["old"], e["new"]) for e in trail[1:]] == [
+    assert [(e.action, e.old, e.new) for e in trail[1:]] == [
         ("label", "", "unsure"),
         ("label", "unsure", "defect:scratch"),
     ]

@@ -12,7 +12,10 @@ from edge.bridge.protocols.opcua_model import result_of
 from edge.bridge.protocols.registers import nothing_written, values_of
 from edge.bridge.signals import COUNTED, Signals
 from edge.events.access_list import AllowedClient, write_allowed
+from edge.events.client import RequestClient, service_endpoint
+from edge.events.cursor_file import Cursor
 from edge.events.cursors import Role
+from edge.events.event import Event, Status
 from edge.events.keys import make_pair, read_public
 from edge.station.settings import load_settings
 from tests.edge.bridge.conftest import Mistaken
@@ -150,3 +153,16 @@ def test_plc_changes_the_product_with_a_bridges_key_and_not_with_a_watchers(
             assert state(answered) == ((0, 5, 0, 1) if watcher else (3, 0, 0, 2))
             assert ("the role watch may not request this" in bridge.close()) == watcher
     assert loader.asked == ["twin"]
+
+
+def test_archive_learns_that_a_bridge_changed_the_product(line: Line, bridge: Bridge) -> None:
+    line[1].go.set()
+    at_rest(bridge)
+    bridge.plc.until(lambda v: v["product_running"] == 2, command=3, product=2)
+    with RequestClient(service_endpoint(line[0].endpoint), None, "--replay") as client:
+        found = list(client.events_after(Cursor("", 0), lambda notice: None))
+    headers = [e.header for e in found if isinstance(e, Event)]
+    (change,) = [c for h in headers if isinstance(h, Status) for c in h.changes]
+    assert (change.who, change.action) == ("bridge modbus", "switch")
+    assert change.new == "twin 1"
+    assert "@" in change.origin

@@ -110,5 +110,4 @@ def start(page: Page) -> None:
     page.get_by_role("button", name="Start", exact=True).click()
     page.get_by_role("button", name="Yes").click()
     expect_job(page, "switch")
-    page.reload()
     expect(page.get_by_text("press-4 runs version 2")).to_be_visible()

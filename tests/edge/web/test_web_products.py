@@ -55,6 +55,7 @@ def test_web_products_a_viewer_looks_on_a_dark_phone_in_german(
     with opened_page(browser, site.address, size=PHONE, dark=True, seen=seen) as page:
         log_in(page, Role.VIEWER)
         change_language(page, "Deutsch")
+        expect(page.get_by_role("button", name="Konto")).to_be_visible()
         page.goto("/products/lid?step=threshold")
         expect(page.get_by_text("Version 2 ist kalibriert")).to_be_visible()
         expect(page.get_by_role("button", name="Neu kalibrieren")).to_be_disabled()
@@ -99,7 +100,7 @@ def test_web_products_wrong_uploads_are_refused_and_said(
         page.locator("input[type=file]").set_input_files(sent)
         expect(page.get_by_text("1 picture added")).to_be_visible()
         expect(page.get_by_text("1 was here already")).to_be_visible()
-        expect(page.get_by_role("alert")).to_have_text("4 pictures refused:")
+        expect(page.get_by_role("alert")).to_contain_text("4 pictures refused:")
         refusals = page.locator(".refusal").all_inner_texts()
         reasons = (
             "cut.png .*end is missing",

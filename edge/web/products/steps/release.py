@@ -10,11 +10,12 @@ from edge.web.page import guarded
 from edge.web.products.bench import RELEASING
 from edge.web.products.context import Context, heading
 from edge.web.products.files import export_folder
-from edge.web.products.overview import stations_of
+from edge.web.products.running import RunningStations
 from edge.web.products.steps.threshold import when
 from edge.web.products.steps.versions import version_cards
 
 NO_CONNECTION = "no connection"
+SHOWN = 31  # of the changes
 
 
 async def release_step(context: Context) -> None:
@@ -66,20 +67,16 @@ def _release(context: Context) -> None:
             button = context.button(
                 say("Roll back"), confirmed(context, say("Roll back?"), roll_back), icon="undo"
             )
-            button.set_enabled(context.may_change and len(bench.activations) > 0)
+            button.set_enabled(context.may_change and bench.was_activated)
 
 
 def _start(context: Context) -> None:
     say, bench = context.viewer.texts.say, context.bench
     feeds = context.site.stations
-    running = stations_of(context.site, context.name)
     versions = [one.number for one in bench.versions if one.calibration and one.is_built]
     with ui.element("section").classes("card"):
         heading(say("Start on a station"))
-        for station, number in running.items():
-            with ui.element("div").classes("row-wrap state-good"):
-                ui.icon("play_circle").props("aria-hidden=true")
-                ui.label(say("{station} runs version {number}", station=station, number=number))
+        context.on_turn.append(RunningStations(context.site, context.viewer, context.name).update)
         if not versions:
             ui.label(say("First build and calibrate a version.")).classes("state-warning")
             return
@@ -100,8 +97,9 @@ def _start(context: Context) -> None:
                         f"{feed.name} does not run: start it with 'draem run', which takes the "
                         "product of its settings"
                     )
-                spec = context.commands.switch(feed.addresses, str(version_field.value))
-                await context.submit(spec, reason=str(reason.value or ""))
+                why, version = str(reason.value or "").strip(), str(version_field.value)
+                spec = context.commands.switch(feed.addresses, version, why)
+                await context.submit(spec, reason=why)
 
             question = say("Change what this station judges? It goes on between two parts.")
             context.button(say("Start"), confirmed(context, question, switch), icon="play_arrow")
@@ -138,15 +136,16 @@ def confirmed(
 
 
 def _history(context: Context) -> None:
-    """Each change of the current version, newest first."""
-    texts, lines = context.viewer.texts, context.bench.activations
-    say = texts.say
-    if not lines:
+    """Who changed what in the product's folder, newest first."""
+    texts, changes = context.viewer.texts, context.bench.changes
+    if not changes:
         return
     with ui.element("section").classes("card"):
-        heading(say("Changes of the current version"))
-        for line in lines[:-21:-1]:
-            before = line.before or "-"
-            values = {"at": when(texts, line.at), "to": line.to, "kind": line.kind}
-            text = say("{at}: version {to} after {before} ({kind})", before=before, **values)
-            ui.label(text).classes("number")
+        heading(texts.say("Changes of this product"))
+        for one in changes[:-SHOWN:-1]:
+            what = (
+                f"{one.action}: {one.old} -> {one.new}" if one.old else f"{one.action}: {one.new}"
+            )
+            ui.label(f"{when(texts, one.at)}, {one.who}: {what}").classes("number")
+            if one.reason:
+                ui.label(one.reason).classes("muted")
