@@ -15,18 +15,22 @@ class Curve:
 
     def __init__(self, texts: Texts) -> None:
         self._texts, self._count = texts, 0
-        with ui.element("div") as self._box:
-            self._chart = ui.echart(_options(texts)).classes("job-curve")
-            self._expected = ui.label().classes("job-expected")
-        self._box.visible = False
+        # Made with the first point: a chart that goes before it was seen fails in the browser.
+        self._chart: ui.echart | None = None
+        self._box = ui.element("div")
+        self._expected = ui.label().classes("job-expected")
+        self._expected.visible = False
 
     def draw(self, progress: Progress) -> None:
         """Show the points that there are now, and the training's last word."""
-        self._box.visible = bool(progress.points)
         self._expected.text = progress.expected
+        self._expected.visible = bool(progress.expected)
         if len(progress.points) == self._count:
             return
         self._count = len(progress.points)
+        if self._chart is None:
+            with self._box:
+                self._chart = ui.echart(_options(self._texts)).classes("job-curve")
         for number in (0, 1):
             series = [[point[0], point[1 + number]] for point in progress.points]
             self._chart.options["series"][number]["data"] = series
