@@ -134,7 +134,9 @@ def test_web_products_pictures_are_thrown_out_and_put_back(site: WebSite, browse
         page.get_by_role("button", name="Put back part_003.png").click()
         expect(page.get_by_role("button", name="Throw out part_003.png")).to_be_visible()
         assert (folder / "good" / "part_003.png").is_file()
-        for path in ("..%2f..%2fstation.toml", "..%2fremoved%2fx.png", "part_003.txt"):
+        write_parts(site.folder / "outside", 1, seed=1)
+        beside = "..%2f..%2f..%2foutside%2fpart_000.png"
+        for path in (beside, "..%2f..%2f..%2fstation.toml", "part_999.png"):
             assert page.request.get(f"/products/lid/pictures/{path}").status == 404, path
 
 
