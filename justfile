@@ -80,6 +80,10 @@ web-history *ARGS: setup
 switch COUNT="24": setup
     @python -m tests.measure.switching {{COUNT}}
 
+# from 200 pictures to a running line through the web page: minutes, clicks  [--quick]
+web-product *ARGS: setup
+    @python -m tests.measure.web_product {{ARGS}}
+
 # a line with a PLC and a reject gate, struck 50 times while 20,000 parts come: no NG part passes [--wire ethernet-ip]
 plc *ARGS: setup
     @python -m tests.measure.plc_storm {{ARGS}}

@@ -26,8 +26,16 @@ from edge.archive.places import fixed_query, parse_place, split_places
 from edge.base.errors import ImageError, ProductError, SettingsError
 from edge.base.files import write_json
 from edge.base.person import Person
+from edge.base.progress_file import report_progress_to
 from edge.commands.archives.address import add_archive_of_queries, address_of_queries
-from edge.commands.arguments import add_person, add_settings, person_of, product_name, settings_of
+from edge.commands.arguments import (
+    add_person,
+    add_progress,
+    add_settings,
+    person_of,
+    product_name,
+    settings_of,
+)
 from edge.engine import runtimes
 from edge.engine.plan import Key
 from edge.product.change_journal import described, record_change
@@ -69,12 +77,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--version", default="newest", help="the product's version (default: its newest one)")
     add("--geometry", type=Path, metavar="FILE", help="what 'draem station' measured: lens, "
         "millimetres, regions of interest (default: what the product has)")  # fmt: skip
+    add_progress(parser)
     add_person(parser)
     add_archive_of_queries(parser)
     add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
+    report_progress_to(options.progress)
     settings = settings_of(options)
     if options.costs and not options.bad:
         raise SettingsError("--costs weighs escapes, which only bad parts can show: add --bad DIR")

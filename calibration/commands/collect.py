@@ -16,9 +16,10 @@ from calibration.collect import Collection, FrameFilter, collected, contact_shee
 from edge.base.console import console
 from edge.base.errors import CameraError
 from edge.base.files import exclusive_lock, write_atomic
+from edge.base.progress_file import report_progress_to, tell_progress
 from edge.camera.open import open_camera
 from edge.camera.software_trigger import SoftwareTriggers
-from edge.commands.arguments import add_settings, parse_count, settings_of
+from edge.commands.arguments import add_progress, add_settings, parse_count, settings_of
 from edge.product.product import load_product
 from edge.vision.fit import Fit
 
@@ -32,14 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=parse_count, default=200, metavar="N", help="how many (default 200)"
     )
+    parser.add_argument(
+        "--any-part",
+        action="store_true",
+        help="the frames are of a new product: compare with none, also if station.toml names one",
+    )
+    add_progress(parser)
     add_settings(parser, "source", "mode", "read_deadline_ms", "bit_depth", "product", "products")
 
 
 def main(options: argparse.Namespace) -> int:
+    report_progress_to(options.progress)
     settings = settings_of(options)
     triggered = settings.mode == "triggered"
     fit, calibration = PLAIN, None
-    if settings.product:
+    if settings.product and not options.any_part:
         product = load_product(settings.products, settings.product)
         fit, calibration = product.fit, product.calibration
     sieve = FrameFilter(fit, calibration, triggered=triggered)
@@ -78,10 +86,12 @@ def collect(collection: Collection, count: int) -> int:
     with Progress(console=console(), transient=True) as progress:
         bar = progress.add_task("collecting", total=count)
         for found in collection.take():
+            saved += isinstance(found, Path)
+            refused = dict(collection.refused)
+            tell_progress("collecting", saved, count, refused=refused)
             if isinstance(found, str):
                 log.info("refused: %s", found)
                 continue
-            saved += 1
             progress.update(bar, advance=1, description=f"collecting, {found.name}")
             if saved == count:
                 break

@@ -19,7 +19,8 @@ from rich.progress import Progress as Bar
 from deploy.engine.build import Report, build, build_ahead, prove_ahead
 from edge.base.console import console
 from edge.base.errors import SettingsError
-from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.base.progress_file import report_progress_to, tell_progress
+from edge.commands.arguments import add_progress, add_settings, product_name, settings_of
 from edge.engine.plan import ANY_DEVICE, Record, build_command
 from edge.product.product import Product, load_product
 
@@ -35,10 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="compile for these compute capabilities; no GPU is needed, nothing is "
         "proven")  # fmt: skip
     add("--prove", action="store_true", help="prove here what was compiled elsewhere with --for")
+    add_progress(parser)
     add_settings(parser, "product", "products", "flavour")
 
 
 def main(options: argparse.Namespace) -> int:
+    report_progress_to(options.progress)
     settings = settings_of(options)
     if options.prove and (options.capabilities or options.batch):
         raise SettingsError("--prove takes an engine as it is: leave --for and --batch out")
@@ -65,6 +68,7 @@ def drawn(bar: Bar) -> Report:
 
     def report(share: float, phase: str) -> None:
         bar.update(task, completed=share, description=f"compiling: {phase.lower()}"[:60])
+        tell_progress("compiling", share, 1.0)
 
     return report
 

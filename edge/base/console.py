@@ -1,10 +1,12 @@
 """Progress bars, on the error stream: standard output is for results."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import TypeVar
 
 from rich import progress
 from rich.console import Console
+
+from edge.base.progress_file import tell_progress
 
 T = TypeVar("T")
 
@@ -16,4 +18,9 @@ def console() -> Console:
 
 def track(items: Iterable[T], text: str, total: int | None = None) -> Iterable[T]:
     """The items, with a progress bar that is removed at the end."""
-    return progress.track(items, text, total=total, transient=True, console=console())
+    count = len(items) if total is None and isinstance(items, Sized) else total
+    shown = progress.track(items, text, total=count, transient=True, console=console())
+    for done, item in enumerate(shown, start=1):
+        yield item
+        if count is not None:
+            tell_progress(text, done, count)

@@ -5,6 +5,7 @@ import ipaddress
 import re
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -45,6 +46,12 @@ def add_station(parser: argparse.ArgumentParser, *names: str) -> None:
     """Settings of a command about a running station, or its log: --station finds its file."""
     add_settings(parser, "station", *names)
     parser.set_defaults(finds_station=True)
+
+
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """The option of commands that take a while."""
+    parser.add_argument("--progress", type=Path, metavar="FILE",
+        help="append JSON lines that say how far it is, for a program that shows it")  # fmt: skip
 
 
 def add_person(parser: argparse.ArgumentParser) -> None:

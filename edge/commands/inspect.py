@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import ImageError
+from edge.base.progress_file import report_progress_to, tell_progress
 from edge.base.text import printable
 from edge.camera import NO_PICTURE
-from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.commands.arguments import add_progress, add_settings, product_name, settings_of
 from edge.engine import runtimes
 from edge.events.event import Code
 from edge.product.product import load_product
@@ -37,10 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--maps", type=Path, metavar="DIR",
         help="write each heatmap (16-bit PNG, 65535 is 1.0) and an overlay of it here")  # fmt: skip
     add("--version", help="the product's version (default: its current one)")
+    add_progress(parser)
     add_settings(parser, "product", "products", "flavour", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
+    report_progress_to(options.progress)
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
     paths = find_images(*options.paths)
@@ -55,6 +58,7 @@ def main(options: argparse.Namespace) -> int:
             print(_json(path, judged) if options.json else _line(path, judged), flush=True)
             if options.maps and judged.heatmap is not None:
                 write_maps(options.maps / f"{number:04d}_{path.stem}", image, judged)
+            tell_progress("judging", number, len(paths))
     if unreadable:
         log.warning("%d of %d images cannot be read: no verdict", unreadable, len(paths))
     return 2 if unreadable == len(paths) else 0

@@ -214,7 +214,7 @@ def load_settings(given: Mapping[str, object], file: Path | None = None) -> Stat
     """
     variables = [name for name in os.environ if name.upper().startswith(PREFIX)]
     for name in variables:
-        if name != PREFIX + "STATION_FILE":
+        if name != PREFIX + "STATION_FILE" and not name.startswith(PREFIX + "ARCHIVE_"):
             key = name[len(PREFIX) :].lower()
             refuse_unknown({key: None}, f"the environment variable {name}")
     try:

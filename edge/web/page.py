@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from edge.base.errors import DraemError
+from edge.base.os_errors import how_to_fix
 from edge.web.accounts.roles import NotAllowed, Role
 from edge.web.shell import shell, show_error
 from edge.web.site import Site
@@ -73,6 +74,10 @@ def guarded(viewer: Viewer, do: Callable[[], Awaitable[object]]) -> Callable[[],
             ui.notify(str(error), type="warning")
         except DraemError as error:
             ui.notify(str(error), type="negative", multi_line=True, timeout=0, close_button="OK")
+        except OSError as error:
+            fix = how_to_fix(error) or "correct it and try again"
+            text = f"{error.filename or ''} {error.strerror}: {fix}".strip()
+            ui.notify(text, type="negative", multi_line=True, timeout=0, close_button="OK")
         except asyncio.CancelledError:
             raise
         except Exception:

@@ -25,11 +25,13 @@ from edge.web.administration.own_account_page import add_own_account
 from edge.web.api.app import add_api
 from edge.web.background import Background
 from edge.web.history.rooms import add_history
+from edge.web.jobs.queue import Jobs
 from edge.web.live.page import add_live
 from edge.web.live.station_feed import StationFeed
 from edge.web.login.routes import add_login
 from edge.web.pictures import add_pictures
 from edge.web.plain_errors import add_plain_errors
+from edge.web.products.rooms import add_products
 from edge.web.report.page import add_report
 from edge.web.review.rooms import add_review
 from edge.web.security import Guard
@@ -67,7 +69,8 @@ def open_site(settings: WebSettings, stack: ExitStack) -> Site:
     archive = stack.enter_context(Archive(settings.database, settings.pictures))
     accounts = stack.enter_context(Accounts(settings.folder / "accounts.db"))
     feeds = {one.name: stack.enter_context(StationFeed(one)) for one in settings.stations}
-    return Site(settings, archive, accounts, Sessions(accounts), feeds)
+    jobs = stack.enter_context(Jobs(settings.folder / "jobs"))
+    return Site(settings, archive, accounts, Sessions(accounts), feeds, jobs)
 
 
 def build_app(site: Site, background: Background, code: str) -> ASGIApp:
@@ -82,6 +85,7 @@ def build_app(site: Site, background: Background, code: str) -> ASGIApp:
     add_review(site)
     add_statistics(site)
     add_report(app, site, background.reports)
+    add_products(app, site)
     add_own_account(site)
     add_audit(app, site)
     add_accounts(site)

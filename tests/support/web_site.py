@@ -1,9 +1,11 @@
 """`draem web` as a process in a folder, with accounts of each role."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -11,6 +13,7 @@ from playwright.sync_api import Page
 from edge.base.closeable import Closeable
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.roles import Role
+from edge.web.jobs.job import State, read_job
 from tests.support.ports import free_ports
 from tests.support.waiting import wait_until
 
@@ -68,7 +71,17 @@ class WebSite(Closeable):
         self.signal(signal.SIGCONT)
         self._process.terminate()
         self._process.wait(20)
+        stop_jobs(self.folder / "web" / "jobs")
         self.log.close()
+
+
+def stop_jobs(folder: Path) -> None:
+    """Jobs outlive the page; kill what a test has left."""
+    for place in folder.glob("2*"):
+        job = read_job(place)
+        if job.state is State.RUNNING and job.session:
+            with suppress(ProcessLookupError):
+                os.killpg(job.session, signal.SIGKILL)
 
 
 def log_in(page: Page, role: Role = Role.ADMINISTRATOR) -> None:

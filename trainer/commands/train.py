@@ -16,8 +16,9 @@ from typing import cast
 
 from edge.archive.places import ArchiveAddress, fixed_query
 from edge.base.errors import SettingsError
+from edge.base.progress_file import report_progress_to
 from edge.commands.archives.address import add_archive_of_queries, address_of_queries
-from edge.commands.arguments import add_settings, product_name, settings_of
+from edge.commands.arguments import add_progress, add_settings, product_name, settings_of
 from edge.vision.marked_images import ARCHIVE
 from trainer.training.options import (
     add_training,
@@ -39,12 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     unfinished.add_argument("--restart", action="store_true", help="discard an unfinished training")
     add("--preview", type=Path, metavar="PNG", help="only show what the network would see")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept")
+    add_progress(parser)
     add_training(parser)
     add_archive_of_queries(parser)
     add_settings(parser, "product", "products", "bit_depth")
 
 
 def main(options: argparse.Namespace) -> int:
+    report_progress_to(options.progress)
     station = settings_of(options)
     name = product_name(station)
     given, archive = given_settings(options), address_of_queries(options)

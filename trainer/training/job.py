@@ -9,6 +9,7 @@ import torch
 
 from edge.archive.data_set import archived_pictures
 from edge.archive.places import ArchiveAddress
+from edge.base.progress_file import report_progress_to, tell_fact
 from edge.base.text import printable
 from edge.product.product import Product
 from trainer.data.sources import Images, Sources, load_sources
@@ -78,6 +79,7 @@ def run_job(job: TrainingJob) -> Product | None:
     with join(pick_device(settings.device)) as group:
         if not group.is_main:
             logging.getLogger().setLevel(logging.WARNING)
+            report_progress_to(None)
         if saved and saved.processes != group.size:
             raise TrainingError(
                 f"the training was started with {saved.processes} processes: resume it with "
@@ -141,6 +143,7 @@ def _train(
     expectation = expect(model, sources.part("calibration"), simulation, settings.seed)
     model.cpu()
     log.info("%s", expectation)
+    tell_fact("expected", text=str(expectation))
     product = _save(job, settings, sources, outcome, expectation, group)
     checkpoint.discard(job.folder)
     report = job.folder / "training.html"

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from edge.base.console import console
+from edge.base.progress_file import tell_fact, tell_progress
 from edge.base.text import printable
 from trainer.training.distributed import ProcessGroup
 from trainer.training.state import TrainingState
@@ -22,7 +23,7 @@ LOG_EVERY = 10
 class TrainingProgress:
     """Bar and curves of one training, a context manager. Only rank 0 shows and writes anything.
 
-    Curves are written where there is a `folder`.
+    Curves are written where there is a `folder`. `limit_s` is how long the training may take.
     """
 
     def __init__(
@@ -30,7 +31,9 @@ class TrainingProgress:
         state: TrainingState,
         group: ProcessGroup,
         folder: Path | None,
+        limit_s: float | None = None,
     ) -> None:
+        self._limit_s = limit_s
         columns = (*Progress.get_default_columns(), MofNCompleteColumn())
         self._bar = Progress(*columns, disable=not group.is_main, console=console())
         self._task = self._bar.add_task("training", total=state.steps, completed=state.step)
@@ -64,6 +67,8 @@ class TrainingProgress:
             log.info("step %d of %d, loss %.4f", state.step, state.steps, loss)
         if is_curve:
             self._bar.update(self._task, description=f"training, loss {loss:.4f}")
+            left_s = self._left_s(state)
+            tell_progress("training", state.step, state.steps, loss=loss, left_s=left_s)
             rate = float(state.schedule.get_last_lr()[0])  # of the next step
             self._write(figures | {"rate": rate}, state.step)
 
@@ -76,7 +81,13 @@ class TrainingProgress:
             *(point.step, point.image_auroc, point.pixel_ap, " (best so far)" if is_best else ""),
         )
         figures = {"image_auroc": point.image_auroc, "pixel_ap": point.pixel_ap}
+        tell_fact("validation", step=point.step, **figures)
         self._write({f"validation/{name}": value for name, value in figures.items()}, point.step)
+
+    def _left_s(self, state: TrainingState) -> float:
+        """Seconds to the end: by the steps so far, and at most what the limit leaves."""
+        left = state.seconds / max(1, state.step) * (state.steps - state.step)
+        return left if self._limit_s is None else max(0.0, min(left, self._limit_s - state.seconds))
 
     def _write(self, figures: dict[str, float], step: int) -> None:
         if self._writer:

@@ -75,7 +75,8 @@ def train(
     else:  # from here on a killed training can be resumed
         save_checkpoint(folder, settings, images, group, state)
     start, saved_at = time.monotonic() - state.seconds, time.monotonic()
-    with TrainingProgress(state, group, folder) as progress, deferred_interrupt() as stop:
+    limit_s = None if settings.max_minutes is None else 60 * settings.max_minutes
+    with TrainingProgress(state, group, folder, limit_s) as progress, deferred_interrupt() as stop:
         while state.step < state.steps:
             losses = train_step(state, batches(state.step), settings)
             state.seconds = time.monotonic() - start

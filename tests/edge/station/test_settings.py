@@ -53,6 +53,11 @@ def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings({}).product == "there"
 
 
+def test_the_variables_of_the_archive_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAEM_ARCHIVE_DATABASE", "postgresql+psycopg://draem@plant/archive")
+    assert load_settings({}).station == "station-1"
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("mode", "sometimes"), ("bit_depth", 7), ("subscribers", "many")]
 )
