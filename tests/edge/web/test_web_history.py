@@ -87,6 +87,8 @@ def test_web_history_is_turned_older_and_newer(site: WebSite, browser: Browser) 
         expect(lines(page)).to_have_count(PARTS - 100)
         expect(page.get_by_role("link", name="Older")).to_have_count(0)
         page.get_by_role("link", name="Newer").click()
+        expect(lines(page)).to_have_count(50)
+        expect(page.get_by_role("link", name="Older")).to_have_count(1)
         page.get_by_role("link", name="Newer").click()
         expect(lines(page).first).to_have_text(re.compile(re.escape("lid-20")))
 

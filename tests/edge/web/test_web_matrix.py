@@ -77,6 +77,33 @@ TABLE = {
     "GET /audit.csv": page("/audit.csv", E),
     "GET /accounts": page("/accounts", A),
     "GET /account": page("/account"),
+    "GET /live/{name}": page("/live/STATION"),
+    "GET /live/{name}/picture/{stream_id}/{seq}": page("/live/STATION/picture/x/1", status=204),
+    "GET /live/{name}/heat/{stream_id}/{seq}": page("/live/STATION/heat/x/1", status=204),
+    "GET /live/{name}/small/{stream_id}/{seq}": page("/live/STATION/small/x/1", status=204),
+    "GET /history": page("/history"),
+    "GET /history.csv": page("/history.csv?verdict=NG"),
+    "GET /parts/{key}": page("/parts/KEY"),
+    "GET /review": page("/review", O),
+    "GET /review/agreement": page("/review/agreement"),
+    "GET /review/threshold": page("/review/threshold"),
+    "GET /products": page("/products"),
+    "GET /products/new": page("/products/new", E),
+    "GET /products/{name}": page("/products/none"),
+    "GET /products/{name}/pictures/{file:path}": page("/products/none/pictures/a.png", status=404),
+    "GET /products/{name}/preview": page("/products/none/preview", status=404),
+    "GET /products/{name}/versions/{version}/calibration/{file}": page(
+        "/products/none/versions/1/calibration/000.png", status=404
+    ),
+    "GET /products/{name}/versions/{version}/report": page(
+        "/products/none/versions/1/report", status=404
+    ),
+    "GET /products/{name}/training": page("/products/none/training", status=404),
+    "GET /products/{name}/tries/{job}/{file}": page("/products/none/tries/1/a.png", status=404),
+    "GET /products/{name}/exports/{job}": page("/products/none/exports/1", status=404),
+    "POST /products/import": page("/products/import", E, 422),
+    "POST /products/{name}/pictures": page("/products/none/pictures", E, 422),
+    "POST /products/{name}/try": page("/products/none/try", E, 422),
     "GET /api-tokens": page("/api-tokens", A),
     "GET /webhooks": page("/webhooks", A),
     # for programs
