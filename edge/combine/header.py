@@ -22,7 +22,7 @@ def joined_part(released: Released, rules: Rules, now_s: float) -> tuple[Inspect
         frame_id=first.header.frame_id,
         trigger_id=_first_value(part, "trigger_id"),
         encoder=_first_value(part, "encoder"),
-        part_id=next((s.header.part_id for s in part.sights if s.header.part_id), None),
+        part_id=min(part.part_ids()) if len(part.part_ids()) == 1 else None,
         verdict=verdict,
         code=CodeName.of(code),
         captured_ns=first.captured_ns,

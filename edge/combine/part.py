@@ -62,10 +62,14 @@ class Part:
             return Decision("NO_VERDICT", Code.VIEW_NO_VERDICT)
         if is_late:
             return Decision("NO_VERDICT", Code.VIEW_LATE)
-        if products.name(self.products()) is None:
+        if products.name(self.products()) is None or len(self.part_ids()) > 1:
             return Decision("NO_VERDICT", Code.VIEWS_DIFFER)
         return Decision("OK")
 
     def products(self) -> dict[str, str]:
         """The product of each view that has sent the part."""
         return {sight.view: sight.header.product for sight in self.sights}
+
+    def part_ids(self) -> set[str]:
+        """What the views have read as the part's id; more than one where a trigger has slipped."""
+        return {sight.header.part_id for sight in self.sights if sight.header.part_id}

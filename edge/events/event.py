@@ -48,7 +48,7 @@ class Code(IntEnum):
     VIEW_NO_VERDICT = 132  # a view has no verdict
     VIEW_LATE = 133  # all views have come, but not before the part's deadline
     VIEW_TWICE = 134  # a view has sent the part's id twice
-    VIEWS_DIFFER = 135  # the views judge different products
+    VIEWS_DIFFER = 135  # the views judge different products, or have read different part ids
     VIEW_LOST = 136  # a fault: a view sends no heartbeats
     VIEW_FAULT = 137  # a fault: a view gives no verdicts, and says why
     VIEW_BACK = 138  # the end of the two

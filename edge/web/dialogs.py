@@ -1,13 +1,12 @@
 """Questions to a person before something is changed."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from nicegui import ui
 
 from edge.web.accounts.accounts import LEAST_PASSWORD, MOST_PASSWORD
 from edge.web.viewer import Viewer
-
-LONGEST_REASON = 200
 
 
 async def confirm(viewer: Viewer, question: str, do: str) -> bool:
@@ -18,31 +17,24 @@ async def confirm(viewer: Viewer, question: str, do: str) -> bool:
     return await dialog is True
 
 
-async def ask_reason(viewer: Viewer, question: str, do: str) -> str | None:
-    """Why the person does it; None if they do not."""
-    say = viewer.texts.say
-    with ui.dialog() as dialog, ui.card().classes("dialog"):
-        ui.label(question).props("role=heading aria-level=2").classes("dialog-title")
-        reason = ui.input(say("Reason"), validation={say("Please say why"): bool})
-        reason.props(f"autofocus maxlength={LONGEST_REASON}").classes("dialog-field")
+class NewPassword(NamedTuple):
+    """A new password, and the present one where it was asked for."""
 
-        def done() -> None:
-            if reason.validate():
-                dialog.submit(reason.value.strip())
-
-        reason.on("keydown.enter", done)
-        _buttons(viewer, dialog, do, done)
-    answer = await dialog
-    return answer if isinstance(answer, str) and answer else None
+    new: str
+    present: str
 
 
-async def ask_password(viewer: Viewer, question: str, do: str) -> str | None:
-    """A new password, written twice; None if the person does not give one."""
+async def ask_password(
+    viewer: Viewer, question: str, do: str, *, present: bool = False
+) -> NewPassword | None:
+    """A new password, written twice, and the `present` one; None if the person gives none."""
     say = viewer.texts.say
     lengths = {"least": LEAST_PASSWORD, "most": MOST_PASSWORD}
     rule = say("{least} to {most} characters", **lengths)
     with ui.dialog() as dialog, ui.card().classes("dialog"):
         ui.label(question).props("role=heading aria-level=2").classes("dialog-title")
+        old = ui.input(say("Present password"), password=True).classes("dialog-field")
+        old.props("autocomplete=current-password").visible = present
         first = ui.input(
             say("New password"),
             password=True,
@@ -58,12 +50,12 @@ async def ask_password(viewer: Viewer, question: str, do: str) -> str | None:
 
         def done() -> None:
             if first.validate() and again.validate():
-                dialog.submit(first.value)
+                dialog.submit(NewPassword(first.value, old.value))
 
         again.on("keydown.enter", done)
         _buttons(viewer, dialog, do, done)
     answer = await dialog
-    return answer if isinstance(answer, str) else None
+    return answer if isinstance(answer, NewPassword) else None
 
 
 def _buttons(viewer: Viewer, dialog: ui.dialog, do: str, done: Callable[[], None]) -> None:

@@ -116,7 +116,7 @@ def _refuse_unsafe(site: Site) -> None:
     if settings.certificate is None:
         raise SettingsError(
             f"--host {settings.host} lets other machines connect, which needs TLS: give "
-            "--certificate and --key, or --self-made"
+            "--certificate and --certificate-key, or --self-made"
         )
     if not site.accounts.has_administrator():
         raise SettingsError(

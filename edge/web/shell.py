@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nicegui import ui
@@ -89,7 +90,8 @@ async def _change_language(site: Site, viewer: Viewer, language: str) -> None:
 async def _leave_when_ended(viewer: Viewer) -> None:
     """To the login; and a browser that does not go there is shown nothing more."""
     client = ui.context.client
-    if await run_in_threadpool(viewer.sessions.find, viewer.session.key) is None:
+    find = partial(viewer.sessions.find, viewer.session.key, renew=False)
+    if await run_in_threadpool(find) is None:
         ui.navigate.to("/login")
         await asyncio.sleep(LEAVE_S)
         if not client.is_deleted:

@@ -84,10 +84,10 @@ def stop_jobs(folder: Path) -> None:
                 os.killpg(job.session, signal.SIGKILL)
 
 
-def log_in(page: Page, role: Role = Role.ADMINISTRATOR) -> None:
-    """Log in as the account of a role, and wait for the live page."""
+def log_in(page: Page, role: Role = Role.ADMINISTRATOR, name: str | None = None) -> None:
+    """Log in as the account of a role, or of a name, and wait for the live page."""
     page.goto("/login")
-    page.fill("input[name=name]", role.word)
+    page.fill("input[name=name]", name or role.word)
     page.fill("input[name=password]", PASSWORD)
     page.click("button[type=submit]")
     page.wait_for_selector("main#content")

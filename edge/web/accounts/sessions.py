@@ -41,8 +41,11 @@ class Sessions:
             connection.execute(insert(session).values(digest=_digest(key), **values))
         return Session(key, of, origin)
 
-    def find(self, key: str) -> Session | None:
-        """The session of a key, with the account as it is now; None if it has ended."""
+    def find(self, key: str, *, renew: bool = True) -> Session | None:
+        """The session of a key, with the account as it is now; None if it has ended.
+
+        It ends when it is not used: a page that only looks whether it goes on does not `renew` it.
+        """
         now = self._clock()
         columns = (account.c.name, account.c.role, account.c.language)
         statement = (
@@ -54,7 +57,7 @@ class Sessions:
             row = connection.execute(statement).first()
         if row is None:
             return None
-        if now > row.seen + SEEN_EVERY_S:
+        if renew and now > row.seen + SEEN_EVERY_S:
             with writing(self._engine) as connection:
                 this = session.c.digest == _digest(key)
                 connection.execute(update(session).where(this).values(seen=now))

@@ -1,9 +1,12 @@
 """/accounts: who may log in, and as what."""
 
+from dataclasses import replace
+
 from nicegui import ui
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from edge.base.errors import DraemError
 from edge.web.accounts.accounts import Account
 from edge.web.accounts.roles import Role
 from edge.web.dialogs import ask_password, confirm
@@ -60,26 +63,33 @@ class _Row:
 
     async def _change_role(self) -> None:
         one, new = self._one, Role.of(self._role.value)
-        await self._viewer.change(
-            ADMINISTRATOR,
-            "account role",
-            one.name,
-            lambda: self._accounts.change(one.name, role=new),
-            old=one.role.word,
-            new=new.word,
-        )
+        if new is one.role:
+            return
+        try:
+            await self._viewer.change(
+                ADMINISTRATOR,
+                "account role",
+                one.name,
+                lambda: self._accounts.change(one.name, role=new),
+                old=one.role.word,
+                new=new.word,
+            )
+        except DraemError:
+            self._role.value = one.role.word
+            raise
+        self._one = replace(one, role=new)
         ui.notify(self._viewer.texts.say("{name} has the new role", name=one.name))
 
     async def _change_password(self) -> None:
         say, name = self._viewer.texts.say, self._one.name
         question = say("A new password for {name}", name=name)
-        password = await ask_password(self._viewer, question, say("Change"))
-        if password is not None:
+        given = await ask_password(self._viewer, question, say("Change"))
+        if given is not None:
             await self._viewer.change(
                 ADMINISTRATOR,
                 "account password",
                 name,
-                lambda: self._accounts.change(name, password=password),
+                lambda: self._accounts.change(name, password=given.new),
             )
             ui.notify(say("{name} has a new password", name=name))
 
@@ -111,14 +121,14 @@ def _new_account(site: Site, viewer: Viewer) -> None:
 
         async def add() -> None:
             question = say("A new password for {name}", name=name.value)
-            password = await ask_password(viewer, question, say("Make the account"))
-            if password is None:
+            given = await ask_password(viewer, question, say("Make the account"))
+            if given is None:
                 return
             await viewer.change(
                 ADMINISTRATOR,
                 "account added",
                 name.value,
-                lambda: site.accounts.add(name.value, password, Role.of(role.value)),
+                lambda: site.accounts.add(name.value, given.new, Role.of(role.value)),
                 new=role.value,
             )
             ui.navigate.reload()

@@ -19,15 +19,17 @@ def add_own_account(site: Site) -> None:
         say, account = viewer.texts.say, viewer.account
 
         async def change_password() -> None:
-            password = await ask_password(viewer, say("Your new password"), say("Change"))
-            if password is not None:
-                await viewer.change(
-                    Role.VIEWER,
-                    "own password",
-                    account.name,
-                    lambda: site.accounts.change(account.name, password=password),
-                )
-                ui.navigate.to("/login")
+            question = say("Your new password")
+            given = await ask_password(viewer, question, say("Change"), present=True)
+            if given is None:
+                return
+
+            def change() -> None:
+                site.accounts.check_password(account.name, given.present)
+                site.accounts.change(account.name, password=given.new)
+
+            await viewer.change(Role.VIEWER, "own password", account.name, change)
+            ui.navigate.to("/login")
 
         async def change_language() -> None:
             viewer.require(Role.VIEWER)

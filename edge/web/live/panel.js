@@ -1,11 +1,11 @@
 // The newest part of a station. Everything is dimmed as soon as it may no longer be true.
-const CHECK_MS = 250, LOAD_MS = 5000, FLASH_MS = 2000;
+const CHECK_MS = 250, LOAD_MS = 5000, FLASH_MS = 2000, FROZEN_MS = 5000;
 
 const late = () => new Promise((_, reject) => setTimeout(reject, LOAD_MS, new Error("late")));
 
 export default {
   props: { texts: Object, tile: Boolean, heat: Boolean, limit: Number },
-  data: () => ({ now: {}, picture: {}, lost: false, flashes: 0 }),
+  data: () => ({ now: {}, picture: {}, lost: false, frozen: false, flashes: 0 }),
   template: `
 <div class="live-panel" :class="{ 'live-stale': lost || now.stale }">
   <div class="live-verdict" :class="lost ? 'state-bad' : now.classes">
@@ -26,7 +26,7 @@ export default {
     </div>
     <span class="number">{{ now.scoreText }}</span>
   </div>
-  <figure class="live-picture" :class="picture.classes" :data-shown="picture.key">
+  <figure class="live-picture" :class="[picture.classes, { 'live-frozen': frozen }]" :data-shown="picture.key">
     <div class="live-frame" :style="{ '--ratio': (picture.width || 4) / (picture.height || 3) }">
       <div ref="holder" class="live-holder"></div>
       <svg v-if="heat" class="live-filter" width="0" height="0" aria-hidden="true">
@@ -36,8 +36,8 @@ export default {
            :viewBox="'0 0 ' + picture.width + ' ' + picture.height">
         <path :d="picture.outline" class="live-halo" /><path :d="picture.outline" />
       </svg>
-      <div class="live-old" v-if="lost || now.veil">
-        {{ lost ? texts.lost : now.veil }}
+      <div class="live-old" v-if="lost || now.veil || frozen">
+        {{ lost ? texts.lost : now.veil || texts.frozen }}
       </div>
     </div>
     <figcaption class="number" v-if="!tile">{{ picture.label }}</figcaption>
@@ -61,11 +61,13 @@ export default {
       this.check();
       if (now.reject !== this.now.reject && this.now.word) this.flash();
       this.now = now;
+      if (now.picture && now.picture.key !== this.picture.key) this.announced ??= performance.now();
       if (now.picture && now.picture.key + now.picture.outline + now.picture.label !== this.wanted) this.load(now.picture);
       this.$nextTick(() => this.$emit("shown"));
     },
     check() {
       this.lost = !window.socket?.connected || performance.now() - this.heard > this.limit;
+      this.frozen = performance.now() > (this.announced ?? Infinity) + FROZEN_MS;
       document.body.classList.toggle("live-lost", this.lost);
     },
     flash() {
@@ -91,6 +93,7 @@ export default {
       await Promise.race([Promise.all(images.map((image) => image.decode())), late()]);
       this.$refs.holder?.replaceChildren(...images);
       this.picture = one;
+      this.announced = undefined;
     },
     image(one, src, place) {
       const image = new Image();

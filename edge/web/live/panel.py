@@ -30,6 +30,7 @@ class Panel(Element, component="panel.js"):
         self._message: dict[str, Any] = {}
         self._props["texts"] = {
             "lost": texts.say("no connection"),
+            "frozen": texts.say("this picture is old: newer ones do not arrive"),
             "why": texts.say("The page does not reach its server: do not rely on it."),
         }
         self._props["tile"], self._props["heat"] = tile, False

@@ -74,6 +74,17 @@ class Bench:
         return joined_part(self.released[-1], self.rules, self.s)[0]
 
 
+def test_combine_passes_no_part_whose_views_have_read_different_ids() -> None:
+    bench = Bench()
+    bench.send("top", 1, part_id="A-1")
+    bench.send("side", 1, part_id="A-2")
+    assert bench.said() == [(1, "NO_VERDICT", "views_differ")]
+    assert bench.header().part_id is None
+    bench.send("top", 2, part_id="A-3")
+    bench.send("side", 2, part_id=None)
+    assert (bench.said()[1:], bench.header().part_id) == ([(2, "OK", "none")], "A-3")
+
+
 def test_combine_says_ng_at_once_and_names_what_has_not_come() -> None:
     bench = Bench()
     bench.send("side", 1, "NG", product="lid")

@@ -108,6 +108,17 @@ def test_web_sessions_end_when_idle_and_after_a_week(accounts: Accounts, clock: 
     assert sessions.find(idle) is None
 
 
+def test_web_a_page_that_only_stays_open_does_not_keep_its_session(
+    accounts: Accounts, clock: Clock
+) -> None:
+    sessions = Sessions(accounts)
+    key = sessions.begin(accounts.check_password("maria", PASSWORD), "here").key
+    clock.now += IDLE_S - 1
+    assert sessions.find(key, renew=False) is not None
+    clock.now += 2
+    assert sessions.find(key) is None
+
+
 def test_web_a_new_role_or_password_ends_the_sessions(accounts: Accounts) -> None:
     sessions = Sessions(accounts)
     accounts.add("otto", PASSWORD, Role.VIEWER)
@@ -170,6 +181,27 @@ def test_web_an_administrator_adds_changes_and_removes_an_account(
         expect(table.get_by_text("account added")).to_be_visible()
         expect(table.get_by_text("account removed")).to_be_visible()
     assert (seen.console_errors, seen.foreign_requests) == ([], [])
+
+
+def test_web_ones_own_password_is_changed_with_the_present_one(
+    site: WebSite, browser: Browser
+) -> None:
+    def change(present: str) -> None:
+        page.get_by_role("button", name="Change the password").click()
+        page.get_by_label("Present password").fill(present)
+        _fill(page, PASSWORD + " 2")
+        page.get_by_role("button", name="Change", exact=True).last.click()
+
+    with Accounts(site.folder / "web" / "accounts.db") as accounts:
+        accounts.add("own", PASSWORD, Role.VIEWER)
+        with opened_page(browser, site.address) as page:
+            log_in(page, Role.VIEWER, name="own")
+            page.goto("/account")
+            change("not the present one")
+            expect(page.get_by_text("name or password is wrong")).to_be_visible()
+            change(PASSWORD)
+            expect(page).to_have_url(re.compile("/login$"))
+        assert accounts.check_password("own", PASSWORD + " 2").name == "own"
 
 
 def test_web_the_account_that_is_logged_in_changes_its_language(
