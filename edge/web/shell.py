@@ -44,7 +44,7 @@ def shell(site: Site, viewer: Viewer, room: "Room", rooms: "Sequence[Room]") -> 
         with ui.element("h1").classes("site-title"):
             ui.label(say(room.title))
         yield
-    ui.timer(CHECK_SESSION_S, lambda: _leave_when_ended(viewer))
+    ui.timer(CHECK_SESSION_S, lambda: _leave_when_ended(site, viewer))
 
 
 def _offered(viewer: Viewer, rooms: "Sequence[Room]", *, in_menu: bool) -> "list[Room]":
@@ -87,10 +87,10 @@ async def _change_language(site: Site, viewer: Viewer, language: str) -> None:
     ui.navigate.reload()
 
 
-async def _leave_when_ended(viewer: Viewer) -> None:
+async def _leave_when_ended(site: Site, viewer: Viewer) -> None:
     """To the login; and a browser that does not go there is shown nothing more."""
     client = ui.context.client
-    find = partial(viewer.sessions.find, viewer.session.key, renew=False)
+    find = partial(site.sessions.find, viewer.session.key, renew=False)
     if await run_in_threadpool(find) is None:
         ui.navigate.to("/login")
         await asyncio.sleep(LEAVE_S)
