@@ -55,7 +55,7 @@ def test_a_release_whose_content_is_refused_leaves_no_version(tmp_path: Path, fi
     model = b"\x3a\x16\x2a\x14\x6a\x12\x0a\x08location\x12\x06../w.b"
     for name, data, why in (
         ("calibration.json", json.dumps(calibration).encode(), "reads 'calibration/../../../x'"),
-        ("model.onnx", model, r"reads '\.\./w\.b'"),
+        ("model.onnx", model, "reads its weights from other files"),
     ):
         changed = files | {name: data}
         named = {

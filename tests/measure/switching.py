@@ -79,7 +79,8 @@ def read(endpoint: str, cursor: Path) -> LineEvents:
             announced = header.product
             if header.state == "stopped":
                 break
-            found.products.append(announced)
+            if found.products[-1:] != [announced]:  # a status may also report what people changed
+                found.products.append(announced)
         if isinstance(header, Inspection):
             assert header.product == announced, (
                 "an event names another product than the last status"
