@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 
 from edge.base.errors import DraemError, ProductError
+from edge.web.attributes import attributes
 from edge.web.products.bench import STEPS, Bench, StepKind, next_step, read_bench, signature
 from edge.web.products.context import Context
 from edge.web.products.overview import product_names
@@ -67,8 +68,7 @@ class ProductPage:
             ui.link(self._viewer.texts.say("All products"), "/products")
         with ui.element("div").classes("product"):
             self._steps = ui.element("nav").classes("steps")
-            label = self._viewer.texts.say("Steps")
-            self._steps.props(f'aria-label="{label}"')
+            attributes(self._steps, aria_label=self._viewer.texts.say("Steps"))
             self._content = ui.element("div").classes("product-content")
         await self._redraw()
         ui.run_javascript(SCROLL)  # on a phone the steps are a row that is longer than the screen
@@ -101,7 +101,7 @@ class ProductPage:
             current = "step" if step.key == self._key else "false"
             address = f"/products/{self._name}?step={step.key}"
             with ui.link(target=address).classes(f"step step-{kind}") as link:
-                link.props(f"aria-current={current}")
+                attributes(link, aria_current=current)
                 ui.icon(icon).props("aria-hidden=true").classes("step-icon")
                 with ui.element("div"):
                     ui.label(f"{number}. {say(step.title)}").classes("step-title")

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from edge.base.errors import ImageError
 from edge.web.accounts.roles import Role
+from edge.web.attributes import attributes
 from edge.web.jobs.job import OUTPUT, Job, State
 from edge.web.parts import VerdictBadge
 from edge.web.products.context import Context, heading
@@ -144,7 +145,8 @@ def _results(context: Context, job: Job, tried: list[Tried]) -> None:
                 with ui.element("div").classes("tile"):
                     if one.score is not None:
                         address = f"/products/{context.name}/tries/{job.id}/{one.overlay}"
-                        ui.element("img").props(f'src="{address}" loading=lazy alt=""')
+                        image = ui.element("img").props('loading=lazy alt=""')
+                        attributes(image, src=address)
                     VerdictBadge(texts, one.verdict)
                     if one.score is not None and one.threshold is not None:
                         score = texts.number(one.score, 4)
