@@ -1,5 +1,6 @@
 """/products/NAME: the steps on one side, the chosen one on the other; both follow the jobs."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from nicegui import ui
@@ -56,6 +57,7 @@ class ProductPage:
         self._signature: object = None
         self._context: Context | None = None
         self._key = query.get("step", "")
+        self._drawing = asyncio.Lock()
 
     async def show(self) -> None:
         """Build the page. Raises DraemError for a product that there is not."""
@@ -75,7 +77,11 @@ class ProductPage:
         ui.timer(TURN_S, self._turn)
 
     async def _redraw(self) -> None:
-        """Read everything again and draw it."""
+        """Read everything again and draw it, in turn: two at once would both fill the page."""
+        async with self._drawing:
+            await self._draw()
+
+    async def _draw(self) -> None:
         bench: Bench = await run_in_threadpool(read_bench, self._site, self._name)
         self._signature = tuple((job.id, job.state) for job in bench.jobs)
         self._key = self._key if self._key in DRAW else next_step(bench)
@@ -112,11 +118,12 @@ class ProductPage:
         if self._context is None:
             return
         try:
-            now = await run_in_threadpool(signature, self._site.jobs, self._name)
-            if now != self._signature:
-                await self._redraw()
-            else:
-                await self._update(self._context)
+            async with self._drawing:
+                now = await run_in_threadpool(signature, self._site.jobs, self._name)
+                if now != self._signature:
+                    await self._draw()
+                else:
+                    await self._update(self._context)
         except DraemError as error:
             ui.notify(str(error), type="negative")
 
