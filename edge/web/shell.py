@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 from starlette.concurrency import run_in_threadpool
 
+from edge.web.attributes import attributes
 from edge.web.site import Site
 from edge.web.texts import LANGUAGES
 from edge.web.viewer import Viewer
@@ -35,7 +36,8 @@ def shell(site: Site, viewer: Viewer, room: "Room", rooms: "Sequence[Room]") -> 
     with ui.header().classes("site-header"), ui.element("nav").classes("site-nav"):
         for one in _offered(viewer, rooms, in_menu=False):
             current = "page" if one is room else "false"
-            with ui.link(target=one.path).classes("site-link").props(f"aria-current={current}"):
+            link = ui.link(target=one.path).classes("site-link")
+            with attributes(link, aria_current=current):
                 ui.icon(one.icon).props("aria-hidden=true")
                 ui.label(say(one.title)).classes("site-link-text")
         ui.space()
@@ -64,8 +66,8 @@ def _change_appearance(dark: ui.dark_mode, look: str) -> None:
 
 def _menu(site: Site, viewer: Viewer, dark: ui.dark_mode, rooms: "Sequence[Room]") -> None:
     say = viewer.texts.say
-    account = say("Account")
-    with ui.button(icon="account_circle").props(f'flat round aria-label="{account}"'), ui.menu():
+    button = ui.button(icon="account_circle").props("flat round")
+    with attributes(button, aria_label=say("Account")), ui.menu():
         name = f"{viewer.account.name} ({say(viewer.account.role.word)})"
         ui.menu_item(name, lambda: ui.navigate.to("/account"))
         ui.separator()

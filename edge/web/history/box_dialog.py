@@ -6,6 +6,7 @@ from nicegui import ui
 from nicegui.events import MouseEventArguments
 
 from edge.archive.search import Found
+from edge.web.attributes import attributes
 from edge.web.page import guarded
 from edge.web.parts import picture_address
 from edge.web.viewer import Viewer
@@ -22,8 +23,7 @@ class BoxDialog:
         say = viewer.texts.say
         self._use, self._corner, self._box = use, (0, 0), (0, 0, 0, 0)
         self._is_begun = False
-        title = say("Draw a box")
-        self._dialog = ui.dialog().props(f'aria-label="{title}"')
+        self._dialog = attributes(ui.dialog(), aria_label=say("Draw a box"))
         with self._dialog, ui.element("div").classes("card box-dialog"):
             ui.label(say("Drag over the place, or tap two corners of it."))
             assert part.picture is not None

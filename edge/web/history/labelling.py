@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from edge.archive.labels import Given
 from edge.web.accounts.roles import Role
+from edge.web.attributes import attributes
 from edge.web.page import guarded
 from edge.web.viewer import Viewer
 
@@ -49,7 +50,8 @@ def kind_dialog(viewer: Viewer, added: Callable[[str], Awaitable[None]]) -> ui.d
     """Asks an engineer for a new kind of defect."""
     say = viewer.texts.say
     title = say("New kind of defect")
-    with ui.dialog().props(f'aria-label="{title}"') as dialog, ui.element("div").classes("card"):
+    dialog = attributes(ui.dialog(), aria_label=title)
+    with dialog, ui.element("div").classes("card"):
         name = ui.input(title).props("outlined autofocus maxlength=100")
 
         async def add() -> None:

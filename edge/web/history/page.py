@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from edge.archive.sheets import Sheet
 from edge.base.errors import DraemError
+from edge.web.attributes import attributes
 from edge.web.history.box_dialog import Box, BoxDialog
 from edge.web.history.empty import say_nothing_found
 from edge.web.history.filters import Filters
@@ -61,8 +62,8 @@ class HistoryList:
             await run_in_threadpool(archive.kinds),
         )
         shifts = self._site.settings.shifts
-        title = say("Conditions")
-        with ui.element("section").classes("card").props(f'aria-label="{title}"'):
+        section = ui.element("section").classes("card")
+        with attributes(section, aria_label=say("Conditions")):
             self._filters = Filters(self._viewer.texts, names, kinds, shifts, self._ask)
             self._filters.build()
             with self._filters.more:

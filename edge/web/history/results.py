@@ -7,6 +7,7 @@ import jinja2
 from nicegui import ui
 
 from edge.archive.search import Found
+from edge.web.attributes import attributes
 from edge.web.history.meanings import label_text
 from edge.web.history.query_words import address
 from edge.web.parts import ICONS, WORDS, thumbnail_address
@@ -49,7 +50,8 @@ def thumbnail(texts: Texts, part: Found) -> None:
     if part.picture is not None:
         source = thumbnail_address(part.picture)
         # Decoration: the line's text says all that a picture's description could.
-        ui.element("img").props(f'src="{source}" alt="" loading=lazy').classes("part-thumb")
+        image = ui.element("img").props('alt="" loading=lazy').classes("part-thumb")
+        attributes(image, src=source)
     else:
         with ui.element("span").classes("part-thumb part-thumb-none"):
             ui.label(texts.say("no picture"))

@@ -7,6 +7,7 @@ from nicegui import ui
 from starlette.concurrency import run_in_threadpool
 
 from edge.web.accounts.roles import Role
+from edge.web.attributes import attributes
 from edge.web.jobs.curve import Curve
 from edge.web.jobs.job import Job, JobError, State
 from edge.web.jobs.progress import Progress, ProgressReader, error_line, output_tail
@@ -59,7 +60,7 @@ class JobPanel:
         self._reader = ProgressReader(job.folder)
         self._tried_to_stop = False
         say = viewer.texts.say
-        with ui.element("section").classes("card job").props(f'data-job="{job.spec.kind}"'):
+        with attributes(ui.element("section").classes("card job"), data_job=job.spec.kind):
             with ui.element("div").classes("row-wrap"):
                 self._icon = ui.icon("").props("aria-hidden=true")
                 ui.label(say(KINDS[job.spec.kind])).classes("job-kind")
@@ -70,8 +71,7 @@ class JobPanel:
                 self._stop.on_click(guarded(viewer, self._interrupt))
                 self._stop.visible = False
             self._bar = ui.linear_progress(0, show_value=False, size="12px")
-            label = say("Progress")
-            self._bar.props(f'aria-label="{label}"')
+            attributes(self._bar, aria_label=say("Progress"))
             self._text = ui.label().classes("number")
             self._error = ui.label().classes("site-error").props("role=alert")
             self._curve = Curve(viewer.texts) if job.spec.kind == "train" else None

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,10 +49,11 @@ class Jobs(Closeable):
         self._thread = Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()
 
-    def submit(self, spec: JobSpec) -> Job:
+    def submit(self, spec: JobSpec, prepare: Callable[[], None] = lambda: None) -> Job:
         """Put a job into the queue, unless the product has one of its kind there.
 
-        Raises JobError.
+        `prepare` makes what the job needs, once it is known that the job can be taken. Raises
+        JobError, and what `prepare` raises.
         """
         with self._lock:
             for job in self.of(spec.product):
@@ -60,6 +62,7 @@ class Jobs(Closeable):
                         f"'{job.command}' of {job.spec.who} is under way: wait for its end, or "
                         "interrupt it"
                     )
+            prepare()
             return self._put(spec)
 
     def _put(self, spec: JobSpec) -> Job:
@@ -157,9 +160,11 @@ class Jobs(Closeable):
         return before is not None and before.is_open
 
     def _is_unneeded(self, job: Job) -> bool:
-        """Take a job out of the queue whose job before was not done."""
+        """Take a job out of the queue whose job before was not done, or is not known."""
+        if job.spec.after is None:
+            return False
         before = self._before(job)
-        if before is None or before.is_open or before.state is State.DONE:
+        if before is not None and (before.is_open or before.state is State.DONE):
             return False
         (job.folder / CANCELLED).touch()
         return True

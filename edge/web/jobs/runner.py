@@ -5,6 +5,7 @@ of the open lock file, which it shares with the command.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from edge.base.validation import read_json
 from edge.web.jobs.job import EXIT, OUTPUT, PROGRESS, SPEC, STARTED, JobSpec, note
 
 NICE = 10  # the line comes first
+TEMPORARY = "temporary"
 TAKE_PROGRESS = ("collect", "train", "build", "calibrate", "inspect")
 
 
@@ -27,8 +29,11 @@ def main(folder: Path, lock: int) -> int:
         os.nice(NICE)
     note(folder / STARTED, session=os.getpid(), at=time.time())
     spec = read_json(folder / SPEC, JobSpec)
+    temporary = folder / TEMPORARY
+    temporary.mkdir(exist_ok=True)
     with (folder / OUTPUT).open("ab") as output:
         code = _run(spec, folder, output.fileno(), lock)
+    shutil.rmtree(temporary, ignore_errors=True)
     note(folder / EXIT, code=code, at=time.time())
     return 0
 
@@ -38,6 +43,8 @@ def _run(spec: JobSpec, folder: Path, output: int, lock: int) -> int:
     if spec.words[0] in TAKE_PROGRESS:
         command += ["--progress", str(folder / PROGRESS)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"}
+    # Not /tmp: the page may have one of its own, which is removed when the page is stopped.
+    environment["TMPDIR"] = str((folder / TEMPORARY).resolve())
     if spec.station_file:
         environment["DRAEM_STATION_FILE"] = spec.station_file
     done = subprocess.run(

@@ -61,7 +61,7 @@ class Context:
         """Put jobs into the queue, each with an entry in the audit trail, and show them.
 
         A spec without `after` does not wait; the others wait for the one before. `prepare` is done
-        before each in the same thread.
+        before each that the queue takes.
         """
         made: list[Job] = []
         for spec in specs:
@@ -69,8 +69,7 @@ class Context:
                 spec = spec.model_copy(update={"after": made[-1].id})
 
             def submit(spec: JobSpec = spec) -> Job:
-                prepare()
-                return self.site.jobs.submit(spec)
+                return self.site.jobs.submit(spec, prepare)
 
             target, words = f"{spec.product} {spec.kind}", " ".join(spec.words)[:400]
             job = await self.viewer.change(

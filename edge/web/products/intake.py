@@ -1,6 +1,7 @@
 """Pictures that come from people: files, zip archives, a folder of this machine, the archive."""
 
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -34,17 +35,12 @@ class Taken:
         if len(self.reasons) < MOST_REFUSALS:
             self.reasons.append(why)
 
-    def merge(self, other: "Taken") -> None:
-        """Add the counts of another one."""
-        self.added, self.same = self.added + other.added, self.same + other.same
-        self.refused += other.refused
-        self.reasons = (self.reasons + other.reasons)[:MOST_REFUSALS]
-
 
 class Intake:
-    """Fills a product's folder, and counts."""
+    """Fills a product's folder, and counts; making it reads what is there, so not in the loop."""
 
     def __init__(self, folder: PictureFolder) -> None:
+        folder.rescan()
         self._folder, self.taken = folder, Taken()
 
     def take(self, name: str, data: bytes) -> None:
@@ -107,22 +103,23 @@ class Intake:
 
 def archived_pictures(
     archive: Archive, query: str, most: int, taken: Taken
-) -> list[tuple[str, bytes]]:
-    """Up to so many pictures with their keys; one that is not kept is refused."""
-    found: list[tuple[str, bytes]] = []
-    wanted = query_of(query)
-    for part in archive.find_all(wanted):
-        if len(found) >= most:
+) -> Iterator[tuple[str, bytes]]:
+    """Up to so many pictures with their keys, one at a time; one that is not kept is refused."""
+    found = 0
+    for part in archive.find_all(query_of(query)):
+        if found >= most:
             break
         if part.picture is None:
             continue
         try:
-            found.append((part.key, archive.object(part.picture)))
+            data = archive.object(part.picture)
         except ArchiveError as error:
             taken.refuse(str(error))
+            continue
+        found += 1
+        yield part.key, data
     if not found and not taken.refused:
         raise ArchiveError(f"the archive has no picture of '{query}': ask it for something else")
-    return found
 
 
 def one_line(error: DraemError | OSError) -> str:

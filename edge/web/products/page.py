@@ -1,5 +1,6 @@
 """/products/NAME: the steps on one side, the chosen one on the other; both follow the jobs."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from nicegui import ui
@@ -7,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
 
 from edge.base.errors import DraemError, ProductError
+from edge.web.attributes import attributes
 from edge.web.products.bench import STEPS, Bench, StepKind, next_step, read_bench, signature
 from edge.web.products.context import Context
 from edge.web.products.overview import product_names
@@ -55,6 +57,7 @@ class ProductPage:
         self._signature: object = None
         self._context: Context | None = None
         self._key = query.get("step", "")
+        self._drawing = asyncio.Lock()
 
     async def show(self) -> None:
         """Build the page. Raises DraemError for a product that there is not."""
@@ -67,15 +70,18 @@ class ProductPage:
             ui.link(self._viewer.texts.say("All products"), "/products")
         with ui.element("div").classes("product"):
             self._steps = ui.element("nav").classes("steps")
-            label = self._viewer.texts.say("Steps")
-            self._steps.props(f'aria-label="{label}"')
+            attributes(self._steps, aria_label=self._viewer.texts.say("Steps"))
             self._content = ui.element("div").classes("product-content")
         await self._redraw()
         ui.run_javascript(SCROLL)  # on a phone the steps are a row that is longer than the screen
         ui.timer(TURN_S, self._turn)
 
     async def _redraw(self) -> None:
-        """Read everything again and draw it."""
+        """Read everything again and draw it, in turn: two at once would both fill the page."""
+        async with self._drawing:
+            await self._draw()
+
+    async def _draw(self) -> None:
         bench: Bench = await run_in_threadpool(read_bench, self._site, self._name)
         self._signature = tuple((job.id, job.state) for job in bench.jobs)
         self._key = self._key if self._key in DRAW else next_step(bench)
@@ -101,7 +107,7 @@ class ProductPage:
             current = "step" if step.key == self._key else "false"
             address = f"/products/{self._name}?step={step.key}"
             with ui.link(target=address).classes(f"step step-{kind}") as link:
-                link.props(f"aria-current={current}")
+                attributes(link, aria_current=current)
                 ui.icon(icon).props("aria-hidden=true").classes("step-icon")
                 with ui.element("div"):
                     ui.label(f"{number}. {say(step.title)}").classes("step-title")
@@ -112,11 +118,12 @@ class ProductPage:
         if self._context is None:
             return
         try:
-            now = await run_in_threadpool(signature, self._site.jobs, self._name)
-            if now != self._signature:
-                await self._redraw()
-            else:
-                await self._update(self._context)
+            async with self._drawing:
+                now = await run_in_threadpool(signature, self._site.jobs, self._name)
+                if now != self._signature:
+                    await self._draw()
+                else:
+                    await self._update(self._context)
         except DraemError as error:
             ui.notify(str(error), type="negative")
 

@@ -24,18 +24,23 @@ MOST_PICTURE_BYTES = 256 << 20
 
 
 @lru_cache(maxsize=1000)
-def picture_folder(images: Path, product: str) -> "PictureFolder":
+def picture_folder(images: Path, product: str, most: int | None = None) -> "PictureFolder":
     """The one of a product, for all requests: it has a lock, and remembers digests."""
     check_name(product)
-    return PictureFolder(images, product)
+    return PictureFolder(images, product, most)
 
 
 class PictureFolder:
-    """The pictures of one product; usable from any thread. `picture_folder` gives it."""
+    """The pictures of one product; usable from any thread. `picture_folder` gives it.
 
-    def __init__(self, images: Path, product: str) -> None:
+    Beyond `most` none is taken.
+    """
+
+    def __init__(self, images: Path, product: str, most: int | None = None) -> None:
         self.good, self.removed = images / product / GOOD, images / product / REMOVED
+        self._most = most
         self._digests: dict[str, tuple[float, str]] = {}
+        self._known: dict[str, Path] = {}
         self._lock = Lock()
 
     def names(self, *, removed: bool = False) -> list[str]:
@@ -58,13 +63,16 @@ class PictureFolder:
     def add(self, name: str, data: bytes) -> bool:
         """Keep a picture as it is; False where the same is there already.
 
-        Raises ImageError for one that training could not read, and for a disk that is nearly full.
+        Raises ImageError for one that training could not read, and for a disk or folder that is
+        nearly full. `rescan` finds those that were not added here.
         """
         if len(data) > MOST_PICTURE_BYTES:
             raise ImageError(f"{name} is larger than {MOST_PICTURE_BYTES >> 20} MB")
         decode_image(data, name)
         with self._lock:
             self.good.mkdir(parents=True, exist_ok=True)
+            if self._most is not None and len(self.names()) >= self._most:
+                raise ImageError(f"{self._most} pictures are here already: use or clear these")
             check_space(self.good, len(data))
             path = self.good / f".new-{safe_name(name)}"
             write_atomic(path, data)
@@ -75,29 +83,47 @@ class PictureFolder:
 
     def _take_in(self, path: Path, name: str) -> bool:
         """Rename a file that is whole to a free name, unless its content is here."""
-        known = self._known()
         content = digest(path)
-        if content in known.values():
+        if content in self._known and not self._known[content].is_file():
+            self._rescan()  # it was moved or removed
+        if content in self._known:
             return False
         stem, suffix, number = Path(name).stem, Path(name).suffix, 1
         while (self.good / name).exists() or (self.removed / name).exists():
             number += 1
             name = f"{stem}-{number}{suffix}"
         path.rename(self.good / name)
+        self._known[content] = self.good / name
         return True
 
-    def _known(self) -> dict[str, str]:
-        """The digest of each picture, also of those thrown out; each file is read once."""
-        found: dict[str, str] = {}
+    def rescan(self) -> None:
+        """Look what is there, also what was thrown out; a file that is known is not read again."""
+        with self._lock:
+            self._rescan()
+
+    def _rescan(self) -> None:
+        digests: dict[str, tuple[float, str]] = {}
         for removed in (False, True):
             folder = self.removed if removed else self.good
             for name in self.names(removed=removed):
                 path = folder / name
                 changed = path.stat().st_mtime
-                if self._digests.get(str(path), (0.0, ""))[0] != changed:
-                    self._digests[str(path)] = changed, digest(path)
-                found[str(path)] = self._digests[str(path)][1]
-        return found
+                before = self._digests.get(str(path), (0.0, ""))
+                is_same = before[0] == changed
+                digests[str(path)] = before if is_same else (changed, digest(path))
+        self._digests = digests
+        self._known = {content: Path(path) for path, (_, content) in digests.items()}
+
+    def hand_over(self, to: Path) -> None:
+        """Move all pictures into a new folder."""
+        with self._lock:
+            self.good.rename(to)
+
+    def clear(self) -> None:
+        """Remove all pictures but those thrown out."""
+        with self._lock:
+            if self.good.is_dir():
+                shutil.rmtree(self.good)
 
     def throw_out(self, names: Iterable[str]) -> None:
         """Move pictures out of the training's folder."""

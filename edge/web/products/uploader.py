@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import events, ui
 
+from edge.web.attributes import attributes
 from edge.web.page import guarded
 from edge.web.viewer import Viewer
 
@@ -45,12 +46,11 @@ class FileField:
         self._viewer, self._finished = viewer, guarded(viewer, finished)
         with ui.element("label").classes("file-field"):
             ui.label(label)
-            field = ui.element("input").props(f'type=file accept="{accept}"')
+            field = attributes(ui.element("input"), type="file", accept=accept)
             field.props("multiple" if multiple else "")
         field.on("change", self._sent, js_handler=SEND.replace("ADDRESS", address))
         self._bar = ui.linear_progress(0, show_value=False, size="12px")
-        progress = viewer.texts.say("Progress")
-        self._bar.props(f'aria-label="{progress}"')
+        attributes(self._bar, aria_label=viewer.texts.say("Progress"))
         self._text = ui.label().classes("number").props("aria-live=polite")
         self._bar.visible = False
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -27,6 +28,7 @@ from edge.web.accounts.roles import NotAllowed, Role
 from edge.web.products.commands import Commands
 from edge.web.products.draft import DraftFolder
 from edge.web.products.intake import Intake, Taken
+from edge.web.products.overview import product_names
 from edge.web.products.picture_folder import PictureFolder, check_space, picture_folder
 from edge.web.site import Site
 from edge.web.viewer import Viewer
@@ -35,19 +37,25 @@ MOST_BYTES = 4 << 30
 SERIES_S = 60.0
 KEPT_S = 24 * 3600.0
 MOST_TRIED = 200
+ADD, TRY = "add pictures", "take pictures to try"
 
 
 @dataclass
 class Series:
     """Files that one person sends one after the other: one entry in the audit trail."""
 
-    taken: Taken = field(default_factory=Taken)
+    intake: Intake
     at: float = field(default_factory=time.monotonic)
     lock: Lock = field(default_factory=Lock)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether no file is being taken, and none was for a while."""
+        return not self.lock.locked() and time.monotonic() > self.at + SERIES_S
 
-SERIES: dict[tuple[str, str], Series] = {}
-"""By session and product."""
+
+SERIES: dict[tuple[str, str, str], Series] = {}
+"""By a digest of the session's key, the action and the product; those that have ended go."""
 
 
 def add_uploads(app: FastAPI, site: Site) -> None:
@@ -106,45 +114,55 @@ async def _file_of(request: Request) -> AsyncIterator[tuple[str, BinaryIO]]:
 
 
 async def _take(site: Site, viewer: Viewer, product: str, name: str, file: BinaryIO) -> None:
+    await run_in_threadpool(_check_product, site, product)
     folder = picture_folder(site.settings.images, product)
-    if not folder.good.parent.is_dir():
-        raise ImageError(f"there is no product {product}: make it first")
-    series = await _series_of(viewer, product)
+    series = await _series_of(viewer, ADD, product, folder)
 
     def take() -> None:
-        intake = Intake(folder)
-        with series.lock:  # in turn: each looks for what is there already
-            intake.take_upload(name, file)
-            series.taken.merge(intake.taken)
+        with series.lock:  # in turn: they have one count
+            series.intake.take_upload(name, file)
             series.at = time.monotonic()
 
     await run_in_threadpool(take)
 
 
-async def _series_of(viewer: Viewer, product: str) -> Series:
+def _check_product(site: Site, product: str) -> None:
+    """Raise ImageError where there is none."""
+    if product not in product_names(site):
+        raise ImageError(f"there is no product {product[:100]}: make it first")
+
+
+async def _series_of(viewer: Viewer, action: str, product: str, folder: PictureFolder) -> Series:
     """The series that a file belongs to; a new one has an entry in the audit trail first."""
-    key = (viewer.session.key, product)
-    known = SERIES.get(key)
-    if known is not None and time.monotonic() < known.at + SERIES_S:
-        return known
-    SERIES[key] = made = Series()
-    await viewer.change(Role.ENGINEER, "add pictures", product, lambda: None, new="upload")
-    return made
+    key = _key(viewer, action, product)
+    for old in [old for old, one in SERIES.items() if one.has_ended]:
+        del SERIES[old]
+    if key not in SERIES:
+        made = await viewer.change(
+            Role.ENGINEER, action, product, lambda: Series(Intake(folder)), new="upload"
+        )
+        SERIES.setdefault(key, made)
+    SERIES[key].at = time.monotonic()
+    return SERIES[key]
+
+
+def _key(viewer: Viewer, action: str, product: str) -> tuple[str, str, str]:
+    return sha256(viewer.session.key.encode()).hexdigest(), action, product
 
 
 def end_series(viewer: Viewer, product: str) -> Taken:
     """What the series brought; the next file begins a new one."""
-    series = SERIES.pop((viewer.session.key, product), None)
-    return series.taken if series else Taken()
+    series = SERIES.pop(_key(viewer, ADD, product), None)
+    return series.intake.taken if series else Taken()
 
 
 async def _to_try(site: Site, viewer: Viewer, product: str, name: str, file: BinaryIO) -> None:
     """Pictures wait in a folder, until somebody lets the product judge them."""
+    await run_in_threadpool(_check_product, site, product)
     folder = waiting_folder(site, product)
+    await _series_of(viewer, TRY, product, folder)
 
     def take() -> None:
-        if len(list(folder.good.iterdir()) if folder.good.is_dir() else []) >= MOST_TRIED:
-            raise ImageError(f"{MOST_TRIED} pictures wait already: try these first")
         intake = Intake(folder)
         intake.take_upload(name, file)
         if intake.taken.reasons:
@@ -156,7 +174,7 @@ async def _to_try(site: Site, viewer: Viewer, product: str, name: str, file: Bin
 def waiting_folder(site: Site, product: str) -> PictureFolder:
     """The pictures that will be tried next."""
     check_name(product)
-    return picture_folder(DraftFolder(site.settings.folder, product).tries, "waiting")
+    return picture_folder(DraftFolder(site.settings.folder, product).tries, "waiting", MOST_TRIED)
 
 
 async def _import(site: Site, viewer: Viewer, name: str, file: BinaryIO) -> None:

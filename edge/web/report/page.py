@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from edge.archive.errors import ArchiveError
 from edge.archive.shift_times import Shift, finished_shifts, shift_at, shift_of_key
+from edge.web.attributes import attributes
 from edge.web.page import Room, add_page
 from edge.web.parts import thumbnail_address
 from edge.web.plain_table import plain_table
@@ -76,7 +77,8 @@ def _choice(viewer: Viewer, shift: Shift, offered: list[Shift]) -> None:
         ui.button(say("Print"), icon="print", on_click=lambda: ui.run_javascript("window.print()"))
         for kind in ("pdf", "csv"):
             address = f"/report.{kind}?shift={shift.key}"
-            ui.button(kind.upper(), icon="download").props(f"outline href={address} download")
+            button = ui.button(kind.upper(), icon="download").props("outline download")
+            attributes(button, href=address)
 
 
 def _show(viewer: Viewer, report: ShiftReport) -> None:

@@ -43,30 +43,30 @@ class Panel:
             self._end = ui.label(say("The end of the queue: there is nothing more to review here."))
             self._label_buttons()
             with ui.element("div").classes("part-actions"):
-                self._button("arrowleft", "←", say("Previous"), "flat")
-                self._button("arrowright", "→", say("Next"), "flat")
-                self._button("z", "z", say("Undo"), "flat")
-                self._button("o", "o", say("Outlines"), "flat")
-                self._mask = self._button("h", "h", say("Mask"), "flat")
+                self._button("arrowleft", "←", say("Previous")).props("flat")
+                self._button("arrowright", "→", say("Next")).props("flat")
+                self._button("z", "z", say("Undo")).props("flat")
+                self._button("o", "o", say("Outlines")).props("flat")
+                self._mask = self._button("h", "h", say("Mask")).props("flat")
 
     def _label_buttons(self) -> None:
         say = self._texts.say
         with ui.element("div").classes("review-labels"):
-            self._buttons["defect"] = self._button("d", "d", say("Defect"), "outline")
+            self._buttons["defect"] = self._button("d", "d", say("Defect")).props("outline")
             for key, label in (
                 ("f", "false-reject"),
                 ("m", "missed"),
                 ("g", "good"),
                 ("u", "unsure"),
             ):
-                made = self._button(key, key, say(LABELS[label]), "outline")
+                made = self._button(key, key, say(LABELS[label])).props("outline")
                 self._buttons[label] = made  # type: ignore[index]
         self._kind_box = ui.element("div").classes("review-kinds")
         self._draw_kinds()
         self.ask_kind(False)
 
-    def _button(self, key: str, shown: str, title: str, look: str) -> ui.button:
-        made = ui.button(on_click=lambda: self._do(key)).props(look).classes("review-button")
+    def _button(self, key: str, shown: str, title: str) -> ui.button:
+        made = ui.button(on_click=lambda: self._do(key)).classes("review-button")
         with made:
             with ui.element("kbd"):
                 ui.label(shown)
@@ -80,7 +80,7 @@ class Panel:
             ui.label(say("Which kind of defect?"))
             for number, kind in enumerate(self._kinds, 1):
                 shown = str(number) if number <= DIGITS else " "
-                self._button(KIND + kind, shown, kind, "outline no-caps")
+                self._button(KIND + kind, shown, kind).props("outline no-caps")
             if not self._kinds:
                 ui.label(say("The plant has no kinds of defects yet: an engineer adds them."))
             if self._viewer.may(Role.ENGINEER):

@@ -7,6 +7,7 @@ from nicegui import ui
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from edge.web.attributes import attributes
 from edge.web.history.data_table import data_table
 from edge.web.page import Room, add_page
 from edge.web.review.choice import Choice
@@ -54,7 +55,7 @@ def _show(texts: Texts, choice: Choice, found: Labelled) -> None:
         )
         ui.label(text).classes("muted")
         title = say("False rejects and escapes by threshold")
-        with ui.element("div").props(f'role=img aria-label="{title}"'):
+        with attributes(ui.element("div").props("role=img"), aria_label=title):
             ui.echart(_options(texts, found), renderer="svg").classes("chart")
         _table(texts, found)
         _actions(texts, choice)

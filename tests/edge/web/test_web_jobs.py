@@ -110,3 +110,23 @@ def test_web_job_of_a_machine_that_was_killed_is_interrupted_not_running(jobs: J
     assert jobs.find(job.id).exit_code is None
     next_one = jobs.submit(quick("after"))
     wait_until(reached(jobs, next_one, State.DONE), "the queue goes on")
+
+
+def test_web_job_after_one_that_is_not_known_is_cancelled(jobs: Jobs) -> None:
+    job = jobs.submit(quick("plant-1", after="20200101-000000-000000-abcd"))
+    wait_until(lambda: not jobs.find(job.id).is_open, "it leaves the queue")
+    assert jobs.find(job.id).state is State.CANCELLED
+
+
+def test_web_job_has_its_temporary_files_in_its_own_folder(jobs: Jobs) -> None:
+    job = jobs.submit(spec(*SLOW))
+    wait_until(lambda: ProgressReader(job.folder).read().done >= 1, "it works")
+    session = jobs.find(job.id).session
+    (command,) = Path(f"/proc/{session}/task/{session}/children").read_text().split()
+    environment = Path(f"/proc/{command}/environ").read_bytes().split(b"\0")
+    temporary = job.folder.resolve() / "temporary"
+    assert f"TMPDIR={temporary}".encode() in environment
+    assert temporary.is_dir()
+    jobs.interrupt(job.id)
+    wait_until(reached(jobs, job, State.INTERRUPTED), "it has ended")
+    assert not temporary.exists(), "nothing is left of them"

@@ -1,6 +1,7 @@
 """Products in the page: what is known of them, releases, pictures to try, and what is refused."""
 
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator
@@ -140,6 +141,30 @@ def test_web_products_pictures_are_thrown_out_and_put_back(site: WebSite, browse
             assert page.request.get(f"/products/lid/pictures/{path}").status == 404, path
 
 
+def test_web_products_a_calibrations_frame_names_are_no_attributes(
+    site: WebSite, browser: Browser
+) -> None:
+    path = site.folder / "products" / "lid" / "2" / "calibration.json"
+    whole = path.read_text()
+    made = json.loads(whole)
+    for name in ('x.png" onerror="document.title=1', "x.png title=1", "../../station.toml"):
+        made["frames"][name] = 0.9
+    path.write_text(json.dumps(made))
+    try:
+        with opened_page(browser, site.address) as page:
+            log_in(page, Role.ENGINEER)
+            page.goto("/products/lid?step=threshold")
+            expect(page.locator(".tile img").first).to_be_visible()
+            names = page.locator(".tile img").evaluate_all(
+                "all => all.map(one => one.getAttributeNames().sort().join())"
+            )
+            assert set(names) == {"alt,id,loading,src"}
+            sources = page.locator(".tile img").evaluate_all("all => all.map(one => one.src)")
+            assert all(re.fullmatch(r".*/calibration/[\w-]+\.png", one) for one in sources)
+    finally:
+        path.write_text(whole)
+
+
 def test_web_products_tried_pictures_are_shown_with_their_heat(
     site: WebSite, browser: Browser, tmp_path: Path
 ) -> None:
@@ -147,6 +172,10 @@ def test_web_products_tried_pictures_are_shown_with_their_heat(
     with opened_page(browser, site.address) as page:
         log_in(page, Role.ENGINEER)
         page.goto("/products/lid?step=try")
+        page.locator("input[type=file]").set_input_files(good)
+        expect(page.get_by_role("button", name="Judge 1 picture")).to_be_enabled()
+        page.get_by_role("button", name="Clear").click()
+        expect(page.get_by_role("button", name="Judge 0 pictures")).to_be_disabled()
         page.locator("input[type=file]").set_input_files(good)
         page.get_by_role("button", name="Judge 1 picture").click()
         expect_job(page, "inspect")

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from edge.base.errors import ImageError
 from edge.vision.good_parts import find_good
 from edge.web.accounts.roles import Role
+from edge.web.attributes import attributes
 from edge.web.page import guarded
 from edge.web.products.context import Context
 from edge.web.products.marks import Marks, PictureMarks
@@ -97,7 +98,7 @@ def _choice(context: Context, show: Show, sheet: Sheet) -> None:
             words = f"{say(text)} ({counts[key]})" if is_known else say(text)
             link = ui.link(words, f"/products/{context.name}?step=look&show={key}")
             link.classes("choice")
-            link.props(f"aria-current={'true' if key == show else 'false'}")
+            attributes(link, aria_current="true" if key == show else "false")
 
 
 def _done_button(context: Context) -> None:
@@ -143,8 +144,8 @@ class _Tile:
 
     def _draw(self) -> None:
         say = self._context.viewer.texts.say
-        self._image.props(f'src="{self._address(240)}"')
-        self._large.props(f'href="{self._address(0)}"')
+        attributes(self._image, src=self._address(240))
+        attributes(self._large, href=self._address(0))
         self._box.classes(
             add="tile-removed" if self._removed else "",
             remove="" if self._removed else "tile-removed",
@@ -152,10 +153,9 @@ class _Tile:
         self._state.text = say("thrown out: tap to put it back") if self._removed else ""
         name = self._name
         if self._removed:
-            self._button._props["aria-label"] = say("Put back {name}", name=name)
+            attributes(self._button, aria_label=say("Put back {name}", name=name))
         else:
-            self._button._props["aria-label"] = say("Throw out {name}", name=name)
-        self._button.update()
+            attributes(self._button, aria_label=say("Throw out {name}", name=name))
 
     async def _toggle(self) -> None:
         folder, names = self._context.pictures, [self._name]
@@ -178,10 +178,9 @@ def _pages(context: Context, show: Show, count: int) -> None:
     say, pages = context.viewer.texts.say, -(-count // PAGE)
     if pages < 2:
         return
-    label = say("Pages")
-    with ui.element("nav").classes("row-wrap").props(f'aria-label="{label}"'):
+    with attributes(ui.element("nav").classes("row-wrap"), aria_label=say("Pages")):
         for number in range(1, pages + 1):
             address = f"/products/{context.name}?step=look&show={show}&page={number}"
             link = ui.link(str(number), address).classes("choice")
             here = number == _page_of(context, count) + 1
-            link.props(f"aria-current={'page' if here else 'false'}")
+            attributes(link, aria_current="page" if here else "false")

@@ -85,6 +85,11 @@ def show_taken(context: Context, place: ui.element, taken: Taken) -> None:
         ui.link(text, f"/products/{context.name}?step=look").classes("next")
 
 
+def _at_most(wanted: float | None) -> int:
+    """A number of pictures within the limits, which a browser may not have kept."""
+    return int(min(max(1, wanted or FRAMES), MOST_FRAMES))
+
+
 def _camera(context: Context) -> None:
     """A camera has one reader: the line, or the collection."""
     say = context.viewer.texts.say
@@ -108,7 +113,7 @@ def _camera(context: Context) -> None:
                         f"{feed.name} is running and has the camera: stop it first, or take what "
                         "the archive keeps of it"
                     )
-                count = int(frames.value or FRAMES)
+                count = _at_most(frames.value)
                 folder = context.pictures.good
                 await context.submit(context.commands.collect(feed.addresses, count, folder))
 
@@ -133,7 +138,7 @@ def _archive(context: Context) -> None:
             most = ui.number(say("At most"), value=FRAMES, min=1, max=MOST_FRAMES, precision=0)
 
             async def take() -> None:
-                asked, limit = str(words.value), int(most.value or FRAMES)
+                asked, limit = str(words.value), _at_most(most.value)
 
                 def work() -> Taken:
                     intake = Intake(context.pictures)

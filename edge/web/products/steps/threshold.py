@@ -7,7 +7,9 @@ from nicegui import ui
 
 from edge.base.errors import SettingsError
 from edge.vision.calibration import Calibration
+from edge.web.attributes import attributes
 from edge.web.products.context import Context, heading
+from edge.web.products.files import PLAIN
 from edge.web.products.versions import Version
 from edge.web.texts import Texts
 
@@ -139,7 +141,9 @@ def curve_options(texts: Texts, made: Calibration) -> dict[str, Any]:
 def _nearest(context: Context, version: Version, made: Calibration) -> None:
     """The good parts with the highest scores, as the engine saw them."""
     texts, say = context.viewer.texts, context.viewer.texts.say
-    ranking = sorted(made.frames.items(), key=lambda item: -item[1])[:NEAREST]
+    # The names came with the version, perhaps from another station.
+    frames = [(name, score) for name, score in made.frames.items() if PLAIN.fullmatch(name)]
+    ranking = sorted(frames, key=lambda item: -item[1])[:NEAREST]
     if not ranking:
         return
     with ui.element("section").classes("card"):
@@ -151,5 +155,5 @@ def _nearest(context: Context, version: Version, made: Calibration) -> None:
                 base = f"/products/{context.name}/versions/{version.number}/calibration/{name}"
                 with ui.element("div").classes("tile"):
                     label = say("score {score}", score=texts.number(score, 4))
-                    ui.element("img").props(f'src="{base}" loading=lazy alt="{label}"')
+                    attributes(ui.element("img").props("loading=lazy"), src=base, alt=label)
                     ui.label(label).classes("number")

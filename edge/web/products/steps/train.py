@@ -3,6 +3,7 @@
 from nicegui import ui
 from starlette.concurrency import run_in_threadpool
 
+from edge.web.attributes import attributes
 from edge.web.jobs.curve import Curve
 from edge.web.jobs.job import State
 from edge.web.jobs.progress import Progress
@@ -149,10 +150,9 @@ def _preview(context: Context) -> None:
             text = say("Good pictures, the same with simulated anomalies, and their masks.")
             ui.label(text).classes("muted")
             with ui.element("div").classes("scrolled").props("tabindex=0"):
-                ui.element("img").props(
-                    f'src="/products/{context.name}/preview?job={job.id}" class="preview" '
-                    f'alt="{text}"'
-                )
+                image = ui.element("img").classes("preview")
+                address = f"/products/{context.name}/preview?job={job.id}"
+                attributes(image, src=address, alt=text)
 
 
 async def _trained(context: Context, version: Version) -> None:

@@ -11,14 +11,16 @@ from starlette.concurrency import run_in_threadpool
 
 from edge.base.errors import ImageError
 from edge.web.accounts.roles import Role
+from edge.web.attributes import attributes
 from edge.web.jobs.job import OUTPUT, Job, State
 from edge.web.parts import VerdictBadge
 from edge.web.products.context import Context, heading
-from edge.web.products.intake import Intake, Taken, archived_pictures
+from edge.web.products.intake import Intake
 from edge.web.products.uploader import PICTURES, FileField
-from edge.web.products.uploads import MOST_TRIED, waiting_folder
+from edge.web.products.uploads import waiting_folder
 
 KEPT_TRIES = 5
+TAKEN_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,16 @@ def _waiting(context: Context, version: str) -> None:
             async def take() -> None:
                 asked = str(words.value)
 
-                def work() -> None:
+                def work() -> list[str]:
                     intake = Intake(folder)
-                    found = archived_pictures(context.site.archive, asked, 20, Taken())
-                    for key, data in found:
-                        intake.take(f"archive_{key}.png", data)
+                    intake.take_archived(context.site.archive, asked, TAKEN_AT_ONCE)
+                    return intake.taken.reasons
 
-                await context.viewer.change(
+                reasons = await context.viewer.change(
                     Role.ENGINEER, "take pictures to try", context.name, work, new=asked
                 )
-                await update()
+                if reasons:
+                    raise ImageError(reasons[0])
 
             context.button(say("Take"), take, icon="inventory_2")
 
@@ -85,17 +87,25 @@ def _waiting(context: Context, version: str) -> None:
                     raise ImageError("no picture waits: upload some first")
                 _remove_old(context.drafts.tries)
                 place.mkdir(parents=True)
-                folder.good.rename(place / "pictures")
+                folder.hand_over(place / "pictures")
 
             await context.submit(spec, prepare=prepare)
 
-        button = context.button(say("Judge"), judge, icon="search", main=True)
+        async def clear() -> None:
+            await context.viewer.change(
+                Role.ENGINEER, "clear pictures to try", context.name, folder.clear
+            )
+
+        with ui.element("div").classes("row-wrap"):
+            button = context.button(say("Judge"), judge, icon="search", main=True)
+            clear_button = context.button(say("Clear"), clear, icon="delete")
 
     async def show_count() -> None:
         count = len(await run_in_threadpool(folder.names))
         text = texts.say_count("Judge {count} picture", "Judge {count} pictures", count)
         button.text = text
-        button.set_enabled(0 < count <= MOST_TRIED and not context.bench.is_doing("inspect"))
+        button.set_enabled(count > 0 and not context.bench.is_doing("inspect"))
+        clear_button.set_enabled(count > 0)
 
     context.on_turn.append(show_count)
 
@@ -144,7 +154,8 @@ def _results(context: Context, job: Job, tried: list[Tried]) -> None:
                 with ui.element("div").classes("tile"):
                     if one.score is not None:
                         address = f"/products/{context.name}/tries/{job.id}/{one.overlay}"
-                        ui.element("img").props(f'src="{address}" loading=lazy alt=""')
+                        image = ui.element("img").props('loading=lazy alt=""')
+                        attributes(image, src=address)
                     VerdictBadge(texts, one.verdict)
                     if one.score is not None and one.threshold is not None:
                         score = texts.number(one.score, 4)

@@ -10,6 +10,7 @@ from edge.base.errors import ImageError
 from edge.vision.geometry import GeometryError
 from edge.vision.image_files import read_image
 from edge.vision.polygon import Polygon, polygon_error
+from edge.web.attributes import attributes
 from edge.web.products.context import Context, heading
 from edge.web.products.draft import STATION_GEOMETRY
 from edge.web.products.steps.drawing import Drawing
@@ -117,7 +118,7 @@ class _Form:
             field.on("blur", lambda: self._retype(name, str(field.value)), args=[])
             label = say("Remove the region {name}", name=name)
             remove = ui.button(icon="delete", on_click=lambda: self._remove(name)).props("outline")
-            remove.props(f'aria-label="{label}"')
+            attributes(remove, aria_label=label)
 
     def _retype(self, name: str, text: str) -> None:
         try:
