@@ -35,7 +35,7 @@ from edge.archive.score_drift import Every, ScoreLevel
 from edge.archive.search import Found, Page
 from edge.archive.sheets import Sheet
 from edge.archive.statistics import By, Counts, Of, Shifts
-from edge.archive.streams import Stream, streams
+from edge.archive.streams import Stream, last_events, streams
 from edge.archive.tables import region
 from edge.archive.thumbnails import Thumbnails
 from edge.base.closeable import Closeable
@@ -129,6 +129,11 @@ class Archive(Closeable):
         """The logs that the archive follows, and how far it is with each."""
         with reading(self._engine) as connection:
             return streams(connection)
+
+    def last_events(self) -> dict[str, datetime]:
+        """The time of each station's last archived event."""
+        with reading(self._engine) as connection:
+            return last_events(connection)
 
     def counts(self, query: Query, by: Sequence[By], shifts: Shifts | None = None) -> list[Counts]:
         """Verdicts, rates and first-pass yield of each group."""

@@ -64,6 +64,7 @@ class _Row:
         if "station.ng_series" in one.events:
             words.append(say("{ng} NG of {of} parts", ng=one.ng, of=one.of))
         ui.label(", ".join(words)).classes("muted")
+        ui.label(one.id).classes("muted number")  # by which the audit trail and the log name it
         ui.label(self._state()).classes(
             "state-bad" if one.disabled or one.failing_since else "state-good"
         )
