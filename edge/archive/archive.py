@@ -271,6 +271,27 @@ class Archive(Closeable):
         with reading(self._engine) as connection:
             return audit.newest_entries(connection, limit, before)
 
+    def all_audit_entries(self) -> Iterator[Entry]:
+        """The whole audit trail, oldest first, read page by page."""
+        number = 0
+        while True:
+            with reading(self._engine) as connection:
+                page = audit.entries_after(connection, number, PAGE)
+            yield from page
+            if len(page) < PAGE:
+                return
+            number = page[-1].number
+
+    def audit_head(self) -> str:
+        """Number and digest of the last entry."""
+        with reading(self._engine) as connection:
+            return audit.head_of(connection)
+
+    def audit_faults(self) -> list[str]:
+        """What is wrong with the audit trail; this reads all of it."""
+        with reading(self._engine, of_one_moment=True) as connection:
+            return audit.faults_of(connection)
+
     def whole_audit_trail(self) -> tuple[list[Entry], list[str], str]:
         """All of it, oldest first; what is wrong with it; number and digest of its head."""
         with reading(self._engine, of_one_moment=True) as connection:
