@@ -35,7 +35,7 @@ from edge.archive.score_drift import Every, ScoreLevel
 from edge.archive.search import Found, Page
 from edge.archive.sheets import Sheet
 from edge.archive.statistics import By, Counts, Of, Shifts
-from edge.archive.streams import Stream, streams
+from edge.archive.streams import Stream, last_events, streams
 from edge.archive.tables import region
 from edge.archive.thumbnails import Thumbnails
 from edge.base.closeable import Closeable
@@ -129,6 +129,11 @@ class Archive(Closeable):
         """The logs that the archive follows, and how far it is with each."""
         with reading(self._engine) as connection:
             return streams(connection)
+
+    def last_events(self) -> dict[str, datetime]:
+        """The time of each station's last archived event."""
+        with reading(self._engine) as connection:
+            return last_events(connection)
 
     def counts(self, query: Query, by: Sequence[By], shifts: Shifts | None = None) -> list[Counts]:
         """Verdicts, rates and first-pass yield of each group."""
@@ -265,6 +270,27 @@ class Archive(Closeable):
         """Entries of the audit trail, newest first; the next page is `before` the last number."""
         with reading(self._engine) as connection:
             return audit.newest_entries(connection, limit, before)
+
+    def all_audit_entries(self) -> Iterator[Entry]:
+        """The whole audit trail, oldest first, read page by page."""
+        number = 0
+        while True:
+            with reading(self._engine) as connection:
+                page = audit.entries_after(connection, number, PAGE)
+            yield from page
+            if len(page) < PAGE:
+                return
+            number = page[-1].number
+
+    def audit_head(self) -> str:
+        """Number and digest of the last entry."""
+        with reading(self._engine) as connection:
+            return audit.head_of(connection)
+
+    def audit_faults(self) -> list[str]:
+        """What is wrong with the audit trail; this reads all of it."""
+        with reading(self._engine, of_one_moment=True) as connection:
+            return audit.faults_of(connection)
 
     def whole_audit_trail(self) -> tuple[list[Entry], list[str], str]:
         """All of it, oldest first; what is wrong with it; number and digest of its head."""

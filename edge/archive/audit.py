@@ -127,6 +127,12 @@ def entries(connection: Connection) -> list[Entry]:
     return [_entry(row) for row in connection.execute(select(audit).order_by(audit.c.number))]
 
 
+def entries_after(connection: Connection, number: int, limit: int) -> list[Entry]:
+    """At most `limit` entries after a number, oldest first."""
+    query = select(audit).where(audit.c.number > number).order_by(audit.c.number).limit(limit)
+    return [_entry(row) for row in connection.execute(query)]
+
+
 def newest_entries(connection: Connection, limit: int, before: int | None) -> Sequence[Entry]:
     """At most `limit` entries, newest first, of those before the number `before`."""
     query = select(audit).order_by(audit.c.number.desc()).limit(limit)

@@ -1,7 +1,7 @@
 """A question to the archive, written as words: `product=lid verdict=NG since=2026-11-29`."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -14,11 +14,13 @@ LARGEST = 2**63  # of a database
 Label = Literal["defect", "false-reject", "missed", "good", "unsure"]
 
 
-def parse_time(text: object) -> object:
-    """A time in ISO 8601, local without zone; or `today`, `yesterday`, `2h` or `7d` before now."""
-    if not isinstance(text, str):
-        return text
-    now = datetime.now().astimezone()
+def parse_time(text: str, zone: tzinfo | None = None) -> datetime:
+    """A time in ISO 8601; or `today`, `yesterday`, `2h` or `7d` before now. Raises ValueError.
+
+    What names no zone is of `zone`; where that is None, ISO 8601 stays without, and the others are
+    of this machine's.
+    """
+    now = datetime.now().astimezone(zone)
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if text in ("today", "yesterday"):
         return today - timedelta(days=text == "yesterday")
@@ -27,7 +29,19 @@ def parse_time(text: object) -> object:
             return now - int(text[:-1]) * timedelta(hours=1 if text[-1] == "h" else 24)
         except OverflowError as error:
             raise ValueError("longer ago than calendars go") from error
-    return datetime.fromisoformat(text)
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def _time(value: object) -> object:
+    return parse_time(value) if isinstance(value, str) else value
+
+
+def _local(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone()
+    except OverflowError as error:
+        raise ValueError("not within the years 1 to 9999 here") from error
 
 
 def _code(value: object) -> object:
@@ -41,7 +55,7 @@ def _box(value: object) -> object:
 
 
 Pixels = Annotated[int, Field(ge=0, lt=2**31)]
-Time = Annotated[datetime, BeforeValidator(parse_time), AfterValidator(datetime.astimezone)]
+Time = Annotated[datetime, BeforeValidator(_time), AfterValidator(_local)]
 
 
 class Query(BaseModel):

@@ -1,6 +1,7 @@
 """What `draem web` does while nobody looks: webhooks and shift reports."""
 
 import logging
+from collections.abc import Callable
 from hashlib import sha256
 from threading import Event as StopEvent
 from threading import Thread
@@ -58,19 +59,25 @@ class Background(Closeable):
             self._soon.clear()
 
     def _look(self, *, is_tidying: bool) -> None:
+        """What is queued is sent also while the archive cannot be read."""
+        steps = [self._watcher.look, self._sender.send_due]
+        if is_tidying:
+            steps.append(self.queue.delete_old)
+        errors = [error for step in steps if (error := self._tried(step))]
+        self.error = errors[0] if errors else ""
+
+    def _tried(self, step: Callable[[], None]) -> str:
+        """Do it; what is wrong, empty where nothing is."""
         try:
-            self._watcher.look()
-            self._sender.send_due()
-            if is_tidying:
-                self.queue.delete_old()
-            self.error = ""
+            step()
         except DraemError as error:
             if str(error) != self.error:
                 log.error("webhooks wait: %s", error)
-            self.error = str(error)
+            return str(error)
         except Exception:
             log.exception("webhooks failed")
-            self.error = "webhooks failed: the program's log has the reason"
+            return "webhooks failed: the program's log has the reason"
+        return ""
 
     def _announce(self, shift: Shift, files: list[str]) -> None:
         """Queue the message; its id is made of the shift, so a second one is left out."""

@@ -38,7 +38,8 @@ def add_error_answers(api: FastAPI) -> None:
     async def wrong(request: Request, error: DraemError) -> JSONResponse:
         if isinstance(error, NotAllowed):
             return _answer(403, str(error))
-        return _answer(503 if isinstance(error.__cause__, SQLAlchemyError) else 400, str(error))
+        is_away = isinstance(error.__cause__, (SQLAlchemyError, NoAnswer))
+        return _answer(503 if is_away else 400, str(error))
 
     @api.exception_handler(NoAnswer)
     async def silent(request: Request, error: NoAnswer) -> JSONResponse:

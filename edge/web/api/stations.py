@@ -1,22 +1,18 @@
 """Stations: state, counters, and the requests that change them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from edge.archive.errors import ArchiveError
-from edge.base.person import LONGEST_REASON, Person
-from edge.events.control_messages import (
-    CountersReply,
-    Health,
-    ProductReply,
-    Request,
-    SwitchRequest,
-)
-from edge.web.accounts.roles import Role
+from edge.base.person import LONGEST_REASON, one_line
+from edge.events.client import RequestClient
+from edge.events.control_messages import CountersReply, Health, ProductReply, Request
 from edge.web.api.errors import missing
-from edge.web.api.station_requests import ask
+from edge.web.live.changes import change_product as begin_change
+from edge.web.live.changes import change_state
+from edge.web.live.requests import Reply, ask
 from edge.web.live.station_feed import StationFeed
 from edge.web.site import Site
 from edge.web.viewer import Viewer
@@ -33,14 +29,21 @@ class State(BaseModel):
     version: str
 
 
-class Reason(BaseModel):
-    """Why, for the audit trail."""
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_REASON),
+    AfterValidator(one_line),
+]
+
+
+class Why(BaseModel):
+    """The reason, for the audit trail."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    reason: str = Field("", max_length=LONGEST_REASON)
+    reason: Reason
 
 
-class ProductWanted(Reason):
+class ProductWanted(Why):
     """The product to judge next, in its current version where none is given."""
 
     product: str = Field(min_length=1, max_length=200)
@@ -69,12 +72,12 @@ def add_stations(router: APIRouter, site: Site) -> None:
     @router.get("/stations/{name}/counters")
     def counters(feed: StationFeed = Depends(station)) -> CountersReply:
         """Its counters since it was started."""
-        return ask(feed, Request(request="counters"), CountersReply)
+        return _asked(feed, "counters", CountersReply)
 
     @router.get("/stations/{name}/product")
     def product(feed: StationFeed = Depends(station)) -> ProductReply:
         """What it judges, and the state of the last change."""
-        return ask(feed, Request(request="product"), ProductReply)
+        return _asked(feed, "product", ProductReply)
 
     @router.post("/stations/{name}/product", status_code=202)
     async def change_product(
@@ -83,36 +86,24 @@ def add_stations(router: APIRouter, site: Site) -> None:
         viewer: Viewer = Depends(site.viewer_of),
     ) -> ProductReply:
         """Begin a product change: GET the same address for how it goes. Role operator."""
-        asked = SwitchRequest(product=wanted.product, version=wanted.version)
-        new, old = f"{wanted.product} {wanted.version or ''}".strip(), _state(feed).product
-
-        def begin() -> ProductReply:
-            return ask(feed, asked, ProductReply, _person(viewer, wanted.reason))
-
-        return await viewer.change(
-            Role.OPERATOR, "product change", feed.name, begin, old=old, new=new,
-            reason=wanted.reason,
-        )  # fmt: skip
+        return await begin_change(viewer, feed, wanted.product, wanted.version, wanted.reason)
 
     @router.post("/stations/{name}/{request}")
     async def pause_or_resume(
         request: Literal["pause", "resume"],
-        why: Reason | None = None,
+        why: Why,
         feed: StationFeed = Depends(station),
         viewer: Viewer = Depends(site.viewer_of),
     ) -> Health:
         """Pause the line, or let it judge again. Role operator."""
-        reason = why.reason if why else ""
-
-        def send() -> Health:
-            return ask(feed, Request(request=request), Health, _person(viewer, reason))
-
-        return await viewer.change(Role.OPERATOR, request, feed.name, send, reason=reason)
+        return await change_state(viewer, feed, request, why.reason)
 
 
-def _person(viewer: Viewer, reason: str) -> Person:
-    """Who asks, as the station writes it into its log."""
-    return Person(viewer.account.name, f"web {viewer.session.origin}", reason)
+def _asked(feed: StationFeed, request: Literal["counters", "product"], kind: type[Reply]) -> Reply:
+    """Ask and wait for the answer. Raises StationRefused, NoAnswer."""
+    addresses = feed.addresses
+    with RequestClient(addresses.control, addresses.credentials, "--control") as client:
+        return ask(client, Request(request=request), kind)
 
 
 def _state(feed: StationFeed) -> State:

@@ -19,7 +19,7 @@ def add_csv(app: FastAPI, site: Site) -> None:
     def table(request: Request) -> StreamingResponse:
         try:
             site.viewer_of(request).require(Role.VIEWER)
-            query = query_of(words_in(request.query_params))
+            query = query_of(words_in(request.query_params), site.settings.shifts.zone)
         except NotAllowed as error:
             raise HTTPException(403, str(error)) from error
         except ArchiveError as error:

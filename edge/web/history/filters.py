@@ -10,7 +10,7 @@ from nicegui.elements.mixins.value_element import ValueElement
 from edge.archive.around import Names
 from edge.archive.statistics import Shifts
 from edge.web.history.meanings import LABELS, code_choices
-from edge.web.history.query_words import Words, written
+from edge.web.history.query_words import TIMES, Words, written
 from edge.web.parts import WORDS
 from edge.web.texts import Texts, mark
 
@@ -32,7 +32,6 @@ TITLES = {
     "roi": mark("Region of interest"),
     "box": mark("Defect touches x+y+width+height"),
 }
-TIMES = ("since", "until")
 TYPED_MS = 700
 FIRST = ("since", "until", "station", "product", "version", "verdict")
 NUMBERS = ("score_from", "score_to", "trigger", "inspection")
@@ -149,14 +148,15 @@ class Filters:
 
     def _periods(self) -> list[tuple[str, Words]]:
         """Quick choices of time, as dates: an address that is sent on means the same parts."""
-        say, now = self._texts.say, datetime.now().astimezone()
+        say, zone = self._texts.say, self._shifts.zone
+        now = datetime.now().astimezone(zone)
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
         yesterday = (today - timedelta(hours=12)).replace(hour=0)
         shift, name = self._shifts.begin(now)
         return [
-            (say("This shift ({name})", name=name), {"since": written(shift)}),
-            (say("Today"), {"since": written(today)}),
-            (say("Yesterday"), {"since": written(yesterday), "until": written(today)}),
-            (say("7 days"), {"since": written(now - timedelta(days=7))}),
+            (say("This shift ({name})", name=name), {"since": written(shift, zone)}),
+            (say("Today"), {"since": written(today, zone)}),
+            (say("Yesterday"), {"since": written(yesterday, zone), "until": written(today, zone)}),
+            (say("7 days"), {"since": written(now - timedelta(days=7), zone)}),
             (say("All times"), {}),
         ]

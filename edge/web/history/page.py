@@ -89,8 +89,9 @@ class HistoryList:
         self._words = words_in(parameters)
         after, before = parameters.get(AFTER), parameters.get(BEFORE)
         try:
-            self._words = fixed(self._words)
-            query, archive = query_of(self._words), self._site.archive
+            zone = self._site.settings.shifts.zone
+            self._words = fixed(self._words, zone)
+            query, archive = query_of(self._words, zone), self._site.archive
             newer = before is not None
             self._sheet = await run_in_threadpool(
                 archive.sheet, query, LIMIT, before or after, newer=newer

@@ -29,7 +29,8 @@ def add_part(site: Site) -> None:
         page = ui.element("div").classes("part-whole")
 
         async def show() -> None:
-            data = await run_in_threadpool(read_part, site.archive, key, query_of(words))
+            query = query_of(words, site.settings.shifts.zone)
+            data = await run_in_threadpool(read_part, site.archive, key, query)
             page.clear()
             with page:
                 _steps(viewer, data, words)

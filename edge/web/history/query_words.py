@@ -1,14 +1,16 @@
 """A question to the archive in an address: the words of `draem archive find` as its parameters."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, tzinfo
 from urllib.parse import urlencode
 
-from edge.archive.query import Query, parse_query
+from edge.archive.query import Query, parse_query, parse_time
 
 Words = dict[str, str]
 AFTER, BEFORE = "after", "before"
 """Parameters of the place in the list; they are no part of the question."""
+TIMES = ("since", "until")
 
 
 def words_in(parameters: Mapping[str, str]) -> Words:
@@ -16,24 +18,31 @@ def words_in(parameters: Mapping[str, str]) -> Words:
     return {name: value for name in Query.model_fields if (value := parameters.get(name))}
 
 
-def query_of(words: Mapping[str, str]) -> Query:
-    """The question of words. Raises ArchiveError that names the word to correct."""
-    return parse_query(f"{name}={value}" for name, value in words.items())
+def query_of(words: Mapping[str, str], zone: tzinfo | None) -> Query:
+    """The question of words, with times of the plant's zone, or this machine's where it is None.
+
+    Raises ArchiveError that names the word to correct.
+    """
+    times: Words = {}
+    for name in TIMES:
+        with suppress(KeyError, ValueError):  # parse_query names what is wrong
+            times[name] = parse_time(words[name], zone).isoformat()
+    return parse_query(f"{name}={value}" for name, value in {**words, **times}.items())
 
 
-def fixed(words: Words) -> Words:
+def fixed(words: Words, zone: tzinfo | None) -> Words:
     """The same words with times as dates: tomorrow the address means the same parts."""
-    query = query_of(words)
+    query = query_of(words, zone)
     return words | {
-        name: written(moment)
-        for name in ("since", "until")
+        name: written(moment, zone)
+        for name in TIMES
         if (moment := getattr(query, name)) is not None
     }
 
 
-def written(moment: datetime) -> str:
-    """A time as an input field has it: local, to the minute, or to the second where it matters."""
-    local = moment.astimezone()
+def written(moment: datetime, zone: tzinfo | None) -> str:
+    """A time as an input field has it, in a zone: to the minute, or second where it matters."""
+    local = moment.astimezone(zone)
     return f"{local:%Y-%m-%dT%H:%M:%S}" if local.second else f"{local:%Y-%m-%dT%H:%M}"
 
 

@@ -4,15 +4,13 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
-from edge.base.person import Person
 from edge.events.control_messages import ChangeStatus
 from edge.web.accounts.roles import Role
-from edge.web.live import requests
+from edge.web.live.changes import change_product, change_state
 from edge.web.live.live_station import LiveStation
 from edge.web.live.product_choice import ProductChoice
 from edge.web.live.reason_dialog import ReasonDialog
 from edge.web.page import guarded
-from edge.web.settings import StationAddresses
 from edge.web.texts import Texts
 from edge.web.viewer import Viewer
 
@@ -84,38 +82,14 @@ class Controls:
             self._switch.enabled = health is not None and change.state != "loading"
 
     async def _do_pause(self, reason: str) -> None:
-        await self._request("pause", "paused", reason, requests.pause)
+        await change_state(self._viewer, self._station.feed, "pause", reason)
 
     async def _do_resume(self, reason: str) -> None:
-        await self._request("resume", "running", reason, requests.resume)
+        await change_state(self._viewer, self._station.feed, "resume", reason)
 
     async def _do_switch(self, reason: str) -> None:
         name, version = self._choice.chosen()
-        old = self._station.feed.state()
-        await self._viewer.change(
-            Role.OPERATOR, "change product", self._target,
-            lambda: requests.switch(
-                self._addresses, self._viewer.person(reason), name, version
-            ),
-            old=f"{old.product} {old.version}", new=f"{name} {version or 'current'}", reason=reason,
-        )  # fmt: skip
-
-    async def _request(
-        self, action: str, new: str, reason: str, ask: Callable[[StationAddresses, Person], object]
-    ) -> None:
-        old, by = self._station.feed.state().word, self._viewer.person(reason)
-        await self._viewer.change(
-            Role.OPERATOR, action, self._target, lambda: ask(self._addresses, by),
-            old=old, new=new, reason=reason,
-        )  # fmt: skip
-
-    @property
-    def _addresses(self) -> StationAddresses:
-        return self._station.addresses
-
-    @property
-    def _target(self) -> str:
-        return f"station {self._station.name}"
+        await change_product(self._viewer, self._station.feed, name, version, reason)
 
 
 def change_text(change: ChangeStatus, texts: Texts) -> str:

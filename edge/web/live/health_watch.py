@@ -1,8 +1,10 @@
 """What a station says of itself when it is asked: health, product, counters, cursors."""
 
+import shutil
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from edge.events.client import NoAnswer, RequestClient
 from edge.events.control_messages import CountersReply, Health, ProductReply, Request
@@ -36,6 +38,8 @@ class Answers:
     cursors: tuple[Cursor, ...] | None = None
     error: str = ""
     log_error: str = ""
+    free_bytes: int | None = None
+    """Of the disk with the station's data; None where that is not on this machine."""
 
 
 @dataclass
@@ -86,7 +90,8 @@ class HealthWatch(Watch):
             cursors = tuple(self._cursor(one) for one in found)
         except (NoAnswer, StationRefused) as refused:
             log_error = str(refused)
-        return Answers(health, product, counters, cursors, error, log_error)
+        free = _free_bytes(self._addresses.data)
+        return Answers(health, product, counters, cursors, error, log_error, free)
 
     def _cursor(self, one: Acknowledged) -> Cursor:
         silent_s = self._seen.silent_s(one)
@@ -94,6 +99,13 @@ class HealthWatch(Watch):
 
     def _idle(self) -> None:
         self.answers = Answers()
+
+
+def _free_bytes(folder: Path | None) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free if folder else None
+    except OSError:  # it is on another machine
+        return None
 
 
 def _age_s(seen_at: str) -> float:

@@ -1,6 +1,5 @@
 """What is well, and what is not, beside a station: archive, PLC bridges, disk."""
 
-import shutil
 import time
 from collections.abc import Iterator
 
@@ -86,10 +85,9 @@ def _weight(condition: Condition) -> int:
 
 def _disk(station: LiveStation, texts: Texts) -> Iterator[Condition]:
     """Only where the station's data is on this machine."""
-    folder = station.addresses.data
-    if folder is None or not folder.is_dir():
+    folder, free = station.addresses.data, station.health.answers.free_bytes
+    if free is None:
         return
-    free = shutil.disk_usage(folder).free
     word = texts.say("{size} GB free", size=texts.number(free / 1e9, 1))
     if free > LITTLE_BYTES:
         yield Condition("disk", "good", word)

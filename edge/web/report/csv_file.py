@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from edge.archive.statistics import Counts
 from edge.base.csv_table import csv_line
 from edge.web.report.shift_report import ShiftReport, parts_of
-from edge.web.report.tables import period_of, tables_of, title_of
+from edge.web.report.tables import notes_of, period_of, tables_of, title_of
 from edge.web.texts import Texts
 
 
@@ -19,6 +19,7 @@ def report_csv(report: ShiftReport, texts: Texts) -> bytes:
         csv_line([title_of(report, texts)]),
         csv_line([shift.begin.isoformat(), shift.end.isoformat()]),
         csv_line([period_of(report, texts)]),
+        *(csv_line([note]) for note in notes_of(report, texts)),
     ]
     counted, *others = tables_of(report, texts)
     lines += _written(counted.title, counted.columns, _lines(report))

@@ -17,7 +17,7 @@ from edge.web.plain_table import plain_table
 from edge.web.report.files import report_files
 from edge.web.report.pdf_pictures import caption_of
 from edge.web.report.shift_report import ShiftReport, shift_report
-from edge.web.report.tables import cards_of, period_of, tables_of, title_of
+from edge.web.report.tables import cards_of, notes_of, period_of, tables_of, title_of
 from edge.web.report.writer import ReportWriter
 from edge.web.site import Site
 from edge.web.statistics.parts import number_card, statistics_style
@@ -87,6 +87,8 @@ def _show(viewer: Viewer, report: ShiftReport) -> None:
         with ui.element("h2"):
             ui.label(title_of(report, texts))
         ui.label(period_of(report, texts))
+        for note in notes_of(report, texts):
+            ui.label(note).classes("state-warning")
         ui.label(say("Made {moment} by draem", moment=texts.moment(report.made))).classes("muted")
         with ui.element("div").classes("number-cards"):
             for name, value in cards_of(report.total, texts):

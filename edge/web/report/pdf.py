@@ -10,7 +10,7 @@ from edge.web.report.chart import hours_png
 from edge.web.report.pdf_pictures import add_pictures
 from edge.web.report.pdf_sheet import FONT, GRAY, Sheet, heading, write
 from edge.web.report.shift_report import ShiftReport
-from edge.web.report.tables import ReportTable, cards_of, period_of, tables_of, title_of
+from edge.web.report.tables import ReportTable, cards_of, notes_of, period_of, tables_of, title_of
 from edge.web.texts import Texts
 
 HEAD = FontFace(emphasis="BOLD", fill_color=(232, 236, 240))
@@ -24,7 +24,8 @@ def report_pdf(report: ShiftReport, texts: Texts, archive: Archive) -> bytes:
     pdf.set_creation_date(report.made)
     pdf.add_page()
     write(pdf, title_of(report, texts), 16, bold=True)
-    write(pdf, period_of(report, texts), 10)
+    for text in (period_of(report, texts), *notes_of(report, texts)):
+        write(pdf, text, 10)
     made = texts.say("Made {moment} by draem", moment=texts.moment(report.made))
     write(pdf, made, 8, gray=True)
     _cards(pdf, report, texts)

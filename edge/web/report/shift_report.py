@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from edge.archive.archive import Archive
 from edge.archive.audit import Entry
@@ -14,6 +14,7 @@ from edge.archive.statistics import Counts, Shifts
 
 MOST_ROWS = 100
 WORST = 6
+RETIRED = timedelta(days=30)  # a station without events for so long
 NOT_OF_THE_LINE = ("account", "log-in", "token", "webhook")
 
 
@@ -41,6 +42,8 @@ class ShiftReport:
     faults: Sequence[FaultRow]
     states: Sequence[StatusRow]
     changes: Sequence[Entry]
+    ends: Sequence[tuple[str, datetime]]
+    """Stations whose last archived event is before the shift's end, with its time."""
 
     @property
     def is_finished(self) -> bool:
@@ -65,6 +68,11 @@ def shift_report(archive: Archive, shifts: Shifts, shift: Shift) -> ShiftReport:
         faults=archive.faults(since, until, MOST_ROWS),
         states=archive.states(since, until, MOST_ROWS),
         changes=list(_changes(archive, since, until)),
+        ends=[
+            (station, at)
+            for station, at in sorted(archive.last_events().items())
+            if since - RETIRED < at < until
+        ],
     )
 
 

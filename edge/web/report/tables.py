@@ -42,6 +42,22 @@ def period_of(report: ShiftReport, texts: Texts) -> str:
     return texts.say("{period} - the shift has not ended, so this is not all of it", period=text)
 
 
+def notes_of(report: ShiftReport, texts: Texts) -> list[str]:
+    """Of a shift that has ended: from which stations something may be missing.
+
+    It may also be that such a station stood still.
+    """
+    return [
+        texts.say(
+            "The archive's last event of {station} is of {moment}: anything later is not in this "
+            "report.",
+            station=station,
+            moment=texts.moment(at),
+        )
+        for station, at in (report.ends if report.is_finished else ())
+    ]
+
+
 def cards_of(counts: Counts, texts: Texts) -> list[tuple[str, str]]:
     """The numbers to see first."""
     say = texts.say
@@ -90,7 +106,11 @@ def _lines(report: ShiftReport, texts: Texts) -> ReportTable:
         rows.append([say("All"), "", *count_cells(report.total, texts)])
     columns = [say("Station"), say("Product and version"), *count_columns(texts)]
     widths = (20, 24, 11, 11, 9, 11, 11, 11, 11)
-    empty = say("No parts were inspected in this shift.")
+    empty = (
+        say("The archive has no parts of this shift.")
+        if report.ends
+        else say("No parts were inspected in this shift.")
+    )
     return ReportTable(say("Stations and products"), columns, rows, widths, empty, numbers=7)
 
 

@@ -1,14 +1,14 @@
 """Writes the report of each shift that has ended into a folder, once, also after a downtime."""
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event as StopEvent
 from threading import Thread
 
-from sqlalchemy import Column, Float, MetaData, Table, Text, insert, select
+from sqlalchemy import Column, Float, MetaData, Table, Text, select
+from sqlalchemy.dialects.sqlite import insert
 
 from edge.archive.shift_times import Shift, finished_shifts
 from edge.base.closeable import Closeable
@@ -23,15 +23,16 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 30.0
 AFTER_END = timedelta(minutes=5)  # the archive's last events of the shift come in
+MOST_WAIT = timedelta(hours=1)  # for an archive that is behind
 MOST_BEHIND = 42
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 metadata = MetaData()
-written_report = Table(
-    "written_report",
+last_report = Table(
+    "last_report",
     metadata,
     Column("folder", Text, primary_key=True),
-    Column("shift", Text, primary_key=True),
-    Column("at", Float, nullable=False),
+    Column("end", Float, nullable=False),  # of its shift, in seconds since 1970
 )
 
 Announce = Callable[[Shift, list[str]], None]
@@ -41,8 +42,9 @@ class ReportWriter(Closeable):
     """Looks every half minute for shifts that have ended since the last report.
 
     It begins with the last shift that has ended; after a downtime it goes on with the shifts that
-    have passed, at most MOST_BEHIND of them. `announce` is called for each report that was written.
-    `error` is what is wrong now, empty where nothing is.
+    have passed, at most MOST_BEHIND of them. It waits for an archive that is behind, at most
+    MOST_WAIT from the shift's end or the program's start. `announce` is called for each report that
+    was written. `error` is what is wrong now, empty where nothing is.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class ReportWriter(Closeable):
     ) -> None:  # fmt: skip
         self._site, self._folder, self._announce, self._clock = site, folder, announce, clock
         self._engine, self.error = site.accounts.engine, ""
+        self._started = clock()
         self._name = str(folder.resolve())
         with writing(self._engine) as connection:
             metadata.create_all(connection)
@@ -71,8 +74,8 @@ class ReportWriter(Closeable):
         """Write what is missing; an error is logged, shown and tried again later."""
         try:
             for shift in self._due():
-                if self._closed.is_set():
-                    return
+                if self._closed.is_set() or self._is_awaited(shift):
+                    break
                 self._write(shift)
             self.error = ""
         except (DraemError, OSError) as error:
@@ -85,19 +88,31 @@ class ReportWriter(Closeable):
             self.error = "a shift report failed: the program's log has the reason"
 
     def _due(self) -> list[Shift]:
-        """Shifts without a report, oldest first."""
-        this = written_report.c.folder == self._name
+        """Shifts that ended after the last one with a report, oldest first.
+
+        The ends count, not the names: other shift times do not write the same hours again.
+        """
+        this = last_report.c.folder == self._name
         with reading(self._engine) as connection:
-            done = set(connection.execute(select(written_report.c.shift).where(this)).scalars())
-        found: list[Shift] = []
+            written = connection.execute(select(last_report.c.end).where(this)).scalar()
         shifts = self._site.settings.shifts
-        for shift in finished_shifts(shifts, self._clock() - AFTER_END, MOST_BEHIND):
-            if shift.key in done or (not done and found):
-                return found[::-1]
-            found.append(shift)
-        if done:
-            log.warning("shift reports before %s are left out: too long ago", found[-1].key)
-        return found[::-1]
+        found = finished_shifts(shifts, self._clock() - AFTER_END, MOST_BEHIND)
+        if written is None:
+            return found[:1]
+        missing = [shift for shift in found if shift.end.timestamp() > written]
+        if len(missing) == MOST_BEHIND:
+            log.warning("shift reports before %s are left out: too long ago", missing[-1].key)
+        return missing[::-1]
+
+    def _is_awaited(self, shift: Shift) -> bool:
+        """Whether events of a shift may still be on their way into the archive."""
+        if self._clock() >= max(shift.end, self._started) + MOST_WAIT:
+            return False
+        archive, stations = self._site.archive, self._site.stations
+        ends = archive.last_events()
+        heads = {log.stream_id: log.head for log in archive.streams()}
+        behind = [feed for name, feed in stations.items() if ends.get(name, NEVER) < shift.end]
+        return any(heads.get(feed.head.stream_id, -1) < feed.head.seq for feed in behind)
 
     def _write(self, shift: Shift) -> None:
         """The files first, under names that another try replaces, then the note that they are."""
@@ -109,9 +124,10 @@ class ReportWriter(Closeable):
             write_atomic(self._folder / file.name, file.data)
         if self._announce is not None:
             self._announce(shift, [file.name for file in made])
-        values = {"folder": self._name, "shift": shift.key, "at": time.time()}
+        end = shift.end.timestamp()
+        written = insert(last_report).values(folder=self._name, end=end)
         with writing(self._engine) as connection:
-            connection.execute(insert(written_report).values(values))
+            connection.execute(written.on_conflict_do_update(["folder"], set_={"end": end}))
         log.info("the report of the shift %s is in %s", shift.key, self._folder)
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ def add_agreement(site: Site) -> None:
 
     async def build(viewer: Viewer, request: Request) -> None:
         ui.add_head_html(STYLE)
-        choice, texts = Choice.of(request.query_params), viewer.texts
+        choice, texts = Choice.of(request.query_params, site.settings.shifts.zone), viewer.texts
         names = await run_in_threadpool(site.archive.names)
         found = await run_in_threadpool(site.archive.opinions, choice.query)
         pairs = await run_in_threadpool(agreements, found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import get_args
 
 from edge.archive.query import Query
@@ -29,15 +30,19 @@ ONE_IN = (2, 10, 50, 200)
 
 @dataclass(frozen=True)
 class Choice:
-    """A question's words, the reasons, the sample's rate; whether it is a second review."""
+    """A question's words, the reasons, the sample's rate; whether it is a second review.
+
+    Times that name no zone are of `zone`, or of this machine's where it is None.
+    """
 
     words: Words
     reasons: tuple[Why, ...] = tuple(REASONS)
     ok_one_in: int = 10
     is_second: bool = False
+    zone: tzinfo | None = None
 
     @classmethod
-    def of(cls, parameters: Mapping[str, str]) -> "Choice":
+    def of(cls, parameters: Mapping[str, str], zone: tzinfo | None = None) -> "Choice":
         """That of an address; what it does not say, or says wrongly, is as usual."""
         words = {name: text for name in NAMES if (text := parameters.get(name))}
         words["since"] = parameters.get("since") or SINCE
@@ -49,12 +54,13 @@ class Choice:
             reasons or tuple(REASONS),
             int(rate) if rate.isdecimal() and 0 < int(rate) <= 10_000 else 10,
             parameters.get("mode") == "second",
+            zone,
         )
 
     @property
     def query(self) -> Query:
         """The question to the archive. Raises ArchiveError."""
-        return query_of(self.words)
+        return query_of(self.words, self.zone)
 
     @property
     def wanted(self) -> Wanted:

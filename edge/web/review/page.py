@@ -25,7 +25,7 @@ def add_queue(site: Site) -> None:
 
     async def build(viewer: Viewer, request: Request) -> None:
         ui.add_head_html(STYLE)
-        choice, archive = Choice.of(request.query_params), site.archive
+        choice, archive = Choice.of(request.query_params, site.settings.shifts.zone), site.archive
         names, kinds = (
             await run_in_threadpool(archive.names),
             await run_in_threadpool(archive.kinds),

@@ -27,7 +27,7 @@ def add_threshold(site: Site) -> None:
 
     async def build(viewer: Viewer, request: Request) -> None:
         ui.add_head_html(STYLE)
-        choice, texts = Choice.of(request.query_params), viewer.texts
+        choice, texts = Choice.of(request.query_params, site.settings.shifts.zone), viewer.texts
         names = await run_in_threadpool(site.archive.names)
         links(viewer, choice)
         choice_card(texts, choice, names, path=THRESHOLD)

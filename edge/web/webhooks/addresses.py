@@ -50,6 +50,12 @@ def check_url(text: str, *, is_local: bool) -> httpx.URL:
     return url
 
 
+def name_of(url: str, which: str) -> str:
+    """A webhook for audit trail and log: the rest of an address is often a secret."""
+    parsed = httpx.URL(url)
+    return f"{parsed.scheme}://{parsed.netloc.decode('ascii')} {which}"
+
+
 def resolve(text: str, *, is_local: bool) -> Target:
     """The checked address to connect to. Raises WebhookError."""
     url = check_url(text, is_local=is_local)

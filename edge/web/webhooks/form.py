@@ -44,7 +44,7 @@ class HookForm:
             return self._background.hooks.add(new, self._viewer.account.name)
 
         secret = await self._viewer.change(
-            Role.ADMINISTRATOR, "webhook added", new.url[:200], add, new=" ".join(new.events)
+            Role.ADMINISTRATOR, "webhook added", new.name, add, new=" ".join(new.events)
         )
         self._background.look_soon()
         say = self._viewer.texts.say

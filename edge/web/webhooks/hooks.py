@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from sqlalchemy import Engine, delete, insert, select, update
 
 from edge.web.accounts.database import reading, writing
 from edge.web.texts import mark
-from edge.web.webhooks.addresses import WebhookError, check_url
+from edge.web.webhooks.addresses import WebhookError, check_url, name_of
 from edge.web.webhooks.signature import new_secret
 from edge.web.webhooks.tables import delivery, hook, metadata
 
@@ -40,6 +40,11 @@ class Hook:
     failing_since: float | None
     disabled: str
 
+    @property
+    def name(self) -> str:
+        """It without its path."""
+        return name_of(self.url, self.id)
+
 
 @dataclass(frozen=True)
 class NewHook:
@@ -50,6 +55,12 @@ class NewHook:
     is_local: bool = False
     ng: int = 5
     of: int = 20
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+    @property
+    def name(self) -> str:
+        """It without its path. Raises WebhookError."""
+        return name_of(str(check_url(self.url, is_local=self.is_local)), self.id)
 
 
 class Hooks:
@@ -78,7 +89,7 @@ class Hooks:
         if not 1 <= new.ng <= new.of <= MOST_OF:
             raise WebhookError(f"write 1 to {MOST_OF} NG parts, of as many parts or more")
         secret, now = new_secret(), self.clock()
-        values: dict[str, object] = {"id": uuid4().hex, "url": url, "secret": secret}
+        values: dict[str, object] = {"id": new.id, "url": url, "secret": secret}
         values["events"] = " ".join(new.events)
         values |= {"is_local": int(new.is_local), "ng": new.ng, "of": new.of}
         values |= {"made_by": made_by, "created": now}

@@ -64,6 +64,7 @@ class _Row:
         if "station.ng_series" in one.events:
             words.append(say("{ng} NG of {of} parts", ng=one.ng, of=one.of))
         ui.label(", ".join(words)).classes("muted")
+        ui.label(one.id).classes("muted number")  # by which the audit trail and the log name it
         ui.label(self._state()).classes(
             "state-bad" if one.disabled or one.failing_since else "state-good"
         )
@@ -90,7 +91,7 @@ class _Row:
         now = datetime.now(UTC)
         message = Message(f"msg_test_{now.timestamp():.6f}", TEST, now, {"text": "a test"})
         await self._viewer.change(
-            ADMINISTRATOR, "webhook test", one.url, lambda: background.queue.add([one], message)
+            ADMINISTRATOR, "webhook test", one.name, lambda: background.queue.add([one], message)
         )
         background.look_soon()
         ui.notify(say("The test is queued: load this page again to see its answer."))
@@ -98,7 +99,7 @@ class _Row:
     async def _enable(self) -> None:
         one = self._one
         await self._viewer.change(
-            ADMINISTRATOR, "webhook enabled", one.url,
+            ADMINISTRATOR, "webhook enabled", one.name,
             lambda: self._background.hooks.enable(one.id), old=one.disabled,
         )  # fmt: skip
         self._background.look_soon()
@@ -109,7 +110,7 @@ class _Row:
         question = say("Remove {url} and all that waits for it?", url=one.url)
         if await confirm(self._viewer, question, say("Remove")):
             await self._viewer.change(
-                ADMINISTRATOR, "webhook removed", one.url,
+                ADMINISTRATOR, "webhook removed", one.name,
                 lambda: self._background.hooks.remove(one.id), old=" ".join(one.events),
             )  # fmt: skip
             ui.navigate.reload()

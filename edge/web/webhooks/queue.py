@@ -13,7 +13,7 @@ from edge.web.accounts.database import reading, writing
 from edge.web.webhooks.hooks import Hook
 from edge.web.webhooks.tables import delivery, hook
 
-TRY_AGAIN_S = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400)  # 51 h in all
+TRY_AGAIN_S = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400)  # then each day
 DISABLED_AFTER_S = 3 * 86_400.0
 KEPT_S = 30 * 86_400.0
 AT_ONCE = 20
@@ -101,21 +101,23 @@ class Queue:
             connection.execute(this.values(failing_since=None))
 
     def failed(self, one: Delivery, answer: str, *, is_gone: bool = False) -> str:
-        """It has not: when to try again. Returns why the hook is disabled from now on, if it is."""
+        """It has not: when to try again. Returns why the hook is disabled from now on, if it is.
+
+        A message fails for good only with its hook, which sends it after all when it is enabled.
+        """
         now, attempts = self._clock(), one.attempts + 1
         values: dict[str, Any] = {"attempts": attempts, "answer": answer}
-        if attempts <= len(TRY_AGAIN_S):
-            values["due"] = now + TRY_AGAIN_S[attempts - 1]
-        else:
-            values |= {"state": "failed", "ended": now}
+        values["due"] = now + TRY_AGAIN_S[min(attempts, len(TRY_AGAIN_S)) - 1]
         with writing(self._engine) as connection:
-            self._set(connection, one, values)
             this = hook.c.id == one.hook
             since = connection.execute(select(hook.c.failing_since).where(this)).scalar()
             since = now if since is None else since
             why = "the receiver says that it is gone (410)" if is_gone else ""
             if now - since >= DISABLED_AFTER_S:
                 why = f"nothing arrived for {DISABLED_AFTER_S / 86_400:.0f} days"
+            if why:
+                values |= {"state": "failed", "ended": now}
+            self._set(connection, one, values)
             changed = {"failing_since": since} | ({"disabled": why} if why else {})
             connection.execute(update(hook).where(this).values(changed))
         return why

@@ -14,6 +14,7 @@ from edge.web.webhooks.queue import Delivery, Queue
 from edge.web.webhooks.signature import signed_headers
 
 log = logging.getLogger(__name__)
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each whole address
 
 TIMEOUT_S = 10.0
 PAUSE_S = 60.0
@@ -71,7 +72,7 @@ class Sender(Closeable):
         self._paused[to.id] = self._hooks.clock() + min(2.0**failures, PAUSE_S)
         why = self._queue.failed(one, answer, is_gone=status == GONE)
         if why:
-            log.error("the webhook %s is disabled: %s", to.url, why)
+            log.error("the webhook %s is disabled: %s", to.name, why)
         return False
 
     def _post(self, to: Hook, one: Delivery) -> tuple[int, str]:

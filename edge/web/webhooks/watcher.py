@@ -20,6 +20,7 @@ from edge.web.webhooks.queue import Message, add_messages
 from edge.web.webhooks.tables import position, series
 
 BATCH = 1000
+BEGUN = ""  # has a position too: that of no log, which says that following has begun
 DRIFT = tuple(
     code.name.lower()
     for code in (Code.CAMERA_MOVED, Code.LIGHT_CHANGED, Code.LENS_DIRTY, Code.SCORES_SHIFTED)
@@ -46,12 +47,15 @@ class Watcher:
                 with writing(self._hooks.engine) as connection:
                     connection.execute(delete(position))
             return
-        for log in self._archive.logs():
-            begin = known.get(log.stream_id)
-            if begin is None:
-                begin = 0 if known else log.head
-                with writing(self._hooks.engine) as connection:
-                    _move(connection, log, begin)
+        logs = self._archive.logs()
+        if not known:
+            with writing(self._hooks.engine) as connection:
+                _move(connection, BEGUN, 0)
+                for log in logs:
+                    _move(connection, log.stream_id, log.head)
+            return
+        for log in logs:
+            begin = known.get(log.stream_id, 0)
             while begin < log.head:
                 last = min(begin + BATCH, log.head)
                 self._take(log, self._archive.arrived(log, begin, last), last, hooks)
@@ -67,7 +71,7 @@ class Watcher:
                 if "station.ng_series" in one.events:
                     found += _ng_series(connection, one, log, parts)
                 add_messages(connection, one, found, now)
-            _move(connection, log, last)
+            _move(connection, log.stream_id, last)
 
     def _messages(self, log: Log, arrived: Sequence[Arrived]) -> Iterator[Message]:
         before: tuple[str, str] | None = None
@@ -115,7 +119,7 @@ def _message(event: str, of: Arrived, **data: Any) -> Message:
     return Message(f"msg_{sha256(name.encode()).hexdigest()[:32]}", event, of.at, about)
 
 
-def _move(connection: Connection, log: Log, seq: int) -> None:
-    values = {"stream": log.stream_id, "seq": seq}
+def _move(connection: Connection, stream: str, seq: int) -> None:
+    values = {"stream": stream, "seq": seq}
     moved = insert(position).values(values)
     connection.execute(moved.on_conflict_do_update(["stream"], set_={"seq": seq}))

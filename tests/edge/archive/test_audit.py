@@ -17,7 +17,7 @@ from edge.archive.errors import ArchiveError
 from edge.archive.tables import audit, refused, status
 from edge.archive.writer import Writer
 from edge.events.event import Event, RecordedChange, Status
-from tests.support.archived import inspected, rows, running, write
+from tests.support.archived import BEGIN, inspected, reported, rows, running, write
 
 PAUSE = RecordedChange(
     id="a" * 32, at="2026-11-02T05:59:00+00:00", action="pause", target="station line-1",
@@ -131,7 +131,31 @@ def test_archive_gives_its_trail_in_pages_newest_first(archive: Archive) -> None
     whole, faults, head = archive.whole_audit_trail()
     assert [entry.number for entry in whole] == [1, 2, 3, 4, 5, 6, 7]
     assert faults == []
-    assert head == f"7 {whole[-1].digest}"
+    assert head == f"7 {whole[-1].digest}" == archive.audit_head()
+    assert archive.audit_faults() == []
+
+
+@pytest.mark.parametrize("page", [3, 7, 8])
+def test_archive_gives_its_whole_trail_page_by_page(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr("edge.archive.archive.PAGE", page)
+    assert list(archive.all_audit_entries()) == []
+    for number in range(7):
+        archive.record(Change("eva", "page", "login", f"user {number}"))
+    assert list(archive.all_audit_entries()) == archive.whole_audit_trail()[0]
+
+
+def test_archive_knows_the_last_event_of_each_station(archive: Archive, writer: Writer) -> None:
+    assert archive.last_events() == {}
+    write(writer, [running(1, "lid"), inspected(2), reported(3)])
+    write(writer, [inspected(9, stream="abcdefabcdefabcd", station="line-2")], "tcp://b:1")
+    write(writer, [inspected(1, stream="fedcba9876543210")])  # another log, of an earlier time
+    ends = archive.last_events()
+    assert {name: (at - BEGIN).total_seconds() for name, at in ends.items()} == {
+        "line-1": 3,
+        "line-2": 9,
+    }
 
 
 @pytest.mark.parametrize(

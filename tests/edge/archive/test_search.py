@@ -192,6 +192,7 @@ def test_new_parts_do_not_shift_the_pages(tmp_path: Path) -> None:
         ("box=1+2+3", "'box=1+2+3' cannot be used"),
         ("trigger=x", "'trigger=x' cannot be used"),
         ("since=99999999999d", "'since=99999999999d' cannot be used"),
+        ("since=0001-01-01T00:00:00+14:00", "not within the years 1 to 9999"),
     ],
 )
 def test_a_word_that_cannot_be_used_is_named(word: str, says: str) -> None:

@@ -3,11 +3,13 @@
 import csv
 import io
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from edge.archive.places import DATABASE
 from edge.web.accounts.accounts import FREE_FAILURES, LOCK_S, Accounts
 from edge.web.accounts.database import AccountsError
 from edge.web.accounts.roles import Role
@@ -180,6 +182,19 @@ def test_web_an_administrator_adds_changes_and_removes_an_account(
         table = page.get_by_role("region", name="Audit trail")
         expect(table.get_by_text("account added")).to_be_visible()
         expect(table.get_by_text("account removed")).to_be_visible()
+        intact = page.get_by_text("The trail is complete and was not altered.")
+        expect(intact).to_have_count(0)  # that reads all of it
+        page.get_by_role("button", name="Check that nothing was altered").click()
+        expect(intact).to_be_visible()
+        assert serious_findings(page) == []
+        with sqlite3.connect(site.folder / DATABASE) as database:
+            database.execute("UPDATE audit SET who = 'nobody' WHERE number = 1")
+        page.get_by_role("button", name="Check that nothing was altered").click()
+        expect(page.get_by_text("altered: entry 1 was changed")).to_be_visible()
+        got = page.request.get(f"{site.address}/audit.csv")
+        actions = [row["action"] for row in csv.DictReader(io.StringIO(got.text()))]
+        assert actions[-2:] == ["account added", "account removed"]
+        assert "content-length" not in got.headers  # it is sent while it is read
     assert (seen.console_errors, seen.foreign_requests) == ([], [])
 
 

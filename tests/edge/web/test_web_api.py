@@ -18,6 +18,7 @@ from edge.web.accounts.tokens import Tokens
 from edge.web.attempts import ADDRESSES, MOST, WITHIN_S, Attempts
 from tests.support.archived_days import fill_archive
 from tests.support.browser import PHONE, Seen, opened_page, serious_findings
+from tests.support.ports import free_ports
 from tests.support.running_station import Running
 from tests.support.waiting import wait_until
 from tests.support.web_requests import Answer, send, session_headers, token_headers
@@ -111,13 +112,45 @@ def test_web_api_pauses_and_resumes_a_line_with_a_reason(api: Api, station: Runn
     paused = api.post(f"/stations/{name}/pause", {"reason": "tool change"})
     assert paused.status == 200, paused.text
     wait_until(lambda: api.get(f"/stations/{name}")["state"] == "paused", "paused", 20)
-    assert api.post(f"/stations/{name}/resume", None).status == 200
+    assert api.post(f"/stations/{name}/resume", {"reason": "it is done"}).status == 200
     wait_until(lambda: api.get(f"/stations/{name}")["state"] == "running", "running", 20)
     assert api.get(f"/stations/{name}/counters")["verdicts"]["OK"] > 0
     entries = api.get("/audit?since=2026-01-01T00:00:00Z", Role.ENGINEER)
-    done = [(one["action"], one["reason"]) for one in entries if one["target"] == name]
-    assert ("pause", "tool change") in done
-    assert api.post(f"/stations/{name}/pause", {}, Role.VIEWER).status == 403
+    words = ("action", "old", "new", "reason")  # as those of the live page
+    done = [tuple(e[w] for w in words) for e in entries if e["target"] == f"station {name}"]
+    assert done[-2:] == [
+        ("pause", "running", "paused", "tool change"),
+        ("resume", "paused", "running", "it is done"),
+    ]
+    assert api.post(f"/stations/{name}/pause", {"reason": "x"}, Role.VIEWER).status == 403
+
+
+@pytest.mark.parametrize("reason", [{}, {"reason": ""}, {"reason": "  "}, {"reason": "a\0"}])
+def test_web_api_changes_nothing_without_a_reason(
+    api: Api, station: Running, reason: dict[str, str]
+) -> None:
+    [name] = [one["name"] for one in api.get("/stations")]
+    for request, more in (("pause", {}), ("product", {"product": "cup"})):
+        answer = api.post(f"/stations/{name}/{request}", {**more, **reason})
+        assert (answer.status, "reason" in answer.text) == (422, True), answer.text
+    assert not station.controls.paused
+
+
+def test_web_api_changes_only_the_station_of_this_name(station: Running, tmp_path: Path) -> None:
+    (tmp_path / "stations").mkdir()
+    silent = f"tcp://127.0.0.1:{free_ports(4)[0]}"
+    for name, endpoint in (("press-9", station.endpoint), ("press-8", silent)):
+        (tmp_path / "stations" / f"{name}.toml").write_text(
+            f'station = "{name}"\nendpoint = "{endpoint}"\n'
+        )
+    with WebSite(tmp_path) as site:
+        api = Api(site, tmp_path, {role: token_headers(tmp_path, role) for role in Role})
+        for request, more in (("pause", {}), ("product", {"product": "cup"})):
+            answer = api.post(f"/stations/press-9/{request}", {"reason": "x", **more})
+            assert (answer.status, "is station-1, not press-9" in answer.text) == (400, True)
+        answer = api.post("/stations/press-8/pause", {"reason": "x"})
+        assert (answer.status, "whether it was done is not known" in answer.text) == (503, True)
+    assert not station.controls.paused
 
 
 @pytest.mark.parametrize(

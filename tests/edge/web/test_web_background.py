@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 from standardwebhooks import Webhook
 
+from edge.archive.archive import Archive
 from edge.archive.database import open_database
 from edge.archive.picture_store import PictureStore
 from edge.archive.writer import Writer
@@ -74,4 +75,9 @@ def test_web_background_work_goes_on_after_kill(tmp_path: Path, browser: Browser
     assert [one["data"].get("event") for one in bodies] == [None, 2, 3, 4]
     assert list(out.iterdir()) == []  # that shift's report was written
     assert (seen.console_errors, seen.foreign_requests) == ([], [])
+    with Archive(database) as archive:
+        trail = [e for e in archive.whole_audit_trail()[0] if e.action.startswith("webhook ")]
+    assert [one.action for one in trail] == ["webhook added", "webhook test"]
+    host = receiver.url.removesuffix("/hook")
+    assert [one.target.split(" ")[0] for one in trail] == [host, host]
     engine.dispose()

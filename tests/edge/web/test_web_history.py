@@ -3,9 +3,11 @@
 import csv
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -72,6 +74,27 @@ def test_web_history_an_address_opens_with_its_conditions(site: WebSite, browser
         expect(lines(page)).to_have_count(6)
         expect(page).to_have_url(re.compile("verdict=NG&score_from=0.5&score_to=0.6$"))
         assert serious_findings(page) == []
+
+
+def test_web_history_has_the_times_of_the_plant(browser: Browser, tmp_path: Path) -> None:
+    make_archive(tmp_path)
+    zone = ZoneInfo("Pacific/Kiritimati")  # 14 hours before this machine's
+    with (
+        WebSite(tmp_path, "--zone", zone.key) as site,
+        opened_page(browser, site.address) as page,
+    ):
+        log_in(page, Role.VIEWER)
+        page.goto("/history")
+        expect(lines(page)).to_have_count(50)
+        page.get_by_role("button", name="Today").click()
+        expect(page).to_have_url(re.compile("since="))
+        assert f"since={datetime.now(zone):%Y-%m-%d}T00:00" in unquote(page.url)
+        begin = f"{datetime.now(zone) - timedelta(minutes=61):%Y-%m-%dT%H:%M}"
+        page.goto(f"/history?since={begin}")
+        expect(lines(page)).to_have_count(31)
+        expect(page.locator("[data-word=since]")).to_have_value(begin)
+        got = page.request.get(f"{site.address}/history.csv?since={begin}")
+        assert len(got.text().splitlines()) == 1 + 31
 
 
 def test_web_history_is_turned_older_and_newer(site: WebSite, browser: Browser) -> None:

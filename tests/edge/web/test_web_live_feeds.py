@@ -5,7 +5,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -21,7 +23,7 @@ from edge.events.event import Event, Inspection, MaskPlacement, Region
 from edge.web.live.archive_watch import Archived
 from edge.web.live.condition import Condition, What
 from edge.web.live.conditions import conditions
-from edge.web.live.health_watch import Answers, Cursor
+from edge.web.live.health_watch import Answers, Cursor, HealthWatch
 from edge.web.live.live_station import LiveStation
 from edge.web.live.outlines import outlines
 from edge.web.live.picture_feed import NEWEST, PictureFeed
@@ -131,7 +133,7 @@ def found(answers: Answers, archived: Archived | None = None) -> dict[What, Cond
     station: Any = SimpleNamespace(
         feed=feed, archive=archive, health=SimpleNamespace(answers=answers),
         state=lambda: StationState("line-1", "good", "running"),
-        addresses=StationAddresses("line-1", "", "", "", ""),
+        addresses=StationAddresses("line-1", "", "", "", "", data=Path("data")),
     )  # fmt: skip
     return {one.what: one for one in conditions(station, Texts("en"))}
 
@@ -163,6 +165,15 @@ def test_web_live_each_trouble_has_its_fix(
     one = found(Answers(HEALTHY.model_copy(update=changes), None, COUNTERS, ()))[what]
     assert (one.level, one.problem) == (level, text)
     assert one.fix
+
+
+def test_web_live_the_disk_is_measured_by_the_thread_that_asks(tmp_path: Path) -> None:
+    with publisher(0) as (_, addresses), HealthWatch(replace(addresses, data=tmp_path)) as watch:
+        watch.want()
+        wait_until(lambda: watch.answers.free_bytes, "measured", 20)
+    one = found(Answers(HEALTHY, free_bytes=10**9))["disk"]
+    assert (one.level, one.word) == ("warning", "1.0 GB free")
+    assert "disk" not in found(Answers(HEALTHY))
 
 
 def test_web_live_an_archive_or_a_bridge_that_stands_still_is_bad() -> None:

@@ -115,7 +115,7 @@ TABLE = {
     "GET /api/v1/stations/{name}/product": api("/v1/stations/STATION/product"),
     # this station cannot change its product, which it says to whoever may ask
     "POST /api/v1/stations/{name}/product": api(
-        "/v1/stations/STATION/product", O, 400, '{"product": "lid"}'
+        "/v1/stations/STATION/product", O, 400, '{"product": "lid", "reason": "next"}'
     ),
     "POST /api/v1/stations/{name}/{request}": api(
         "/v1/stations/STATION/resume", O, 200, '{"reason": "go on"}'

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,14 +18,16 @@ from edge.archive.archive import Archive
 from edge.archive.audit import Change
 from edge.archive.shift_times import Shift, finished_shifts, shift_of_key
 from edge.archive.statistics import Shifts
+from edge.web.live.station_feed import Key, StationFeed
 from edge.web.report.files import report_files, stem_of
 from edge.web.report.shift_report import shift_report
+from edge.web.report.tables import notes_of, tables_of
 from edge.web.report.writer import MOST_BEHIND, ReportWriter
 from edge.web.server import open_site
 from edge.web.settings import WebSettings
 from edge.web.site import Site
 from edge.web.texts import Texts
-from tests.support.archived_days import fill_archive
+from tests.support.archived_days import STREAMS, fill_archive
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 SHIFTS = Shifts(zone=ZoneInfo("UTC"))
@@ -52,8 +56,8 @@ def site(addresses: tuple[str, str], tmp_path: Path) -> Iterator[Site]:
 class Written:
     """A writer whose clock a test turns, and the shifts that it has announced."""
 
-    def __init__(self, site: Site, folder: Path) -> None:
-        self.now, self.announced = NOW, list[str]()
+    def __init__(self, site: Site, folder: Path, now: datetime = NOW) -> None:
+        self.now, self.announced = now, list[str]()
         self.writer = ReportWriter(site, folder, self._announce, lambda: self.now)
 
     def _announce(self, shift: Shift, files: list[str]) -> None:
@@ -147,6 +151,71 @@ def test_web_reports_catch_up_after_a_downtime_but_not_for_ever(site: Site, tmp_
     assert again.announced == ["2026-11-20T14:00", "2026-11-20T22:00", "2026-11-21T06:00"]
     again.now = NOW + timedelta(days=60)
     assert len(again.writer._due()) == MOST_BEHIND
+
+
+def test_web_reports_of_other_shift_times_do_not_repeat_hours(site: Site, tmp_path: Path) -> None:
+    Written(site, tmp_path / "out").writer.write_due()
+    begins = {"day": time(5), "evening": time(13), "night": time(21)}
+    other = replace(site, settings=replace(site.settings, shifts=replace(SHIFTS, begins=begins)))
+    again = Written(other, tmp_path / "out")
+    again.writer.write_due()
+    again.now = datetime(2026, 11, 21, 6, tzinfo=UTC)
+    again.writer.write_due()
+    assert again.announced == ["2026-11-20T13:00", "2026-11-20T21:00"]
+
+
+def with_station(site: Site, head: Key) -> Site:
+    """The site with a station whose newest event is known."""
+    return replace(site, stations={"line-1": cast(StationFeed, SimpleNamespace(head=head))})
+
+
+def test_web_reports_wait_an_hour_for_an_archive_that_is_behind(site: Site, tmp_path: Path) -> None:
+    written = Written(with_station(site, Key(STREAMS["line-1"], 10**6)), tmp_path / "out")
+    late = datetime(2026, 11, 20, 22, tzinfo=UTC)
+    written.writer.write_due()
+    for minutes, announced in ((6, 1), (59, 1), (61, 2)):
+        written.now = late + timedelta(minutes=minutes)
+        written.writer.write_due()
+        assert len(written.announced) == announced, minutes
+    text = (tmp_path / "out" / "shift-2026-11-20-1400-late.csv").read_text("utf-8-sig")
+    assert "Das letzte Ereignis von line-1 im Archiv ist vom 20.11.2026 14:54:00" in text
+    text = (tmp_path / "out" / "shift-2026-11-20-0600-early.csv").read_text("utf-8-sig")
+    assert "Das letzte Ereignis" not in text
+
+
+def test_web_reports_wait_after_a_start_for_an_archive_that_catches_up(
+    site: Site, tmp_path: Path
+) -> None:
+    Written(site, tmp_path / "out").writer.write_due()
+    written = Written(with_station(site, Key("", 0)), tmp_path / "out", NOW + timedelta(days=1))
+    written.writer.write_due()
+    assert written.announced == []
+    written.now += timedelta(hours=1)
+    written.writer.write_due()
+    assert len(written.announced) == 3
+
+
+def test_web_reports_do_not_wait_for_a_station_that_stands_still(
+    site: Site, tmp_path: Path
+) -> None:
+    [head] = [one.head for one in site.archive.streams() if one.station == "line-1"]
+    written = Written(with_station(site, Key(STREAMS["line-1"], head)), tmp_path / "out")
+    written.writer.write_due()
+    written.now = datetime(2026, 11, 20, 22, 6, tzinfo=UTC)
+    written.writer.write_due()
+    assert len(written.announced) == 2
+
+
+def test_web_report_of_nothing_says_where_the_archive_ends(archive: Archive) -> None:
+    shift = Shift("day", NOW + timedelta(hours=1), NOW + timedelta(hours=9), "2026-11-20T16:00")
+    report = replace(shift_report(archive, SHIFTS, shift), made=shift.end)
+    texts = Texts("en", UTC)
+    assert notes_of(report, texts) == [
+        f"The archive's last event of line-{n} is of 20 Nov 2026 14:54:00: anything later is not "
+        "in this report."
+        for n in (1, 2)
+    ]
+    assert tables_of(report, texts)[0].empty == "The archive has no parts of this shift."
 
 
 def test_web_reports_that_cannot_be_written_are_said_and_tried_again(

@@ -1,6 +1,8 @@
 """Agreement of reviewers and outcomes of thresholds, against counts by hand."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -82,4 +84,6 @@ def test_web_a_choice_is_the_same_in_its_address() -> None:
     choice = Choice.of(parameters)
     assert (choice.reasons, choice.ok_one_in, choice.is_second) == (("near", "ng"), 50, False)
     assert choice.address() == "/review?product=lid&since=7d&take=near%2Cng&one_in=50"
+    plant = Choice.of({"since": "2026-11-02T06:00"}, ZoneInfo("Pacific/Kiritimati"))
+    assert plant.query.since == datetime(2026, 11, 1, 16, tzinfo=UTC)
     assert Choice.of({"take": "all", "one_in": "0"}) == Choice({"since": "1d"})

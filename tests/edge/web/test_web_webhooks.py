@@ -6,9 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from edge.archive.archive import Archive
@@ -17,9 +21,12 @@ from edge.archive.picture_store import PictureStore
 from edge.archive.writer import Writer
 from edge.events.event import Code, CodeName, Event
 from edge.web.accounts.accounts import Accounts
+from edge.web.background import Background
+from edge.web.server import open_site
+from edge.web.settings import WebSettings
 from edge.web.webhooks.addresses import WebhookError, check_url, resolve
-from edge.web.webhooks.hooks import EVENTS, Hook, Hooks, NewHook
-from edge.web.webhooks.queue import DISABLED_AFTER_S, TRY_AGAIN_S, Queue
+from edge.web.webhooks.hooks import EVENTS, TEST, Hook, Hooks, NewHook
+from edge.web.webhooks.queue import DISABLED_AFTER_S, TRY_AGAIN_S, Message, Queue
 from edge.web.webhooks.sender import Sender
 from edge.web.webhooks.watcher import Watcher
 from tests.support.archived import inspected, reported, running, write
@@ -172,6 +179,68 @@ def test_web_webhooks_that_fail_are_tried_again_and_at_last_disabled(
     assert len(receiver.got) == count + 1
     assert len({got.headers["webhook-id"] for got in receiver.got}) == 1
     assert plant.hook().failing_since is None
+
+
+def test_web_webhooks_keep_a_message_as_long_as_its_hook_is_enabled(
+    plant: Plant, receiver: Receiver
+) -> None:
+    plant.add(receiver.url)
+    plant.watcher.look()
+    write(plant.writer, [reported(1)])
+    plant.watcher.look()
+    [one] = plant.queue.newest()
+    for attempt in range(len(TRY_AGAIN_S) + 1):  # 51 hours, when the hook is not yet disabled
+        plant.queue.failed(replace(one, attempts=attempt), "500")
+    [one] = plant.queue.newest()
+    assert (one.state, plant.hook().disabled) == ("waiting", "")
+    plant.now = one.due
+    plant.sender.send_due()
+    wait_until(lambda: plant.queue.newest()[0].state == "sent", "sent after all", 20)
+
+
+def test_web_webhooks_read_the_first_log_from_its_first_event(plant: Plant) -> None:
+    plant.add("http://127.0.0.1:1/")
+    plant.watcher.look()
+    write(plant.writer, [reported(1)])
+    plant.begin()
+    plant.watcher.look()
+    assert plant.waiting() == ["station.fault"]
+    plant.watcher.look()
+    assert plant.waiting() == ["station.fault"]
+
+
+def test_web_webhooks_have_names_without_their_secrets(
+    plant: Plant, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    url = f"{receiver.url}/T0/s3cret?key=s3cret"
+    new = NewHook(url, ALL, is_local=True)
+    plant.hooks.add(new, "test")
+    receiver.status = 410
+    plant.queue.add(plant.hooks.all(), Message("msg_1", TEST, datetime.now(UTC), {}))
+    plant.sender.send_due()
+    wait_until(lambda: plant.hook().disabled, "disabled", 20)
+    wait_until(lambda: "is disabled" in caplog.text, "logged", 20)
+    scheme_and_host = receiver.url.removesuffix("/hook")
+    assert new.name == plant.hook().name == f"{scheme_and_host} {plant.hook().id}"
+    assert "s3cret" not in caplog.text
+
+
+def test_web_webhooks_are_sent_while_the_archive_cannot_be_read(
+    plant: Plant, receiver: Receiver, tmp_path: Path
+) -> None:
+    settings = WebSettings((), plant.database, str(tmp_path), folder=tmp_path / "web")
+    with ExitStack() as stack:
+        site = open_site(settings, stack)
+        background = stack.enter_context(Background(site))
+        background.hooks.add(NewHook(receiver.url, ALL, is_local=True), "test")
+        message = Message("msg_1", TEST, datetime.now(UTC), {"text": "a test"})
+        background.queue.add(background.hooks.all(), message)
+        with plant.engine.begin() as connection:
+            connection.execute(text("DROP TABLE stream"))
+        background.start()
+        wait_until(lambda: receiver.got, "sent", 20)
+        wait_until(lambda: "stream" in background.error, "said", 20)
 
 
 def test_web_webhooks_follow_no_redirect(plant: Plant, receiver: Receiver) -> None:

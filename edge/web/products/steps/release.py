@@ -91,18 +91,25 @@ def _start(context: Context) -> None:
             reason = ui.input(say("Reason")).props("maxlength=200")
 
             async def switch() -> None:
+                why = str(reason.value or "").strip()
+                if not why:
+                    raise SettingsError("a change has a reason: write it, then start")
                 feed = feeds[str(station_field.value)]
                 if feed.state().word == NO_CONNECTION:
                     raise SettingsError(
                         f"{feed.name} does not run: start it with 'draem run', which takes the "
                         "product of its settings"
                     )
-                why, version = str(reason.value or "").strip(), str(version_field.value)
-                spec = context.commands.switch(feed.addresses, version, why)
+                spec = context.commands.switch(feed.addresses, str(version_field.value), why)
                 await context.submit(spec, reason=why)
 
             question = say("Change what this station judges? It goes on between two parts.")
-            context.button(say("Start"), confirmed(context, question, switch), icon="play_arrow")
+            start_button = context.button(
+                say("Start"), confirmed(context, question, switch), icon="play_arrow"
+            )
+            start_button.bind_enabled_from(
+                reason, "value", lambda why: context.may_change and bool((why or "").strip())
+            )
 
 
 async def _export(context: Context, number: str) -> None:
