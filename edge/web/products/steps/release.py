@@ -127,8 +127,8 @@ def confirmed(
         with ui.dialog() as dialog, ui.card().classes("card"):
             ui.label(question)
             with ui.element("div").classes("row-wrap"):
-                ui.button(say("Yes"), on_click=lambda: dialog.submit(True)).props("size=lg")
-                ui.button(say("No"), on_click=lambda: dialog.submit(False)).props("outline size=lg")
+                ui.button(say("Yes"), on_click=lambda: dialog.submit(True))
+                ui.button(say("No"), on_click=lambda: dialog.submit(False)).props("outline")
         if await dialog:
             await guarded(context.viewer, do)()
 

@@ -89,9 +89,9 @@ def _facts(context: Context, version: Version, made: Calibration) -> None:
                 say("These are too few good parts for the rate: calibrate with more of them.")
             ).classes("state-warning")
         if made.scores:
-            ui.echart(curve_options(texts, made)).classes("job-curve")
+            ui.echart(curve_options(texts, made), renderer="svg").classes("chart job-curve")
         address = f"/products/{context.name}/versions/{version.number}/report"
-        ui.link(say("Report of the calibration"), address, new_tab=True)
+        ui.link(say("Report of the calibration"), address, new_tab=True).classes("action-link")
 
 
 def fact(name: str, value: str) -> None:
