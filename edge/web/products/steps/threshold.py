@@ -45,7 +45,7 @@ def _form(context: Context) -> None:
             )  # fmt: skip
             words = ui.input(
                 say("Good parts of the archive (empty: those set aside)"), value=query
-            ).classes("wide")
+            ).classes("wide-field")
 
             async def calibrate() -> None:
                 if not rate.value:
