@@ -27,7 +27,8 @@ Build = Callable[[Viewer, Request], Awaitable[None]]
 class Room:
     """A page: its path, its title (in English, with a translation), and the role that sees it.
 
-    `icon` puts it into the navigation, or into the menu of the account where `in_menu`.
+    `icon` puts it into the navigation, or into the menu of the account where `in_menu`. `within` is
+    the path of the room that the navigation marks while this one is shown.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Room:
     role: Role = Role.VIEWER
     icon: str = ""
     in_menu: bool = False
+    within: str = ""
 
 
 ROOMS: list[Room] = []

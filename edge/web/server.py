@@ -29,6 +29,8 @@ from edge.web.jobs.queue import Jobs
 from edge.web.live.page import add_live
 from edge.web.live.station_feed import StationFeed
 from edge.web.login.routes import add_login
+from edge.web.look import set_look
+from edge.web.not_found import add_not_found
 from edge.web.pictures import add_pictures
 from edge.web.plain_errors import add_plain_errors
 from edge.web.products.rooms import add_products
@@ -92,6 +94,8 @@ def build_app(site: Site, background: Background, code: str) -> ASGIApp:
     add_tokens(site)
     add_webhooks(site, background)
     add_api(app, site)
+    add_not_found(site)
+    set_look()
     # A bar for requests of scripts: none of these takes long, and it has no name for a reader.
     nicegui_app.config.quasar_config["loadingBar"] = {"skipHijack": True}
     ui.run_with(app, title="draem", dark=None, tailwind=False, show_welcome_message=False)

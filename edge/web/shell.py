@@ -35,7 +35,7 @@ def shell(site: Site, viewer: Viewer, room: "Room", rooms: "Sequence[Room]") -> 
     ui.colors(primary=PRIMARY, negative=NEGATIVE)
     with ui.header().classes("site-header"), ui.element("nav").classes("site-nav"):
         for one in _offered(viewer, rooms, in_menu=False):
-            current = "page" if one is room else "false"
+            current = "page" if one is room else str(one.path == room.within).lower()
             link = ui.link(target=one.path).classes("site-link")
             with attributes(link, aria_current=current):
                 ui.icon(one.icon).props("aria-hidden=true")

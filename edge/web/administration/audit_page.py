@@ -44,7 +44,9 @@ def add_audit(app: FastAPI, site: Site) -> None:
         with ui.element("section").classes("card"):
             _table(viewer, entries)
             if len(entries) == ROWS:
-                ui.link(say("Older entries"), f"/audit?before={entries[-1].number}")
+                ui.link(say("Older entries"), f"/audit?before={entries[-1].number}").classes(
+                    "action-link"
+                )
 
     add_page(
         site, Room("/audit", mark("Audit trail"), Role.ENGINEER, "fact_check", in_menu=True), build
@@ -63,7 +65,7 @@ def _state(viewer: Viewer, head: str) -> None:
     """The head, the trail as a file, and a button that reads all of it to check it."""
     say = viewer.texts.say
     ui.label(say("Its last entry, to be noted elsewhere: {head}", head=head))
-    ui.link(say("The whole trail as a table (CSV)"), "/audit.csv")
+    ui.link(say("The whole trail as a table (CSV)"), "/audit.csv").classes("action-link")
     found = ui.element("div").props("role=status")
 
     async def check() -> None:

@@ -39,7 +39,7 @@ def add_own_account(site: Site) -> None:
         with ui.element("section").classes("card"):
             ui.label(f"{account.name} ({say(account.role.word)})").classes("row-name")
             language = ui.select(dict(LANGUAGES), value=account.language, label=say("Language"))
-            language.on_value_change(guarded(viewer, change_language)).classes("row-choice")
+            language.on_value_change(guarded(viewer, change_language)).classes("wide-field")
             ui.button(say("Change the password"), on_click=guarded(viewer, change_password))
             ui.label(say("A new password ends all your sessions.")).classes("muted")
 

@@ -51,15 +51,16 @@ def kind_dialog(viewer: Viewer, added: Callable[[str], Awaitable[None]]) -> ui.d
     say = viewer.texts.say
     title = say("New kind of defect")
     dialog = attributes(ui.dialog(), aria_label=title)
-    with dialog, ui.element("div").classes("card"):
-        name = ui.input(title).props("outlined autofocus maxlength=100")
+    with dialog, ui.card().classes("dialog"):
+        ui.label(title).props("role=heading aria-level=2").classes("dialog-title")
+        name = ui.input(say("Name")).props("autofocus maxlength=100").classes("dialog-field")
 
         async def add() -> None:
             await add_kind(viewer, name.value)
             dialog.close()
             await added(name.value.strip())
 
-        with ui.element("div").classes("part-actions"):
-            ui.button(say("Add"), on_click=guarded(viewer, add))
+        with ui.row().classes("dialog-buttons"):
             ui.button(say("Cancel"), on_click=dialog.close).props("flat")
+            ui.button(say("Add"), on_click=guarded(viewer, add))
     return dialog

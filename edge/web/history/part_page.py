@@ -42,14 +42,14 @@ def add_part(site: Site) -> None:
 
         await show()
 
-    add_page(site, Room("/parts/{key}", mark("Part")), build)
+    add_page(site, Room("/parts/{key}", mark("Part"), within=PATH), build)
 
 
 def _steps(viewer: Viewer, data: PartData, words: Words) -> None:
     """The part's name, and links to the next parts of the list."""
     say = viewer.texts.say
     with ui.element("div").classes("row-wrap"):
-        with ui.element("h2"):
+        with ui.element("h2").classes("part-title"):
             ui.label(name_of(viewer.texts, data.part))
         ui.space()
         _link(say("To the list"), "list", address(PATH, words))

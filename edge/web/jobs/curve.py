@@ -8,6 +8,7 @@ from edge.web.jobs.progress import Progress
 from edge.web.texts import Texts
 
 COLOURS = ("#1f77b4", "#d9730d")
+GRID_LINES = {"lineStyle": {"color": "rgba(128, 128, 128, 0.3)"}}
 
 
 class Curve:
@@ -30,7 +31,8 @@ class Curve:
         self._count = len(progress.points)
         if self._chart is None:
             with self._box:
-                self._chart = ui.echart(_options(self._texts)).classes("job-curve")
+                self._chart = ui.echart(_options(self._texts), renderer="svg")
+                self._chart.classes("chart job-curve")
         for number in (0, 1):
             series = [[point[0], point[1 + number]] for point in progress.points]
             self._chart.options["series"][number]["data"] = series
@@ -46,11 +48,11 @@ def _options(texts: Texts) -> dict[str, Any]:
     return {
         "animation": False,
         "color": COLOURS,
-        "legend": {"top": 0, "data": list(names), "textStyle": {"color": "#7c8894"}},
-        "grid": {"left": 44, "right": 16, "top": 40, "bottom": 36},
+        "legend": {"top": 0, "data": list(names)},
+        "grid": {"left": 44, "right": 16, "top": 52, "bottom": 36},
         "xAxis": {"type": "value", "name": texts.say("step"), "nameLocation": "middle",
-                  "nameGap": 22, "min": 0},
-        "yAxis": {"type": "value", "max": 1, "scale": True},
+                  "nameGap": 22, "min": 0, "splitLine": GRID_LINES},
+        "yAxis": {"type": "value", "max": 1, "scale": True, "splitLine": GRID_LINES},
         "series": [
             {"name": name, "type": "line", "symbol": shape, "symbolSize": 8, "data": []}
             for name, shape in zip(names, shapes, strict=True)

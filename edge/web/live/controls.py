@@ -58,8 +58,7 @@ class Controls:
             self._switch = self._button("swap_horiz", say("Change product"), choose)
 
     def _button(self, icon: str, text: str, ask: Callable[[], Awaitable[None]]) -> ui.button:
-        button = ui.button(text, icon=icon, color=None).props("unelevated no-caps")
-        button.classes("live-button live-main")
+        button = ui.button(text, icon=icon)
         button.on_click(guarded(self._viewer, ask))
         return button
 

@@ -48,4 +48,4 @@ def add_live(app: FastAPI, site: Site) -> None:
         show_station(stations[name], viewer)
 
     add_page(site, Room("/", mark("Live"), icon="videocam"), build)
-    add_page(site, Room("/live/{name}", mark("Live")), build_one)
+    add_page(site, Room("/live/{name}", mark("Live"), within="/"), build_one)

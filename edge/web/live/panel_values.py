@@ -53,8 +53,8 @@ def _judged(station: LiveStation, part: Inspection, texts: Texts) -> Values:
         made["fill"] = max(0.0, min(1.0, part.score / part.threshold / 2))
         made["barClass"] = f"live-bar-{part.verdict}"
         made["scoreText"] = texts.say(
-            "score {score}, limit {limit}",
-            score=texts.number(part.score, 3), limit=texts.number(part.threshold, 3),
+            "score {score}, threshold {threshold}",
+            score=texts.number(part.score, 3), threshold=texts.number(part.threshold, 3),
         )  # fmt: skip
     return made
 

@@ -25,7 +25,7 @@ class ProductChoice:
         self._name, self._version = ui.input(say("Product")), ui.input(say("Version"))
         self._version.props["hint"] = say("empty: the current one")
         for field in (self._list, self._versions, self._name, self._version):
-            field.props("outlined")
+            field.classes("dialog-field")
 
     async def refresh(self) -> None:
         """Read the folder again."""

@@ -24,11 +24,10 @@ class RejectDialog:
             self._picture = ui.element("img").props('alt=""')
             self._no_picture = ui.label(say("no picture")).classes("muted")
             with ui.element("div").classes("row-wrap"):
-                self._link = ui.link(say("All about this part"), "").classes("live-link")
+                self._link = ui.link(say("All about this part"), "").classes("action-link")
                 self._no_link = ui.label(say("not in the archive yet")).classes("muted")
                 ui.space()
-                close = ui.button(say("Close"), on_click=self._dialog.close, color=None)
-                close.props("unelevated no-caps").classes("live-button live-main")
+                ui.button(say("Close"), on_click=self._dialog.close)
 
     def open(self, reject: Reject) -> None:
         """Show this one."""
@@ -49,8 +48,8 @@ class RejectDialog:
         self._score.visible = reject.score is not None and reject.threshold is not None
         if reject.score is not None and reject.threshold is not None:
             self._score.text = texts.say(
-                "score {score}, limit {limit}",
-                score=texts.number(reject.score, 3), limit=texts.number(reject.threshold, 3),
+                "score {score}, threshold {threshold}",
+                score=texts.number(reject.score, 3), threshold=texts.number(reject.threshold, 3),
             )  # fmt: skip
         self._picture.props["src"], self._picture.visible = reject.large, bool(reject.large)
         self._picture.props["alt"] = f"{reject.name}, {reject.reason}"

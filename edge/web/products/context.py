@@ -105,7 +105,7 @@ class Context:
         self, text: str, do: Callable[[], Awaitable[object]], *, icon: str = "", main: bool = False
     ) -> ui.button:
         """A button for those who may change something; for others it is disabled."""
-        made = ui.button(text, icon=icon or None).props("size=lg" if main else "outline")
+        made = ui.button(text, icon=icon or None).props("" if main else "outline")
         made.on_click(guarded(self.viewer, do))
         made.set_enabled(self.may_change)
         return made

@@ -43,7 +43,7 @@ async def build_overview(site: Site, viewer: Viewer) -> None:
     lines = await run_in_threadpool(_lines, site)
     if viewer.may(Role.ENGINEER):
         with ui.element("div").classes("row-wrap"):
-            ui.button(say("New product"), icon="add").props("size=lg").on_click(
+            ui.button(say("New product"), icon="add").on_click(
                 lambda: ui.navigate.to("/products/new")
             )
     if not lines:
@@ -126,6 +126,4 @@ def build_new(site: Site, viewer: Viewer) -> None:
             ui.navigate.to(f"/products/{name}?step=pictures")
 
         field.on("keydown.enter", guarded(viewer, make))
-        ui.button(say("Make the product"), icon="check").on_click(guarded(viewer, make)).props(
-            "size=lg"
-        )
+        ui.button(say("Make the product"), icon="check").on_click(guarded(viewer, make))

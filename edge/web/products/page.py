@@ -67,7 +67,7 @@ class ProductPage:
         with ui.element("div").classes("row-wrap"):
             with ui.element("h2").classes("product-name"):
                 ui.label(self._name)
-            ui.link(self._viewer.texts.say("All products"), "/products")
+            ui.link(self._viewer.texts.say("All products"), "/products").classes("action-link")
         with ui.element("div").classes("product"):
             self._steps = ui.element("nav").classes("steps")
             attributes(self._steps, aria_label=self._viewer.texts.say("Steps"))

@@ -36,5 +36,7 @@ def add_products(app: FastAPI, site: Site) -> None:
         await page.show()
 
     add_page(site, Room("/products", mark("Products"), icon="category"), overview)
-    add_page(site, Room("/products/new", mark("New product"), Role.ENGINEER), new)
-    add_page(site, Room("/products/{name}", mark("Product")), product)
+    add_page(
+        site, Room("/products/new", mark("New product"), Role.ENGINEER, within="/products"), new
+    )
+    add_page(site, Room("/products/{name}", mark("Product"), within="/products"), product)

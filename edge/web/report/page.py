@@ -73,7 +73,7 @@ def _choice(viewer: Viewer, shift: Shift, offered: list[Shift]) -> None:
             value=shift.key,
             label=say("Shift"),
             on_change=lambda event: ui.navigate.to(f"/report?shift={event.value}"),
-        ).classes("report-shift").props("outlined dense")
+        ).classes("report-shift").props("outlined")
         ui.button(say("Print"), icon="print", on_click=lambda: ui.run_javascript("window.print()"))
         for kind in ("pdf", "csv"):
             address = f"/report.{kind}?shift={shift.key}"

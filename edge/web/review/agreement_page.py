@@ -9,7 +9,7 @@ from edge.web.history.data_table import data_table
 from edge.web.history.meanings import label_text
 from edge.web.page import Room, add_page
 from edge.web.review.agreement import Agreement, agreements, disagreements
-from edge.web.review.choice import Choice
+from edge.web.review.choice import PATH, Choice
 from edge.web.review.choice_card import choice_card
 from edge.web.review.page import AGREEMENT, STYLE, links
 from edge.web.site import Site
@@ -28,7 +28,7 @@ def add_agreement(site: Site) -> None:
         names = await run_in_threadpool(site.archive.names)
         found = await run_in_threadpool(site.archive.opinions, choice.query)
         pairs = await run_in_threadpool(agreements, found)
-        links(viewer, choice)
+        links(viewer, choice, AGREEMENT)
         choice_card(texts, choice, names, path=AGREEMENT)
         with ui.element("section").classes("card"):
             _pairs(texts, pairs)
@@ -36,7 +36,7 @@ def add_agreement(site: Site) -> None:
             with ui.element("section").classes("card"):
                 _differing(texts, differing)
 
-    add_page(site, Room(AGREEMENT, mark("Agreement of reviewers")), build)
+    add_page(site, Room(AGREEMENT, mark("Agreement of reviewers"), within=PATH), build)
 
 
 def _pairs(texts: Texts, pairs: list[Agreement]) -> None:

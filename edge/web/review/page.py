@@ -35,7 +35,7 @@ def add_queue(site: Site) -> None:
             queue = Queue(await run_in_threadpool(archive.second_review_queue, choice.wanted, name))
         else:
             queue = await run_in_threadpool(archive.review_queue, choice.wanted)
-        links(viewer, choice)
+        links(viewer, choice, PATH)
         queue_card(viewer.texts, choice, names, is_open=not queue.items)
         _say_what(viewer, choice, queue)
         if queue.items:
@@ -44,8 +44,8 @@ def add_queue(site: Site) -> None:
     add_page(site, Room(PATH, mark("Review"), Role.OPERATOR, icon="rate_review"), build)
 
 
-def links(viewer: Viewer, choice: Choice) -> None:
-    """To what the labels say."""
+def links(viewer: Viewer, choice: Choice, here: str) -> None:
+    """The review and what its labels say; `here` is the path of the one that is shown."""
     say = viewer.texts.say
     with ui.element("div").classes("row-wrap review-links"):
         for title, icon, path in (
@@ -53,7 +53,8 @@ def links(viewer: Viewer, choice: Choice) -> None:
             (say("Agreement of reviewers"), "group", AGREEMENT),
             (say("Another threshold"), "tune", THRESHOLD),
         ):
-            with ui.link(target=choice.address(path)).classes("action-link"):
+            with ui.link(target=choice.address(path)).classes("action-link") as link:
+                link.props(f"aria-current={'page' if path == here else 'false'}")
                 ui.icon(icon).props("aria-hidden=true")
                 ui.label(title)
 

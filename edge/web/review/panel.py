@@ -70,7 +70,7 @@ class Panel:
         with made:
             with ui.element("kbd"):
                 ui.label(shown)
-            ui.label(title)
+            ui.label(title).classes("block")
         return made
 
     def _draw_kinds(self) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from edge.web.attributes import attributes
 from edge.web.history.data_table import data_table
 from edge.web.page import Room, add_page
-from edge.web.review.choice import Choice
+from edge.web.review.choice import PATH, Choice
 from edge.web.review.choice_card import choice_card
 from edge.web.review.page import STYLE, THRESHOLD, links
 from edge.web.review.threshold import STEPS, Labelled, read_labelled
@@ -29,7 +29,7 @@ def add_threshold(site: Site) -> None:
         ui.add_head_html(STYLE)
         choice, texts = Choice.of(request.query_params, site.settings.shifts.zone), viewer.texts
         names = await run_in_threadpool(site.archive.names)
-        links(viewer, choice)
+        links(viewer, choice, THRESHOLD)
         choice_card(texts, choice, names, path=THRESHOLD)
         if "product" not in choice.words or "version" not in choice.words:
             ui.label(texts.say("Choose a product and a version: each has its own threshold."))
@@ -37,7 +37,7 @@ def add_threshold(site: Site) -> None:
         found = await run_in_threadpool(read_labelled, site.archive, choice.query)
         _show(texts, choice, found)
 
-    add_page(site, Room(THRESHOLD, mark("Another threshold")), build)
+    add_page(site, Room(THRESHOLD, mark("Another threshold"), within=PATH), build)
 
 
 def _show(texts: Texts, choice: Choice, found: Labelled) -> None:

@@ -13,19 +13,22 @@ from edge.web.texts import Texts
 def controls(texts: Texts, choice: Choice, known: Known) -> None:
     """Period, grouping and filters in a row."""
     say = texts.say
-    with ui.element("div").classes("row-wrap no-print choices"):
-        periods = {name: say(text) for name, text in PERIODS.items()}
-        _select(say("Period"), periods, choice.period, lambda v: choice.address(period=v, by=None))
-        groupings = {name: say(text) for name, text in GROUPINGS.items()}
-        _select(say("By"), groupings, choice.grouping, lambda v: choice.address(by=v))
-        _names(say("Station"), say("all"), known.stations, choice.station,
-               lambda v: choice.address(station=v))  # fmt: skip
-        _names(say("Product"), say("all"), known.products, choice.product,
-               lambda v: choice.address(product=v))  # fmt: skip
-        _names(say("Version"), say("all"), known.versions, choice.version,
-               lambda v: choice.address(version=v))  # fmt: skip
-    if choice.period == "range":
-        _days(texts, choice)
+    with ui.element("section").classes("card no-print"):
+        with ui.element("div").classes("row-wrap choices"):
+            periods = {name: say(text) for name, text in PERIODS.items()}
+            _select(
+                say("Period"), periods, choice.period, lambda v: choice.address(period=v, by=None)
+            )
+            groupings = {name: say(text) for name, text in GROUPINGS.items()}
+            _select(say("By"), groupings, choice.grouping, lambda v: choice.address(by=v))
+            _names(say("Station"), say("all"), known.stations, choice.station,
+                   lambda v: choice.address(station=v))  # fmt: skip
+            _names(say("Product"), say("all"), known.products, choice.product,
+                   lambda v: choice.address(product=v))  # fmt: skip
+            _names(say("Version"), say("all"), known.versions, choice.version,
+                   lambda v: choice.address(version=v))  # fmt: skip
+        if choice.period == "range":
+            _days(texts, choice)
 
 
 def _select(
@@ -56,7 +59,7 @@ def _days(texts: Texts, choice: Choice) -> None:
     def show() -> None:
         ui.navigate.to(choice.address(since=since.value, until=until.value))
 
-    with ui.element("div").classes("row-wrap no-print choices"):
+    with ui.element("div").classes("row-wrap choices"):
         since = _day(say("From day"), str(choice.since or ""))
         until = _day(say("To (included)"), str(choice.until or ""))
         ui.button(say("Show"), on_click=show)

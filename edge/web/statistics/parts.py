@@ -18,7 +18,7 @@ def number_card(name: str, value: str) -> None:
     """One number to see first."""
     with ui.element("div").classes("number-card"):
         ui.label(name).classes("muted")
-        ui.label(value).classes("number number-big")
+        ui.label(value).classes("number big-number")
 
 
 def titled_card(title: str, classes: str = "") -> ui.element:

@@ -27,7 +27,7 @@ def add_tokens(site: Site) -> None:
         say = viewer.texts.say
         found = await run_in_threadpool(tokens.all)
         ui.label(say("A program sends a token with each request to /api.")).classes("muted")
-        ui.link(say("What the API can do"), "/api/")
+        ui.link(say("What the API can do"), "/api/").classes("action-link")
         if not found:
             ui.label(say("There are no tokens yet.")).classes("card muted")
         listed = ui.element("ul").classes("card rows")

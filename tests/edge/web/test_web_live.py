@@ -26,7 +26,7 @@ def test_web_live_shows_verdict_picture_and_outlines(site: WebSite, browser: Bro
         opened(page, Role.VIEWER)
         expect(page.locator(".live-word")).to_have_text(re.compile("^(OK|NG)$"))
         expect(page.locator(".live-bar")).to_have_attribute(
-            "aria-label", re.compile(r"score 0\.\d{3}, limit 0\.500")
+            "aria-label", re.compile(r"score 0\.\d{3}, threshold 0\.500")
         )
         page.wait_for_selector(".live-frame-NG .live-outline")  # for a fifth of a second
         expect(page.locator("figcaption")).to_have_text(re.compile(r"Picture: lid-\d+, (OK|NG)"))

@@ -69,7 +69,7 @@ def test_web_part_without_a_verdict_says_why(site: WebSite, browser: Browser) ->
         log_in(page, Role.VIEWER)
         page.goto("/parts/1-5")
         expect(page.get_by_text("overrun: ein Auslöser kam, während")).to_be_visible()
-        expect(page.get_by_text("Etiketten vergibt die Rolle Bediener.")).to_be_visible()
+        expect(page.get_by_text("Bewertungen vergibt die Rolle Bediener.")).to_be_visible()
         assert serious_findings(page) == []
         page.goto("/parts/9-9")
         expect(page.get_by_role("alert")).to_contain_text("no inspection has the key 9-9")

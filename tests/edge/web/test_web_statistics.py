@@ -39,7 +39,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
 
 def card(page: Page, name: str) -> str:
     """The value of one of the numbers at the top."""
-    shown = page.locator(".number-card", has_text=name).first.locator(".number-big")
+    shown = page.locator(".number-card", has_text=name).first.locator(".big-number")
     return shown.inner_text()
 
 

@@ -134,7 +134,7 @@ def _archive(context: Context) -> None:
         with ui.element("div").classes("row-wrap"):
             words = ui.input(
                 say("Question to the archive"), value=query or f"product={context.name} verdict=OK"
-            ).classes("wide")
+            ).classes("wide-field")
             most = ui.number(say("At most"), value=FRAMES, min=1, max=MOST_FRAMES, precision=0)
 
             async def take() -> None:
@@ -160,7 +160,7 @@ def _folder(context: Context) -> None:
         heading(say("From a folder on this machine"))
         ui.label(say("It must lie below the folder in which 'draem web' runs.")).classes("muted")
         with ui.element("div").classes("row-wrap"):
-            path = ui.input(say("Folder"), placeholder="images/good").classes("wide")
+            path = ui.input(say("Folder"), placeholder="images/good").classes("wide-field")
 
             async def take() -> None:
                 def work() -> Taken:

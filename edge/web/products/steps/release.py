@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from nicegui import ui
 
 from edge.base.errors import SettingsError
+from edge.web.dialogs import confirm
 from edge.web.jobs.job import State
 from edge.web.page import guarded
 from edge.web.products.bench import RELEASING
@@ -131,12 +132,7 @@ def confirmed(
     say = context.viewer.texts.say
 
     async def ask() -> None:
-        with ui.dialog() as dialog, ui.card().classes("card"):
-            ui.label(question)
-            with ui.element("div").classes("row-wrap"):
-                ui.button(say("Yes"), on_click=lambda: dialog.submit(True)).props("size=lg")
-                ui.button(say("No"), on_click=lambda: dialog.submit(False)).props("outline size=lg")
-        if await dialog:
+        if await confirm(context.viewer, question, say("Yes")):
             await guarded(context.viewer, do)()
 
     return ask

@@ -47,7 +47,7 @@ def _form(context: Context) -> None:
             )  # fmt: skip
             words = ui.input(
                 say("Good parts of the archive (empty: those set aside)"), value=query
-            ).classes("wide")
+            ).classes("wide-field")
 
             async def calibrate() -> None:
                 if not rate.value:
@@ -91,9 +91,9 @@ def _facts(context: Context, version: Version, made: Calibration) -> None:
                 say("These are too few good parts for the rate: calibrate with more of them.")
             ).classes("state-warning")
         if made.scores:
-            ui.echart(curve_options(texts, made)).classes("job-curve")
+            ui.echart(curve_options(texts, made), renderer="svg").classes("chart job-curve")
         address = f"/products/{context.name}/versions/{version.number}/report"
-        ui.link(say("Report of the calibration"), address, new_tab=True)
+        ui.link(say("Report of the calibration"), address, new_tab=True).classes("action-link")
 
 
 def fact(name: str, value: str) -> None:

@@ -174,4 +174,4 @@ async def _trained(context: Context, version: Version) -> None:
             Curve(texts).draw(Progress(points=points))
         if (RUNS / context.name / "training.html").is_file():
             address = f"/products/{context.name}/training"
-            ui.link(say("Report of the training"), address, new_tab=True)
+            ui.link(say("Report of the training"), address, new_tab=True).classes("action-link")

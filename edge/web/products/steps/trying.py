@@ -59,7 +59,7 @@ def _waiting(context: Context, version: str) -> None:
         with ui.element("div").classes("row-wrap"):
             words = ui.input(
                 say("Question to the archive"), value=f"product={context.name} verdict=NG"
-            ).classes("wide")
+            ).classes("wide-field")
 
             async def take() -> None:
                 asked = str(words.value)

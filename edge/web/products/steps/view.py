@@ -114,7 +114,7 @@ class _Form:
         with ui.element("div").classes("row-wrap"):
             ui.label(name).classes("region-name")
             text = ",".join(f"{value:g}" for corner in polygon for value in corner)
-            field = ui.input(say("Corners of {name}", name=name), value=text).classes("wide")
+            field = ui.input(say("Corners of {name}", name=name), value=text).classes("wide-field")
             field.on("blur", lambda: self._retype(name, str(field.value)), args=[])
             label = say("Remove the region {name}", name=name)
             remove = ui.button(icon="delete", on_click=lambda: self._remove(name)).props("outline")
