@@ -25,7 +25,6 @@ EVERY_S = 30.0
 AFTER_END = timedelta(minutes=5)  # the archive's last events of the shift come in
 MOST_WAIT = timedelta(hours=1)  # for an archive that is behind
 MOST_BEHIND = 42
-NEVER = datetime.min.replace(tzinfo=UTC)
 
 metadata = MetaData()
 last_report = Table(
@@ -111,7 +110,8 @@ class ReportWriter(Closeable):
         archive, stations = self._site.archive, self._site.stations
         ends = archive.last_events()
         heads = {log.stream_id: log.head for log in archive.streams()}
-        behind = [feed for name, feed in stations.items() if ends.get(name, NEVER) < shift.end]
+        # A station of which the archive has nothing, as one without an archive, is not waited for.
+        behind = [feed for name, feed in stations.items() if ends.get(name, shift.end) < shift.end]
         return any(heads.get(feed.head.stream_id, -1) < feed.head.seq for feed in behind)
 
     def _write(self, shift: Shift) -> None:
