@@ -22,17 +22,20 @@ class ReasonDialog:
         do: Callable[[str], Awaitable[None]],
     ) -> None:
         say, self._do = viewer.texts.say, do
-        with ui.dialog().props("persistent") as self._dialog, ui.card().classes("dialog"):
+        with ui.dialog().props("persistent") as self._dialog, ui.element("div").classes("card"):
             self._dialog.props["aria-label"] = title
-            ui.label(title).props("role=heading aria-level=2").classes("dialog-title")
+            with ui.element("h2"):
+                ui.label(title)
             ui.label(text)
             self.content = ui.element("div").classes("live-choice")
-            self._reason = ui.input(say("Reason")).props(f"maxlength={LONGEST}")
-            self._reason.classes("dialog-field")
+            self._reason = ui.input(say("Reason")).props(f"outlined maxlength={LONGEST}")
             self._reason.on_value_change(self._allow)
-            with ui.row().classes("dialog-buttons"):
-                ui.button(say("Cancel"), on_click=self._dialog.close).props("flat")
-                self._confirm = ui.button(confirm)
+            with ui.element("div").classes("row-wrap"):
+                ui.space()
+                cancel = ui.button(say("Cancel"), on_click=self._dialog.close, color=None)
+                cancel.props("unelevated no-caps").classes("live-second")
+                self._confirm = ui.button(confirm, color=None).props("unelevated no-caps")
+                self._confirm.classes("live-main")
                 self._confirm.on_click(guarded(viewer, self._confirmed))
         self._allow()
 
