@@ -91,3 +91,4 @@ def log_in(page: Page, role: Role = Role.ADMINISTRATOR, name: str | None = None)
     page.fill("input[name=password]", PASSWORD)
     page.click("button[type=submit]")
     page.wait_for_selector("main#content")
+    page.wait_for_function("window.did_handshake")  # before it, the library drops what one clicks

@@ -32,7 +32,7 @@ def add_own_account(site: Site) -> None:
             ui.navigate.to("/login")
 
         async def change_language() -> None:
-            viewer.require(Role.VIEWER)
+            await run_in_threadpool(viewer.require, Role.VIEWER)
             await run_in_threadpool(site.accounts.change, account.name, language=language.value)
             ui.navigate.reload()
 

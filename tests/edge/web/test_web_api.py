@@ -109,6 +109,7 @@ def test_web_api_labels_a_part_and_records_which_program_did(api: Api) -> None:
 
 def test_web_api_pauses_and_resumes_a_line_with_a_reason(api: Api, station: Running) -> None:
     [name] = [one["name"] for one in api.get("/stations")]
+    wait_until(lambda: api.get(f"/stations/{name}")["state"] == "running", "connected", 20)
     paused = api.post(f"/stations/{name}/pause", {"reason": "tool change"})
     assert paused.status == 200, paused.text
     wait_until(lambda: api.get(f"/stations/{name}")["state"] == "paused", "paused", 20)
