@@ -64,6 +64,10 @@ plant *ARGS: setup
 web-live *ARGS: setup
     @python -m tests.measure.web_live {{ARGS}}
 
+# what archive and metrics cost the inspecting loop, in pairs [--pairs N] [--seconds N]
+archive-cost *ARGS: setup
+    @python -m tests.measure.archive_cost {{ARGS}}
+
 # how long a page's questions take on an archive of ten million inspections  --database FILE
 archive-questions *ARGS: setup
     @python -m tests.measure.archive_questions {{ARGS}}

@@ -83,9 +83,10 @@ class PicturesRunning(Running):
         return Pictures()
 
 
-def run_station(folder: str, port: str) -> None:
+def run_station(folder: str, port: str, metrics: str = "") -> None:
     """The station, in a process of its own, until SIGTERM."""
-    running = PicturesRunning(Path(folder), endpoint=f"tcp://127.0.0.1:{port}", live_rate=60)
+    endpoint, served = f"tcp://127.0.0.1:{port}", metrics or None
+    running = PicturesRunning(Path(folder), endpoint=endpoint, live_rate=60, metrics=served)
     signal.sigwait({signal.SIGTERM})
     running.close()
 
@@ -93,10 +94,11 @@ def run_station(folder: str, port: str) -> None:
 class StationProcess(Closeable):
     """The process of `run_station`; its log tells what the loop did."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, metrics: int | None = None) -> None:
         port = free_ports(4)[0]
         self.endpoint, self._log = f"tcp://127.0.0.1:{port}", folder / "station-1"
         words = ["-m", "tests.measure.web_live", "station", str(folder), str(port)]
+        words += [str(metrics)] if metrics else []
         self.process = subprocess.Popen([sys.executable, *words])
         wait_until(lambda: (self._log / "events.db").is_file(), "the station writes its log")
 
@@ -245,6 +247,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["station"]:
-        run_station(*sys.argv[2:4])
+        run_station(*sys.argv[2:])
     else:
         main()

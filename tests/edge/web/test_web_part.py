@@ -68,7 +68,7 @@ def test_web_part_without_a_verdict_says_why(site: WebSite, browser: Browser) ->
     with opened_page(browser, site.address, size=PHONE, dark=True) as page:
         log_in(page, Role.VIEWER)
         page.goto("/parts/1-5")
-        expect(page.get_by_text("overrun: ein Auslöser kam, während")).to_be_visible()
+        expect(page.get_by_text("overrun: kam zu schnell")).to_be_visible()
         expect(page.get_by_text("Bewertungen vergibt die Rolle Bediener.")).to_be_visible()
         assert serious_findings(page) == []
         page.goto("/parts/9-9")
