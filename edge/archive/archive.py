@@ -27,7 +27,7 @@ from edge.archive.errors import ArchiveError
 from edge.archive.follow import Arrived, Log
 from edge.archive.labels import Given
 from edge.archive.opinions import Opinions, opinions
-from edge.archive.period import FaultRow, Known, StatusRow
+from edge.archive.period import FaultRow, StatusRow
 from edge.archive.picture_store import PictureStore
 from edge.archive.query import Query
 from edge.archive.review_queue import Item, Queue, Wanted, queue, second_queue
@@ -165,11 +165,6 @@ class Archive(Closeable):
         """Quartiles of score / threshold by hour, day or shift."""
         with reading(self._engine) as connection:
             return score_drift.score_levels(connection, query, every, shifts or Shifts())
-
-    def known_names(self) -> Known:
-        """All stations, products and versions."""
-        with reading(self._engine) as connection:
-            return period.known_names(connection)
 
     def worst(self, query: Query, limit: int) -> list[Found]:
         """The NG parts with the highest score as part of the threshold."""

@@ -1,6 +1,5 @@
 """What else happened in a period: faults and changed states; the worst parts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,15 +10,6 @@ from edge.archive.query import Query
 from edge.archive.rows import EPOCH, microseconds
 from edge.archive.search import CODE_NAMES, Found, find_worst
 from edge.archive.tables import fault, product, status, stream, version
-
-
-@dataclass(frozen=True)
-class Known:
-    """The names that an archive has seen, in order."""
-
-    stations: Sequence[str]
-    products: Sequence[str]
-    versions: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -41,13 +31,6 @@ class StatusRow:
     state: str
     product: str
     version: str
-
-
-def known_names(connection: Connection) -> Known:
-    """All stations, products and versions."""
-    columns = (stream.c.station, product.c.name, version.c.name)
-    found = [list(connection.execute(select(c).distinct().order_by(c)).scalars()) for c in columns]
-    return Known(*found)
 
 
 def faults(connection: Connection, since: datetime, until: datetime, limit: int) -> list[FaultRow]:

@@ -1,4 +1,4 @@
-"""Changes that a station's status events tell of, as entries of the audit trail."""
+"""Changes that a station's status events report, as entries of the audit trail."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -51,7 +51,7 @@ class StationChanges:
 
 
 def reported(header: Status) -> Iterator[Change]:
-    """The changes that a status tells of."""
+    """The changes that a status reports."""
     station = f"station {header.station}"
     for change in header.changes:
         origin = (change.origin, f"key {change.key}" if change.key else "", station)

@@ -6,11 +6,15 @@ from nicegui import ui
 
 
 def plain_table(
-    name: str, headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0
+    name: str,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    numbers: int = 0,
+    present: int | None = None,
 ) -> ui.element:
     """Texts in rows; `name` says to screen readers what the table has.
 
-    So many columns from the right are numbers.
+    So many columns from the right are numbers; `present` is the row to stress.
     """
     first_number = len(headings) - numbers
     classes = ["number-cell" if i >= first_number else "" for i in range(len(headings))]
@@ -22,8 +26,8 @@ def plain_table(
                 with ui.element("th").props("scope=col").classes(kind):
                     ui.label(heading)
         with ui.element("tbody"):
-            for row in rows:
-                with ui.element("tr"):
+            for number, row in enumerate(rows):
+                with ui.element("tr").classes("is-present" if number == present else ""):
                     for cell, kind in zip(row, classes, strict=True):
                         with ui.element("td").classes(kind):
                             ui.label(cell)

@@ -102,7 +102,7 @@ class ModbusCycle:
         self._client = ModbusTcpClient("127.0.0.1", port=port, timeout=0.5, retries=0)
 
     def run(self, said: dict[str, int]) -> dict[str, int] | None:
-        """Write, then read the map; None where the bridge is away."""
+        """Write, then read the map; None where the bridge does not answer."""
         if not self._client.connect():
             return None
         self._client.write_registers(0, pack(WRITE, nothing_written() | said, "high-first"))

@@ -63,7 +63,7 @@ class PlcMemory(ABC):
 
     @abstractmethod
     def _write(self, values: dict[str, int]) -> None:
-        """The fields of READ, so that the PLC can tell that they are of one moment."""
+        """The fields of READ, so that the PLC can check that they belong together."""
 
     @abstractmethod
     def explain(self, error: Exception) -> str:

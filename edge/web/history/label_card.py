@@ -7,11 +7,11 @@ from nicegui import ui
 from edge.archive.labels import Given, standing
 from edge.archive.query import Label
 from edge.web.accounts.roles import Role
-from edge.web.history.data_table import data_table
 from edge.web.history.labelling import give, kind_dialog, take_back
 from edge.web.history.meanings import LABELS, label_text
 from edge.web.history.part_data import PartData
 from edge.web.page import guarded
+from edge.web.plain_table import plain_table
 from edge.web.viewer import Viewer
 
 
@@ -60,7 +60,7 @@ class LabelCard:
         ]
         titles = [say("When"), say("Who"), say("Label"), say("Remark")]
         present = self._data.labels.index(counting[-1]) if counting else None
-        data_table(titles, rows, present=present)
+        plain_table(say("Labels"), titles, rows, present=present)
 
     def _form(self) -> None:
         viewer, say = self._viewer, self._viewer.texts.say

@@ -6,10 +6,10 @@ from typing import Any
 from nicegui import ui
 
 from edge.archive.search import Found
-from edge.web.history.data_table import data_table
 from edge.web.history.meanings import code_text
 from edge.web.history.results import score_text
 from edge.web.parts import VerdictBadge
+from edge.web.plain_table import plain_table
 from edge.web.texts import Texts
 
 MOST_REGIONS = 100
@@ -73,7 +73,8 @@ def stages(texts: Texts, part: Found) -> None:
         return
     rows = [[name, texts.number(ms, 1)] for name, ms in times.items()]
     rows.append([texts.say("together"), texts.number(sum(times.values()), 1)])
-    data_table([texts.say("Stage"), "ms"], rows)
+    name = texts.say("Times of the stages")
+    plain_table(name, [texts.say("Stage"), "ms"], rows, numbers=1)
 
 
 def regions_table(texts: Texts, regions: Sequence[dict[str, Any]]) -> None:
@@ -83,7 +84,8 @@ def regions_table(texts: Texts, regions: Sequence[dict[str, Any]]) -> None:
         ui.label(say("The network marked no defect.")).classes("muted")
         return
     titles = [say("No."), say("Place x, y"), say("Size"), say("Area"), say("Heat")]
-    data_table(titles, [_region(texts, region) for region in regions[:MOST_REGIONS]])
+    rows = [_region(texts, region) for region in regions[:MOST_REGIONS]]
+    plain_table(say("Defects"), titles, rows, numbers=4)
     if len(regions) > MOST_REGIONS:
         left = len(regions) - MOST_REGIONS
         ui.label(texts.say_count("{count} more", "{count} more", left)).classes("muted")

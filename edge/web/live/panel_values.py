@@ -1,4 +1,4 @@
-"""What the browser is told of the newest part and of the newest picture, in the reader's words."""
+"""What is sent to the browser: the newest part and the newest picture, in the reader's words."""
 
 import time
 from typing import Any

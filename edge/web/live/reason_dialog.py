@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
+from edge.base.person import LONGEST_REASON
 from edge.web.page import guarded
 from edge.web.viewer import Viewer
-
-LONGEST = 300
 
 
 class ReasonDialog:
@@ -28,7 +27,7 @@ class ReasonDialog:
                 ui.label(title)
             ui.label(text)
             self.content = ui.element("div").classes("live-choice")
-            self._reason = ui.input(say("Reason")).props(f"outlined maxlength={LONGEST}")
+            self._reason = ui.input(say("Reason")).props(f"outlined maxlength={LONGEST_REASON}")
             self._reason.on_value_change(self._allow)
             with ui.element("div").classes("row-wrap"):
                 ui.space()
@@ -48,7 +47,7 @@ class ReasonDialog:
         self._confirm.enabled = bool((self._reason.value or "").strip())
 
     async def _confirmed(self) -> None:
-        reason = (self._reason.value or "").strip()[:LONGEST]
+        reason = (self._reason.value or "").strip()[:LONGEST_REASON]
         if not reason:
             return
         self._confirm.enabled = False

@@ -90,7 +90,7 @@ def parts_of(counts: Counts) -> int:
 
 
 def _lines(archive: Archive, query: Query) -> Iterator[Line]:
-    for station in archive.known_names().stations:
+    for station in archive.names().stations:
         narrowed = query.model_copy(update={"station": station})
         for counts in archive.counts(narrowed, ["version"]):
             yield Line(station, counts.group, counts)

@@ -141,7 +141,14 @@ def _states(report: ShiftReport, texts: Texts) -> ReportTable:
 
 def _changes(report: ShiftReport, texts: Texts) -> ReportTable:
     say = texts.say
-    columns = [say("Time"), say("Who"), say("Action"), say("Target"), say("Change"), say("Reason")]
+    columns = [
+        say("Time"),
+        say("Who"),
+        say("Action"),
+        say("Target"),
+        say("Old and new"),
+        say("Reason"),
+    ]
     rows = [
         [
             texts.time(c.at), c.who, c.action, c.target,

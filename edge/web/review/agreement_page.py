@@ -5,9 +5,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from edge.archive.labels import Given
-from edge.web.history.data_table import data_table
 from edge.web.history.meanings import label_text
 from edge.web.page import Room, add_page
+from edge.web.plain_table import plain_table
 from edge.web.review.agreement import Agreement, agreements, disagreements
 from edge.web.review.choice import PATH, Choice
 from edge.web.review.choice_card import choice_card
@@ -45,7 +45,8 @@ def _pairs(texts: Texts, pairs: list[Agreement]) -> None:
         ui.label(say("No part of these was labelled by two people: start a second review."))
         return
     titles = [say("Reviewers"), say("Parts"), say("Same label"), say("Agreement"), "κ (Cohen)"]
-    data_table(
+    plain_table(
+        say("Agreement of reviewers"),
         titles,
         [
             [
@@ -57,6 +58,7 @@ def _pairs(texts: Texts, pairs: list[Agreement]) -> None:
             ]
             for pair in pairs
         ],
+        numbers=4,
     )
     text = say(
         "Kappa is the agreement beyond chance: 1 is full agreement, 0 what chance gives. "

@@ -8,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from edge.web.attributes import attributes
-from edge.web.history.data_table import data_table
 from edge.web.page import Room, add_page
+from edge.web.plain_table import plain_table
 from edge.web.review.choice import PATH, Choice
 from edge.web.review.choice_card import choice_card
 from edge.web.review.page import STYLE, THRESHOLD, links
@@ -87,7 +87,8 @@ def _table(texts: Texts, found: Labelled) -> None:
             ]
         )
     titles = [say("Threshold"), say("Difference"), say("False rejects"), say("Escapes")]
-    data_table(titles, rows, present=STEPS.index(1.0))
+    name = say("Another threshold")
+    plain_table(name, titles, rows, numbers=3, present=STEPS.index(1.0))
 
 
 def _options(texts: Texts, found: Labelled) -> dict[str, Any]:

@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from nicegui import ui
 
-from edge.archive.period import Known
+from edge.archive.around import Names
 from edge.web.statistics.choice import Choice
 from edge.web.statistics.names import GROUPINGS, PERIODS
 from edge.web.texts import Texts
 
 
-def controls(texts: Texts, choice: Choice, known: Known) -> None:
+def controls(texts: Texts, choice: Choice, known: Names) -> None:
     """Period, grouping and filters in a row."""
     say = texts.say
+    versions = sorted({one for of in known.versions.values() for one in of})
     with ui.element("section").classes("card no-print"):
         with ui.element("div").classes("row-wrap choices"):
             periods = {name: say(text) for name, text in PERIODS.items()}
@@ -23,9 +24,9 @@ def controls(texts: Texts, choice: Choice, known: Known) -> None:
             _select(say("By"), groupings, choice.grouping, lambda v: choice.address(by=v))
             _names(say("Station"), say("all"), known.stations, choice.station,
                    lambda v: choice.address(station=v))  # fmt: skip
-            _names(say("Product"), say("all"), known.products, choice.product,
+            _names(say("Product"), say("all"), list(known.versions), choice.product,
                    lambda v: choice.address(product=v))  # fmt: skip
-            _names(say("Version"), say("all"), known.versions, choice.version,
+            _names(say("Version"), say("all"), versions, choice.version,
                    lambda v: choice.address(version=v))  # fmt: skip
         if choice.period == "range":
             _days(texts, choice)

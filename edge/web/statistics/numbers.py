@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.archive.archive import Archive
+from edge.archive.around import Names
 from edge.archive.control_chart import Point, p_chart
 from edge.archive.errors import ArchiveError
-from edge.archive.period import Known
 from edge.archive.query import Query
 from edge.archive.score_drift import ScoreLevel
 from edge.archive.statistics import Counts, Shifts
@@ -31,7 +31,7 @@ class Places:
 class Numbers:
     """What the page shows."""
 
-    known: Known
+    known: Names
     total: Counts
     periods: Sequence[Counts]
     mean: float
@@ -48,7 +48,7 @@ class Numbers:
 def gather(archive: Archive, choice: Choice, shifts: Shifts) -> Numbers:
     """Ask the archive for everything. Raises ArchiveError and ChoiceError."""
     query = choice.query(shifts)
-    known = archive.known_names()
+    known = archive.names()
     totals = archive.counts(query, [], shifts)
     periods = archive.counts(query, [choice.every], shifts)
     mean, points = p_chart([(one.ok + one.ng, one.ng) for one in periods])
@@ -70,10 +70,10 @@ def gather(archive: Archive, choice: Choice, shifts: Shifts) -> Numbers:
     )
 
 
-def _places(archive: Archive, times: Query, product: str | None, known: Known) -> Places:
+def _places(archive: Archive, times: Query, product: str | None, known: Names) -> Places:
     """Places are those of one picture, so of one product."""
-    if product is None and len(known.products) == 1:
-        product = known.products[0]
+    if product is None and len(known.versions) == 1:
+        [product] = known.versions
     query = times.model_copy(update={"product": product})
     found = [(*map(int, name.split(",")), count) for name, count in archive.pareto(query, "place")]
     squares = [(x, y, count) for x, y, count in found]

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
+from edge.archive.around import names
 from edge.archive.database import reading
 from edge.archive.follow import arrived, logs, product_before
-from edge.archive.period import faults, known_names, states, worst
+from edge.archive.period import faults, states, worst
 from edge.archive.query import Query
 from edge.archive.score_drift import score_levels
 from edge.archive.statistics import Shifts
@@ -24,7 +25,7 @@ def test_period_has_faults_states_and_the_worst_parts(engine: Engine, writer: Wr
         assert faults(connection, BEGIN, BEGIN + timedelta(seconds=6), 9) == []
         assert [s.product for s in states(connection, BEGIN, LATER, 9)] == ["lid", "case"]
         assert [p.inspection_id for p in worst(connection, Query(), 2)] == [5, 4]
-        assert known_names(connection).products == ["case", "lid"]
+        assert list(names(connection).versions) == ["case", "lid"]
 
 
 def test_score_levels_are_quartiles_of_the_part_of_the_threshold(

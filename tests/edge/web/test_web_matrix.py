@@ -113,7 +113,7 @@ TABLE = {
     "GET /api/v1/stations/{name}": api("/v1/stations/STATION"),
     "GET /api/v1/stations/{name}/counters": api("/v1/stations/STATION/counters"),
     "GET /api/v1/stations/{name}/product": api("/v1/stations/STATION/product"),
-    # this station cannot change its product, which it says to whoever may ask
+    # this station cannot change its product, and answers so to roles that may request it
     "POST /api/v1/stations/{name}/product": api(
         "/v1/stations/STATION/product", O, 400, '{"product": "lid", "reason": "next"}'
     ),

@@ -93,7 +93,7 @@ def test_web_part_is_labelled_and_the_label_taken_back(
         new_kind(page, "crack")
         page.get_by_label("Remark").fill("left edge")
         page.get_by_role("button", name="Defect", exact=True).click()
-        row = page.locator(".data-table tr.is-present", has_text="left edge")
+        row = page.locator(".plain-table tr.is-present", has_text="left edge")
         expect(row).to_contain_text("defect: crack")
         assert [(g.label, g.who) for g in archive.labels("1-24")] == [("defect", "engineer")]
         page.get_by_role("button", name="Take my label back").click()

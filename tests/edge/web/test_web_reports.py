@@ -123,7 +123,7 @@ def test_web_reports_are_written_once_for_each_shift(site: Site, tmp_path: Path)
     assert names == ["shift-2026-11-20-0600-early.csv", "shift-2026-11-20-0600-early.pdf"]
     assert "Schichtbericht" in (folder / names[0]).read_text("utf-8-sig")
     for path in folder.iterdir():
-        path.unlink()  # whoever picks reports up has taken them
+        path.unlink()  # as a program does that collects reports
     first.writer.write_due()
     again = Written(site, folder)
     again.writer.write_due()

@@ -169,7 +169,7 @@ def test_web_review_another_threshold_by_the_labels(
         expect(
             page.get_by_text(re.compile("Labelled: .* good parts, .* defective part"))
         ).to_be_visible()
-        present = page.locator(".data-table tr.is-present td")
+        present = page.locator(".plain-table tr.is-present td")
         expect(present.nth(0)).to_have_text("0.5000")
         expect(present.nth(1)).to_have_text("present")
         now = int(present.nth(2).inner_text())

@@ -89,7 +89,7 @@ def _start(context: Context) -> None:
             version_field = ui.select(
                 versions, label=say("Version"), value=start if start in versions else versions[0]
             )
-            reason = ui.input(say("Reason")).props("maxlength=200")
+            reason = ui.input(say("Reason")).props("maxlength=300")
 
             async def switch() -> None:
                 why = str(reason.value or "").strip()
