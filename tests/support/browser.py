@@ -85,6 +85,11 @@ def serious_findings(page: Page, within: str | None = None) -> list[str]:
 
     `within` is the selector of the only part that is looked at, such as an open dialog.
     """
+    # Half faded in, text has too little contrast for a moment.
+    page.wait_for_function(
+        "document.getAnimations().every(one =>"
+        " one.playState !== 'running' || one.effect.getTiming().iterations === Infinity)"
+    )
     found = Axe().run(page, context=within).response["violations"]
     return [
         f"{rule['id']}: {rule['help']} ({rule['nodes'][0]['html'][:200]})"

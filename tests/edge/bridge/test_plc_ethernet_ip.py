@@ -80,7 +80,8 @@ def test_another_ethernet_ip_client_reads_the_same_numbers(
     numbers = re.search(r"== \[([^]]*)\]", done.stdout)
     assert numbers is not None, done.stdout
     read = [int(number) for number in numbers[1].split(",")]
-    assert (read[SIGNALS], read[VERDICT], read[ID]) == (MAP_VERSION, 1, found["inspection_id"])
+    expected = (MAP_VERSION, found["verdict"], found["inspection_id"])
+    assert (read[SIGNALS], read[VERDICT], read[ID]) == expected
     assert read[CHECK] == read[HEARTBEAT]
 
 
