@@ -17,7 +17,7 @@ from edge.vision.geometry import Geometry
 Model = TypeVar("Model", bound=BaseModel)
 
 MANIFEST = "manifest.json"
-SCHEMA = 3
+SCHEMA = 4
 REQUIRED = {"model.onnx", "golden.npz", "sources.json"}
 MOST_FILES = 2000
 MOST_PIXELS = 1 << 16
@@ -144,14 +144,17 @@ def content_of(path: Path) -> str:
 def parse_manifest(data: bytes) -> Manifest:
     """A manifest of this schema or an earlier one. Raises ValueError.
 
-    Schema 2 had networks on pixels only; schema 1 their window alone, 21 at 256x256.
+    Schema 3 had neither tiles nor an alignment, schema 2 networks on pixels only, and schema 1
+    their window alone, 21 at 256x256.
     """
     values = raw_manifest(data)
+    missing: dict[str, object] = {}
     if values.get("manifest_schema") in (1, 2):
         sides = [values.get("height"), values.get("width")]
         side = min((s for s in sides if isinstance(s, int)), default=0)
         window = 2 * (21 * side // 512) + 1
         missing = {"score_window": window, "network": "pixels", "backbone": None}
+    if values.get("manifest_schema") in (1, 2, 3):
         data = json.dumps({**missing, **values, "manifest_schema": SCHEMA}).encode()
     return parse_json(data, Manifest)
 
