@@ -51,6 +51,7 @@ class Manifest(BaseModel):
     rec_width: Width
     seg_width: Width
     score_window: int = Field(ge=1)
+    memory: int = Field(0, ge=0, le=1 << 16)
     origin: dict[str, str | int | float | bool | None]
     files: dict[str, str]
     geometry: Geometry | None = None
@@ -144,8 +145,8 @@ def content_of(path: Path) -> str:
 def parse_manifest(data: bytes) -> Manifest:
     """A manifest of this schema or an earlier one. Raises ValueError.
 
-    Schema 3 had neither tiles nor an alignment, schema 2 networks on pixels only, and schema 1
-    their window alone, 21 at 256x256.
+    Schema 3 had neither tiles nor an alignment nor a memory, schema 2 networks on pixels only, and
+    schema 1 their window alone, 21 at 256x256.
     """
     values = raw_manifest(data)
     missing: dict[str, object] = {}

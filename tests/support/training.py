@@ -16,6 +16,6 @@ def small_settings(**values: object) -> TrainSettings:
     small: dict[str, object] = {
         "images": "unused", "product": "lid", "products": "unused",
         "network": "pixels", "height": 32, "width": 32, "rec_width": 4, "seg_width": 4,
-        "schedule": "one-cycle", "max_minutes": None, "batch": 4, "device": "cpu",
+        "memory": 16, "schedule": "one-cycle", "max_minutes": None, "batch": 4, "device": "cpu",
     }  # fmt: skip
     return TrainSettings.model_validate(small | values)

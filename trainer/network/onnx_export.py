@@ -21,20 +21,18 @@ from trainer.network.pixels.onnx_nodes import add_pixels
 OPSET = 17
 
 
-def _logits(graph: Graph, model: Network, image: str) -> str:
-    """The network's own nodes: from uint8 values as float16 [N, 3, H, W] to logits [N, 2, h, w]."""
+def _anomaly(graph: Graph, model: Network, image: str) -> str:
+    """From uint8 values as float16 [N, 3, H, W] to the anomaly [N, 1, h, w] in float32."""
     if isinstance(model, FeatureDraem):
-        return add_features(graph, model, image)
+        return graph.add("Sigmoid", add_features(graph, model, image))
     assert isinstance(model, Draem)
-    return add_pixels(graph, model, image)
+    logits = add_pixels(graph, model, image)
+    x = graph.add("Softmax", graph.add("Cast", logits, to=TensorProto.FLOAT), axis=1)
+    return graph.add("Slice", x, *(graph.constant(np.array([v], np.int64)) for v in (1, 2, 1)))
 
 
-def _head(graph: Graph, logits: str, stride: int, side: int) -> None:
-    """Softmax in float32, at the image's size; the score's window is averaged axis by axis."""
-    x = graph.add("Cast", logits, to=TensorProto.FLOAT)
-    x = graph.add("Softmax", x, axis=1)
-    ends = [graph.constant(np.array([v], np.int64)) for v in (1, 2, 1)]
-    channel = graph.add("Slice", x, *ends)
+def _head(graph: Graph, channel: str, stride: int, side: int) -> None:
+    """The heatmap at the image's size; the score's window is averaged axis by axis."""
     axis = graph.constant(np.array([1], np.int64))
     if stride > 1:
         larger = graph.constant(np.array([1, 1, stride, stride], np.float32))
@@ -58,7 +56,7 @@ def build_onnx(model: Network, height: int, width: int) -> onnx.ModelProto:
     graph = Graph()
     x = graph.add("Cast", "image", to=TensorProto.FLOAT16)
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
-    _head(graph, _logits(graph, model, x), model.stride, model.spec.window)
+    _head(graph, _anomaly(graph, model, x), model.stride, model.spec.window)
     value = helper.make_tensor_value_info
     made = helper.make_graph(
         graph.nodes,

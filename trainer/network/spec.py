@@ -11,7 +11,8 @@ class NetworkSpec:
     """Which of the two networks, its widths (reconstructive, discriminative), and the side of the
     square of pixels that the score averages the heatmap over.
 
-    `backbone` is the frozen encoder of the features network, None for pixels.
+    `backbone` is the frozen encoder of the features network, None for pixels; `memory` the number
+    of typical features that it remembers of good parts, 0 for none.
     """
 
     kind: Kind
@@ -19,3 +20,4 @@ class NetworkSpec:
     seg_width: int
     window: int
     backbone: str | None = None
+    memory: int = 0

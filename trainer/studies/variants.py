@@ -140,6 +140,7 @@ FEATURES = {
     "full": Variant(),
     "discriminative alone": Variant(make=features_as(FeatureDiscriminativeAlone)),
     "reconstruction alone": Variant(make=features_as(FeatureReconstructiveAlone)),
+    "no memory": Variant(settings={"memory": 0}),
     "textures alone": Variant(change=lambda s: replace(s, changes={})),
     "hard patches alone": Variant(change=lambda s: replace(s, masks={perlin_masks: 1.0})),
     "plain colours": Variant(change=lambda s: replace(s, textures=plain_colours)),

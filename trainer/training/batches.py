@@ -29,6 +29,8 @@ MAX_STEPS = 2**24
 
 
 TYPICAL_BATCHES = 16
+MIN_VARIED = 256
+"""Images: few are varied several times."""
 
 
 class Batch(NamedTuple):
@@ -84,6 +86,13 @@ def typical(batches: Batches) -> Iterator[Tensor]:
     """A few batches of good images, the same in all processes of a training."""
     same = replace(batches, stream="typical", rank=0, processes=1)
     return (same.good(step) for step in range(TYPICAL_BATCHES))
+
+
+def varied(batches: Batches) -> Iterator[Tensor]:
+    """Each good image at least once, varied as in the training, in batches."""
+    same = replace(batches, stream="varied", rank=0, processes=1)
+    count = max(len(batches.images), MIN_VARIED)
+    return (same.good(step) for step in range(-(-count // batches.batch)))
 
 
 def generator_for(device: torch.device, *names: object, step: int = 0) -> Generator:

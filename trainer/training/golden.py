@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, nn
 
+from trainer.network.features.memory import Memory
 from trainer.network.network import Network
 from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import TextureSource
@@ -32,7 +33,7 @@ def untrained(model: Network, seed: int) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in other.modules():
-            if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
+            if isinstance(module, nn.Conv2d | nn.BatchNorm2d | Memory):
                 module.reset_parameters()
     return other.eval()
 

@@ -61,6 +61,7 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
             crop=fit.crop,
             network=model.spec.kind,
             backbone=model.spec.backbone,
+            memory=model.spec.memory,
             rec_width=model.spec.rec_width,
             seg_width=model.spec.seg_width,
             score_window=model.spec.window,
@@ -102,7 +103,7 @@ def load_weights(product: Product, runs: Path) -> Network:
             "name the folder of its training with --runs"
         )
     m = product.manifest
-    spec = NetworkSpec(m.network, m.rec_width, m.seg_width, m.score_window, m.backbone)
+    spec = NetworkSpec(m.network, m.rec_width, m.seg_width, m.score_window, m.backbone, m.memory)
     model = make_network(spec)
     try:
         model.load_state_dict(torch.load(path, weights_only=True))

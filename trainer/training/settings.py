@@ -38,6 +38,13 @@ class TrainSettings(BaseModel):
         description="encoder of the features network: EfficientNet lite0, lite1 or lite2, or a "
         "file with the state dict of a ResNet",
     )
+    memory: int = Field(
+        2048,
+        ge=0,
+        le=16384,
+        description="typical features of good parts that the features network remembers, and "
+        "compares others with beside what it learned; 0 for none",
+    )
     backbone_sha256: str | None = None
     height: int = Field(256, ge=32, le=8192, multiple_of=32)
     width: int = Field(256, ge=32, le=8192, multiple_of=32)
@@ -133,9 +140,11 @@ class TrainSettings(BaseModel):
     def network_spec(self) -> NetworkSpec:
         from trainer.network.features.backbone import backbone_name
 
-        backbone = backbone_name(self.backbone) if self.network == "features" else None
         widths = self.rec_width, self.seg_width
-        return NetworkSpec(self.network, *widths, self.window, backbone)
+        if self.network == "pixels":
+            return NetworkSpec(self.network, *widths, self.window)
+        backbone = backbone_name(self.backbone)
+        return NetworkSpec(self.network, *widths, self.window, backbone, self.memory)
 
     @property
     def encoder_weights(self) -> Path | None:

@@ -16,7 +16,15 @@ from trainer.data.sources import Images
 from trainer.network.make import make_network
 from trainer.network.network import Network
 from trainer.simulation.simulate import Simulated, Simulation
-from trainer.training.batches import Batch, Batches, make_batches, make_simulation, to_pool, typical
+from trainer.training.batches import (
+    Batch,
+    Batches,
+    make_batches,
+    make_simulation,
+    to_pool,
+    typical,
+    varied,
+)
 from trainer.training.checkpoint import Checkpoint, TrainingError
 from trainer.training.distributed import ProcessGroup
 from trainer.training.interrupt import deferred_interrupt
@@ -25,6 +33,7 @@ from trainer.training.schedule import settled, time_of_plateau, trapezoid_of
 from trainer.training.settings import TrainSettings
 from trainer.training.state import MakeNetwork, TrainingState, initial_state
 from trainer.training.validate import (
+    AT_ONCE,
     Point,
     best_of,
     recompute_statistics,
@@ -96,7 +105,7 @@ def train(
                 saved_at = time.monotonic()
             if stopping:
                 raise KeyboardInterrupt
-    return outcome(settings, state, make)
+    return outcome(settings, state, make, batches, held_out)
 
 
 def train_step(state: TrainingState, batch: Batch, settings: TrainSettings) -> dict[str, Tensor]:
@@ -185,9 +194,18 @@ def save_checkpoint(
         Checkpoint(settings, images.digest, group.size, state.saved()).save(folder)
 
 
-def outcome(settings: TrainSettings, state: TrainingState, make: MakeNetwork) -> TrainingOutcome:
+def outcome(
+    settings: TrainSettings,
+    state: TrainingState,
+    make: MakeNetwork,
+    batches: Batches,
+    held_out: Simulated,
+) -> TrainingOutcome:
     """The best networks; in processes other than rank 0, which validate nothing, untrained ones."""
-    model = make(settings.network_spec)
+    model = make(settings.network_spec).eval()
     if state.best:
+        device = batches.images.device
         model.load_state_dict(state.best)
-    return TrainingOutcome(model.eval(), state.curve, state.step, state.seconds)
+        good = held_out.images[len(held_out.images) // 2 :]
+        model.to(device).remember(varied(batches), good.split(AT_ONCE), settings.seed)
+    return TrainingOutcome(model.cpu(), state.curve, state.step, state.seconds)

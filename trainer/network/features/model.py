@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, interpolate, max_pool2d, mse_loss
 
 from trainer.network.features.encoder import STRIDES, Encoder
+from trainer.network.features.memory import Memory, enlarged
 from trainer.network.focal import focal
 from trainer.network.network import Network, anomalous
 from trainer.network.spec import NetworkSpec
@@ -107,7 +108,8 @@ class FeatureOutput(NamedTuple):
 class FeatureDraem(Network):
     """Both networks on the features of `encoder`, which is not trained.
 
-    Each channel of the features is scaled to mean 0 and deviation 1 over the good images.
+    Each channel of the features is scaled to mean 0 and deviation 1 over the good images. `memory`
+    adds to the trained networks' answer how far coarse features are from those of good parts.
     """
 
     stride = 4
@@ -118,6 +120,7 @@ class FeatureDraem(Network):
         self.encoder = encoder
         self.reconstructive = FeatureReconstruction(encoder.channels, spec.rec_width)
         self.discriminative = FeatureDiscrimination(encoder.channels, spec.seg_width)
+        self.memory = Memory(spec.memory, encoder.channels[-1]) if spec.memory else None
         for stride, count in zip(STRIDES, encoder.channels, strict=True):
             self.register_buffer(f"mean_{stride}", torch.zeros(count))
             self.register_buffer(f"deviation_{stride}", torch.ones(count))
@@ -142,10 +145,32 @@ class FeatureDraem(Network):
         return FeatureOutput(reconstructions, self.discriminative(features, detached))
 
     def heatmap(self, image: Tensor) -> Tensor:
-        output: FeatureOutput = self(self.features(image))
-        coarse = anomalous(output.logits)[:, None]
-        fine = interpolate(coarse, image.shape[2:], mode="bilinear", align_corners=False)
+        features = self.features(image)
+        margin = self.margin(features)
+        if self.memory is not None:
+            margin = self.memory.mixed(margin, features[-1])
+        fine = interpolate(
+            torch.sigmoid(margin), image.shape[2:], mode="bilinear", align_corners=False
+        )
         return fine[:, 0]
+
+    def margin(self, features: list[Tensor]) -> Tensor:
+        """By how much the anomalous logit is above the good one, [N, 1, H/4, W/4]."""
+        output: FeatureOutput = self(features)
+        logits = output.logits.float()
+        return logits[:, 1:] - logits[:, :1]
+
+    @torch.no_grad()
+    def remember(self, good: Iterable[Tensor], held_out: Iterable[Tensor], seed: int) -> None:
+        if self.memory is None:
+            return
+        self.memory.fill((self.features(images)[-1] for images in good), seed)
+        margins, distances = [], []
+        for images in held_out:
+            features = self.features(images)
+            margins.append(self.margin(features))
+            distances.append(enlarged(self.memory(features[-1]), margins[-1]))
+        self.memory.balance(torch.cat(margins), torch.cat(distances))
 
     def losses(self, good: Tensor, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
         seen = self.features(image)

@@ -1,18 +1,23 @@
 """The features network as nodes of an ONNX graph."""
 
 import numpy as np
+from onnx import TensorProto
 from torch import Tensor
 
 from trainer.network.features.efficientnet_lite import TAPS, Bottleneck, EfficientNetLite
 from trainer.network.features.encoder import STRIDES, Encoder
 from trainer.network.features.frozen_conv import FrozenConv
+from trainer.network.features.memory import Memory
 from trainer.network.features.model import FeatureDraem
 from trainer.network.features.resnet import ResidualBlock, ResNet
 from trainer.network.onnx_graph import Graph
 
+SAFE = 8.0
+"""Features are divided by it where they are multiplied with each other in float16."""
+
 
 def add_features(graph: Graph, model: FeatureDraem, image: str) -> str:
-    """Encoder and both networks in float16, from the values of the image to the logits."""
+    """Encoder and both networks in float16, from the image's values to the margin in float32."""
     features = [
         _scaled(graph, x, model, stride)
         for stride, x in zip(STRIDES, _add_encoder(graph, image, model.encoder), strict=True)
@@ -30,7 +35,48 @@ def add_features(graph: Graph, model: FeatureDraem, image: str) -> str:
     x = graph.sequential(coarse, find.coarse)
     x = graph.sequential(graph.concat(graph.up(x), middle), find.middle)
     x = graph.sequential(graph.concat(graph.up(x), fine), find.fine)
-    return graph.convolution(x, find.out)
+    weight, bias = find.out.weight.detach().cpu(), find.out.bias.detach().cpu()  # type: ignore[union-attr]
+    x = graph.conv(x, weight[1:] - weight[:1], bias[1:] - bias[:1])
+    margin = graph.add("Cast", x, to=TensorProto.FLOAT)
+    if model.memory is None or not model.memory.filled:
+        return margin
+    return _mixed(graph, margin, features[-1], model.memory)
+
+
+def _mixed(graph: Graph, margin: str, features: str, memory: Memory) -> str:
+    """The margin with what the memory adds to it, in float32."""
+    first, second, offset = (float(value) for value in memory.get_buffer("mixture"))
+    times = STRIDES[-1] // STRIDES[0]
+    larger = graph.constant(np.array([1, 1, times, times], np.float32))
+    distance = graph.add(
+        "Resize", _distance(graph, features, memory), "", larger,
+        mode="linear", coordinate_transformation_mode="half_pixel",
+    )  # fmt: skip
+    x = graph.add("Mul", margin, _single(graph, first))
+    x = graph.add("Add", x, graph.add("Mul", distance, _single(graph, second)))
+    return graph.add("Add", x, _single(graph, offset))
+
+
+def _distance(graph: Graph, features: str, memory: Memory) -> str:
+    """To the nearest pattern, in float32; products in float16, of values that cannot overflow."""
+    patterns = memory.get_buffer("patterns").cpu() / SAFE
+    x = graph.add("Mul", features, graph.constant(np.array(1 / SAFE, np.float16)))
+    x = graph.add(
+        "AveragePool", x, kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=0,
+        scales=np.ones(patterns.shape[1]),
+    )  # fmt: skip
+    products = graph.conv(x, -2 * patterns[:, :, None, None], patterns.square().sum(dim=1))
+    products = graph.add("Cast", products, to=TensorProto.FLOAT)
+    nearest = graph.add("ReduceMin", products, axes=[1], keepdims=1)
+    x = graph.add("Cast", x, to=TensorProto.FLOAT)
+    axes = graph.constant(np.array([1], np.int64))
+    length = graph.add("ReduceSum", graph.add("Mul", x, x), axes, keepdims=1)
+    squared = graph.add("Relu", graph.add("Add", nearest, length))
+    return graph.add("Mul", graph.add("Sqrt", squared), _single(graph, SAFE))
+
+
+def _single(graph: Graph, value: float) -> str:
+    return graph.constant(np.array(value, np.float32))
 
 
 def _add_encoder(graph: Graph, image: str, encoder: Encoder) -> list[str]:

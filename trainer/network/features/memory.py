@@ -1,0 +1,120 @@
+"""Typical features of good parts, and how far those of a picture are from the nearest of them.
+
+After PatchCore (Roth et al. 2022, arXiv 2106.08265): features averaged over their neighbours, and a
+greedy choice of those that differ most. The networks know what simulated anomalies look like; the
+memory knows what good parts look like, and sees what nobody simulated.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, interpolate
+
+CANDIDATES = 30_000
+"""Features that the choice is made from: more cost seconds and change little."""
+FROM_EACH = 128
+"""Of them from one picture."""
+PROJECTED = 64
+"""Dimensions of the random projection in which features are compared for the choice."""
+WEIGHT = 0.5
+"""Of the distance beside the networks' margin, each in deviations of good parts' highest values."""
+USUAL = -2.0
+"""The margin of a good part's highest value."""
+SMALLEST = 0.05
+"""A deviation is at least this share of the range of good parts: few parts have hardly any."""
+
+
+class Memory(nn.Module):
+    """`patterns` [K, C] of good parts, and `mixture`: what margin and distance are multiplied by,
+    and what is added. Empty until `fill` and `balance`.
+    """
+
+    def __init__(self, size: int, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("patterns", torch.zeros(size, channels))
+        self.register_buffer("mixture", torch.tensor([1.0, 0.0, 0.0]))
+
+    def reset_parameters(self) -> None:
+        """Forget."""
+        self.get_buffer("patterns").zero_()
+        self.get_buffer("mixture").copy_(torch.tensor([1.0, 0.0, 0.0]))
+
+    @property
+    def filled(self) -> bool:
+        return bool(self.get_buffer("mixture")[1] != 0)
+
+    def fill(self, good: Iterable[Tensor], seed: int) -> None:
+        """Choose the patterns from features [N, C, h, w] of good parts."""
+        generator = Generator().manual_seed(seed)
+        found = torch.cat([some(smoothed(features), generator) for features in good])
+        order = torch.randperm(len(found), generator=generator)[:CANDIDATES]
+        candidates = found[order.to(found.device)]
+        patterns = self.get_buffer("patterns")
+        chosen = spread(candidates, len(patterns), generator)
+        patterns.copy_(candidates[chosen].half())  # as model.onnx has them
+
+    def balance(self, margins: Tensor, distances: Tensor) -> None:
+        """Measure what is usual, on good parts that nothing was chosen or trained on.
+
+        Both are maps [N, 1, h, w].
+        """
+        margin, distance = usual(margins), usual(distances)
+        first, second = 1 / margin[1], WEIGHT / distance[1]
+        offset = USUAL - first * margin[0] - second * distance[0]
+        self.get_buffer("mixture").copy_(torch.tensor([first, second, offset]))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The distance [N, 1, h, w] of features [N, C, h, w] to the nearest pattern."""
+        patterns = self.get_buffer("patterns").float()
+        x = smoothed(features.float())
+        products = conv2d(x, -2 * patterns[:, :, None, None], patterns.square().sum(dim=1))
+        squared = products.amin(dim=1, keepdim=True) + x.square().sum(dim=1, keepdim=True)
+        return squared.clamp(min=0).sqrt()
+
+    def mixed(self, margin: Tensor, features: Tensor) -> Tensor:
+        """The margin [N, 1, H, W] with what the memory adds to it."""
+        if not self.filled:
+            return margin
+        first, second, offset = self.get_buffer("mixture")
+        return first * margin + second * enlarged(self(features), margin) + offset
+
+
+def smoothed(features: Tensor) -> Tensor:
+    """The mean of each 3x3 neighbours, at the border of those that there are."""
+    return avg_pool2d(features, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def enlarged(coarse: Tensor, fine: Tensor) -> Tensor:
+    """A coarse map [N, 1, h, w] at the size of a fine one."""
+    return interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=False)
+
+
+def some(features: Tensor, generator: Generator) -> Tensor:
+    """Features [M, C] at random places of each picture [N, C, h, w]."""
+    flat = features.float().flatten(2).transpose(1, 2)
+    count = min(FROM_EACH, flat.shape[1])
+    rows = [torch.randperm(flat.shape[1], generator=generator)[:count] for _ in flat]
+    return torch.cat([each[row.to(each.device)] for each, row in zip(flat, rows, strict=True)])
+
+
+def spread(candidates: Tensor, count: int, generator: Generator) -> Tensor:
+    """The indices of `count` candidates [N, C]: each is the one farthest from all before it."""
+    to = torch.randn(candidates.shape[1], PROJECTED, generator=generator)
+    points = candidates @ (to / PROJECTED**0.5).to(candidates)
+    lengths = points.square().sum(dim=1)
+    distances = torch.full_like(lengths, torch.inf)
+    chosen = [0]
+    while len(chosen) < count:
+        last = chosen[-1]
+        distances = torch.minimum(distances, lengths - 2 * points @ points[last] + lengths[last])
+        chosen.append(int(distances.argmax()))
+    return torch.tensor(chosen, device=candidates.device)
+
+
+def usual(maps: Tensor) -> tuple[float, float]:
+    """Mean and deviation of the maps' highest values, 3x3 pixels averaged."""
+    highest = smoothed(maps.float()).amax(dim=(1, 2, 3))
+    mean = float(highest.mean())
+    least = SMALLEST * (mean - float(maps.float().median()))
+    return mean, max(float(highest.std(correction=0)), least, 1e-6)
