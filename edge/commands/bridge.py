@@ -5,7 +5,7 @@
   draem bridge s7        writes into a data block of a Siemens PLC, and reads its answers
   draem bridge ethernet-ip
                          writes into a tag of a Rockwell Logix controller, and reads its answers
-  draem bridge mqtt      results, state and the gapless record to a broker
+  draem bridge mqtt      results, state and the gapless record to a broker; Sparkplug B
 
 Each has its own options: 'draem bridge modbus --help'. docs/plc.md has the handshake, and
 docs/plc/ the maps, the topics and the PLC's programs.

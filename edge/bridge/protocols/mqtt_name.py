@@ -115,7 +115,10 @@ class NameClaim:
 
     def hear(self, payload: bytes) -> None:
         """A state under our name."""
-        said = spoken(payload)
+        self.note(spoken(payload))
+
+    def note(self, said: Spoken) -> None:
+        """What a bridge under our name has said of itself."""
         if said.owner == self.owner:
             self._free = True
             self._ours = self._ours or said.runs

@@ -1,16 +1,17 @@
-"""Results, state and the gapless record to an MQTT broker."""
+"""Results, state and the gapless record to an MQTT broker; Sparkplug B."""
 
 import argparse
 import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.base.errors import SettingsError
 from edge.base.files import exclusive_lock
-from edge.bridge.feed import BridgeError, Feed
+from edge.bridge.feed import BridgeError
 from edge.commands.arguments import credentials, parse_server, settings_of
 from edge.commands.bridges.shared import (
     add_common,
@@ -23,12 +24,22 @@ from edge.commands.bridges.shared import (
     read_login,
     stop_on_signal,
 )
+from edge.commands.bridges.sparkplug import (
+    add_sparkplug,
+    check_sparkplug,
+    cursor_file,
+    opened_sparkplug,
+    served_sparkplug,
+    slower,
+)
+from edge.events.event import Inspection
 from edge.events.subscriber import Acknowledging, events
 from edge.station.settings import Station
 
 if TYPE_CHECKING:
     from edge.bridge.protocols.mqtt import Mqtt
     from edge.bridge.protocols.mqtt_session import Broker
+    from edge.bridge.protocols.sparkplug import Sparkplug
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--client-key", type=Path, metavar="FILE", help="its private key (PEM, without a password)")
     add("--topic-prefix", default="draem", metavar="PREFIX", help="topics are "
         "PREFIX/STATION/state and so on (default draem)")  # fmt: skip
+    add_sparkplug(parser)
     add_login(parser, "whom the broker knows us as")
     add_common(parser)
 
@@ -55,6 +67,7 @@ def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     broker = _broker(options)
     topic = _topic(options.topic_prefix, settings.station)
+    check_sparkplug(options, settings.station)
     from edge.bridge.protocols.mqtt import Mqtt
 
     rules, address = no_handshake(options), f"{broker.host}-{broker.port}"
@@ -62,9 +75,13 @@ def main(options: argparse.Namespace) -> int:
     with (
         _only_one(settings),
         Mqtt(broker, topic, settings.station, numbers) as mqtt,
+        opened_sparkplug(options, settings, broker, numbers) as sparkplug,
         stop_on_signal() as stop,
-        opened_feed(options, settings, rules, address, mqtt.result) as feed,
+        opened_feed(options, settings, rules, address, _in_time(mqtt, sparkplug)) as feed,
         opened_changes(options, settings, feed) as changes,
+        served_sparkplug(
+            sparkplug, options, settings, feed, changes, stop.is_set
+        ) as sparkplug_ended,
     ):
         watched = (feed, changes, stop.is_set)
         watcher = threading.Thread(target=mqtt.watch, args=watched, daemon=True)
@@ -72,10 +89,14 @@ def main(options: argparse.Namespace) -> int:
         if changes.numbers:
             mqtt.take_commands(changes)
         log.info("MQTT to %s:%d", in_address(broker.host), broker.port)
+
+        def ended() -> bool:
+            return stop.is_set() or feed.died is not None or mqtt.is_taken or sparkplug_ended()
+
         try:
             if options.simulate is None:
-                _record(mqtt, settings, lambda: _ended(mqtt, feed, stop))
-            while not _ended(mqtt, feed, stop):  # a simulated line has no record
+                _record(mqtt, settings, ended, with_sparkplug=sparkplug is not None)
+            while not ended():  # a simulated line has no record
                 stop.wait(CHECK_S)
             mqtt.raise_if_taken()
         finally:
@@ -115,17 +136,28 @@ def _only_one(settings: Station) -> AbstractContextManager[None]:
     return exclusive_lock(settings.data / settings.station / "mqtt.lock", refusal)
 
 
-def _record(mqtt: "Mqtt", settings: Station, stopped: Callable[[], bool]) -> None:
+def _record(
+    mqtt: "Mqtt", settings: Station, stopped: Callable[[], bool], *, with_sparkplug: bool
+) -> None:
     """Every event from the cursor on; the cursor moves when the broker has acknowledged."""
+    file = settings.data / settings.station / "mqtt.cursor"
+    processed = partial(slower, file, cursor_file(settings)) if with_sparkplug else None
     recorded = events(
-        settings.endpoint, settings.data / settings.station / "mqtt.cursor",
-        replay=settings.replay, credentials=credentials(settings),
-        acknowledging=Acknowledging(f"mqtt-{settings.station}", "bridge"), stopped=stopped,
+        settings.endpoint, file, replay=settings.replay, credentials=credentials(settings),
+        acknowledging=Acknowledging(f"mqtt-{settings.station}", "bridge", processed),
+        stopped=stopped,
     )  # fmt: skip
     for event in recorded:
         if not mqtt.record(event, stopped):
             break  # not acknowledged: the cursor stays before it
 
 
-def _ended(mqtt: "Mqtt", feed: Feed, stop: threading.Event) -> bool:
-    return stop.is_set() or feed.died is not None or mqtt.is_taken
+def _in_time(mqtt: "Mqtt", sparkplug: "Sparkplug | None") -> Callable[[Inspection], None]:
+    """Where a result goes that came in time."""
+
+    def send(inspection: Inspection) -> None:
+        mqtt.result(inspection)
+        if sparkplug is not None:
+            sparkplug.result(inspection)
+
+    return send
