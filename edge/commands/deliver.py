@@ -99,9 +99,9 @@ def main(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         wait = waiting(stack.enter_context(stop_on_signal()).wait)
         pace = Pace(options.mb_per_s * 1e6, options.files_per_s, wait)
-        progress = stack.enter_context(_progress(options, settings))
         target = stack.enter_context(Target(place, access, pace))
         target.check()
+        progress = stack.enter_context(_progress(options, settings))
         station = stack.enter_context(_station(options, settings, wait))
         delivery = Delivery(
             station, target, progress, template, wanted, wait,

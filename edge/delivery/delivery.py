@@ -151,7 +151,7 @@ class Delivery:
         if chosen is not None and self._is_written(chosen, event, header, picture):
             return
         for stem in stems(self._template.stem(header), header):
-            if any(map(self._target.has, self._wanted.names(stem))):
+            if not self._target.are_free(self._wanted.names(stem)):
                 continue
             self.progress.begin(header, place, stem)
             if self._is_written(stem, event, header, picture):

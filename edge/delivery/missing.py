@@ -4,6 +4,7 @@ import logging
 import time
 
 from edge.base.repeats import INTERVAL_S
+from edge.delivery.safe_names import safe_value
 from edge.events.event import Inspection
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class MissingLog:
             self._waiting.append(header.seq)
             return
         self._due = time.monotonic() + INTERVAL_S
-        part = header.part_id or header.trigger_id or "without an id"
+        part = safe_value(header.part_id or header.trigger_id)
         log.warning(
             "the picture of part %s (event %d, %s) is not delivered: %s",
             part, header.seq, header.verdict, WHY,

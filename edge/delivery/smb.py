@@ -6,6 +6,7 @@ import smbclient
 from fsspec.implementations.smb import SMBFileSystem
 from smbprotocol.exceptions import LogonFailure, SMBAuthenticationError, SMBException
 
+from edge.base.tcp import keep_alive
 from edge.delivery.errors import TargetRefused
 from edge.delivery.place import Access, Place
 
@@ -46,6 +47,9 @@ class Smb(SMBFileSystem):  # type: ignore[misc]
                 f"{self._place} cannot encrypt ({error}): update it to SMB 3, or give "
                 "--allow-unencrypted"
             ) from None
+        # It waits for answers without limit: a server that has gone must end the connection.
+        session = smbclient.register_session(self.host, port=self.port)
+        keep_alive(session.connection.transport._sock)
 
     def close(self) -> None:
         with suppress(Exception):  # it may be cut, and each layer has errors of its own

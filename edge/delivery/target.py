@@ -1,9 +1,10 @@
 """The file server: one connection, files that appear whole under a name that was free."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
+from secrets import token_hex
 from typing import Any
 
 from edge.base.closeable import Closeable
@@ -13,7 +14,6 @@ from edge.delivery.pace import Pace
 from edge.delivery.place import Access, Place
 
 CHUNK_BYTES = 256 << 10
-PROBE = ".draem-can-write.part"
 
 
 class Target(Closeable):
@@ -32,16 +32,16 @@ class Target(Closeable):
         """Connect, and see that files can be written in the place."""
         with self._errors():
             self._root_is_there()
-            probe = self._path(PROBE)
+            probe = self._path(f".draem-{token_hex(4)}.part")
             with self._fs.open(probe, "wb") as file:
                 file.write(b"draem")
             self._remove(probe)
 
-    def has(self, name: str) -> bool:
-        """Whether there is a file or folder of this name."""
+    def are_free(self, names: Sequence[str]) -> bool:
+        """Whether there is neither a file nor a folder of any of these names."""
         with self._errors():
-            self._connect()
-            return self._size(self._path(name)) is not None
+            self._root_is_there()
+            return all(self._size(self._path(name)) is None for name in names)
 
     def put(self, name: str, data: bytes, temporary: str) -> None:
         """Write a file under a temporary name in its folder, then rename it.
@@ -61,7 +61,9 @@ class Target(Closeable):
             beside = self._beside(path, temporary)
             try:
                 self._write(beside, path, data)
-            except OSError:  # of a full disk it must not take the last room
+            except (NameTaken, Stopped):
+                raise
+            except Exception:  # of a full disk it must not take the last room
                 with suppress(Exception):
                     self._remove(beside)
                 raise
@@ -95,12 +97,9 @@ class Target(Closeable):
                 return None
             raise
 
-    def _connect(self) -> None:
+    def _root_is_there(self) -> None:
         if self._fs is None:
             self._fs = _opened(self.place, self._access)
-
-    def _root_is_there(self) -> None:
-        self._connect()
         if self._size(self.place.path or "/") is None:
             raise TargetError(
                 f"there is no folder {self.place.path or '/'} for the pictures: make it there, or "
