@@ -50,6 +50,7 @@ COMMANDS = {
     "switch": ("edge.commands.switch", "change the product of a running line"),
     "keys": ("edge.commands.keys", "key pairs, and the clients that may connect"),
     "archive": ("edge.commands.archive", "keep and search what stations have inspected"),
+    "deliver": ("edge.commands.deliver", "copy pictures of parts to a file server"),
     "log": ("edge.commands.log", "show the event log of a station"),
     "inspect": ("edge.commands.inspect", "judge image files without a camera"),
     "evaluate": (
@@ -78,6 +79,7 @@ MODULES = {  # of each extra
     "mqtt": ("paho",),
     "release": ("cryptography",),
     "archive": ("sqlalchemy", "alembic", "fsspec"),
+    "deliver": ("paramiko", "smbprotocol", "smbclient"),
     "web": ("nicegui", "argon2", "babel", "fastapi", "starlette", "uvicorn"),
     "parquet": ("pyarrow",),
     "metrics": ("prometheus_client",),

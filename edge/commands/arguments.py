@@ -18,6 +18,7 @@ from edge.events.control_messages import Health, Request
 from edge.events.endpoints import MAX_PORT
 from edge.events.event import UINT32_MAX
 from edge.events.keys import Credentials, read_pair, read_public
+from edge.events.replay_server import CURSOR_NAME
 from edge.station.settings import Station, load_settings
 
 PORT = re.compile(r"[1-9][0-9]{0,4}")
@@ -224,6 +225,13 @@ def whole_number(low: int, high: int = UINT32_MAX) -> Callable[[str], int]:
 
 
 parse_whole, parse_count = whole_number(0), whole_number(1)
+
+
+def parse_cursor_name(text: str) -> str:
+    """A name that a station's log takes."""
+    if not re.fullmatch(CURSOR_NAME, text):
+        raise argparse.ArgumentTypeError("write letters, digits, _, . and -, at most 64")
+    return text
 
 
 def parse_recipe(text: str) -> tuple[str, str]:

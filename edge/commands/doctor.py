@@ -34,6 +34,7 @@ PACKAGES = {
     "pyzmq": "pip install .",
     "pydantic-settings": "pip install .",
     "av": "pip install '.[video]' for video files, V4L2 cameras and network video",
+    "paramiko": "pip install '.[deliver]' to deliver pictures over SFTP or SMB",
     "torch": "pip install '.[trainer]' to train here",
     "onnx": "pip install '.[trainer]' to train here",
     "tensorrt": "comes with JetPack; on a PC pip install '.[tensorrt]'",

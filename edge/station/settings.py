@@ -24,6 +24,7 @@ from edge.events.journal import Durability
 from edge.product.product import NAME, NAME_RULE
 
 PREFIX = "DRAEM_"
+OF_OTHERS = (PREFIX + "STATION_FILE", PREFIX + "DELIVER_PASSWORD")  # variables, no settings
 FILE = Path("station.toml")
 MAX_RECIPES = 65_535  # the largest value of a register
 MAX_DAYS, MAX_MB, MAX_COUNT = 36_500, 1e9, 1_000_000  # times and sizes that can be computed with
@@ -214,7 +215,7 @@ def load_settings(given: Mapping[str, object], file: Path | None = None) -> Stat
     """
     variables = [name for name in os.environ if name.upper().startswith(PREFIX)]
     for name in variables:
-        if name != PREFIX + "STATION_FILE" and not name.startswith(PREFIX + "ARCHIVE_"):
+        if name not in OF_OTHERS and not name.startswith(PREFIX + "ARCHIVE_"):
             key = name[len(PREFIX) :].lower()
             refuse_unknown({key: None}, f"the environment variable {name}")
     try:

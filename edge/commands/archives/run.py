@@ -6,7 +6,6 @@ database, each for stations of its own.
 """
 
 import argparse
-import re
 import signal
 import sys
 from contextlib import ExitStack
@@ -19,9 +18,14 @@ from edge.archive.retention import ArchiveLimits, ArchiveRetention
 from edge.archive.writer import Writer
 from edge.base.metrics import served_metrics
 from edge.commands.archives.shared import add_archive
-from edge.commands.arguments import add_settings, credentials, parse_whole, settings_of
+from edge.commands.arguments import (
+    add_settings,
+    credentials,
+    parse_cursor_name,
+    parse_whole,
+    settings_of,
+)
 from edge.events.client import RequestClient, service_endpoint
-from edge.events.replay_server import CURSOR_NAME
 from edge.station.settings import Station
 
 FRAMES_MS = 30_000
@@ -87,13 +91,6 @@ def _end(collector: Collector) -> None:
     collector.stop()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def parse_cursor_name(text: str) -> str:
-    """A name that a station's log takes."""
-    if not re.fullmatch(CURSOR_NAME, text):
-        raise argparse.ArgumentTypeError("write letters, digits, _, . and -, at most 64")
-    return text
 
 
 def _stations(options: argparse.Namespace, settings: Station) -> list[StationAddress]:
