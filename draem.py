@@ -76,6 +76,7 @@ MODULES = {  # of each extra
     "s7": ("snap7",),
     "ethernet-ip": ("pylogix",),
     "mqtt": ("paho",),
+    "gpio": ("gpiod",),
     "release": ("cryptography",),
     "archive": ("sqlalchemy", "alembic", "fsspec"),
     "web": ("nicegui", "argon2", "babel", "fastapi", "starlette", "uvicorn"),
