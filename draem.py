@@ -77,6 +77,7 @@ MODULES = {  # of each extra
     "s7": ("snap7",),
     "ethernet-ip": ("pylogix",),
     "mqtt": ("paho",),
+    "gpio": ("gpiod",),
     "release": ("cryptography",),
     "archive": ("sqlalchemy", "alembic", "fsspec"),
     "deliver": ("paramiko", "smbprotocol", "smbclient"),

@@ -62,7 +62,8 @@ class Feed(Closeable):
 
     With `name` it dies of the events of any other station.
     `in_time` is called for each verdict that came before its deadline, in order, once, and while
-    there is no trouble; `missed` for each result that the gate could not use. Neither may block.
+    there is no trouble; `left_out` for each other part, also in its turn; `missed` for each result
+    that the gate could not use. None may block.
     """
 
     def __init__(
@@ -72,9 +73,10 @@ class Feed(Closeable):
         in_time: Callable[[Inspection], None] = lambda inspection: None,
         missed: Callable[[Missed], None] = lambda missed: None,
         name: str | None = None,
+        left_out: Callable[[Inspection], None] = lambda inspection: None,
     ) -> None:
         self._missed, self._name = missed, name
-        self._in_time = in_time
+        self._in_time, self._left_out = in_time, left_out
         self._gate = gate
         self._lock = threading.Lock()
         self._boot_id = boot_id()
@@ -97,15 +99,18 @@ class Feed(Closeable):
             signals = self._look(time.monotonic())
             running = self._product if signals.online else ""
             missed = self._gate.missed()
-        self._report(missed)
+        self.report(missed)
         return replace(signals, running=running)
 
     def running(self) -> str:
         """The name of the product that the line judges now; empty where it is silent."""
         return self.signals().running
 
-    def _report(self, missed: list[Missed]) -> None:
-        """Called without the lock, so that nothing waits for it."""
+    def report(self, missed: list[Missed]) -> None:
+        """Pass on results that could not be used, also those that a protocol could not use.
+
+        Called without the lock, so that nothing waits for it.
+        """
         for one in missed:
             self._missed(one)
 
@@ -165,12 +170,14 @@ class Feed(Closeable):
         now = time.monotonic()  # before its age, so that a delay in between shortens the deadline
         age_s = self.age_s(inspection)
         with self._lock:
-            due = self._gate.result(inspection, age_s, now)
+            taken = self._gate.result(inspection, age_s, now)
             alive = self._look(time.monotonic()).trouble is Trouble.NONE
             missed = self._gate.missed()
-        self._report(missed)
-        if due and alive:
+        self.report(missed)
+        if taken == "offered" and alive:
             self._in_time(inspection)
+        elif taken != "known":
+            self._left_out(inspection)
 
     def age_s(self, inspection: Inspection) -> float:
         """Seconds since the trigger; infinite if the station's clock is ahead."""

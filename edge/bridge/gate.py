@@ -23,6 +23,8 @@ from edge.bridge.signals import (
 from edge.events.event import Inspection
 
 Mode = Literal["free-running", "dequeue"]
+Taken = Literal["offered", "left-out", "known"]
+"""What became of a result; `known` is one that came again."""
 MISSED = 1000  # so many are kept until somebody takes them
 
 
@@ -80,10 +82,10 @@ class Gate:
         """Events are lost: some parts have no verdict."""
         self._part = Trouble.GAP
 
-    def result(self, inspection: Inspection, age_s: float, now: float) -> bool:
-        """A part's verdict, `age_s` after its trigger; whether it is one and came in time."""
+    def result(self, inspection: Inspection, age_s: float, now: float) -> Taken:
+        """A part's verdict, `age_s` after its trigger."""
         if inspection.inspection_id <= self._newest:
-            return False  # it came again
+            return "known"
         self._newest = inspection.inspection_id
         self.counts["inspected"] += 1
         self.counts[inspection.verdict.lower()] += 1
@@ -95,10 +97,10 @@ class Gate:
             self._expire(Missed(inspection, "expired", age_s))
         elif inspection.inspection_id > self._acknowledged():
             self._offer(Waiting(inspection, now + self.rules.deadline_s - age_s), now)
-            return True
+            return "offered"
         else:
             self._expire(Missed(inspection, "ack_ahead", age_s), Trouble.ACK_AHEAD)
-        return False
+        return "left-out"
 
     def plc_age_s(self, now: float) -> float | None:
         """Seconds since the PLC's heartbeat changed; None before its first change."""

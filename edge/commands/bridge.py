@@ -6,6 +6,7 @@
   draem bridge ethernet-ip
                          writes into a tag of a Rockwell Logix controller, and reads its answers
   draem bridge mqtt      results, state and the gapless record to a broker; Sparkplug B
+  draem bridge gpio      drives digital outputs of this machine, without a PLC
 
 Each has its own options: 'draem bridge modbus --help'. docs/plc.md has the handshake, and
 docs/plc/ the maps, the topics and the PLC's programs.
@@ -17,7 +18,7 @@ happens, the bridge has no valid result, reports NG and the reason. This is no s
 
 import argparse
 
-from edge.commands.bridges import ethernet_ip, modbus, mqtt, opcua, s7
+from edge.commands.bridges import ethernet_ip, gpio, modbus, mqtt, opcua, s7
 
 WIRES = {
     "modbus": modbus,
@@ -25,6 +26,7 @@ WIRES = {
     "s7": s7,
     "ethernet-ip": ethernet_ip,
     "mqtt": mqtt,
+    "gpio": gpio,
 }
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import threading
 
 from edge.base.errors import SettingsError
 from edge.bridge.protocols.logix_docs import l5x
@@ -10,10 +9,8 @@ from edge.commands.arguments import parse_address, settings_of, whole_number
 from edge.commands.bridges.shared import (
     add_common,
     add_handshake,
-    handshake,
-    opened_command,
-    opened_feed,
-    stop_on_signal,
+    exchange_memory,
+    ipv4,
 )
 
 TAG = re.compile(r"(Program:[A-Za-z_]\w*\.)?[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
@@ -50,20 +47,8 @@ def main(options: argparse.Namespace) -> int:
     if options.controller is None:
         raise SettingsError("no controller named: add --controller HOST:PORT, as 192.168.0.1:44818")
     from edge.bridge.protocols.ethernet_ip import Controller, Tag
-    from edge.bridge.protocols.plc_memory import run
 
     host, port = options.controller
-    if ":" in host:
-        raise SettingsError(
-            f"{host} is an IPv6 address, and the controller's IPv4 address is needed"
-        )
-    tag = Tag(Controller(host, port, options.slot, options.tag))
-    rules, due = handshake(options), threading.Event()
-    address = f"{host}-{options.tag.replace(':', '-')}"
-    with (
-        stop_on_signal() as stop,
-        opened_feed(options, settings, rules, address, lambda _: due.set()) as feed,
-        opened_command(options, settings, feed) as command,
-    ):
-        run(tag, feed, command, lambda: stop.is_set() or feed.died is not None, due)
+    tag = Tag(Controller(ipv4(host, "the controller's"), port, options.slot, options.tag))
+    exchange_memory(tag, options, settings, f"{host}-{options.tag.replace(':', '-')}")
     return 0

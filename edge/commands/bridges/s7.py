@@ -1,7 +1,6 @@
 """Writes into a data block of a Siemens PLC, and reads its answers."""
 
 import argparse
-import threading
 
 from edge.base.errors import SettingsError
 from edge.bridge.protocols.register_docs import scl
@@ -9,10 +8,8 @@ from edge.commands.arguments import parse_address, settings_of, whole_number
 from edge.commands.bridges.shared import (
     add_common,
     add_handshake,
-    handshake,
-    opened_command,
-    opened_feed,
-    stop_on_signal,
+    exchange_memory,
+    ipv4,
 )
 
 
@@ -35,18 +32,9 @@ def main(options: argparse.Namespace) -> int:
         return 0
     if options.s7 is None:
         raise SettingsError("no PLC named: add --s7 HOST:PORT, as 192.168.0.1:102")
-    from edge.bridge.protocols.plc_memory import run
     from edge.bridge.protocols.s7 import Block, Plc
 
     host, port = options.s7
-    if ":" in host:
-        raise SettingsError(f"{host} is an IPv6 address, and S7 needs the PLC's IPv4 address")
-    block = Block(Plc(host, port, options.rack, options.slot, options.block))
-    rules, address, due = handshake(options), f"{host}-db{options.block}", threading.Event()
-    with (
-        stop_on_signal() as stop,
-        opened_feed(options, settings, rules, address, lambda _: due.set()) as feed,
-        opened_command(options, settings, feed) as command,
-    ):
-        run(block, feed, command, lambda: stop.is_set() or feed.died is not None, due)
+    plc = Plc(ipv4(host, "the PLC's"), port, options.rack, options.slot, options.block)
+    exchange_memory(Block(plc), options, settings, f"{host}-db{options.block}")
     return 0

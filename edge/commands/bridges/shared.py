@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from edge.base.errors import SettingsError
 from edge.base.files import read_text
@@ -36,23 +36,31 @@ from edge.commands.arguments import (
 from edge.events.event import Inspection
 from edge.station.settings import Station
 
+if TYPE_CHECKING:
+    from edge.bridge.protocols.plc_memory import PlcMemory
+
 log = logging.getLogger(__name__)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """Options of every protocol."""
+    """Options of every protocol over which a PLC sends commands."""
+    add_results(parser)
+    parser.add_argument("--recipe", dest="recipes", action="append", type=parse_recipe,
+        metavar="NUMBER=NAME", help="the number by which the PLC names a product, and may change "
+        "to it; again for each (default: the table [recipes] of station.toml)")  # fmt: skip
+    add_station(parser, "data", "endpoint", "replay", "control", "key", "server_key")
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """Options of every protocol, except those of the station."""
     add = parser.add_argument
     add("--deadline-ms", type=parse_count, default=1000, metavar="MS", help="a result older "
         "than this, counted from its trigger, is not offered (default 1000)")  # fmt: skip
     add("--simulate", type=_rate, metavar="RATE",
         help="parts a second of a simulated line, for commissioning without a camera: every "
         "tenth is NG, every 25th has no verdict")  # fmt: skip
-    add("--recipe", dest="recipes", action="append", type=parse_recipe, metavar="NUMBER=NAME",
-        help="the number by which the PLC names a product, and may change to it; again for each "
-        "(default: the table [recipes] of station.toml)")  # fmt: skip
     add("--metrics", dest="bridge_metrics", metavar="[HOST:]PORT", help="serve metrics for "
         "Prometheus (default off; without a host, on loopback)")  # fmt: skip
-    add_station(parser, "data", "endpoint", "replay", "control", "key", "server_key")
 
 
 def add_handshake(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +100,7 @@ def opened_feed(
     rules: Rules,
     address: str,
     in_time: Callable[[Inspection], None] = lambda inspection: None,
+    left_out: Callable[[Inspection], None] = lambda inspection: None,
 ) -> Iterator[Feed]:
     """A gate that is fed, and the file of what it misses; raises what ended the feed, if anything.
 
@@ -104,7 +113,7 @@ def opened_feed(
     name = settings.station if named else None
     with (
         MissedFile(folder / f"missed-{options.wire}-{address}.jsonl") as missed,
-        Feed(Gate(rules), source(options, settings), in_time, missed.add, name) as feed,
+        Feed(Gate(rules), source(options, settings), in_time, missed.add, name, left_out) as feed,
         _metrics(options, feed, missed),
     ):
         yield feed
@@ -184,11 +193,35 @@ def in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def exchange_memory(
+    memory: "PlcMemory", options: argparse.Namespace, settings: Station, address: str
+) -> None:
+    """Run the bridge of a protocol that writes into a PLC's memory, until a signal."""
+    from edge.bridge.protocols.plc_memory import run
+
+    due = threading.Event()
+    with (
+        stop_on_signal() as stop,
+        opened_feed(options, settings, handshake(options), address, lambda _: due.set()) as feed,
+        opened_command(options, settings, feed) as command,
+    ):
+        run(memory, feed, command, lambda: stop.is_set() or feed.died is not None, due)
+
+
+def ipv4(host: str, what: str) -> str:
+    """Raises SettingsError for an IPv6 address, which `what` has none of."""
+    if ":" in host:
+        raise SettingsError(f"{host} is an IPv6 address, and {what} IPv4 address is needed")
+    return host
+
+
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """Set by Ctrl-C and SIGTERM, until the end of the block."""
+    """Set by Ctrl-C, SIGTERM and a closed terminal, until the end of the block."""
     stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as 'nohup' sets it
+        numbers.append(signal.SIGHUP)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
     try:
         yield stop

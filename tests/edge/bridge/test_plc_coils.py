@@ -7,7 +7,7 @@ import pytest
 
 from edge.bridge.protocols.registers import BITS, COILS, bits_of, inputs_of, nothing_written
 from edge.bridge.signals import Inputs, Signals, Trouble
-from tests.support.bridge.modbus import Bridge, valid
+from tests.support.bridge.modbus import Bridge
 
 
 @pytest.fixture
@@ -44,51 +44,6 @@ def test_plc_shakes_hands_by_coils_and_gets_each_result_once(bridge: Bridge) -> 
     assert [number for number in range(1, max(taken)) if number % 25 == 0 and number in taken] == []
 
 
-def test_bits_and_registers_are_one_state(bridge: Bridge) -> None:
-    heartbeat = [bit.name for bit in BITS].index("heartbeat_bit")
-    seen, compared, end = set[bool](), 0, time.monotonic() + 30
-    while compared <= 10 or len(seen) < 2:
-        assert time.monotonic() < end, (compared, seen)
-        bridge.plc.write()
-        before, found, after = bridge.plc.bits(), bridge.plc.read(), bridge.plc.bits()
-        seen.add(before.pop("heartbeat_bit"))
-        after.pop("heartbeat_bit")
-        if before == after:
-            status = found["status"] & ~(1 << heartbeat)
-            compared += 1
-            assert status == sum(
-                before[bit.name] << i for i, bit in enumerate(BITS) if i != heartbeat
-            )
-
-
-def test_a_result_that_the_plc_has_not_read_is_not_taken(bridge: Bridge) -> None:
-    end = time.monotonic() + 10
-    while not bridge.plc.bits()["busy"]:
-        assert time.monotonic() < end
-    # Silent so far: results wait, but none was offered, so none can have been read.
-    assert not bridge.plc.bits()["results_valid"]
-    bridge.plc.set(ack_coil=True)
-    assert bridge.plc.read()["acknowledged"] == 0
-    bridge.plc.set()
-    wait(bridge, lambda bits: bits["results_valid"])
-
-
-def test_acknowledging_both_ways_at_once_takes_nothing_twice_and_skips_nothing(
-    bridge: Bridge,
-) -> None:
-    taken: list[int] = []
-    while len(taken) < 10:
-        found = bridge.plc.until(lambda v: valid(v) and v["inspection_id"] not in taken)
-        number = found["inspection_id"]
-        assert not taken or number == taken[-1] + 1 + ((taken[-1] + 1) % 25 == 0)
-        taken.append(number)
-        # The register says it, then the coil does, while the register still says the one before.
-        bridge.plc.acknowledged = number if len(taken) % 2 else bridge.plc.acknowledged
-        bridge.plc.set(ack_coil=True)
-        bridge.plc.write()
-        bridge.plc.set()
-
-
 def test_resets_come_by_command_or_by_coil_and_are_answered(bridge: Bridge) -> None:
     def counted() -> int:
         return bridge.plc.until(lambda v: v["inspected"] > 20)["inspected"]
@@ -107,17 +62,6 @@ def test_resets_come_by_command_or_by_coil_and_are_answered(bridge: Bridge) -> N
     bridge.plc.write(command=99)
     found = bridge.plc.read()
     assert (found["command_ack"], found["command_failed"]) == (0, 1)
-
-
-def test_a_reset_ends_the_trouble_of_a_part_alone() -> None:
-    bridge = Bridge("tcp://127.0.0.1:9", "--simulate", "2", "--results", "dequeue", "--buffer", "1")
-    expired = bridge.plc.until(lambda v: v["trouble"] in (6, 8))
-    bridge.plc.write(command=2)
-    found = bridge.plc.read()
-    assert found["command_ack"] == 2
-    assert found["trouble"] == 0
-    assert found["inspected"] >= expired["inspected"], "counters are another command"
-    bridge.close()
 
 
 def test_each_coil_is_an_input_of_its_own_and_each_bit_a_signal() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from edge.bridge.protocols.dints import CHECK, HEARTBEAT, LENGTH, SIGNALS, index
 from edge.bridge.protocols.registers import MAP_VERSION, READ, text_of
-from edge.bridge.signals import Trouble
 from tests.edge.bridge.conftest import Mistaken
 from tests.support.bridge.logix import TAG, Cpppo, OverNetwork
 from tests.support.bridge.process import bridge_process
@@ -127,17 +126,6 @@ def test_a_second_bridge_on_one_ethernet_ip_tag_ends_and_the_first_goes_on(
     last = program.read()
     program.until(lambda v: valid(v) and v["heartbeat"] != last["heartbeat"])
     assert bridge.poll() is None
-
-
-def test_the_last_word_over_ethernet_ip_is_no_valid_result(
-    program: OverNetwork, bridge: subprocess.Popen[str]
-) -> None:
-    program.until(valid)
-    bridge.terminate()
-    bridge.wait(60)
-    found = program.read()
-    assert (found["status"] & 0b10011, found["inspection_id"], found["verdict"]) == (0, 0, 2)
-    assert found["trouble"] == Trouble.STARTING
 
 
 def test_ethernet_ip_mistakes_are_one_line_each(mistaken: Mistaken) -> None:

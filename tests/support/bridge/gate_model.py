@@ -3,11 +3,12 @@
 The model says from the history alone what a PLC must read; it shares no code with the gate.
 """
 
-from collections.abc import Callable, Iterator
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from queue import SimpleQueue
-from threading import Semaphore
+from functools import partial
 
 from edge.bridge.signals import Inputs, Trouble
 from edge.events.event import AnyHeader, Code, CodeName, Event, Heartbeat, Verdict
@@ -31,6 +32,9 @@ class Clock:
     def monotonic_ns(self) -> int:
         return round(self.s * 1e9)
 
+    def sleep(self, seconds: float) -> None:
+        """Time passes when the test says so."""
+
     def now(self, zone: object) -> datetime:
         return BEGAN + timedelta(seconds=self.s)
 
@@ -38,27 +42,47 @@ class Clock:
         return datetime.fromisoformat(text)
 
 
+class Threads:
+    """In the place of the module `threading`: the feed's thread runs when the test says so.
+
+    So a run of the state machine waits for no other thread, and is the same each time.
+    """
+
+    Lock, Event = threading.Lock, threading.Event
+
+    def Thread(self, target: Callable[..., None], args: Sequence[object], **_: object) -> "Threads":
+        self._run = partial(target, *args)
+        return self
+
+    def start(self) -> None:
+        """It waits."""
+
+    def join(self, timeout: float) -> None:
+        """It runs no more."""
+
+    def run(self) -> None:
+        """Until its source has nothing more."""
+        self._run()
+
+
 class Script:
     """A source of events; `deliver` returns when the feed has dealt with what it was given."""
 
-    def __init__(self) -> None:
-        self._steps: SimpleQueue[Notice | AnyHeader | Exception | None] = SimpleQueue()
-        self._done = Semaphore(0)
+    def __init__(self, threads: Threads) -> None:
+        self._steps = deque[Notice | AnyHeader]()
+        self._threads = threads
 
     def source(self, notify: Notify, stopped: Callable[[], bool]) -> Iterator[Event]:
-        while (step := self._steps.get()) is not None:
-            if isinstance(step, Exception):
-                self._done.release()
-                raise step
+        while self._steps:
+            step = self._steps.popleft()
             if isinstance(step, Notice):
                 notify(step)
             else:
                 yield Event(step)
-            self._done.release()
 
-    def deliver(self, step: Notice | AnyHeader | Exception) -> None:
-        self._steps.put(step)
-        assert self._done.acquire(timeout=60)
+    def deliver(self, step: Notice | AnyHeader) -> None:
+        self._steps.append(step)
+        self._threads.run()
 
     def notice(self, kind: NoticeKind) -> None:
         self.deliver(Notice(kind, ""))
@@ -79,9 +103,6 @@ class Script:
         at = (BEGAN + timedelta(seconds=captured_s)).isoformat()
         values = {"boot_id": machine, "captured_at": at, "captured_ns": round(captured_s * 1e9)}
         self.deliver(inspection(number, verdict, product=product, **values))
-
-    def end(self) -> None:
-        self._steps.put(None)
 
 
 @dataclass
