@@ -73,7 +73,7 @@ MODULES = {  # of each extra
     "video": ("av",),
     "genicam": ("gi",),
     "modbus": ("pymodbus",),
-    "opcua": ("asyncua", "ifaddr"),
+    "opcua": ("asyncua", "ifaddr", "o6_nodeset_compiler"),
     "s7": ("snap7",),
     "ethernet-ip": ("pylogix",),
     "mqtt": ("paho",),

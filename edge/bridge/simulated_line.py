@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -12,6 +13,7 @@ from edge.events.clock import MonotonicTime, boot_id
 from edge.events.control_messages import (
     ChangeStatus,
     ClockReply,
+    Health,
     ProductReply,
     Request,
     SwitchRequest,
@@ -23,6 +25,7 @@ from edge.events.notices import Notice, Notify
 
 NG_EVERY, NO_VERDICT_EVERY = 10, 25
 ENCODER_COUNTS = 1000  # from part to part
+SIMULATED = "simulated"  # its stream, station and first product
 HEARTBEAT_S = 0.5
 THRESHOLD = 0.5
 PREPARE_S = 1.0
@@ -33,11 +36,13 @@ class SimulatedLine:
     """A `LineClient` of edge.bridge.line_requests without a line; changes take one second.
 
     Parts come by themselves until the first trigger; from then on one comes with each trigger.
+    While it is paused none come by themselves, and a triggered one has no verdict.
     """
 
     def __init__(self, rate: float) -> None:
-        self.rate, self.product = rate, "simulated"
+        self.rate, self.product = rate, SIMULATED
         self.triggered, self.triggers = False, deque[Trigger]()
+        self.paused = False
         self._change, self._due = ChangeStatus(), 0.0
 
     def ask(self, question: BaseModel) -> list[bytes]:
@@ -53,6 +58,9 @@ class SimulatedLine:
             return TriggerReply(trigger_id=question.trigger_id)
         if isinstance(question, Request) and question.request == "clock":
             return ClockReply(now=MonotonicTime.now())
+        if isinstance(question, Request) and question.request in ("pause", "resume"):
+            self.paused = question.request == "pause"
+            return self._health()
         if isinstance(question, SwitchRequest):
             self._change = ChangeStatus(state="loading", product=question.product)
             self._due = now + PREPARE_S
@@ -60,6 +68,10 @@ class SimulatedLine:
             self.product = self._change.product
             self._change = self._change.model_copy(update={"state": "done"})
         return ProductReply(product=self.product, version="0", change=self._change)
+
+    def _health(self) -> Health:
+        state: Literal["running", "paused"] = "paused" if self.paused else "running"
+        return Health(state=state, uptime_s=0, turned_s_ago=0, head=0, unlogged=0)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -69,18 +81,19 @@ def simulated(line: SimulatedLine) -> Callable[[Notify, Callable[[], bool]], Ite
     """Parts at its rate: every tenth is NG, every 25th has no verdict, the others are OK."""
 
     def source(notify: Notify, stopped: Callable[[], bool]) -> Iterator[Event]:
-        number, due, beat = 0, time.monotonic(), 0.0
+        number, due, beat, paused = 0, time.monotonic(), 0.0, False
         while not stopped():
             now = time.monotonic()
-            if now >= beat:
-                notify(Notice("heartbeat", "simulated", _heartbeat(number, line.product)))
+            if now >= beat or paused is not line.paused:
+                paused = line.paused
+                notify(Notice("heartbeat", SIMULATED, _heartbeat(number, line.product, paused)))
                 beat = now + HEARTBEAT_S
             while line.triggers:
                 number += 1
-                yield Event(_part(number, line.product, line.triggers.popleft()))
+                yield Event(_part(number, line.product, line.triggers.popleft(), paused))
             if now >= due:
                 due += 1 / line.rate
-                if not line.triggered:
+                if not line.triggered and not paused:
                     number += 1
                     yield Event(_part(number, line.product, _by_itself(number)))
             time.sleep(min(POLL_S, max(0.0, due - time.monotonic())))
@@ -90,16 +103,17 @@ def simulated(line: SimulatedLine) -> Callable[[Notify, Callable[[], bool]], Ite
 
 def _stamp(product: str) -> dict[str, object]:
     return {
-        "stream_id": "simulated", "station": "simulated", "boot_id": boot_id(),
+        "stream_id": SIMULATED, "station": SIMULATED, "boot_id": boot_id(),
         "published_ns": time.monotonic_ns(),
         "published_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "product": product, "version": "0",
     }  # fmt: skip
 
 
-def _heartbeat(head: int, product: str = "simulated") -> Heartbeat:
+def _heartbeat(head: int, product: str = SIMULATED, paused: bool = False) -> Heartbeat:
     return Heartbeat.model_validate(_stamp(product) | {
-        "head": head, "state": "running", "every_ms": int(1000 * HEARTBEAT_S),
+        "head": head, "state": "paused" if paused else "running",
+        "every_ms": int(1000 * HEARTBEAT_S),
         "code": CodeName.of(Code.NONE),
     })  # fmt: skip
 
@@ -108,9 +122,15 @@ def _by_itself(number: int) -> Trigger:
     return Trigger(number, ENCODER_COUNTS * number, f"part-{number}")
 
 
-def _part(number: int, product: str, trigger: Trigger) -> Inspection:
+def _code(verdict: Verdict, paused: bool) -> Code:
+    if verdict != "NO_VERDICT":
+        return Code.NONE
+    return Code.PAUSED if paused else Code.OVERRUN
+
+
+def _part(number: int, product: str, trigger: Trigger, paused: bool = False) -> Inspection:
     verdict: Verdict = "OK"
-    if trigger.trigger_id % NO_VERDICT_EVERY == 0:
+    if paused or trigger.trigger_id % NO_VERDICT_EVERY == 0:
         verdict = "NO_VERDICT"
     elif trigger.trigger_id % NG_EVERY == 0:
         verdict = "NG"
@@ -121,7 +141,7 @@ def _part(number: int, product: str, trigger: Trigger) -> Inspection:
         "seq": number, "inspection_id": number, "frame_id": number,
         "trigger_id": trigger.trigger_id, "encoder": trigger.encoder, "part_id": trigger.part_id,
         "verdict": verdict,
-        "code": CodeName.of(Code.OVERRUN if verdict == "NO_VERDICT" else Code.NONE),
+        "code": CodeName.of(_code(verdict, paused)),
         "captured_ns": stamp["published_ns"], "captured_at": stamp["published_at"],
         "stages_ms": {}, "score": scores[verdict], "threshold": THRESHOLD, "passed_over": 0,
         "regions": [region] if verdict == "NG" else [],

@@ -1,7 +1,7 @@
 """Carry a station's verdicts into the plant's controller, fail-safe.
 
   draem bridge modbus    a Modbus TCP server that the PLC polls
-  draem bridge opcua     an OPC UA server in the terms of OPC 40100-1
+  draem bridge opcua     an OPC UA server of OPC 40100-1, machine vision
   draem bridge s7        writes into a data block of a Siemens PLC, and reads its answers
   draem bridge ethernet-ip
                          writes into a tag of a Rockwell Logix controller, and reads its answers

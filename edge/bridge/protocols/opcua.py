@@ -1,9 +1,8 @@
-"""OPC UA in the terms of OPC 40100-1 (machine vision), without its full nodeset (asyncua).
+"""An OPC UA server of OPC 40100-1, machine vision (asyncua).
 
-Objects/VisionSystem: CurrentState, Trouble, Heartbeat, counts; the event ResultReady for each
-verdict that came in time; the methods GetLatestResult (what is valid at that moment, and NG
-otherwise), PrepareRecipe (change the product; RecipePrepared tells when it runs), Trigger, Halt and
-Reset.
+Objects/VisionSystem is a VisionSystemType, with its state machines, recipes, results and events,
+and with variables and methods of our own in plain types; GetLatestResult is what is valid at that
+moment, and NG otherwise.
 """
 
 import asyncio
@@ -12,32 +11,29 @@ from queue import SimpleQueue
 from typing import Any, cast
 
 from edge.base.tcp import keep_alive
-from edge.bridge.feed import BridgeError, Feed
-from edge.bridge.plc_trigger import PlcTrigger
-from edge.bridge.product_change import ProductChanges
+from edge.bridge.feed import BridgeError
+from edge.bridge.protocols.opcua_line import POLL_S, LineParts, OpcuaLine
 from edge.bridge.protocols.opcua_security import OpcuaSecurity, server_of
-from edge.bridge.protocols.opcua_vision_system import POLL_S, VisionSystem
+from edge.bridge.protocols.opcua_vision_system import VisionSystem
 from edge.events.event import Inspection
 
 log = logging.getLogger(__name__)
 
 
 async def serve(
-    feed: Feed,
-    changes: ProductChanges,
-    triggering: PlcTrigger,
+    parts: LineParts,
     results: SimpleQueue[Inspection],
-    deadline_s: float,
     security: OpcuaSecurity,
+    nodeset: str,
     stop: asyncio.Event,
 ) -> None:
     """Serve until `stop` is set or the feed has died. Raises BridgeError where it cannot listen.
 
-    `results` is filled by the feed's thread.
+    `results` is filled by the feed's thread; `nodeset` is that of OPC 40100-1, as XML.
     """
     server = await server_of(security)
-    system = VisionSystem(server, feed, changes, triggering, results, deadline_s, security)
-    await system.build()
+    system = VisionSystem(server, OpcuaLine(parts), results, security)
+    await system.build(nodeset)
     try:
         await server.start()
     except OSError as error:
@@ -48,10 +44,10 @@ async def serve(
         ) from error
     for listening in cast(Any, server.bserver)._server.sockets:  # asyncua sets no options itself
         keep_alive(listening)
-    watching = asyncio.create_task(triggering.stall.watch())
+    watching = asyncio.create_task(parts.triggering.stall.watch())
     log.info("OPC UA on %s", server.endpoint.geturl())
     try:
-        while not stop.is_set() and feed.died is None:
+        while not stop.is_set() and parts.feed.died is None:
             await system.publish()
             await asyncio.sleep(POLL_S)
     finally:

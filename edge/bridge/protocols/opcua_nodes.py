@@ -5,7 +5,7 @@ clients keep ids. asyncua gives such ids unless it is told otherwise.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from asyncua import ua
@@ -31,19 +31,25 @@ class Nodes:
     def __init__(self, server: Server, space: int) -> None:
         self._server, self._space = server, space
 
-    async def add_object(self, name: str) -> Node:
-        """An object below Objects, whose events the Server object passes on."""
+    async def add_object(self, name: str, kind: Node) -> Node:
+        """An object of a type below Objects, whose events the Server object passes on."""
         objects = self._server.nodes.objects
-        node = await objects.add_object(self._id(name), self._name(name))
-        await _describe(node, name)
+        node = await self.add_part(objects, self._name(name), kind, name)
+        await describe(node, DESCRIPTIONS[name])
         await self._server.nodes.server.add_reference(node, ObjectIds.HasNotifier)
         return node
+
+    async def add_part(self, parent: Node, name: ua.QualifiedName, kind: Node, path: str) -> Node:
+        """An object with what its type demands, whose ids begin with `path`."""
+        return await parent.add_object(
+            self._id(path), name, objecttype=kind.nodeid, instantiate_optional=False
+        )
 
     async def add_variable(self, parent: Node, name: str, value: Any, *, counts: bool) -> Node:
         """A variable of the value's type; `counts` gives it a unit."""
         path = _path(parent, name)
         node = await parent.add_variable(self._id(path), self._name(name), value)
-        await _describe(node, name)
+        await describe(node, DESCRIPTIONS[name])
         if counts:
             code = int.from_bytes(ONE.encode(), "big")
             unit = ua.EUInformation(UNITS, code, ua.LocalizedText("1"), ua.LocalizedText("pieces"))
@@ -58,7 +64,7 @@ class Nodes:
         path = _path(parent, name)
         checked = check_arguments(wanted, function)
         node = await parent.add_method(self._id(path), self._name(name), checked)
-        await _describe(node, name)
+        await describe(node, DESCRIPTIONS[name])
         for title, fields in (("InputArguments", wanted), ("OutputArguments", answer)):
             if fields:
                 where = self._id(f"{path}.{title}"), ua.QualifiedName(title, 0)
@@ -69,13 +75,19 @@ class Nodes:
         """A type of event with these fields, which `emitter` sends."""
         base = self._server.nodes.base_event_type
         node = await base.add_object_type(self._id(name), self._name(name))
-        await _describe(node, name)
+        await describe(node, DESCRIPTIONS[name])
         for field, kind in fields:
             where = self._id(f"{name}.{field}"), self._name(field)
             added = await node.add_property(*where, ua.get_default_value(kind), kind)
             await added.set_modelling_rule(True)
-            await _describe(added, field)
-        return Event(self._server, await self._server.get_event_generator(node, emitter.nodeid))
+            await describe(added, DESCRIPTIONS[field])
+        return await self.event_of(emitter, node)
+
+    async def event_of(self, emitter: Node, kind: Node) -> "Event":
+        """Events of a type that is there, which `emitter` sends."""
+        generator = await self._server.get_event_generator(kind, emitter.nodeid)
+        fields = [(await one.read_browse_name()).Name for one in await kind.get_properties()]
+        return Event(self._server, generator, frozenset(fields))
 
     def _id(self, path: str) -> ua.NodeId:
         return ua.NodeId(ua.String(path), ua.Int16(self._space))
@@ -90,13 +102,28 @@ class Event:
     Generic clients subscribe there: the standard wants all events of a server at that object.
     """
 
-    def __init__(self, server: Server, generator: EventGenerator) -> None:
+    def __init__(self, server: Server, generator: EventGenerator, fields: frozenset[str]) -> None:
         self._session, self._generator = server.iserver.isession, generator
+        self._fields = fields  # of the type itself
 
     async def send(self, message: str, values: Iterable[tuple[str, Any]]) -> None:
+        """Send it with these values, which have the types of the event's fields."""
         event = self._generator.event
         for name, value in values:
             setattr(event, name, value)
+        await self._trigger(message)
+
+    async def send_variants(self, message: str, values: Mapping[str, ua.Variant]) -> None:
+        """Send it with these values; the type's other fields are null."""
+        event = self._generator.event
+        for name in self._fields - values.keys():
+            event.add_property(name, None, ua.VariantType.Null)
+        for name, value in values.items():
+            event.add_property(name, value.Value, value.VariantType)
+        await self._trigger(message)
+
+    async def _trigger(self, message: str) -> None:
+        event = self._generator.event
         await self._generator.trigger(message=message)
         emitter, event.emitting_node = event.emitting_node, SERVER
         try:
@@ -113,15 +140,15 @@ def check_arguments(fields: Fields, function: Method) -> Callable[..., Awaitable
 
     async def call(parent: ua.NodeId, *given: ua.Variant) -> Any:
         if len(given) < len(fields):
-            return _status(StatusCodes.BadArgumentsMissing)
+            return status(StatusCodes.BadArgumentsMissing)
         if len(given) > len(fields):
-            return _status(StatusCodes.BadTooManyArguments)
+            return status(StatusCodes.BadTooManyArguments)
         fits = [_fits(one, kind) for one, (_, kind) in zip(given, fields, strict=True)]
         if not all(fits):
             codes = (StatusCodes.Good if fit else StatusCodes.BadTypeMismatch for fit in fits)
             return ua.CallMethodResult(
-                StatusCode=_status(StatusCodes.BadInvalidArgument),
-                InputArgumentResults=[_status(code) for code in codes],
+                StatusCode=status(StatusCodes.BadInvalidArgument),
+                InputArgumentResults=[status(code) for code in codes],
             )
         return list(await function(*(one.Value for one in given)))
 
@@ -133,7 +160,8 @@ def _fits(given: ua.Variant, kind: ua.VariantType) -> bool:
     return kind is not ua.VariantType.String or isinstance(given.Value, str | None)
 
 
-def _status(code: int) -> ua.StatusCode:
+def status(code: int) -> ua.StatusCode:
+    """A status code as a value."""
     return ua.StatusCode(ua.UInt32(code))
 
 
@@ -141,6 +169,7 @@ def _path(parent: Node, name: str) -> str:
     return f"{parent.nodeid.Identifier!s}.{name}"
 
 
-async def _describe(node: Node, name: str) -> None:
-    text = ua.LocalizedText(DESCRIPTIONS[name], "en")
-    await node.write_attribute(AttributeIds.Description, ua.DataValue(ua.Variant(text)))
+async def describe(node: Node, text: str) -> None:
+    """Give a node its description."""
+    value = ua.DataValue(ua.Variant(ua.LocalizedText(text, "en")))
+    await node.write_attribute(AttributeIds.Description, value)

@@ -1,4 +1,4 @@
-"""An OPC UA server in the terms of OPC 40100-1."""
+"""An OPC UA server of OPC 40100-1 (machine vision)."""
 
 import argparse
 import asyncio
@@ -6,9 +6,6 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from edge.base.errors import SettingsError
-from edge.bridge.feed import Feed
-from edge.bridge.plc_trigger import PlcTrigger
-from edge.bridge.product_change import ProductChanges
 from edge.commands.arguments import parse_address, settings_of
 from edge.commands.bridges.shared import (
     add_common,
@@ -18,6 +15,7 @@ from edge.commands.bridges.shared import (
     no_handshake,
     opened_changes,
     opened_feed,
+    opened_pausing,
     opened_triggering,
     read_login,
     stop_in_loop,
@@ -32,6 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_login(parser, "who comes in by name, and encrypted")
     add("--clients", type=Path, metavar="FOLDER", help="certificates (*.der, *.pem) of "
         "those who come in by their key, and encrypted")  # fmt: skip
+    add("--single-jobs", action="store_true", help="each picture is taken by a StartSingleJob, "
+        "of a camera with a software trigger")  # fmt: skip
+    add("--nodeset", type=Path, metavar="FILE", help="another copy of "
+        "Opc.Ua.MachineVision.NodeSet2.xml than the installed one")  # fmt: skip
     add_common(parser)
 
 
@@ -43,21 +45,24 @@ def main(options: argparse.Namespace) -> int:
         )
     check_listen(host, port)
     from edge.bridge.protocols import opcua
+    from edge.bridge.protocols.opcua_line import LineParts
+    from edge.bridge.protocols.opcua_nodeset import read_nodeset
     from edge.bridge.protocols.opcua_security import OpcuaSecurity, read_clients
 
     login, clients = read_login(options.login), read_clients(options.clients)
     security = OpcuaSecurity(host, port, login, clients, settings.data / settings.station)
-    rules = no_handshake(options)
+    rules, nodeset = no_handshake(options), read_nodeset(options.nodeset)
     results: SimpleQueue[Inspection] = SimpleQueue()
 
-    async def run(feed: Feed, changes: ProductChanges, triggering: PlcTrigger) -> None:
-        stop = stop_in_loop()
-        await opcua.serve(feed, changes, triggering, results, rules.deadline_s, security, stop)
+    async def run(parts: LineParts) -> None:
+        await opcua.serve(parts, results, security, nodeset, stop_in_loop())
 
     with (
         opened_feed(options, settings, rules, f"{host}-{port}", results.put) as feed,
         opened_changes(options, settings, feed) as changes,
         opened_triggering(options, settings) as triggering,
+        opened_pausing(options, settings) as pausing,
     ):
-        asyncio.run(run(feed, changes, triggering))
+        deadline_s, single_jobs = rules.deadline_s, options.single_jobs
+        asyncio.run(run(LineParts(feed, changes, triggering, pausing, deadline_s, single_jobs)))
     return 0

@@ -19,6 +19,7 @@ from edge.base.metrics import served_metrics
 from edge.base.person import Person
 from edge.bridge.feed import Feed, Source, station
 from edge.bridge.gate import Gate, Mode, Rules
+from edge.bridge.line_pause import LinePause
 from edge.bridge.line_requests import LineClient
 from edge.bridge.missed_results import MissedFile
 from edge.bridge.plc_commands import PlcCommand
@@ -149,6 +150,11 @@ def opened_changes(options: argparse.Namespace, settings: Station, feed: Feed) -
 def opened_triggering(options: argparse.Namespace, settings: Station) -> PlcTrigger:
     """Passes triggers to the line. Raises DraemError for an address that cannot be used."""
     return PlcTrigger(options.simulate or ask_control(settings, ANSWER_MS))
+
+
+def opened_pausing(options: argparse.Namespace, settings: Station) -> LinePause:
+    """Pauses and resumes the line. Raises DraemError for an address that cannot be used."""
+    return LinePause(options.simulate or ask_control(settings), Person(f"bridge {options.wire}"))
 
 
 @contextmanager

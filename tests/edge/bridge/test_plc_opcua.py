@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from asyncua.client.client import Client
-from asyncua.ua import Int32, NodeId, uaerrors
+from asyncua.ua import AccessLevel, Int32, NodeClass, NodeId, uaerrors
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.uaerrors import UaError
 
@@ -169,6 +169,8 @@ def test_ids_are_browse_paths_and_everything_says_what_it_is(bridge: Bridge) -> 
             for child in await todo.pop().get_children():
                 name = await child.read_browse_name()
                 if child.nodeid.NamespaceIndex == space:
+                    if await child.read_node_class() is NodeClass.Variable:
+                        assert await child.get_access_level() == {AccessLevel.CurrentRead}, name
                     found[str(child.nodeid.Identifier)] = str((await child.read_description()).Text)
                     todo.append(child)
                     if name.NamespaceIndex == space:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from asyncua.client.client import Client
@@ -15,12 +16,17 @@ from tests.support.running_station import Running
 
 
 class Bridge:
-    def __init__(self, station: Running, *words: str) -> None:
+    def __init__(self, station: Running | Path, *words: str) -> None:
+        """The bridge of a station, or with a folder for its data one that simulates its line."""
         self.port = free_ports(1)[0]
         self.url = f"opc.tcp://127.0.0.1:{self.port}"
+        if isinstance(station, Running):
+            data, words = station.settings.data, ("--endpoint", station.endpoint, *words)
+        else:
+            data, words = station, ("--simulate", "20", *words)
         command = [
-            sys.executable, "-m", "draem", "bridge", "opcua", "--endpoint", station.endpoint,
-            "--listen", f"127.0.0.1:{self.port}", "--data", str(station.settings.data), *words,
+            sys.executable, "-m", "draem", "bridge", "opcua", "--data", str(data),
+            "--listen", f"127.0.0.1:{self.port}", *words,
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
@@ -31,7 +37,7 @@ class Bridge:
 
 async def connected(client: Client) -> tuple[Any, int]:
     """The vision system once the server is there, and its namespace."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while True:
         try:
             await client.connect()
@@ -51,14 +57,14 @@ async def until(node: Any, wanted: str) -> None:
 
 
 async def until_true(due: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not due():
         assert time.monotonic() < end
         await asyncio.sleep(0.02)
 
 
 async def listening(port: int) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         try:
             (await asyncio.open_connection("127.0.0.1", port))[1].close()

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from edge.bridge.feed import Feed
 from edge.bridge.protocols import opcua_vision_system as opcua
+from edge.bridge.protocols.opcua_line import LineParts, OpcuaLine
 from edge.bridge.signals import Inputs, Trouble
 from edge.events.event import Inspection
 from tests.support.bridge.gate_model import DEADLINE_S, Clock
@@ -24,6 +25,8 @@ class Opcua(Wire):
         self.patches.callback(self._loop.close)
         self.patches.enter_context(patch.object(opcua, "time", clock))
         self.patches.enter_context(patch.object(opcua, "Nodes", lambda *_: self._nodes))
+        for name in ("Standard", "MachineVision"):
+            self.patches.enter_context(patch.object(opcua, name, lambda *_: _Nothing()))
 
     def start(self, feed: Feed) -> list[Inputs]:
         super().start(feed)
@@ -36,12 +39,12 @@ class Opcua(Wire):
         changes = SimpleNamespace(numbers=PRODUCTS)
         security = SimpleNamespace(warning=lambda: "")
         server = SimpleNamespace(register_namespace=namespace)
-        triggering: Any = None
+        nothing: Any = None
+        line = OpcuaLine(LineParts(feed, cast(Any, changes), nothing, nothing, DEADLINE_S))
         self._system = opcua.VisionSystem(
-            cast(Any, server), feed, cast(Any, changes), triggering, self._results, DEADLINE_S,
-            cast(Any, security),
-        )  # fmt: skip
-        self._loop.run_until_complete(self._system.build())
+            cast(Any, server), line, self._results, cast(Any, security)
+        )
+        self._loop.run_until_complete(self._system.build(""))
         return []
 
     def _hear(self, event: dict[str, Any]) -> None:
@@ -98,7 +101,7 @@ class _Nodes:
         self.answers: dict[str, list[str]] = {}
         self._hear = hear
 
-    async def add_object(self, name: str) -> str:
+    async def add_object(self, name: str, kind: Any = None) -> str:
         return name
 
     async def add_variable(self, parent: Any, name: str, value: Any, *, counts: bool) -> Any:
@@ -119,3 +122,20 @@ class _Nodes:
             self._hear(dict(values))
 
         return SimpleNamespace(send=send)
+
+
+class _Nothing:
+    """In the place of the standard's types, which have tests of their own."""
+
+    def type(self, name: str) -> None:
+        return None
+
+    async def load(self, nodeset: Any) -> None: ...
+
+    async def build(self, nodes: Any, system: Any) -> None: ...
+
+    async def publish(self, signals: Any) -> None: ...
+
+    async def result(self, inspection: Any) -> None: ...
+
+    async def prepared(self, change: Any) -> None: ...
