@@ -69,7 +69,7 @@ def test_web_live_pause_and_resume_are_confirmed_and_on_record(
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     wait_until(
-        lambda: serious_findings(page, within=".q-dialog .card") == [],
+        lambda: serious_findings(page, within=".q-dialog .dialog") == [],
         "the dialog has faded in, without findings",
     )
     confirm(page, "Pause", "the lens is cleaned")

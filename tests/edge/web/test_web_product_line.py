@@ -111,6 +111,6 @@ def start(page: Page) -> None:
     expect(button).to_be_disabled()
     page.get_by_label("Reason").fill("the next order")
     button.click()
-    page.get_by_role("button", name="Yes").click()
+    page.get_by_role("dialog").get_by_role("button", name="Start").click()
     expect_job(page, "switch")
     expect(page.get_by_text("press-4 runs version 2")).to_be_visible()
