@@ -111,5 +111,5 @@ async def main(address: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    yield_to_the_line(LOWEST)
+    yield_to_the_line(LOWEST, LOWEST)
     asyncio.run(main(sys.argv[1], int(sys.argv[2])))

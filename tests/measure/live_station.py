@@ -59,8 +59,10 @@ class PicturesRunning(Running):
 
 def run_station(folder: str, port: str, live_rate: str, metrics: str = "") -> None:
     """The station, in a process of its own, until SIGTERM."""
-    values = {"endpoint": f"tcp://127.0.0.1:{port}", "live_rate": float(live_rate)}
-    running = PicturesRunning(Path(folder), metrics=metrics or None, **values)
+    running = PicturesRunning(
+        Path(folder), endpoint=f"tcp://127.0.0.1:{port}", live_rate=float(live_rate),
+        metrics=metrics or None,
+    )  # fmt: skip
     signal.sigwait({signal.SIGTERM})
     running.close()
 

@@ -107,17 +107,18 @@ def elsewhere(site: WebSite, count: int) -> Iterator[Callable[[], list[Painted]]
     cookie = session_headers(site.folder, Role.VIEWER, site.address)["cookie"]
     pipe = subprocess.PIPE
     process = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, start_new_session=True)
-    assert process.stdin is not None
-    assert process.stdout is not None
+    asked, answers = process.stdin, process.stdout
+    assert asked is not None
+    assert answers is not None
     try:
-        process.stdin.write(cookie + "\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == "ready\n", "the viewers get no pictures"
+        asked.write(cookie + "\n")
+        asked.flush()
+        assert answers.readline() == "ready\n", "the viewers get no pictures"
 
         def painted() -> list[Painted]:
-            process.stdin.write("\n")
-            process.stdin.flush()
-            seen: list[Painted] = json.loads(process.stdout.readline())
+            asked.write("\n")
+            asked.flush()
+            seen: list[Painted] = json.loads(answers.readline())
             return seen
 
         yield painted

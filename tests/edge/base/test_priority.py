@@ -34,7 +34,7 @@ needs_autogroup = pytest.mark.skipif(
 def test_the_leader_of_a_session_lowers_the_session_too() -> None:
     nice, group, *_ = run(before=0, leads=True)
     assert nice == "10"
-    assert group.endswith(" nice 10")
+    assert group.endswith(" nice 5")
 
 
 @needs_autogroup
