@@ -60,9 +60,13 @@ drift *ARGS: setup
 plant *ARGS: setup
     @python -m tests.measure.plant {{ARGS}}
 
-# what the live page costs the line, and how late its pictures are: a browser with four viewers
+# what four viewers of the live page cost the line, elsewhere and on this machine, and how late their pictures are
 web-live *ARGS: setup
     @python -m tests.measure.web_live {{ARGS}}
+
+# whether the memory of the page and of a browser stays flat  [--minutes 60] [--pages 1]
+web-memory *ARGS: setup
+    @python -m tests.measure.web_memory {{ARGS}}
 
 # what archive and metrics cost the inspecting loop, in pairs [--pairs N] [--seconds N]
 archive-cost *ARGS: setup

@@ -214,11 +214,28 @@ def _labelled(query: Query) -> ColumnElement[bool]:
     return tuple_(PART.stream, PART.seq).in_(rows)
 
 
-def _touches(x: int, y: int, width: int, height: int) -> ColumnElement[bool]:
+def touched(box: tuple[int, int, int, int], low: int, high: int) -> ColumnElement[bool]:
+    """The inspections of some microseconds with a defect in a box, found by their regions.
+
+    Few parts have regions: the place and the time of these are looked at first.
+    """
     r = region.c
-    overlaps = (r.x < x + width) & (r.x + r.width > x) & (r.y < y + height) & (r.y + r.height > y)
-    touched = exists().where((r.stream == PART.stream) & (r.seq == PART.seq) & overlaps)
-    return (PART.regions > 0) & touched  # most parts have none, and need no look
+    rows = select(r.stream, r.seq).where(
+        r.product.in_(select(product.c.id)),  # all of them, for the index
+        low <= r.at, high > r.at, _overlaps(*box),
+    )  # fmt: skip
+    return tuple_(PART.stream, PART.seq).in_(rows)
+
+
+def _touches(x: int, y: int, width: int, height: int) -> ColumnElement[bool]:
+    same_part = (region.c.stream == PART.stream) & (region.c.seq == PART.seq)
+    touching = exists().where(same_part & _overlaps(x, y, width, height))
+    return (PART.regions > 0) & touching  # most parts have none, and need no look
+
+
+def _overlaps(x: int, y: int, width: int, height: int) -> ColumnElement[bool]:
+    r = region.c
+    return (r.x < x + width) & (r.x + r.width > x) & (r.y < y + height) & (r.y + r.height > y)
 
 
 def position_of(after: str) -> list[int]:

@@ -15,7 +15,16 @@ from sqlalchemy import Connection, func, select, tuple_
 
 from edge.archive.query import Query
 from edge.archive.rows import EPOCH, microseconds
-from edge.archive.search import ORDER, PART, Found, conditions, found_of, position_of, selected
+from edge.archive.search import (
+    ORDER,
+    PART,
+    Found,
+    conditions,
+    found_of,
+    position_of,
+    selected,
+    touched,
+)
 from edge.archive.statistics import narrowed
 from edge.archive.tables import BUCKET_US, inspection, tally
 
@@ -53,8 +62,11 @@ class _Search:
 
     def window(self, low: int, high: int, position: list[int] | None) -> None:
         """Add the rows from `low` up to, not including, `high`, beyond a position."""
-        statement = selected().where(*conditions(self.connection, self.query))
+        query, box = self.query.model_copy(update={"box": None}), self.query.box
+        statement = selected().where(*conditions(self.connection, query))
         statement = statement.where(low <= PART.at, high > PART.at)
+        if box is not None:
+            statement = statement.where(touched(box, low, high))
         if position is not None:
             here, there = tuple_(*ORDER), tuple_(*position)
             statement = statement.where(here > there if self.newer else here < there)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.base.errors import SettingsError
+from edge.base.priority import yield_to_the_line
 from edge.commands.archives.shared import add_archive
 from edge.commands.archives.statistics import add_shifts, shifts_of
 from edge.commands.arguments import add_settings, credentials, settings_of, whole_number
@@ -23,6 +24,7 @@ from edge.web.settings import StationAddresses, WebSettings
 from edge.web.texts import LANGUAGES
 
 WEB = Path("web")
+NICE = 5  # below the line, above the jobs that the page starts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
+    yield_to_the_line(NICE)
     certificate, key = _certificate(options)
     settings = settings_of(options)
     serve(

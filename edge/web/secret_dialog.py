@@ -2,14 +2,14 @@
 
 from nicegui import ui
 
+from edge.web.dialogs import titled_dialog
 from edge.web.viewer import Viewer
 
 
 async def show_secret(viewer: Viewer, title: str, about: str, secret: str) -> None:
     """Until the person says that they have it."""
     say = viewer.texts.say
-    with ui.dialog().props("persistent") as dialog, ui.card().classes("dialog"):
-        ui.label(title).props("role=heading aria-level=2").classes("dialog-title")
+    with titled_dialog(title, persistent=True) as dialog:
         ui.label(about)
         field = ui.input(say("Secret"), value=secret).props("readonly outlined")
         field.classes("dialog-field number")

@@ -15,7 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
-from tests.measure.web_live import StationProcess, percentile
+from tests.measure.live_station import StationProcess
+from tests.measure.web_live import percentile
 from tests.support.archive_process import ArchiveProcess
 from tests.support.ports import free_ports
 

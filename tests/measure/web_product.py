@@ -159,6 +159,7 @@ def release(person: Person) -> None:
     """Seal and activate what was made."""
     person.click(person.page.get_by_role("link", name="Release and start"))
     person.button("Seal and activate version 2")
+    person.click(person.page.get_by_role("dialog").get_by_role("button", name="Seal and activate"))
     expect(person.page.locator("[data-job=activate] .job-state").first).to_have_text("done")
     person.tell("released")
 

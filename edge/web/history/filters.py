@@ -12,6 +12,7 @@ from edge.archive.statistics import Shifts
 from edge.web.history.meanings import LABELS, code_choices
 from edge.web.history.query_words import TIMES, Words, written
 from edge.web.parts import WORDS
+from edge.web.shifts import shift_name
 from edge.web.texts import Texts, mark
 
 TITLES = {
@@ -76,6 +77,12 @@ class Filters:
             for name in (name for name in TITLES if name not in FIRST):
                 self._control(name)
             self.more = ui.element("div")
+            ui.label(
+                self._texts.say(
+                    "Labels and kinds of defects are given by people, in Review and on a part's "
+                    "page: a part without a look has none."
+                )
+            ).classes("muted")
 
     def _control(self, name: str) -> None:
         title = self._texts.say(TITLES[name])
@@ -154,7 +161,10 @@ class Filters:
         yesterday = (today - timedelta(hours=12)).replace(hour=0)
         shift, name = self._shifts.begin(now)
         return [
-            (say("This shift ({name})", name=name), {"since": written(shift, zone)}),
+            (
+                say("This shift ({name})", name=shift_name(name, self._texts)),
+                {"since": written(shift, zone)},
+            ),
             (say("Today"), {"since": written(today, zone)}),
             (say("Yesterday"), {"since": written(yesterday, zone), "until": written(today, zone)}),
             (say("7 days"), {"since": written(now - timedelta(days=7), zone)}),

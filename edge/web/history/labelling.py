@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from edge.archive.labels import Given
 from edge.web.accounts.roles import Role
-from edge.web.attributes import attributes
+from edge.web.dialogs import dialog_buttons, titled_dialog
 from edge.web.page import guarded
 from edge.web.viewer import Viewer
 
@@ -49,10 +49,7 @@ def _origin(viewer: Viewer) -> str:
 def kind_dialog(viewer: Viewer, added: Callable[[str], Awaitable[None]]) -> ui.dialog:
     """Asks an engineer for a new kind of defect."""
     say = viewer.texts.say
-    title = say("New kind of defect")
-    dialog = attributes(ui.dialog(), aria_label=title)
-    with dialog, ui.card().classes("dialog"):
-        ui.label(title).props("role=heading aria-level=2").classes("dialog-title")
+    with titled_dialog(say("New kind of defect")) as dialog:
         name = ui.input(say("Name")).props("autofocus maxlength=100").classes("dialog-field")
 
         async def add() -> None:
@@ -60,7 +57,5 @@ def kind_dialog(viewer: Viewer, added: Callable[[str], Awaitable[None]]) -> ui.d
             dialog.close()
             await added(name.value.strip())
 
-        with ui.row().classes("dialog-buttons"):
-            ui.button(say("Cancel"), on_click=dialog.close).props("flat")
-            ui.button(say("Add"), on_click=guarded(viewer, add))
+        dialog_buttons(viewer, dialog, say("Add"), guarded(viewer, add))
     return dialog

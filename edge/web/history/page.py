@@ -149,9 +149,18 @@ class HistoryList:
             self._step(further, "chevron_right", **{AFTER: sheet.older})
 
     def _step(self, title: str, icon: str, **place: str) -> None:
-        with ui.link(target=address(PATH, self._words, **place)).classes("action-link"):
+        """A link that can be copied; a click on it shows its parts here, without a new page."""
+        target = address(PATH, self._words, **place)
+
+        async def go() -> None:
+            ui.navigate.history.push(target)
+            await self._show({**self._words, **place})
+            ui.run_javascript("scrollTo(0, 0)")
+
+        with ui.link(target=target).classes("action-link") as link:
             ui.icon(icon).props("aria-hidden=true")
             ui.label(title)
+        link.on("click.exact.prevent", guarded(self._viewer, go), args=[])
 
     async def _draw_box(self) -> None:
         """On the first picture of the list, or the newest of the product."""

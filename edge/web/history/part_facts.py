@@ -10,9 +10,16 @@ from edge.web.history.meanings import code_text
 from edge.web.history.results import score_text
 from edge.web.parts import VerdictBadge
 from edge.web.plain_table import plain_table
-from edge.web.texts import Texts
+from edge.web.texts import Texts, mark
 
 MOST_REGIONS = 100
+STAGES = {
+    "wait": mark("wait"),
+    "fit": mark("fit"),
+    "infer": mark("infer"),
+    "judge": mark("judge"),
+    "encode": mark("encode"),
+}
 
 
 def head(texts: Texts, part: Found) -> None:
@@ -71,10 +78,15 @@ def stages(texts: Texts, part: Found) -> None:
     times: dict[str, float] = part.details.get("stages_ms") or {}
     if not times:
         return
-    rows = [[name, texts.number(ms, 1)] for name, ms in times.items()]
+    rows = [[_stage(texts, name), texts.number(ms, 1)] for name, ms in times.items()]
     rows.append([texts.say("together"), texts.number(sum(times.values()), 1)])
     name = texts.say("Times of the stages")
     plain_table(name, [texts.say("Stage"), "ms"], rows, numbers=1)
+
+
+def _stage(texts: Texts, name: str) -> str:
+    """A stage's name; as it is, where the station is of another version of this program."""
+    return texts.say(STAGES[name]) if name in STAGES else name
 
 
 def regions_table(texts: Texts, regions: Sequence[dict[str, Any]]) -> None:

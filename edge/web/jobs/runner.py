@@ -10,13 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
+from edge.base.priority import yield_to_the_line
 from edge.base.validation import read_json
 from edge.web.jobs.job import EXIT, OUTPUT, PROGRESS, SPEC, STARTED, JobSpec, note
 
-NICE = 10  # the line comes first
 TEMPORARY = "temporary"
 TAKE_PROGRESS = ("collect", "train", "build", "calibrate", "inspect")
 
@@ -25,8 +24,7 @@ def main(folder: Path, lock: int) -> int:
     """Run the command of a job's folder to its end."""
     # A handler, since a signal that is ignored would be ignored by the command too.
     signal.signal(signal.SIGINT, lambda *_: None)
-    with suppress(OSError):
-        os.nice(NICE)
+    yield_to_the_line()
     note(folder / STARTED, session=os.getpid(), at=time.time())
     spec = read_json(folder / SPEC, JobSpec)
     temporary = folder / TEMPORARY

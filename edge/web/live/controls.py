@@ -6,10 +6,10 @@ from nicegui import ui
 
 from edge.events.control_messages import ChangeStatus
 from edge.web.accounts.roles import Role
+from edge.web.dialogs import ReasonDialog
 from edge.web.live.changes import change_product, change_state
 from edge.web.live.live_station import LiveStation
 from edge.web.live.product_choice import ProductChoice
-from edge.web.live.reason_dialog import ReasonDialog
 from edge.web.page import guarded
 from edge.web.texts import Texts
 from edge.web.viewer import Viewer

@@ -9,7 +9,7 @@ from nicegui import ui
 from edge.web.live.live_station import LiveStation
 from edge.web.live.panel import Panel
 
-DRAW_S = 0.05
+DRAW_S = 0.025
 SLOW_S = 0.5
 
 log = logging.getLogger(__name__)

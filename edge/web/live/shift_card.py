@@ -6,6 +6,7 @@ from nicegui import ui
 
 from edge.web.live.live_station import LiveStation
 from edge.web.live.station_feed import Key
+from edge.web.shifts import shift_name
 from edge.web.texts import Texts
 
 
@@ -75,7 +76,9 @@ class ShiftCard:
         texts, now = self._texts, ShiftCounts(self._station, self._texts)
         if now.shift:
             begin = texts.moment(now.begin, seconds=False)
-            self._title.text = texts.say("Shift {name}, since {time}", name=now.shift, time=begin)
+            self._title.text = texts.say(
+                "Shift {name}, since {time}", name=shift_name(now.shift, texts), time=begin
+            )
         self._rate.text = now.rate(texts)
         self._ng.text = now.number("NG", texts)
         self._ok.text = now.number("OK", texts)

@@ -55,13 +55,18 @@ async def build_overview(site: Site, viewer: Viewer) -> None:
             with ui.element("h2"):
                 ui.label(say("Import a release of another station"))
             import_field(viewer)
-    panels = [JobPanel(viewer, site.jobs, job) for job in site.jobs.of("")[-1:]]
+    imports = site.jobs.of("")[-1:]
+    panels = [JobPanel(viewer, site.jobs, job) for job in imports]
+    under_way = {job.id for job in imports if job.is_open}
 
     async def update() -> None:
         for card in filter(None, cards):
             await card.update()
         for panel in panels:
-            await panel.update()
+            job = await panel.update()
+            if job.id in under_way and not job.is_open:
+                under_way.remove(job.id)
+                ui.navigate.reload()  # the product has a version more
 
     await update()
     ui.timer(TURN_S, update)

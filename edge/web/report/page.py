@@ -19,6 +19,7 @@ from edge.web.report.pdf_pictures import caption_of
 from edge.web.report.shift_report import ShiftReport, shift_report
 from edge.web.report.tables import cards_of, notes_of, period_of, tables_of, title_of
 from edge.web.report.writer import ReportWriter
+from edge.web.shifts import shift_name
 from edge.web.site import Site
 from edge.web.statistics.parts import number_card, statistics_style
 from edge.web.texts import mark
@@ -66,7 +67,10 @@ def report_answer(site: Site, viewer: Viewer, key: str, kind: str) -> Response:
 
 def _choice(viewer: Viewer, shift: Shift, offered: list[Shift]) -> None:
     say, texts = viewer.texts.say, viewer.texts
-    names = {s.key: f"{texts.moment(s.begin, seconds=False)} {s.name}" for s in [shift, *offered]}
+    names = {
+        s.key: f"{texts.moment(s.begin, seconds=False)} {shift_name(s.name, texts)}"
+        for s in [shift, *offered]
+    }
     with ui.element("div").classes("row-wrap no-print"):
         ui.select(
             names,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from edge.archive.statistics import Counts
 from edge.web.report.shift_report import MOST_ROWS, ShiftReport, parts_of
+from edge.web.shifts import shift_name
 from edge.web.texts import Texts
 
 
@@ -29,7 +30,9 @@ class ReportTable:
 def title_of(report: ShiftReport, texts: Texts) -> str:
     """Which shift it is."""
     day = texts.date(report.shift.begin)
-    return texts.say("Shift report: {name}, {day}", name=report.shift.name, day=day)
+    return texts.say(
+        "Shift report: {name}, {day}", name=shift_name(report.shift.name, texts), day=day
+    )
 
 
 def period_of(report: ShiftReport, texts: Texts) -> str:

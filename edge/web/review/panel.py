@@ -96,6 +96,9 @@ class Panel:
     def ask_kind(self, is_asked: bool) -> None:
         """Show or hide the kinds, each with its digit."""
         self._kind_box.visible = is_asked
+        if is_asked:  # on a low screen they are below its end
+            place = f"getHtmlElement({self._kind_box.id})"
+            ui.run_javascript(f"{place}.scrollIntoView({{block: 'nearest'}})")
 
     def why_not(self, label: Label, item: Item) -> str:
         """Why a part cannot have a label; nothing if it can."""

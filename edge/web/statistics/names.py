@@ -4,6 +4,7 @@ from datetime import datetime
 
 from edge.archive.control_chart import RULES
 from edge.archive.statistics import By
+from edge.web.shifts import shift_name
 from edge.web.texts import Texts, mark
 
 PERIODS = {
@@ -39,7 +40,7 @@ def group_name(by: By, group: str, texts: Texts) -> str:
         if by in ("day", "shift"):
             day, _, name = group.partition(" ")
             shown = texts.day(datetime.strptime(day, "%Y-%m-%d").date())
-            return f"{shown} {name}".strip()
+            return f"{shown} {shift_name(name, texts)}".strip()
     except ValueError:
         return group
     return group

@@ -23,6 +23,8 @@ QUERIES = [
     Query(version="old"),
     Query(code="overrun"),
     Query(score_from=0.85),
+    Query(box=(100, 0, 200, 30)),
+    Query(box=(100, 0, 200, 30), product="cup"),
     Query(part="P7"),
     Query(since=BEGIN + timedelta(days=9), until=BEGIN + timedelta(days=21)),
     Query(station="none"),
@@ -41,6 +43,7 @@ def fill(writer: Writer) -> None:
             version="old" if number < 9 else "new",
             verdict=("OK", "NG", "OK", "NO_VERDICT", "NG")[number % 5],
             part_id=f"P{number}",
+            box=(10 * number, 20, 30, 40),
             captured_at=(BEGIN + timedelta(hours=15 * number)).isoformat(),
         )
         events[number % 2].append(made)

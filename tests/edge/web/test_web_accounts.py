@@ -156,7 +156,7 @@ def test_web_account_commands_change_accounts_and_are_recorded(tmp_path: Path) -
 
 
 def _fill(page: Page, password: str) -> None:
-    page.get_by_label("New password").fill(password)
+    page.get_by_label("New password", exact=True).fill(password)
     page.get_by_label("The same again").fill(password)
 
 

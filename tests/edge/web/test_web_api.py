@@ -227,7 +227,7 @@ def test_web_api_administrators_make_and_revoke_tokens(api: Api, browser: Browse
         page.goto("/api-tokens")
         page.get_by_label("Name").fill("mes")
         page.get_by_role("button", name="Make the token").click()
-        secret = page.get_by_label("Secret").input_value()
+        secret = page.get_by_label("Secret", exact=True).input_value()
         headers = {"authorization": f"Bearer {secret}"}
         assert send(api.site.port, "GET", "/api/v1/stations", headers=headers).status == 200
         page.get_by_role("button", name="I have copied it").click()

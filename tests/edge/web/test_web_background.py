@@ -28,7 +28,7 @@ def register(page: Page, url: str) -> str:
     for box in page.get_by_role("checkbox").all():
         box.click()
     page.get_by_role("button", name="Add").click()
-    secret = page.get_by_label("Secret").input_value()
+    secret = page.get_by_label("Secret", exact=True).input_value()
     page.get_by_role("button", name="I have copied it").click()
     expect(page.get_by_role("button", name=f"Send a test {url}")).to_be_visible()
     return secret

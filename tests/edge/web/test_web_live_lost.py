@@ -15,6 +15,11 @@ from tests.support.running_station import Running
 from tests.support.web_site import WebSite, log_in
 
 ALIVE = re.compile("^(OK|NG)$")
+# In half a second it is six seconds later: a picture is called old after five.
+LATER = """() => {
+  const now = performance.now.bind(performance);
+  setTimeout(() => { performance.now = () => now() + 6000; }, 500);
+}"""
 AT_ONCE_MS = 5000  # 1.5 s on a machine with nothing else to do
 
 
@@ -58,6 +63,21 @@ def test_web_live_a_killed_server_is_said_and_its_next_start_found(
     expect_lost(page)
     site.restart()
     expect_alive(page)
+
+
+def test_web_live_a_picture_that_stands_still_is_gray_and_said(page: Page) -> None:
+    """Verdicts go on while pictures do not arrive: the old one must not pass for theirs."""
+    picture = page.locator(".live-picture")
+    page.route("**/live/*/picture/**", lambda route: route.abort())
+    page.evaluate(LATER)
+    said = picture.get_by_text("this picture is old: newer ones do not arrive")
+    expect(said).to_be_visible()
+    assert "grayscale" in page.locator(".live-holder").evaluate("e => getComputedStyle(e).filter")
+    expect_alive(page)
+    expect(said).to_be_visible()
+    page.unroute("**/live/*/picture/**")
+    expect(said).to_have_count(0)
+    expect(page.locator(".live-frozen")).to_have_count(0)
 
 
 def test_web_live_a_station_that_ends_is_said_and_its_next_start_found(

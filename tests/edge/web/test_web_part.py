@@ -1,39 +1,22 @@
 """A part's page, used as a person does it."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from edge.archive.archive import Archive
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.roles import Role
-from tests.support.archive_with_pictures import BOX, make_archive
+from tests.support.archive_with_pictures import BOX
 from tests.support.browser import PHONE, Seen, opened_page, serious_findings
 from tests.support.web_site import WebSite, log_in
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
-    """The page of an archive with 120 parts; no station runs."""
-    folder: Path = tmp_path_factory.mktemp("site")
-    make_archive(folder)
-    with WebSite(folder) as opened:
-        yield opened
-
-
-@pytest.fixture
-def archive(site: WebSite) -> Iterator[Archive]:
-    """The same archive, to see what was written."""
-    with Archive(str(site.folder / "archive" / "archive.db")) as opened:
-        yield opened
-
-
-def test_web_part_shows_picture_defects_and_surroundings(site: WebSite, browser: Browser) -> None:
+def test_web_part_shows_picture_defects_and_surroundings(
+    archive_site: WebSite, browser: Browser
+) -> None:
     seen = Seen()
-    with opened_page(browser, site.address, seen=seen) as page:
+    with opened_page(browser, archive_site.address, seen=seen) as page:
         log_in(page, Role.VIEWER)
         page.goto("/parts/1-18?verdict=NG")
         expect(page.locator(".picture img")).to_have_js_property("naturalWidth", 320)
@@ -62,10 +45,10 @@ def test_web_part_shows_picture_defects_and_surroundings(site: WebSite, browser:
     assert (seen.console_errors, seen.foreign_requests) == ([], [])
 
 
-def test_web_part_without_a_verdict_says_why(site: WebSite, browser: Browser) -> None:
-    with Accounts(site.folder / "web" / "accounts.db") as accounts:
+def test_web_part_without_a_verdict_says_why(archive_site: WebSite, browser: Browser) -> None:
+    with Accounts(archive_site.folder / "web" / "accounts.db") as accounts:
         accounts.change("viewer", language="de")
-    with opened_page(browser, site.address, size=PHONE, dark=True) as page:
+    with opened_page(browser, archive_site.address, size=PHONE, dark=True) as page:
         log_in(page, Role.VIEWER)
         page.goto("/parts/1-5")
         expect(page.get_by_text("overrun: kam zu schnell")).to_be_visible()
@@ -75,8 +58,10 @@ def test_web_part_without_a_verdict_says_why(site: WebSite, browser: Browser) ->
         expect(page.get_by_role("alert")).to_contain_text("no inspection has the key 9-9")
 
 
-def test_web_part_shows_the_same_part_at_other_times(site: WebSite, browser: Browser) -> None:
-    with opened_page(browser, site.address) as page:
+def test_web_part_shows_the_same_part_at_other_times(
+    archive_site: WebSite, browser: Browser
+) -> None:
+    with opened_page(browser, archive_site.address) as page:
         log_in(page, Role.OPERATOR)
         page.goto("/parts/1-1")
         page.locator(".part-line").click()
@@ -84,9 +69,9 @@ def test_web_part_shows_the_same_part_at_other_times(site: WebSite, browser: Bro
 
 
 def test_web_part_is_labelled_and_the_label_taken_back(
-    site: WebSite, browser: Browser, archive: Archive
+    archive_site: WebSite, browser: Browser, archive: Archive
 ) -> None:
-    with opened_page(browser, site.address) as page:
+    with opened_page(browser, archive_site.address) as page:
         log_in(page, Role.ENGINEER)
         page.goto("/parts/1-24")
         expect(page.get_by_role("button", name="Defect", exact=True)).to_be_disabled()
@@ -117,14 +102,14 @@ def new_kind(page: Page, name: str) -> None:
 
 
 def test_web_part_a_label_needs_the_role_at_that_moment(
-    site: WebSite, browser: Browser, archive: Archive
+    archive_site: WebSite, browser: Browser, archive: Archive
 ) -> None:
-    with opened_page(browser, site.address) as page:
+    with opened_page(browser, archive_site.address) as page:
         log_in(page, Role.OPERATOR)
         page.goto("/parts/1-30")
         unsure = page.get_by_role("button", name="unsure")
         expect(unsure).to_be_visible()
-        with Accounts(site.folder / "web" / "accounts.db") as accounts:
+        with Accounts(archive_site.folder / "web" / "accounts.db") as accounts:
             accounts.change("operator", role=Role.VIEWER)
         unsure.click()
         expect(page.get_by_text("your session has ended")).to_be_visible()

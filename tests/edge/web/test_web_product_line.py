@@ -11,7 +11,7 @@ from tests.support.browser import Seen, opened_page, serious_findings
 from tests.support.product_site import JOB_MS, copy_plant, expect_job, running_line
 from tests.support.web_site import WebSite, log_in
 
-FRAMES = 16
+FRAMES = 12
 
 
 def choose(page: Page, label: str, option: str) -> None:
@@ -56,13 +56,18 @@ def draw_crop(page: Page) -> None:
 
 
 def train(page: Page) -> None:
-    """Interrupt a long training, then do a short one and all that follows it."""
+    """Interrupt a long training, go on with it, then do a short one and all that follows it."""
     page.get_by_text("More options").click()
     choose(page, "Network", "pixels")
     choose(page, "Size (pixels only)", "tiny")
     page.get_by_label("Input (pixels a side)").fill("64")
     page.get_by_label("Steps, instead of minutes").fill("90000")
     page.get_by_role("button", name="Only train").click()
+    expect(page.get_by_text("of 90,000")).to_be_visible(timeout=JOB_MS)
+    page.get_by_role("button", name="Interrupt").click()
+    expect_job(page, "train", "interrupted")
+    page.get_by_role("button", name="Go on, then build and calibrate").click()
+    expect(page.locator("[data-job=train] .job-output").first).to_contain_text("--resume")
     expect(page.get_by_text("of 90,000")).to_be_visible(timeout=JOB_MS)
     page.get_by_role("button", name="Interrupt").click()
     expect_job(page, "train", "interrupted")
@@ -111,6 +116,6 @@ def start(page: Page) -> None:
     expect(button).to_be_disabled()
     page.get_by_label("Reason").fill("the next order")
     button.click()
-    page.get_by_role("button", name="Yes").click()
+    page.get_by_role("dialog").get_by_role("button", name="Start").click()
     expect_job(page, "switch")
     expect(page.get_by_text("press-4 runs version 2")).to_be_visible()

@@ -89,7 +89,7 @@ def test_web_report_as_csv_can_be_read_by_programs(archive: Archive) -> None:
     [made] = report_files(archive, SHIFTS, shift, Texts("de"), "csv")
     assert made.data.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(made.data.decode("utf-8-sig"))))
-    assert rows[0][0] == "Schichtbericht: early, 20.11.2026"
+    assert rows[0][0] == "Schichtbericht: Früh, 20.11.2026"
     head = next(i for i, row in enumerate(rows) if row[:1] == ["Station"])
     line = rows[head + 1]
     assert line[:3] == ["line-1", "lid 3", "80"]

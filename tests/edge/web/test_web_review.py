@@ -1,36 +1,16 @@
 """Reviews by key and by touch, a second one without the first one's labels, and what they say."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from edge.archive.archive import Archive
 from edge.archive.labels import Given
 from edge.web.accounts.accounts import Accounts
 from edge.web.accounts.roles import Role
-from tests.support.archive_with_pictures import make_archive
 from tests.support.browser import PHONE, Seen, opened_page, serious_findings
 from tests.support.waiting import wait_until
 from tests.support.web_site import WebSite, log_in
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
-    """The page of an archive with 120 parts; no station runs."""
-    folder: Path = tmp_path_factory.mktemp("site")
-    make_archive(folder)
-    with WebSite(folder) as opened:
-        yield opened
-
-
-@pytest.fixture
-def archive(site: WebSite) -> Iterator[Archive]:
-    """The same archive, to see what was written."""
-    with Archive(str(site.folder / "archive" / "archive.db")) as opened:
-        yield opened
 
 
 def at(page: Page, progress: str | re.Pattern[str]) -> None:
@@ -43,9 +23,11 @@ def stored(archive: Archive, key: str, label: str | None) -> None:
     wait_until(lambda: archive.part(key).label == label, f"{key} is labelled {label}")
 
 
-def test_web_review_by_keys_with_undo(site: WebSite, browser: Browser, archive: Archive) -> None:
+def test_web_review_by_keys_with_undo(
+    archive_site: WebSite, browser: Browser, archive: Archive
+) -> None:
     seen = Seen()
-    with opened_page(browser, site.address, seen=seen) as page:
+    with opened_page(browser, archive_site.address, seen=seen) as page:
         log_in(page, Role.OPERATOR)
         page.goto("/review?version=2&take=ng&since=365d")  # parts 6 and 18; 12 has no picture
         at(page, "1 of 2")
@@ -79,10 +61,12 @@ def test_web_review_by_keys_with_undo(site: WebSite, browser: Browser, archive: 
     assert [g.label for g in archive.labels("1-6")] == ["false-reject", "withdrawn"]
 
 
-def test_web_review_by_touch_in_german(site: WebSite, browser: Browser, archive: Archive) -> None:
-    with Accounts(site.folder / "web" / "accounts.db") as accounts:
+def test_web_review_by_touch_in_german(
+    archive_site: WebSite, browser: Browser, archive: Archive
+) -> None:
+    with Accounts(archive_site.folder / "web" / "accounts.db") as accounts:
         accounts.change("engineer", language="de")
-    with opened_page(browser, site.address, size=PHONE, dark=True) as page:
+    with opened_page(browser, archive_site.address, size=PHONE, dark=True) as page:
         log_in(page, Role.ENGINEER)
         page.goto("/review?take=near&since=365d&version=3")
         expect(page.locator(".review-part")).to_contain_text("nahe der Schwelle")
@@ -100,14 +84,14 @@ def test_web_review_by_touch_in_german(site: WebSite, browser: Browser, archive:
 
 
 def test_web_review_a_label_that_is_refused_comes_back(
-    site: WebSite, browser: Browser, archive: Archive
+    archive_site: WebSite, browser: Browser, archive: Archive
 ) -> None:
-    with opened_page(browser, site.address) as page:
+    with opened_page(browser, archive_site.address) as page:
         log_in(page, Role.OPERATOR)
         page.goto("/review?take=near&since=365d&version=3")
         at(page, re.compile("1 of"))
         before = page.locator(".review-name").inner_text()
-        with Accounts(site.folder / "web" / "accounts.db") as accounts:
+        with Accounts(archive_site.folder / "web" / "accounts.db") as accounts:
             accounts.change("operator", role=Role.VIEWER)
         page.keyboard.press("u")
         expect(page.get_by_text("your session has ended")).to_be_visible()
@@ -115,23 +99,23 @@ def test_web_review_a_label_that_is_refused_comes_back(
         at(page, re.compile("1 of"))
         page.goto("/review")
         expect(page).to_have_url(re.compile("/login"))
-    with Accounts(site.folder / "web" / "accounts.db") as accounts:
+    with Accounts(archive_site.folder / "web" / "accounts.db") as accounts:
         accounts.change("operator", role=Role.OPERATOR)
 
 
-def test_web_review_needs_an_operator(site: WebSite, browser: Browser) -> None:
-    with opened_page(browser, site.address) as page:
+def test_web_review_needs_an_operator(archive_site: WebSite, browser: Browser) -> None:
+    with opened_page(browser, archive_site.address) as page:
         log_in(page, Role.VIEWER)
         expect(page.get_by_role("link", name="Review")).to_have_count(0)
         assert page.request.get("/review").status == 403
 
 
 def test_web_review_a_second_one_is_blind_and_compared(
-    site: WebSite, browser: Browser, archive: Archive
+    archive_site: WebSite, browser: Browser, archive: Archive
 ) -> None:
     for key, label in (("1-21", "good"), ("1-22", "good"), ("1-23", "missed"), ("1-25", "good")):
         archive.label(key, Given(label, "eva"))  # type: ignore[arg-type]
-    with opened_page(browser, site.address) as page:
+    with opened_page(browser, archive_site.address) as page:
         log_in(page, Role.ADMINISTRATOR)
         page.goto("/review?mode=second&since=365d&version=3&station=line-1")
         at(page, re.compile("1 of [4-9]"))
@@ -154,11 +138,11 @@ def test_web_review_a_second_one_is_blind_and_compared(
 
 
 def test_web_review_another_threshold_by_the_labels(
-    site: WebSite, browser: Browser, archive: Archive
+    archive_site: WebSite, browser: Browser, archive: Archive
 ) -> None:
     for key, label in (("1-100", "false-reject"), ("1-110", "missed"), ("1-96", "false-reject")):
         archive.label(key, Given(label, "eva"))  # type: ignore[arg-type]
-    with opened_page(browser, site.address) as page:
+    with opened_page(browser, archive_site.address) as page:
         log_in(page, Role.VIEWER)
         page.goto("/review/threshold?since=365d")
         expect(page.get_by_text("Choose a product and a version")).to_be_visible()

@@ -1,6 +1,6 @@
 """Release and start: seal, activate, roll back, export, and start a version on a station."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from nicegui import ui
 
@@ -14,6 +14,7 @@ from edge.web.products.files import export_folder
 from edge.web.products.running import RunningStations
 from edge.web.products.steps.threshold import when
 from edge.web.products.steps.versions import version_cards
+from edge.web.products.versions import Version
 
 NO_CONNECTION = "no connection"
 SHOWN = 31  # of the changes
@@ -63,12 +64,35 @@ def _release(context: Context) -> None:
         with ui.element("div").classes("row-wrap"):
             text = say("Seal and activate version {number}", number=version.number)
             is_done = version.seal is not None and version.is_current
-            button = context.button(text, seal_and_activate, icon="verified", main=not is_done)
+            ask = confirmed(
+                context, f"{text}?", seal_and_activate, say("Seal and activate"),
+                _what_follows(context, version),
+            )  # fmt: skip
+            button = context.button(text, ask, icon="verified", main=not is_done)
             button.set_enabled(context.may_change and not is_done and version.is_built)
-            button = context.button(
-                say("Roll back"), confirmed(context, say("Roll back?"), roll_back), icon="undo"
-            )
+            ask = confirmed(context, say("Roll back?"), roll_back, say("Roll back"))
+            button = context.button(say("Roll back"), ask, icon="undo")
             button.set_enabled(context.may_change and bench.was_activated)
+
+
+def _what_follows(context: Context, version: Version) -> list[str]:
+    """What sealing and activating a version changes, and what it does not."""
+    say, current = context.viewer.texts.say, context.bench.current
+    lines = []
+    if version.seal is None:
+        lines.append(say("No file of it, threshold included, can be changed afterwards."))
+    if current is None or current.number == version.number:
+        lines.append(say("It becomes the current version: lines take it at their next start."))
+    else:
+        lines.append(
+            say(
+                "It becomes the current version instead of version {number}: lines take it at "
+                "their next start.",
+                number=current.number,
+            )
+        )
+    lines.append(say("Lines that run go on with theirs until they are changed below."))
+    return [*lines, say("'Roll back' undoes the activation, but not the seal.")]
 
 
 def _start(context: Context) -> None:
@@ -106,7 +130,7 @@ def _start(context: Context) -> None:
 
             question = say("Change what this station judges? It goes on between two parts.")
             start_button = context.button(
-                say("Start"), confirmed(context, question, switch), icon="play_arrow"
+                say("Start"), confirmed(context, question, switch, say("Start")), icon="play_arrow"
             )
             start_button.bind_enabled_from(
                 reason, "value", lambda why: context.may_change and bool((why or "").strip())
@@ -126,13 +150,16 @@ async def _export(context: Context, number: str) -> None:
 
 
 def confirmed(
-    context: Context, question: str, do: Callable[[], Awaitable[object]]
+    context: Context,
+    question: str,
+    do: Callable[[], Awaitable[object]],
+    name: str,
+    about: Sequence[str] = (),
 ) -> Callable[[], Awaitable[None]]:
-    """A handler that asks first."""
-    say = context.viewer.texts.say
+    """A handler that asks first; `name` is what the button says that does it."""
 
     async def ask() -> None:
-        if await confirm(context.viewer, question, say("Yes")):
+        if await confirm(context.viewer, question, name, about):
             await guarded(context.viewer, do)()
 
     return ask

@@ -48,6 +48,7 @@ def _form(context: Context) -> None:
             words = ui.input(
                 say("Good parts of the archive (empty: those set aside)"), value=query
             ).classes("wide-field")
+            words.props["hint"] = say("as label=false-reject since=30d, labelled in Review")
 
             async def calibrate() -> None:
                 if not rate.value:
