@@ -132,7 +132,10 @@ class PoseSearch:
         return pictures, places, size
 
     def _coarse(self, small: Picture) -> list[Pose]:
-        """The best shift of the best turns, which are no neighbours of each other."""
+        """The best shift of the best turns, which are no neighbours of each other.
+
+        No turn is always one of them: a part that looks the same in any turn keeps it.
+        """
         pictures, places, (width, height) = self._turned
         windows = np.lib.stride_tricks.sliding_window_view(small, (height, width))
         rows, columns = windows.shape[:2]
@@ -140,7 +143,7 @@ class PoseSearch:
         energy = places @ (flat * flat).T + places.sum(axis=1)[:, None] * FAINT**2
         scores = (pictures @ flat.T) / np.sqrt(energy)
         best = scores.max(axis=1)
-        chosen: list[int] = []
+        chosen = [int(np.abs(self._turns).argmin())]
         for i in np.argsort(-best):
             if all(self._apart(i, j) for j in chosen):
                 chosen.append(int(i))
