@@ -138,7 +138,7 @@ def prepare(frame: Frame, fit: Fit) -> Prepared | Refused:
     try:
         return Prepared(*fit(frame.image))
     except NotAligned as error:
-        log.info("frame %d: %s", frame.frame_id, error)
+        log.debug("frame %d: %s", frame.frame_id, error)  # an empty belt gives many a second
         return Refused(Code.NOT_ALIGNED, error.quality)
     except (ValueError, cv2.error) as error:
         log.error("frame %d: %s", frame.frame_id, error)

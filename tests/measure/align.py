@@ -1,7 +1,7 @@
 """How alignment finds parts, against other methods, and what it costs.
 
-`python -m tests.measure.align [DIR ...]`: each DIR has pictures of good parts, of which the first is
-the reference; the simulated line's are always taken. Each picture is turned and shifted by known
+`python -m tests.measure.align [DIR ...]`: each DIR has pictures of good parts, of which the first
+is the reference; the simulated line's are always taken. Each picture is turned and shifted by known
 amounts, and a method is right where it finds the difference between a picture before and after
 within 2 % of the shorter side (the parts lie differently already before).
 """
@@ -125,7 +125,7 @@ def features(reference: Image, image: Image) -> Affine | None:
 def compared(name: str, images: list[Image], turn: float) -> None:
     """One row: for each method the share of right answers and the milliseconds of one."""
     methods: dict[str, Method] = {
-        "ours": ours(turn), "ECC": ecc, "Fourier": fourier, "ORB": features
+        "ours": ours(min(180.0, turn + 8)), "ECC": ecc, "Fourier": fourier, "ORB": features
     }  # fmt: skip
     reference, rest = images[0], images[1 : COUNT + 1]
     height, width = reference.shape[:2]
