@@ -71,9 +71,10 @@ def at_full_size(indices: Affine, scale: float) -> Affine:
 def ecc(reference: Image, image: Image) -> Affine | None:
     """ECC from where the reference lies."""
     (one, scale), (other, _) = small(reference), small(image)
+    all_of_it = np.full(other.shape, 255, np.uint8)
     start, stop = np.eye(2, 3, dtype=np.float32), (3, 50, 1e-4)
     try:
-        found = cv2.findTransformECC(one, other, start, cv2.MOTION_EUCLIDEAN, stop, None, 5)[1]
+        found = cv2.findTransformECC(one, other, start, cv2.MOTION_EUCLIDEAN, stop, all_of_it, 5)[1]
     except cv2.error:
         return None
     return at_full_size(np.asarray(found, np.float64), scale)
@@ -97,8 +98,8 @@ def fourier(reference: Image, image: Image) -> Affine | None:
     for angle in (turn, turn + 180):
         upright = moved(angle, (width / 2, height / 2), (0, 0))
         turned = cv2.warpAffine(one, of_indices(upright), (width, height), borderMode=1)
-        floats = (np.asarray(p, np.float32) for p in (turned, other))
-        shift, response = cv2.phaseCorrelate(*floats, window)
+        before, after = np.asarray(turned, np.float32), np.asarray(other, np.float32)
+        shift, response = cv2.phaseCorrelate(before, after, window)
         tried.append((response, chain(scaled((1, 1), (shift[0], shift[1])), upright)))
     best = max(tried, key=lambda one: one[0])[1]
     return chain(scaled((1 / scale, 1 / scale), (0, 0)), best, scaled((scale, scale), (0, 0)))
@@ -106,7 +107,7 @@ def fourier(reference: Image, image: Image) -> Affine | None:
 
 def features(reference: Image, image: Image) -> Affine | None:
     """ORB and RANSAC."""
-    finder = cv2.ORB_create(500)
+    finder = cv2.ORB.create(500)
     (points, one), (others, other) = (
         finder.detectAndCompute(cv2.cvtColor(p, cv2.COLOR_BGR2GRAY), None)
         for p in (reference, image)

@@ -69,7 +69,7 @@ def photograph(draw: Draw, moved: NDArray[np.float64] = NO_MOTION, seed: int = 0
         1 + slope[0] * np.linspace(-1, 1, 640)[None] + slope[1] * np.linspace(-1, 1, 480)[:, None]
     )
     noise = rng.normal(0, 2, (480, 640, 1))
-    return np.clip(shown * light[..., None] + noise, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(shown * light[..., None] + noise, 0, 255), np.uint8)
 
 
 def applied(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:

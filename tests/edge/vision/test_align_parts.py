@@ -45,7 +45,7 @@ def aligned(
 ) -> Fit:
     """A fit that aligns to a photograph of the part as it is drawn."""
     plain = Fit(160, 224, crop=crop, geometry=rest.get("geometry"))  # type: ignore[arg-type]
-    limits = Alignment(turn=turn, shift=rest.get("shift", 0.3))  # type: ignore[arg-type]
+    limits = Alignment(turn=turn, shift=rest.get("shift", 0.3))
     return replace(plain, aligner=make_aligner(limits, plain(photograph(draw, seed=99))[0]))
 
 
