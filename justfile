@@ -116,6 +116,10 @@ plc-timing: setup
 fit-cost: setup
     @python -m tests.measure.fit_cost
 
+# how often alignment finds a part, against other methods, and its milliseconds  [DIR of good pictures ...]
+align *ARGS: setup
+    @python -m tests.measure.align {{ARGS}}
+
 # what events cost: latency, 1000 a second, a subscriber that stands still, a log of a million
 events *ARGS: setup
     @python -m tests.measure.events {{ARGS}}

@@ -15,7 +15,7 @@ from edge.camera import Camera, all_frames
 from edge.events.event import Code
 from edge.events.stamps import wall_clock
 from edge.vision.calibration import Calibration
-from edge.vision.fit import Fit, prepare
+from edge.vision.fit import Fit, Refused, prepare
 from edge.vision.frame import Frame
 from edge.vision.image_files import read_image, write_png
 from edge.vision.judge import conditions_code, measure
@@ -41,8 +41,8 @@ class FrameFilter:
     def refusal(self, frame: Frame) -> str:
         """Why the frame is of no use; empty where it is."""
         prepared = prepare(frame, self._fit)
-        if isinstance(prepared, Code):
-            return prepared.name.lower()
+        if isinstance(prepared, Refused):
+            return prepared.code.name.lower()
         conditions = measure(prepared.fitted)
         if min(conditions) <= 0:
             return "black or perfectly even"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.base.console import track
 from edge.base.errors import ImageError
 from edge.engine import Engine
+from edge.vision.alignment import NotAligned
 from edge.vision.fit import Fit
 from edge.vision.image_files import read_images
 from edge.vision.image_folders import warn_of_mixed_sizes
@@ -18,6 +19,7 @@ from edge.vision.judge import Conditions, measure
 from edge.vision.near_duplicates import part_numbers
 from edge.vision.placement import Placement
 from edge.vision.roi import mask_out, masks_of, roi_scores
+from edge.vision.seen import judged_heat
 
 
 class ScoredFrames(NamedTuple):
@@ -56,6 +58,11 @@ def _fitted(
     for path, image in read_images(*paths, bit_depth=bit_depth):
         try:
             frame, placement = fit(image)
+        except NotAligned as error:
+            raise ImageError(
+                f"{path}: {error}: the line would give it no verdict; remove it if it shows no "
+                "such part, or train again with wider limits (--align-...)"
+            ) from error
         except ValueError as error:
             raise ImageError(f"{path}: {error}") from error
         read.append(path)
@@ -78,7 +85,9 @@ def judge_frames(
 ) -> ScoredFrames:
     """Frames of one part belong together, unless each is to count for itself.
 
-    Raises ImageError for a frame that does not fit or has no finite score, with its path."""
+    Raises ImageError for a frame that does not fit, whose part cannot be aligned, or that has no
+    finite score, with its path.
+    """
     read, fitted, placements = _fitted(fit, paths, bit_depth)
     found = [engine.infer(frame[None]) for frame in track(fitted, text)]
     scores = np.array([float(one.score[0]) for one in found])
@@ -86,6 +95,9 @@ def judge_frames(
         if not np.isfinite(score):
             raise ImageError(f"{path} has no finite score: build the engine again, or train again")
     heatmaps = [one.heatmap[0] for one in found]
+    judged = [judged_heat(float(s), h, p, window)
+              for s, h, p in zip(scores, heatmaps, placements, strict=True)]  # fmt: skip
+    scores, heatmaps = np.array([score for score, _ in judged]), [heat for _, heat in judged]
     rois: list[dict[str, float]] = []
     if fit.geometry and fit.geometry.regions_of_interest:
         masks = [masks_of(fit.geometry, placement) for placement in placements]

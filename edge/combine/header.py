@@ -35,6 +35,7 @@ def joined_part(released: Released, rules: Rules, now_s: float) -> tuple[Inspect
         regions=of_worst.regions if of_worst else [],
         mask=of_worst.mask if of_worst else None,
         picture=False,
+        alignment=of_worst.alignment if of_worst else None,
         view=worst.view if of_worst else None,
         views=_views(part, rules.views),
     )

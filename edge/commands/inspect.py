@@ -22,10 +22,12 @@ from edge.commands.arguments import add_progress, add_settings, product_name, se
 from edge.engine import runtimes
 from edge.events.event import Code
 from edge.product.product import load_product
+from edge.station.event_headers import aligned
 from edge.station.inspector import Inspector, JudgedFrame, Stopwatch
 from edge.vision.crops import heatmap_on_crop
 from edge.vision.frame import Frame
 from edge.vision.image_files import Image, find_images, read_image, write_png
+from edge.vision.turned_back import placement_in_frame, turned_back
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", type=Path, nargs="+", metavar="PATH", help="images, or folders")
     add("--json", action="store_true",
-        help="one JSON object a line: path, score, threshold, verdict, code, regions")  # fmt: skip
+        help="one JSON object a line: path, score, threshold, verdict, code, alignment, "
+        "regions")  # fmt: skip
     add("--maps", type=Path, metavar="DIR",
         help="write each heatmap (16-bit PNG, 65535 is 1.0) and an overlay of it here")  # fmt: skip
     add("--version", help="the product's version (default: its current one)")
@@ -75,6 +78,7 @@ def read(path: Path, bit_depth: int | None) -> tuple[Image, Code]:
 
 def _json(path: Path, judged: JudgedFrame) -> str:
     verdict, code, score, threshold, regions, _, roi = judged.judgement
+    alignment = aligned(judged)
     return json.dumps(
         {
             "path": printable(path),
@@ -83,6 +87,7 @@ def _json(path: Path, judged: JudgedFrame) -> str:
             "roi": roi,
             "verdict": verdict,
             "code": code.name.lower(),
+            "alignment": alignment and alignment.model_dump(),
             "regions": [region.model_dump() for region in regions],
         }
     )
@@ -92,6 +97,8 @@ def _line(path: Path, judged: JudgedFrame) -> str:
     verdict, code, score, threshold, regions, _, _ = judged.judgement
     limit = "no threshold" if threshold is None else f"threshold {threshold:.4f}"
     why = f"{len(regions)} regions" if verdict == "NG" else code.name.lower() if code else ""
+    if judged.quality is not None:
+        why = f"{why} alignment {judged.quality:.2f}".lstrip()
     shown = f"score {score:.4f}" if math.isfinite(score) else "no score"
     return f"{verdict:<10} {shown}  {limit}  {printable(path)}  {why}".rstrip()
 
@@ -110,8 +117,9 @@ def overlay(image: Image, heat: NDArray[np.float32], judged: JudgedFrame) -> Ima
     shown = image.copy()
     if judged.placement is None:
         return shown
-    x, y, width, height = judged.placement.crop
-    large = heatmap_on_crop(heat, judged.placement)
+    where = placement_in_frame(judged.placement)
+    x, y, width, height = where.crop
+    large = heatmap_on_crop(turned_back(heat, judged.placement), where)
     colours = cv2.applyColorMap((large * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     part = shown[y : y + height, x : x + width]
     strength = large[..., None] * 0.7

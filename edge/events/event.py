@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from edge.base.text import printable
 
-SCHEMA = "1.4"
+SCHEMA = "1.5"
 UINT32_MAX = 2**32 - 1
 
 Verdict = Literal["OK", "NG", "NO_VERDICT"]
@@ -57,6 +57,9 @@ class Code(IntEnum):
     BRIGHTNESS = 201  # outside the calibrated range: lamp, exposure, no part
     CONTRAST = 202  # outside the calibrated range: lens covered, no part
     SHARPNESS = 203  # outside the calibrated range: focus, smear, motion
+    NOT_ALIGNED = (
+        204  # the part is not found, or is turned or shifted too far: another part, no part
+    )
     CAMERA_MOVED = 211  # 211 to 214, drift of many parts in a row: a fault event, verdicts go on
     LIGHT_CHANGED = 212
     LENS_DIRTY = 213
@@ -107,6 +110,8 @@ class Region(_Part):
 class MaskPlacement(_Part):
     """The mask's size, and the crop of the camera frame (x, y, width, height) that it covers.
 
+    Of an aligned part that is the upright box around what was judged.
+
     Where `corrected`, it covers the crop without lens distortion and tilt: an upright rectangle a
     little larger than the crop. `box_mm` is that rectangle, or the crop, as a region's is.
     """
@@ -116,6 +121,18 @@ class MaskPlacement(_Part):
     width: int
     corrected: bool = False
     box_mm: tuple[float, float, float, float] | None = None
+
+
+class PartAlignment(_Part):
+    """How a part was found by the product's reference picture; `quality` is 1 at most.
+
+    `turn` in degrees, clockwise, and `shift` (x, y) of the crop's middle in camera pixels; null
+    where the part was not aligned.
+    """
+
+    quality: float
+    turn: float | None = None
+    shift: tuple[float, float] | None = None
 
 
 class View(_Part):
@@ -169,6 +186,8 @@ class Inspection(Header):
 
     A part that several cameras see has `views`; score, threshold, roi, regions and mask are those
     of `view`, the worst of them. Both are null from a single station.
+
+    `alignment` is null where the product does not align its parts, and before schema 1.5.
     """
 
     kind: Literal["inspection"] = "inspection"
@@ -193,6 +212,7 @@ class Inspection(Header):
     regions: list[Region]
     mask: MaskPlacement | None = None
     picture: bool | None = None
+    alignment: PartAlignment | None = None
     view: str | None = None
     views: list[View] | None = None
 

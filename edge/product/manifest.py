@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from edge.base.errors import ProductError
 from edge.base.validation import first_cause, load_json, parse_json, read_bytes, read_json
 from edge.product.seal import SEAL, Seal, content_digest
+from edge.vision.alignment import Alignment
 from edge.vision.fit import Interpolation
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
@@ -34,6 +35,8 @@ Width = Annotated[int, Field(ge=1, le=1 << 16)]
 class Manifest(BaseModel):
     """A version's input, its networks and each portable file's SHA-256.
 
+    With an `alignment` one of the files is its reference picture.
+
     The score is the maximum of the heatmap averaged over a square of `score_window` pixels a side.
     """
 
@@ -55,6 +58,7 @@ class Manifest(BaseModel):
     origin: dict[str, str | int | float | bool | None]
     files: dict[str, str]
     geometry: Geometry | None = None
+    alignment: Alignment | None = None
 
     @field_validator("manifest_schema")
     @classmethod

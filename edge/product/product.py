@@ -5,12 +5,15 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from edge.base.errors import ProductError
 from edge.base.files import digest
+from edge.product.alignment_file import read_aligner
 from edge.product.manifest import MANIFEST, Manifest, read_manifest, read_model
 from edge.product.seal import SEAL, Seal
+from edge.vision.alignment import REFERENCE_FILE
 from edge.vision.calibration import Calibration
 from edge.vision.drift_features import REFERENCE
 from edge.vision.fit import Fit
@@ -52,12 +55,16 @@ class Product:
     def model_digest(self) -> str:
         return self.manifest.files["model.onnx"]
 
-    @property
+    @cached_property
     def fit(self) -> Fit:
-        """With the calibration's geometry, else with that of the training."""
+        """With the calibration's geometry, else with that of the training.
+
+        Raises ProductError where the alignment's reference picture cannot be used.
+        """
         m = self.manifest
-        calibrated = self.calibration.geometry if self.calibration else None
-        return Fit(m.height, m.width, m.interpolation, m.crop, calibrated or m.geometry)
+        geometry = (self.calibration.geometry if self.calibration else None) or m.geometry
+        aligner = read_aligner(self.path, m)
+        return Fit(m.height, m.width, m.interpolation, m.crop, geometry, aligner)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -170,6 +177,8 @@ def _check_references(product: Product) -> None:
     if calibration is not None:
         wanted |= {f"calibration/{name}": "calibration.json" for name in calibration.frames}
         wanted |= {REFERENCE: "calibration.json"} if calibration.drift else {}
+    if product.manifest.alignment is not None:
+        wanted[REFERENCE_FILE] = MANIFEST
     for name in sorted(wanted.keys() - files.keys()):
         raise ProductError(
             f"{wanted[name]} of {product.path} reads {name[:120]!a}, which {MANIFEST} does not "

@@ -15,10 +15,11 @@ from edge.product.product import Product, load_product
 from edge.station.drift_watch import DriftWatch
 from edge.station.inspector import Inspector
 from edge.station.proof import Stopped, Wanted, check_usable, prove_in_child
+from edge.vision.alignment import REFERENCE_FILE
 from edge.vision.drift_features import REFERENCE
 from edge.vision.frame import Size
 
-READ_HERE = ("calibration.json", REFERENCE)
+READ_HERE = ("calibration.json", REFERENCE, REFERENCE_FILE)
 """Besides the engine's plan, which has a digest of its own; hashing all would hold up a frame."""
 
 

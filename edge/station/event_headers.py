@@ -3,12 +3,15 @@
 import math
 import time
 
+import numpy as np
+
 from edge.camera.capture import CapturedFrame
-from edge.events.event import Code, CodeName, Inspection, MaskPlacement
+from edge.events.event import Code, CodeName, Inspection, MaskPlacement, PartAlignment
 from edge.events.stamps import UNSTAMPED, wall_clock
 from edge.product.product import Product
 from edge.station.inspector import JudgedFrame
 from edge.vision.placement import Placement
+from edge.vision.turned_back import placement_in_frame
 
 MAX_LOST = 10_000
 
@@ -41,9 +44,23 @@ def judged_part(
         roi=roi,
         passed_over=passed_over,
         regions=regions,
-        mask=placed(where) if where else None,
+        mask=placed(placement_in_frame(where)) if where else None,
         picture=frame.image.size > 0,
+        alignment=aligned(judged),
     )
+
+
+def aligned(judged: JudgedFrame) -> PartAlignment | None:
+    """How the part lies in the frame, and how well it was found."""
+    where = judged.placement
+    if judged.quality is None:
+        return None
+    if where is None or where.motion is None:
+        return PartAlignment(quality=judged.quality)
+    middle = np.array([[where.width / 2, where.height / 2]])
+    shift = where.points_to_frame(middle) - where.of_reference.points_to_frame(middle)
+    x, y = shift[0].tolist()
+    return PartAlignment(quality=judged.quality, turn=where.motion.turn, shift=(x, y))
 
 
 def placed(where: Placement) -> MaskPlacement:

@@ -13,10 +13,12 @@ from edge.base.errors import EngineError, EngineLost, ProductError
 from edge.engine import Engine
 from edge.events.event import Code
 from edge.product.product import Product
-from edge.vision.fit import prepare
+from edge.vision.alignment import NotAligned
+from edge.vision.fit import Refused, prepare
 from edge.vision.frame import Frame
 from edge.vision.judge import Judgement, judge, measure
 from edge.vision.placement import Placement
+from edge.vision.turned_back import turned_back
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ class JudgedFrame:
     """A judgement with its heatmap [H, W]; `placement` says where both lie in the frame.
 
     `fitted` is the engine's input and `engine_score` its score. None (NaN) where it did not run.
+    `quality` is that of the alignment, None without one.
     """
 
     judgement: Judgement
@@ -33,6 +36,14 @@ class JudgedFrame:
     heatmap: NDArray[np.float32] | None
     fitted: NDArray[np.uint8] | None = None
     engine_score: float = math.nan
+    quality: float | None = None
+
+    def in_frame(self) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
+        """Mask and heatmap as events and viewers get them: upright in the camera's frame."""
+        mask, where = self.judgement.mask, self.placement
+        if where is None or self.heatmap is None:
+            return mask, self.heatmap
+        return turned_back(mask, where), turned_back(self.heatmap, where)
 
 
 class Inspector:
@@ -51,8 +62,8 @@ class Inspector:
     def inspect(self, frame: Frame, clock: "Stopwatch") -> JudgedFrame:
         """Judge a frame; a bad frame or a failing engine is NO_VERDICT, not an exception."""
         prepared = prepare(frame, self._fit)
-        if isinstance(prepared, Code):
-            return self._no_verdict(prepared)
+        if isinstance(prepared, Refused):
+            return self._no_verdict(prepared.code, prepared.quality)
         fitted, placement = prepared
         clock.lap("fit")
         try:
@@ -68,17 +79,20 @@ class Inspector:
             score, heatmap, measure(fitted), self._calibration, placement, self._window
         )
         clock.lap("judge")
-        return JudgedFrame(judgement, placement, heatmap, fitted, score)
+        quality = placement.motion.quality if placement.motion else None
+        return JudgedFrame(judgement, placement, heatmap, fitted, score, quality)
 
-    def _no_verdict(self, code: Code) -> JudgedFrame:
+    def _no_verdict(self, code: Code, quality: float | None = None) -> JudgedFrame:
         threshold = self._calibration.whole_threshold if self._calibration else None
         empty = np.zeros((0, 0), np.uint8)
         judgement = Judgement("NO_VERDICT", code, float("nan"), threshold, [], empty)
-        return JudgedFrame(judgement, None, None)
+        return JudgedFrame(judgement, None, None, quality=quality)
 
 
 def check_geometry(product: Product) -> None:
     """Compute the maps of a geometry before the first frame, since that takes some time.
+
+    With an alignment also what it searches with.
 
     Raises ProductError where the geometry does not fit the product.
     """
@@ -88,6 +102,8 @@ def check_geometry(product: Product) -> None:
     width, height = geometry.frame
     try:
         product.fit(np.zeros((height, width, 3), np.uint8))
+    except NotAligned:
+        return  # there is no part in a black frame
     except ValueError as error:
         raise ProductError(
             f"the geometry of {product.name} version {product.version} does not fit it: {error}: "

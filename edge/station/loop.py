@@ -112,12 +112,13 @@ def _inspect(
     clock = Stopwatch(captured.frame.captured_ns)
     clock.lap("wait")
     judged = active.inspector.inspect(captured.frame, clock)
-    mask = encode_mask(judged.judgement.mask) if judged.placement else b""
+    upright, heatmap = judged.in_frame()
+    mask = encode_mask(upright) if judged.placement else b""
     clock.lap("encode")
     header = writer.inspection(captured, judged, clock.laps_ms, mask)
     controls.count(header)
     if show is not None:
-        show(header, captured.frame.image, judged.heatmap)
+        show(header, captured.frame.image, heatmap)
     if active.drift.add(judged, captured.frame.trigger_id is not None):
         writer.drift(active.drift.now)
         controls.drift = active.drift.now.code.name.lower() if active.drift.now else ""

@@ -12,9 +12,12 @@ PixelType = TypeVar("PixelType", np.uint8, np.bool_)
 
 
 def corrected_crop(image: NDArray[PixelType], placement: Placement) -> NDArray[PixelType]:
-    """The crop of an image or mask at its own size, corrected as `fit` does; nearest pixels."""
+    """The crop of an image or mask at its own size, corrected and aligned as `fit` does.
+
+    Nearest pixels.
+    """
     x, y, width, height = placement.crop
-    if placement.correction is None:
+    if placement.correction is None and placement.motion is None:
         return image[y : y + height, x : x + width]
     scale = (placement.width / width, placement.height / height)
     points = placement.points_to_frame(pixel_centres(width, height) * scale)
@@ -25,7 +28,10 @@ def corrected_crop(image: NDArray[PixelType], placement: Placement) -> NDArray[P
 
 
 def heatmap_on_crop(heatmap: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
-    """A heatmap [H, W] laid over the crop of the camera's frame, at the crop's size."""
+    """A heatmap [H, W] laid over the crop of the camera's frame, at the crop's size.
+
+    That of an aligned part is turned back before (see turned_back.py).
+    """
     x, y, width, height = placement.crop
     if placement.correction is None:
         large = cv2.resize(heatmap, (width, height), interpolation=cv2.INTER_LINEAR)

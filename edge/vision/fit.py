@@ -1,7 +1,7 @@
-"""The one function that prepares a camera's frame for the network: crop, correct, resize."""
+"""The one function that prepares a camera's frame for the network: crop, correct, align, resize."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.events.event import Code
+from edge.vision.aligner import Aligner, check_seen, upright
+from edge.vision.alignment import NotAligned
 from edge.vision.frame import Box, Frame, Size
 from edge.vision.geometry import Geometry
 from edge.vision.placement import Placement
 from edge.vision.polygon import Polygon, polygon_error
 from edge.vision.rectify import warp_for
+from edge.vision.roi import Mask, masks_of
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ class Fit:
     """How a product's frames become the model's input; training and serving use the same.
 
     `crop` (in frame pixels) is None for the whole frame. A geometry's lens and plane correct the
-    image; without them nothing but crop and resize happens.
+    image; without them nothing but crop and resize happens. An `aligner` brings the part upright.
     """
 
     height: int
@@ -36,15 +39,19 @@ class Fit:
     interpolation: Interpolation = "area"
     crop: Box | None = None
     geometry: Geometry | None = None
+    aligner: Aligner | None = None
 
     def __call__(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Placement]:
         """HWC BGR uint8 of height x width, and its placement. Gray is replicated.
 
         Raises ValueError where the crop lies outside the image, a region of interest outside the
-        crop, or where the geometry was measured for frames of another size.
+        crop, or where the geometry was measured for frames of another size; NotAligned where there
+        is an aligner and it does not find the part.
         """
         rows, columns = image.shape[:2]
         placement = self.place((columns, rows))
+        if self.aligner is not None:
+            return self._aligned(image, placement, self.aligner)
         if placement.correction is not None:
             fitted = warp_for(placement, self.interpolation == "area")(image)
         else:
@@ -54,6 +61,34 @@ class Fit:
         if fitted.ndim == 2:
             fitted = np.asarray(cv2.cvtColor(fitted, cv2.COLOR_GRAY2BGR), np.uint8)
         return np.ascontiguousarray(fitted, np.uint8), placement
+
+    def _aligned(
+        self, image: NDArray[np.uint8], placement: Placement, aligner: Aligner
+    ) -> tuple[NDArray[np.uint8], Placement]:
+        """Prepare the surroundings of the crop as if they were the crop, then turn them."""
+        frame = image.shape[1], image.shape[0]
+        crop = aligner.surroundings(placement.crop, frame)
+        width, height = (
+            round(side * whole / part)
+            for side, whole, part in zip(
+                (self.width, self.height), crop[2:], placement.crop[2:], strict=True
+            )
+        )
+        wide = replace(self, height=height, width=width, crop=crop, aligner=None)
+        around, where = wide(image)
+        motion = aligner.motion(around, where, placement, frame)
+        placement = replace(placement, motion=motion)
+        height, width = aligner.part.shape
+        small = replace(placement, height=height, width=width)
+        check_seen(small, self._needed(small, aligner), motion.quality)
+        return upright(around, where, placement), placement
+
+    def _needed(self, placement: Placement, aligner: Aligner) -> Mask:
+        """What must lie in the camera's frame: the regions of interest, or the part."""
+        if self.geometry is None or not self.geometry.regions_of_interest:
+            return aligner.part
+        masks = masks_of(self.geometry, placement).values()
+        return np.asarray(np.logical_or.reduce(list(masks)), np.bool_)
 
     def place(self, frame: Size) -> Placement:
         """Where the model's input lies in frames of this size. Raises ValueError as a call does."""
@@ -89,15 +124,25 @@ class Prepared(NamedTuple):
     placement: Placement
 
 
-def prepare(frame: Frame, fit: Fit) -> Prepared | Code:
-    """The model's input, or the code that says why the frame cannot be judged."""
+class Refused(NamedTuple):
+    """Why a frame cannot be judged; `quality` is of an alignment that is too poor."""
+
+    code: Code
+    quality: float | None = None
+
+
+def prepare(frame: Frame, fit: Fit) -> Prepared | Refused:
+    """The model's input, or why the frame cannot be judged."""
     if frame.code is not Code.NONE:
-        return frame.code
+        return Refused(frame.code)
     try:
         return Prepared(*fit(frame.image))
+    except NotAligned as error:
+        log.debug("frame %d: %s", frame.frame_id, error)  # an empty belt gives many a second
+        return Refused(Code.NOT_ALIGNED, error.quality)
     except (ValueError, cv2.error) as error:
         log.error("frame %d: %s", frame.frame_id, error)
-        return Code.WRONG_FORMAT
+        return Refused(Code.WRONG_FORMAT)
 
 
 @lru_cache(maxsize=8)

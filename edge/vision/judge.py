@@ -13,6 +13,7 @@ from edge.events.event import Code, Region, Verdict
 from edge.vision.calibration import Calibration
 from edge.vision.placement import Placement
 from edge.vision.roi import mask_out, masks_of, roi_scores, worst
+from edge.vision.seen import judged_heat
 
 
 class Conditions(NamedTuple):
@@ -69,7 +70,8 @@ def judge(
 
     NG if and only if a usable score reaches the threshold; pixel threshold and minimum area only
     shape the regions, and an NG always has at least its largest one. With regions of interest the
-    score of the worst of them decides, and heat outside all of them is ignored.
+    score of the worst of them decides, and heat outside all of them is ignored. So is heat of an
+    aligned part's picture beyond the camera's frame.
     """
     empty = np.zeros(heatmap.shape, np.uint8)
     if not (np.isfinite(score) and np.isfinite(heatmap).all()):
@@ -77,6 +79,7 @@ def judge(
         return Judgement("NO_VERDICT", Code.NOT_FINITE, score, threshold, [], empty)
     if calibration is None:
         return Judgement("NO_VERDICT", Code.UNCALIBRATED, score, None, [], empty)
+    score, heatmap = judged_heat(score, heatmap, placement, window)
     deciding = _deciding_score(score, heatmap, calibration, placement, window)
     score, threshold, roi = deciding.score, deciding.threshold, deciding.roi
     if threshold is None:

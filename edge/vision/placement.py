@@ -1,12 +1,13 @@
 """Where the model's input lies in the camera's frame, in both directions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from edge.vision.frame import Box
 from edge.vision.lens import Correction, Points
+from edge.vision.motion import Motion
 from edge.vision.polygon import area, outline
 
 Rectangle = tuple[float, float, float, float]
@@ -20,6 +21,9 @@ class Placement:
     With a `correction` it shows the smallest upright rectangle of the corrected image that holds
     the crop: where the lens bends the crop's edges, a little more than the crop. `unit_mm` is the
     size of a unit of the corrected image, or of a camera pixel; None where it was not measured.
+
+    With a `motion` the part was brought upright: the input shows what lies in the frame where the
+    motion takes the crop. Regions of interest lie in the frame as the reference picture has it.
     """
 
     crop: Box
@@ -27,17 +31,27 @@ class Placement:
     width: int
     correction: Correction | None = None
     unit_mm: float | None = None
+    motion: Motion | None = None
+
+    @property
+    def of_reference(self) -> "Placement":
+        """Where the input of the reference picture lies, which was not moved."""
+        return self if self.motion is None else replace(self, motion=None)
 
     @property
     def bounds(self) -> Rectangle:
-        """What the input shows, in units of the corrected image, or in camera pixels."""
+        """What the input shows, in units of the corrected image, or in camera pixels.
+
+        With a motion: what it shows of the reference.
+        """
         if self.correction is None:
             return self.crop
         return _corrected_bounds(self.correction, self.crop)
 
     def to_corrected(self, points: Points) -> Points:
         """From pixels of the model's input to the corrected image."""
-        return points * self._scale() + self.bounds[:2]
+        points = points * self._scale() + self.bounds[:2]
+        return points if self.motion is None else self.motion.to_frame(points)
 
     def points_to_frame(self, points: Points) -> Points:
         """From pixels of the model's input to those of the camera's frame."""
@@ -48,10 +62,14 @@ class Placement:
         """From pixels of the camera's frame to those of the model's input."""
         if self.correction is not None:
             points = self.correction.to_corrected(points)
+        if self.motion is not None:
+            points = self.motion.to_reference(points)
         return np.asarray((points - self.bounds[:2]) / self._scale(), np.float64)
 
     def box_to_frame(self, box: Box) -> Box:
         """A box of the model's input in pixels of the camera's frame, at least one pixel large."""
+        if self.motion is not None:
+            return _box_around(self.points_to_frame(outline(*box)), self.motion.frame)
         if self.correction is not None:
             return _box_around(self.points_to_frame(outline(*box)), self.correction.frame)
         x, y, width, height = box
@@ -64,10 +82,17 @@ class Placement:
     def box_to_mm(self, box: Rectangle) -> Rectangle | None:
         """A box of the model's input in mm from the corner of the (corrected) frame's first pixel.
 
-        None where there is no scale.
+        With a motion the upright box around the moved one. None where there is no scale.
         """
         if self.unit_mm is None:
             return None
+        if self.motion is not None:
+            corners = self.to_corrected(outline(*box)) * self.unit_mm
+            (left, top), (right, bottom) = (
+                corners.min(axis=0).tolist(),
+                corners.max(axis=0).tolist(),
+            )
+            return left, top, right - left, bottom - top
         left, top = (side * self.unit_mm for side in self.bounds[:2])
         across, down = (side * self.unit_mm for side in self._scale())
         x, y, width, height = box
@@ -75,7 +100,7 @@ class Placement:
 
     def pixel_mm2(self) -> float | None:
         """The area of one pixel of the model's input; None where there is no scale."""
-        one = self.box_to_mm((0, 0, 1, 1))
+        one = self.of_reference.box_to_mm((0, 0, 1, 1))
         return None if one is None else one[2] * one[3]
 
     def frame_pixels(self, box: Box) -> float:

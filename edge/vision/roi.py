@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.vision.geometry import Geometry
+from edge.vision.lens import Points
 from edge.vision.placement import Placement
 from edge.vision.polygon import Polygon, densify
 
@@ -31,9 +32,11 @@ def pooled_maximum(heatmap: NDArray[np.float32], window: int) -> float:
 def masks_of(geometry: Geometry, placement: Placement) -> Mapping[str, Mask]:
     """The mask [H, W] of each region of interest at the model's size; made once, then cached.
 
-    A pixel that the polygon only touches belongs to it.
+    The polygons lie in the frame as it is, or as the reference picture has it where parts are
+    aligned.
+    A pixel that a polygon only touches belongs to it.
     """
-    return _masks(geometry.polygons, placement)
+    return _masks(geometry.polygons, placement.of_reference)
 
 
 @lru_cache(maxsize=8)
@@ -42,7 +45,11 @@ def _masks(polygons: tuple[tuple[str, Polygon], ...], placement: Placement) -> d
 
 
 def _mask(polygon: Polygon, placement: Placement) -> Mask:
-    corners = placement.points_to_model(densify(np.array(polygon, np.float64)))
+    return filled(placement.points_to_model(densify(np.array(polygon, np.float64))), placement)
+
+
+def filled(corners: Points, placement: Placement) -> Mask:
+    """A mask [H, W] at the model's size: the pixels that a polygon of its points contains."""
     fixed = np.round((corners - 0.5) * 2**SUBPIXEL_BITS).astype(np.int32)
     mask = np.zeros((placement.height, placement.width), np.uint8)
     cv2.fillPoly(mask, [fixed], 1, shift=SUBPIXEL_BITS)

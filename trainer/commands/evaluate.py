@@ -198,6 +198,7 @@ def _rates(metrics: "Metrics") -> list[str]:
             if rates.without_verdict:
                 lines.append(
                     f"  {rates.without_verdict} images had no verdict (their light, contrast or "
-                    "sharpness is not that of the calibration): they count as rejected"
+                    "sharpness is not that of the calibration, or the part was not aligned): they "
+                    "count as rejected"
                 )
     return lines

@@ -1,9 +1,10 @@
 """Good images for training: read once, fitted, split by content, kept in memory as uint8."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from edge.base.console import track
 from edge.base.errors import ImageError
 from edge.base.files import digest
+from edge.vision.aligner import Aligner
+from edge.vision.alignment import LEAST_QUALITY, NotAligned
 from edge.vision.fit import Fit
 from edge.vision.good_parts import good_images
 from edge.vision.image_files import find_images, read_images
@@ -23,6 +26,9 @@ Split = Literal["train", "validation", "calibration"]
 SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
 MIN_IMAGES = 10
 MIN_CALIBRATION_IMAGES = 5
+QUALITY_SHARE = 0.75
+"""Of the least quality of an alignment of the images: less is refused on the line."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +50,7 @@ class Sources:
     """Every image with its digest and split; `images` are fitted, uint8 [N, H, W, 3], BGR.
 
     `origins` say which parts images from the line show. `textures` are the digests of the pictures
-    that anomalies are made of, if they are pictures.
+    that anomalies are made of, if they are pictures. `fit` is what the line shall use.
     """
 
     paths: list[Path]
@@ -52,6 +58,7 @@ class Sources:
     splits: list[Split]
     images: NDArray[np.uint8]
     origins: list[dict[str, object]]
+    fit: Fit
     textures: tuple[str, ...] = ()
 
     def part(self, split: Split) -> NDArray[np.uint8]:
@@ -60,7 +67,8 @@ class Sources:
     def training_images(self) -> Images:
         """All but those for calibration; the digest is the same only for the same images."""
         rows = [f"{sha} {split}" for sha, split in zip(self.digests, self.splits, strict=True)]
-        whole = hashlib.sha256("\n".join([*rows, *self.textures]).encode()).hexdigest()
+        aligner = [self.fit.aligner.digest] if self.fit.aligner else []
+        whole = hashlib.sha256("\n".join([*rows, *self.textures, *aligner]).encode()).hexdigest()
         return Images(self.part("train"), self.part("validation"), whole)
 
     def record(self) -> dict[str, object]:
@@ -102,11 +110,14 @@ def load_sources(
     also: tuple[Path, ...] = (),
     textures: Path | None = None,
     archived: Sequence[Path] = (),
+    *,
+    learn_quality: bool = True,
 ) -> Sources:
     """Read and fit the good images of `folder` (see edge.vision.good_parts) and of `also`.
 
-    `archived` are pictures of an archive, which are not needed afterwards. Raises
-    ImageError where too few can be used.
+    `archived` are pictures of an archive, which are not needed afterwards. With an alignment its
+    least quality is learned from the images, unless told otherwise. Raises ImageError where too few
+    can be used, or a part cannot be aligned.
     """
     found = [*good_images(folder, *also), *archived]
     marks = {path: marked_as(path) for path in found}
@@ -116,14 +127,23 @@ def load_sources(
     paths: list[Path] = []
     fitted: list[NDArray[np.uint8]] = []
     sizes: Counter[tuple[int, ...]] = Counter()
+    qualities: list[float] = []
+    lost: list[str] = []
     reading = read_images(*found, bit_depth=bit_depth)
     for path, image in track(reading, "reading images", total=len(found)):
         try:
-            fitted.append(fit(image)[0])
+            picture, placement = fit(image)
+        except NotAligned as error:
+            lost.append(f"{path}: {error}")
+            continue
         except ValueError as error:
             raise ImageError(f"{path}: {error}; choose another --crop") from error
+        fitted.append(picture)
+        if placement.motion is not None:
+            qualities.append(placement.motion.quality)
         paths.append(path)
         sizes[image.shape[:2]] += 1
+    _check_aligned(lost, len(found))
     warn_of_mixed_sizes(sizes)
     digests = [digest(path) for path in paths]
     # Images that somebody selected do not represent parts as they come: for training only.
@@ -139,4 +159,29 @@ def load_sources(
     splits = assign_splits(digests, seed, marked)
     pictures = [digest(path) for path in find_images(textures)] if textures else []
     origins = [provenance(path) for path in paths]
-    return Sources(paths, digests, splits, np.stack(fitted), origins, tuple(pictures))
+    if fit.aligner and learn_quality:
+        fit = replace(fit, aligner=_with_quality(fit.aligner, qualities))
+    return Sources(paths, digests, splits, np.stack(fitted), origins, fit, tuple(pictures))
+
+
+def _check_aligned(lost: list[str], count: int) -> None:
+    """Raise ImageError where parts were not aligned; each is logged."""
+    for line in lost:
+        log.warning("%s", line)
+    if lost:
+        raise ImageError(
+            f"the parts in {len(lost)} of {count} images cannot be aligned, such as {lost[0]}: "
+            "remove images that show no such part, name another picture with --align, widen the "
+            "limits (--align-turn, --align-shift), or leave room around the part (--crop, camera)"
+        )
+
+
+def _with_quality(aligner: Aligner, qualities: list[float]) -> Aligner:
+    """With a limit that all of the images keep by far."""
+    least = max(LEAST_QUALITY, round(QUALITY_SHARE * min(qualities), 3))
+    log.info(
+        "the parts are aligned with a quality of %.2f (median) and at least %.2f: below %.2f there "
+        "will be no verdict",
+        *(float(np.median(qualities)), min(qualities), least),
+    )
+    return replace(aligner, settings=aligner.settings.model_copy(update={"quality": least}))

@@ -10,8 +10,9 @@ from edge.archive.data_set import ArchivedPicture
 from edge.base.console import track
 from edge.base.errors import ImageError, ProductError, SettingsError
 from edge.base.text import printable
-from edge.events.event import Verdict
+from edge.events.event import Code, Verdict
 from edge.product.product import Product
+from edge.vision.alignment import NotAligned
 from edge.vision.image_files import read_images
 from edge.vision.judge import judge, measure
 from trainer.data.layout import LabelledImages
@@ -119,6 +120,11 @@ def judge_all(
     for path, image in track(images, f"version {product.version}", total=len(parts)):
         try:
             fitted, placement = product.fit(image)
+        except NotAligned:
+            whole = product.calibration.whole_threshold if product.calibration else None
+            code = Code.NOT_ALIGNED.name.lower()
+            judged[path] = Judged("NO_VERDICT", code, None, whole)
+            continue
         except ValueError as error:
             raise ImageError(f"{path}: {error}") from error
         found, window = infer(fitted[None]), product.manifest.score_window

@@ -1,8 +1,9 @@
 """How well an engine separates good from defective images, and finds the defects' pixels."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from edge.base.errors import ImageError
 from edge.base.text import printable
 from edge.engine import Inference
 from edge.events.event import Verdict
+from edge.vision.alignment import NotAligned
 from edge.vision.calibration import Calibration
 from edge.vision.crops import corrected_crop
 from edge.vision.fit import Fit
@@ -22,6 +24,7 @@ from edge.vision.judge import judge
 from edge.vision.judge import measure as conditions_of
 from edge.vision.placement import Placement
 from edge.vision.roi import masks_of, roi_scores, share_of
+from edge.vision.seen import judged_heat
 from trainer.data.layout import Sample
 from trainer.evaluation.metrics import (
     SIDE,
@@ -34,6 +37,8 @@ from trainer.evaluation.metrics import (
     reduce_mask,
     reduce_mask_as_authors,
 )
+
+log = logging.getLogger(__name__)
 
 Infer = Callable[[NDArray[np.uint8]], Inference]
 """What is evaluated: an engine's `infer`, or trained networks."""
@@ -111,6 +116,7 @@ def score_all(
 ) -> list[ScoredImage]:
     """Score and judge every sample as a line would. With a crop, masks are cropped like the image.
 
+    An image whose part cannot be aligned has no verdict, and ranks as the most defective one.
     `window` is that of the score, for regions of interest. Raises ImageError where the crop lies
     outside an image.
     """
@@ -119,11 +125,16 @@ def score_all(
     for sample in samples:
         try:
             fitted, placement = fit(sample.image)
+        except NotAligned as error:
+            log.warning("%s: %s", sample.path, error)
+            scored.append(_not_aligned(sample, calibration))
+            continue
         except ValueError as error:
             raise ImageError(f"{sample.path}: {error}") from error
         sizes[sample.image.shape[:2]] += 1
         found = infer(fitted[None])
-        score, heatmap, verdict = float(found.score[0]), found.heatmap[0], None
+        verdict = None
+        score, heatmap = judged_heat(float(found.score[0]), found.heatmap[0], placement, window)
         if calibration is not None:
             conditions = conditions_of(fitted)
             verdict = judge(score, heatmap, conditions, calibration, placement, window).verdict
@@ -133,7 +144,21 @@ def score_all(
             score = _of_regions(heatmap, regions, calibration, window)
         scored.append(_scored(sample, placement, score, heatmap, regions, verdict))
     warn_of_mixed_sizes(sizes)
-    return scored
+    highest = max((image.score for image in scored if image.score < np.inf), default=1.0)
+    return [replace(i, score=max(1.0, highest)) if i.score == np.inf else i for i in scored]
+
+
+def _not_aligned(sample: Sample, calibration: Calibration | None) -> ScoredImage:
+    """An image that a line does not judge: its score is infinite, and it has no masks."""
+    return ScoredImage(
+        path=sample.path,
+        defect=sample.defect and printable(sample.defect),
+        score=float("inf"),
+        heatmap=np.zeros((SIDE, SIDE), np.float32),
+        truth=None,
+        truth_as_authors=None,
+        verdict=None if calibration is None else "NO_VERDICT",
+    )
 
 
 def _of_regions(
@@ -231,6 +256,8 @@ def _of_kind(good: list[ScoredImage], bad: list[ScoredImage]) -> DefectMetrics:
 
 def _pixels(scored: Sequence[ScoredImage]) -> PixelMetrics | None:
     """None where no defect has a mask."""
+    if all(image.truth is None for image in scored):
+        return None
     truth, heatmap = with_masks(scored)
     if not truth.any():
         return None

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.base.html_page import data_uri, histogram, write_page
 from edge.product.product import Product
+from edge.vision.alignment import NotAligned
 from edge.vision.crops import corrected_crop
 from edge.vision.image_files import Image, read_image
 from trainer.evaluation import plots
@@ -71,7 +72,11 @@ def write_comparison(
 def _inspected(product: Product, path: Path, bit_depth: int | None) -> Image:
     """The part of the picture that is inspected, at 256x256."""
     frame = read_image(path, bit_depth)
-    crop = corrected_crop(frame, product.fit(frame)[1])
+    try:
+        placement = product.fit(frame)[1]
+    except NotAligned:  # shown as it lies
+        placement = product.fit.place((frame.shape[1], frame.shape[0]))
+    crop = corrected_crop(frame, placement)
     return np.asarray(cv2.resize(crop, (SIDE, SIDE)), np.uint8)
 
 

@@ -56,7 +56,11 @@ def read_sources(settings: TrainSettings, archive: ArchiveAddress | None = None)
     s = settings
     with archived_pictures(s.archived, archive or ArchiveAddress(), "good") as found:
         archived = [picture.path for picture in found]
-        return load_sources(s.images, s.fit, s.seed, s.bit_depth, s.also, s.textures, archived)
+        learn = s.align_quality is None
+        return load_sources(
+            *(s.images, s.fit, s.seed, s.bit_depth, s.also, s.textures, archived),
+            learn_quality=learn,
+        )
 
 
 def run_job(job: TrainingJob) -> Product | None:
@@ -178,7 +182,7 @@ def _save(
         record["archived"] = printable("; ".join(settings.archived))
     trained = Trained(
         model=outcome.model,
-        fit=settings.fit,
+        fit=sources.fit,
         good=sources.part("validation"),
         textures=texture_source(settings.textures, torch.device("cpu")),
         seed=settings.seed,

@@ -47,6 +47,8 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add("--crop", type=parse_box, metavar="X,Y,W,H", help="the part of the frame to inspect")
     add("--geometry", type=lambda path: read_geometry(Path(path)), metavar="JSON",
         help="correct the frames by the geometry of 'draem station'")  # fmt: skip
+    add("--align", type=Path, metavar="PICTURE", help="find each part and bring it to where this "
+        "picture of a good one shows it, whole and upright")  # fmt: skip
     for name, field in TrainSettings.model_fields.items():
         if field.description:
             _add_option(group, name, field)
@@ -91,6 +93,9 @@ def chosen(given: dict[str, object]) -> dict[str, object]:
     for name in {"backbone", "max_minutes"} & given.keys() if network == "pixels" else ():
         raise SettingsError(f"{flag(name)} is for --network features: leave it out")
     values = DEFAULTS[network] | preset | {"network": network}
+    limits = {"align_turn", "align_shift", "align_quality"} & given.keys()
+    if limits and "align" not in given:
+        raise SettingsError(f"{flag(min(limits))} goes with --align PICTURE: name the picture")
     counts = {"steps", "epochs", "minutes"} & given.keys()
     if len(counts) > 1:
         raise SettingsError(f"{' and '.join(map(flag, sorted(counts)))} exclude each other")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge.base.errors import ProductError
 from edge.base.files import digest, write_json
+from edge.product.alignment_file import write_reference
 from edge.product.manifest import Manifest
 from edge.product.product import Product, load_product, now
 from edge.product.versions import activate_first, finish_version, new_version
@@ -42,7 +43,10 @@ class Trained:
 
 
 def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Product:
-    """Write model.onnx, golden.npz, sources.json, training.json and the manifest: a new version."""
+    """Write model.onnx, golden.npz, sources.json, training.json and the manifest: a new version.
+
+    With an alignment also its reference picture.
+    """
     model, fit = trained.model, trained.fit
     with new_version(products, name) as draft:
         export(model, fit.height, fit.width, draft / "model.onnx")
@@ -50,6 +54,8 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
         write_golden(model, trained.good, trained.textures, trained.seed, golden)
         write_json(draft / "sources.json", trained.sources)
         write_json(draft / "training.json", {"curve": trained.curve})
+        if fit.aligner is not None:
+            write_reference(draft, fit.aligner)
         save_tensors(model.state_dict(), weights_path(runs, name, digest(draft / "model.onnx")))
         manifest = Manifest(
             name=name,
@@ -68,6 +74,7 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
             origin=trained.origin,
             files={},
             geometry=fit.geometry,
+            alignment=fit.aligner and fit.aligner.settings,
         )
         return finish_version(draft, manifest)
 

@@ -1,14 +1,19 @@
 """The settings of a training: frozen, flat, and kept with the weights that they led to."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from edge.base.errors import ImageError
 from edge.product.golden import MOST_INPUT_PIXELS
+from edge.vision.aligner import make_aligner
+from edge.vision.alignment import LEAST_QUALITY, Alignment, Quality, Shift, Turn
 from edge.vision.fit import Fit
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
+from edge.vision.image_files import read_image
 from trainer.network.spec import Kind, NetworkSpec
 
 
@@ -50,6 +55,16 @@ class TrainSettings(BaseModel):
     width: int = Field(256, ge=32, le=8192, multiple_of=32)
     crop: Box | None = None
     geometry: Geometry | None = None
+    align: Path | None = None
+    align_turn: Turn = Field(180, description="the largest turn of a part to either side, degrees")
+    align_shift: Shift = Field(
+        0.2, description="its largest shift along each axis, as a share of the crop's longer side"
+    )
+    align_quality: Quality | None = Field(
+        None,
+        description="the least correlation with the reference picture (default: 3/4 of the least "
+        "of the training's images, at least 0.5)",
+    )
     bit_depth: int | None = Field(None, ge=8, le=16)
     rec_width: int = Field(32, ge=1)
     seg_width: int = Field(48, ge=1)
@@ -155,7 +170,20 @@ class TrainSettings(BaseModel):
 
     @property
     def fit(self) -> Fit:
-        return Fit(self.height, self.width, crop=self.crop, geometry=self.geometry)
+        """With `align` the reference picture is read.
+
+        Raises ImageError where it cannot be used.
+        """
+        plain = Fit(self.height, self.width, crop=self.crop, geometry=self.geometry)
+        if self.align is None:
+            return plain
+        limits = Alignment(turn=self.align_turn, shift=self.align_shift,
+                           quality=self.align_quality or LEAST_QUALITY)  # fmt: skip
+        try:
+            fitted = plain(read_image(self.align, self.bit_depth))[0]
+            return replace(plain, aligner=make_aligner(limits, fitted))
+        except ValueError as error:
+            raise ImageError(f"{self.align} cannot be the reference picture: {error}") from error
 
 
 DEFAULTS: dict[str, dict[str, object]] = {

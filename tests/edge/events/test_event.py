@@ -140,6 +140,7 @@ def test_numbers_of_codes_never_change() -> None:
         "brightness": 201,
         "contrast": 202,
         "sharpness": 203,
+        "not_aligned": 204,
         "camera_moved": 211,
         "light_changed": 212,
         "lens_dirty": 213,
