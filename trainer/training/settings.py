@@ -72,7 +72,7 @@ class TrainSettings(BaseModel):
     init: Literal["torch", "paper"] = "torch"
     average: float = Field(0.99, ge=0, lt=1)
     clip: float = Field(1, ge=0)
-    steps: int = Field(2000, ge=1, description="training steps")
+    steps: int = Field(3000, ge=1, description="training steps")
     epochs: int | None = Field(
         None, ge=1, description="instead of steps: how often every image is seen"
     )

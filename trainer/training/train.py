@@ -207,5 +207,5 @@ def outcome(
         device = batches.images.device
         model.load_state_dict(state.best)
         good = held_out.images[len(held_out.images) // 2 :]
-        model.to(device).remember(varied(batches), good.split(AT_ONCE), settings.seed)
+        model.to(device).remember(varied(batches), torch.split(good, AT_ONCE), settings.seed)
     return TrainingOutcome(model.cpu(), state.curve, state.step, state.seconds)

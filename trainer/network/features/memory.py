@@ -70,7 +70,8 @@ class Memory(nn.Module):
         x = smoothed(features.float())
         products = conv2d(x, -2 * patterns[:, :, None, None], patterns.square().sum(dim=1))
         squared = products.amin(dim=1, keepdim=True) + x.square().sum(dim=1, keepdim=True)
-        return squared.clamp(min=0).sqrt()
+        distance: Tensor = squared.clamp(min=0).sqrt()
+        return distance
 
     def mixed(self, margin: Tensor, features: Tensor) -> Tensor:
         """The margin [N, 1, H, W] with what the memory adds to it."""
