@@ -127,7 +127,7 @@ def run(
 ) -> None:
     """Calibrate from these frames and write the new version."""
     fit = replace(product.fit, geometry=geometry)
-    with runtimes.load(product, settings.flavour) as engine:
+    with runtimes.load(product, settings.flavour, fit) as engine:
 
         def judged(frames: list[Path], text: str, each: bool) -> ScoredFrames:
             depth = settings.bit_depth

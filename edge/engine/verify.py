@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edge.base.errors import EngineError
 from edge.engine import Engine
+from edge.engine.tiled import for_pictures
 from edge.product.golden import Golden, read_golden
 from edge.product.product import Product
 from edge.vision.calibration import Calibration
@@ -70,6 +71,9 @@ def prove(
 ) -> dict[str, float]:
     """Run a product's golden frames, and those of its calibration, through an engine: the figures.
 
+    The engine takes inputs of the model's size, which the golden frames have; the calibration's
+    frames are whole pictures.
+
     Golden frames go in batches of every size that the engine has, since each is compiled for
     itself; the figures are the worst of them. `most` bounds the number of calibration frames.
 
@@ -84,7 +88,8 @@ def prove(
         for name in all_figures[0]
     }
     if product.calibration is not None:
-        figures |= _prove_calibration(engine, product, product.calibration, most)
+        whole = for_pictures(engine, product)
+        figures |= _prove_calibration(whole, product, product.calibration, most)
     return figures
 
 
