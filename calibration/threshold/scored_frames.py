@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from edge.base.console import track
 from edge.base.errors import ImageError
+from edge.base.large_arrays import room_for
 from edge.engine import Engine
 from edge.vision.fit import Fit
 from edge.vision.image_files import read_images
 from edge.vision.image_folders import warn_of_mixed_sizes
 from edge.vision.judge import Conditions, measure
 from edge.vision.near_duplicates import part_numbers
-from edge.vision.placement import Placement
 from edge.vision.roi import mask_out, masks_of, roi_scores
 
 
@@ -45,27 +45,6 @@ class ScoredFrames(NamedTuple):
         return np.unique(self.part, return_index=True)[1]
 
 
-def _fitted(
-    fit: Fit, paths: list[Path], bit_depth: int | None
-) -> tuple[list[Path], list[NDArray[np.uint8]], list[Placement]]:
-    """The frames that can be read, as the engine sees them."""
-    read: list[Path] = []
-    fitted: list[NDArray[np.uint8]] = []
-    placements: list[Placement] = []
-    sizes: Counter[tuple[int, ...]] = Counter()
-    for path, image in read_images(*paths, bit_depth=bit_depth):
-        try:
-            frame, placement = fit(image)
-        except ValueError as error:
-            raise ImageError(f"{path}: {error}") from error
-        read.append(path)
-        fitted.append(frame)
-        placements.append(placement)
-        sizes[image.shape[:2]] += 1
-    warn_of_mixed_sizes(sizes)
-    return read, fitted, placements
-
-
 def judge_frames(
     engine: Engine,
     fit: Fit,
@@ -75,27 +54,48 @@ def judge_frames(
     *,
     window: int,
     each_a_part: bool,
+    folder: Path,
 ) -> ScoredFrames:
     """Frames of one part belong together, unless each is to count for itself.
 
-    Raises ImageError for a frame that does not fit or has no finite score, with its path."""
-    read, fitted, placements = _fitted(fit, paths, bit_depth)
-    found = [engine.infer(frame[None]) for frame in track(fitted, text)]
-    scores = np.array([float(one.score[0]) for one in found])
-    for path, score in zip(read, scores, strict=True):
+    Many large ones are kept in a file in `folder`. Raises ImageError for a frame that does not fit
+    or has no finite score, with its path.
+    """
+    size = (len(paths), fit.height, fit.width)
+    try:
+        fitted = room_for((*size, 3), np.uint8, folder, "the frames")
+        heatmaps = room_for(size, np.float32, folder, "their heatmaps")
+    except OSError as error:
+        raise ImageError(f"{error}: free space, or give fewer frames") from error
+    read: list[Path] = []
+    scores: list[float] = []
+    rois: list[dict[str, float]] = []
+    sizes: Counter[tuple[int, ...]] = Counter()
+    for path, image in track(read_images(*paths, bit_depth=bit_depth), text, total=len(paths)):
+        row = len(read)
+        try:
+            fitted[row], placement = fit(image)
+        except ValueError as error:
+            raise ImageError(f"{path}: {error}") from error
+        found = engine.infer(fitted[row][None])
+        score, heatmap = float(found.score[0]), found.heatmap[0]
         if not np.isfinite(score):
             raise ImageError(f"{path} has no finite score: build the engine again, or train again")
-    heatmaps = [one.heatmap[0] for one in found]
-    rois: list[dict[str, float]] = []
-    if fit.geometry and fit.geometry.regions_of_interest:
-        masks = [masks_of(fit.geometry, placement) for placement in placements]
-        rois = [roi_scores(h, m, window) for h, m in zip(heatmaps, masks, strict=True)]
-        heatmaps = [mask_out(h, *m.values()) for h, m in zip(heatmaps, masks, strict=True)]
+        if fit.geometry and fit.geometry.regions_of_interest:
+            masks = masks_of(fit.geometry, placement)
+            rois.append(roi_scores(heatmap, masks, window))
+            heatmap = mask_out(heatmap, *masks.values())
+        heatmaps[row] = heatmap
+        read.append(path)
+        scores.append(score)
+        sizes[image.shape[:2]] += 1
+    warn_of_mixed_sizes(sizes)
+    fitted, heatmaps = fitted[: len(read)], heatmaps[: len(read)]
     return ScoredFrames(
         paths=read,
-        fitted=np.stack(fitted),
-        scores=scores,
-        heatmaps=np.stack(heatmaps),
+        fitted=fitted,
+        scores=np.array(scores, np.float64),
+        heatmaps=heatmaps,
         conditions=[measure(frame) for frame in fitted],
         part=np.arange(len(fitted)) if each_a_part else part_numbers(fitted),
         roi={name: np.array([one[name] for one in rois]) for name in (rois[0] if rois else ())},

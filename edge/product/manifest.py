@@ -47,7 +47,8 @@ class Manifest(BaseModel):
     """A version's input, its networks and each portable file's SHA-256.
 
     `height` and `width` are those of the picture that is judged. The network's input has the same,
-    or is a `tile` of it. The score is the maximum of the heatmap averaged over a square of `score_window` pixels a side.
+    or is a `tile` of it. The score is the maximum of the heatmap averaged over a square of
+    `score_window` pixels a side.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

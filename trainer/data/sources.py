@@ -1,4 +1,4 @@
-"""Good images for training: read once, fitted, split by content, kept in memory as uint8."""
+"""Good images for training: read once, fitted, split by content, kept as uint8."""
 
 import hashlib
 from collections import Counter
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from edge.base.console import track
 from edge.base.errors import ImageError
 from edge.base.files import digest
+from edge.base.large_arrays import room_for
 from edge.vision.fit import Fit
 from edge.vision.good_parts import good_images
 from edge.vision.image_files import find_images, read_images
 from edge.vision.image_folders import warn_of_mixed_sizes
 from edge.vision.marked_images import marked_as, provenance
+from trainer.data.pictures import Pictures
 
 Split = Literal["train", "validation", "calibration"]
 SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
@@ -27,9 +29,12 @@ MIN_CALIBRATION_IMAGES = 5
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Good images uint8 [N, H, W, 3]: to train on, to validate with, and the digest of them all."""
+    """Good images uint8 [N, H, W, 3]: to train on, to validate with, and the digest of them all.
 
-    train: NDArray[np.uint8]
+    In a training in tiles `train` are whole pictures, and `validation` crops of the tile's size.
+    """
+
+    train: NDArray[np.uint8] | Pictures
     validation: NDArray[np.uint8]
     digest: str = ""
 
@@ -54,14 +59,23 @@ class Sources:
     origins: list[dict[str, object]]
     textures: tuple[str, ...] = ()
 
+    def pictures(self, split: Split) -> Pictures:
+        """The images of a split where they are."""
+        return Pictures(self.images, [i for i, s in enumerate(self.splits) if s == split])
+
     def part(self, split: Split) -> NDArray[np.uint8]:
-        return self.images[[s == split for s in self.splits]]
+        """A copy of the images of a split."""
+        return self.pictures(split).all()
+
+    @property
+    def digest(self) -> str:
+        """The same only for the same images."""
+        rows = [f"{sha} {split}" for sha, split in zip(self.digests, self.splits, strict=True)]
+        return hashlib.sha256("\n".join([*rows, *self.textures]).encode()).hexdigest()
 
     def training_images(self) -> Images:
-        """All but those for calibration; the digest is the same only for the same images."""
-        rows = [f"{sha} {split}" for sha, split in zip(self.digests, self.splits, strict=True)]
-        whole = hashlib.sha256("\n".join([*rows, *self.textures]).encode()).hexdigest()
-        return Images(self.part("train"), self.part("validation"), whole)
+        """All but those for calibration."""
+        return Images(self.part("train"), self.part("validation"), self.digest)
 
     def record(self) -> dict[str, object]:
         """The contents of `sources.json`."""
@@ -102,11 +116,12 @@ def load_sources(
     also: tuple[Path, ...] = (),
     textures: Path | None = None,
     archived: Sequence[Path] = (),
+    runs: Path = Path("runs"),
 ) -> Sources:
     """Read and fit the good images of `folder` (see edge.vision.good_parts) and of `also`.
 
-    `archived` are pictures of an archive, which are not needed afterwards. Raises
-    ImageError where too few can be used.
+    `archived` are pictures of an archive, which are not needed afterwards. Large pictures are kept
+    in a file in `runs`. Raises ImageError where too few can be used.
     """
     found = [*good_images(folder, *also), *archived]
     marks = {path: marked_as(path) for path in found}
@@ -114,12 +129,17 @@ def load_sources(
         if label == "missed":
             raise ImageError(f"{path} is marked as missed: it is no good part, leave it out")
     paths: list[Path] = []
-    fitted: list[NDArray[np.uint8]] = []
+    try:
+        fitted = room_for((len(found), fit.height, fit.width, 3), np.uint8, runs, "the pictures")
+    except OSError as error:
+        raise ImageError(
+            f"{error}: free space, name another --runs, or take fewer pictures or a smaller --scale"
+        ) from error
     sizes: Counter[tuple[int, ...]] = Counter()
     reading = read_images(*found, bit_depth=bit_depth)
     for path, image in track(reading, "reading images", total=len(found)):
         try:
-            fitted.append(fit(image)[0])
+            fitted[len(paths)] = fit(image)[0]
         except ValueError as error:
             raise ImageError(f"{path}: {error}; choose another --crop") from error
         paths.append(path)
@@ -139,4 +159,4 @@ def load_sources(
     splits = assign_splits(digests, seed, marked)
     pictures = [digest(path) for path in find_images(textures)] if textures else []
     origins = [provenance(path) for path in paths]
-    return Sources(paths, digests, splits, np.stack(fitted), origins, tuple(pictures))
+    return Sources(paths, digests, splits, fitted[: len(paths)], origins, tuple(pictures))

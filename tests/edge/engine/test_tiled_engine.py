@@ -1,4 +1,4 @@
-"""Whole pictures in tiles: no seam shows, only what is asked for is computed, nothing fails open."""
+"""Whole pictures in tiles: no seam shows, nothing more than needed is computed."""
 
 from dataclasses import dataclass, field, replace
 
@@ -122,7 +122,7 @@ REGION = {"bolt": ((100.0, 20.0), (130.0, 20.0), (130.0, 60.0))}
 def test_only_the_tiles_that_regions_of_interest_touch_are_computed(plant: Plant) -> None:
     geometry = Geometry(frame=(602, 300), regions_of_interest=REGION)
     product, engine, picture = in_tiles(plant, geometry), LocalEngine(), noise()
-    score, heatmap = for_pictures(engine, product).infer(picture[None])
+    _, heatmap = for_pictures(engine, product).infer(picture[None])
     assert 0 < sum(engine.seen) < len(PLAN.places)
     inside = masks_of(geometry, product.fit.place((602, 300)))["bolt"]
     assert np.abs(heatmap[0] - heat_of(picture))[inside].max() < 1e-5

@@ -1,5 +1,7 @@
 """Tile plans: every pixel is covered, every tile lies inside, the weights add up to 1."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,7 +42,7 @@ def test_neighbours_share_the_overlap_and_no_tile_is_more_than_needed(plan: Tile
         (plan.rows, tile.height, plan.height),
         (plan.columns, tile.width, plan.width),
     ):
-        assert all(b - a <= size - tile.overlap for a, b in zip(starts, starts[1:], strict=False))
+        assert all(b - a <= size - tile.overlap for a, b in pairwise(starts))
         assert (len(starts) - 2) * (size - tile.overlap) + size < side or len(starts) == 1
 
 
@@ -61,7 +63,8 @@ def test_the_tiles_that_touch_a_region_are_all_that_its_pixels_need(
 def test_the_border_of_a_tile_counts_only_at_the_border_of_the_picture() -> None:
     plan = TilePlan(64, 160, Tile(height=64, width=64, overlap=16))
     weight = plan.weight(Place(0, 1))
-    assert (weight[:, :4] == 0).all() and (weight[:, -4:] == 0).all()
+    assert (weight[:, :4] == 0).all()
+    assert (weight[:, -4:] == 0).all()
     assert (plan.weight(Place(0, 0))[:, :4] == 1).all()
 
 
