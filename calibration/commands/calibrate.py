@@ -52,7 +52,7 @@ from edge.vision.marked_images import shown_name
 
 log = logging.getLogger(__name__)
 
-KEPT_FRAMES, KEPT_PIXELS = 200, 100_000_000
+KEPT_FRAMES, KEPT_PIXELS = 200, 50_000_000
 """Of the good frames, those that stay with the version; of large pictures there are fewer."""
 FEWEST = 5
 MADE = ("calibration.json", "calibration.html", "calibration", REFERENCE, "sources.json")

@@ -53,7 +53,8 @@ def finite_heat(heatmaps: NDArray[np.float32]) -> NDArray[np.float32]:
     while math.gcd(step, heatmaps.shape[2]) > 1:  # or it would see the same columns of each row
         step += 1
     some = np.concatenate([heatmap.ravel()[::step] for heatmap in heatmaps])
-    return some[np.isfinite(some)]
+    finite: NDArray[np.float32] = some[np.isfinite(some)]
+    return finite
 
 
 def smallest_area(heatmaps: NDArray[np.float32], level: float, rate: float) -> int:

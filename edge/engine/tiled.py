@@ -23,17 +23,24 @@ class Tiled(Closeable):
     """Judges pictures of the plan's size in tiles, and puts their heatmaps together.
 
     The score is computed from the whole heatmap as the network's own: the maximum of its average
-    over `window`. Where only some `places` are computed, there is no heat elsewhere.
+    over `window`. Where only some `places` are computed, there is no heat elsewhere. A picture
+    that takes longer than `limit_s` has no result.
     """
 
     def __init__(
-        self, engine: Engine, plan: TilePlan, window: int, places: Sequence[Place] | None = None
+        self,
+        engine: Engine,
+        plan: TilePlan,
+        window: int,
+        places: Sequence[Place] | None = None,
+        limit_s: float = INFER_S,
     ) -> None:
         self._engine, self._plan, self._window = engine, plan, window
         self._places = plan.places if places is None else places
+        self._limit_s = limit_s
 
     def infer(self, batch: NDArray[np.uint8]) -> Inference:
-        """As every engine; EngineError too where one picture takes longer than INFER_S."""
+        """As every engine; EngineError too where one picture takes too long."""
         check_batch(batch, (self._plan.height, self._plan.width, 3))
         heatmaps = np.zeros(batch.shape[:3], np.float32)
         for picture, heatmap in zip(batch, heatmaps, strict=True):
@@ -46,13 +53,13 @@ class Tiled(Closeable):
 
     def _judge(self, picture: NDArray[np.uint8], heatmap: NDArray[np.float32]) -> None:
         """Add every tile's heat to `heatmap`, each pixel with its weight."""
-        end = time.monotonic() + INFER_S
+        end = time.monotonic() + self._limit_s
         done = 0
         for group in self._groups():
             if time.monotonic() > end:
                 raise EngineError(
                     f"judging a picture of {self._plan.width}x{self._plan.height} takes more than "
-                    f"{INFER_S} s here ({done} of {len(self._places)} tiles were done): train with "
+                    f"{self._limit_s:g} s here ({done} of {len(self._places)} tiles were done): train with "
                     "a smaller --scale, name regions of interest, or use a faster device"
                 )
             windows = [self._plan.window(place) for place in group]
@@ -68,7 +75,9 @@ class Tiled(Closeable):
         return (self._places[i : i + size] for i in range(0, len(self._places), size))
 
 
-def for_pictures(engine: Engine, product: Product, fit: Fit | None = None) -> Engine:
+def for_pictures(
+    engine: Engine, product: Product, fit: Fit | None = None, limit_s: float = INFER_S
+) -> Engine:
     """An engine of the product's model as one for whole pictures, which `fit` prepares.
 
     With regions of interest only the tiles that they touch are computed.
@@ -81,7 +90,8 @@ def for_pictures(engine: Engine, product: Product, fit: Fit | None = None) -> En
         regions = product.calibration.geometry  # the judge's
     fit = fit or product.fit
     plan = TilePlan(fit.height, fit.width, tile)
-    return Tiled(engine, plan, product.manifest.score_window, _places(plan, fit, regions))
+    places = _places(plan, fit, regions)
+    return Tiled(engine, plan, product.manifest.score_window, places, limit_s)
 
 
 def _places(plan: TilePlan, fit: Fit, geometry: Geometry | None) -> Sequence[Place] | None:

@@ -155,7 +155,7 @@ def find_regions(
 
 def _region(
     heatmap: NDArray[np.float32],
-    labels: NDArray[np.int32],
+    labels: cv2.typing.MatLike,
     label: int,
     stats: NDArray[np.int32],
     placement: Placement,

@@ -139,7 +139,7 @@ def measure(run: Run, work: Path, cores: int) -> list[Row]:
 
 def shown_input(manifest: dict[str, Any]) -> str:
     """The picture's height and width, and those of its tiles."""
-    size, tile = f"{manifest['height']}x{manifest['width']}", manifest["tile"]
+    size, tile = f"{manifest['height']}x{manifest['width']}", manifest.get("tile")
     return f"{size} in tiles of {tile['height']}x{tile['width']}" if tile else size
 
 

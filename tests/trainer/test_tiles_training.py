@@ -10,11 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from edge.base.errors import ImageError, SettingsError
+from edge.engine import runtimes
+from edge.engine.verify import compare
 from edge.product.product import load_product
 from edge.vision.geometry import Geometry
+from edge.vision.image_files import read_image
 from tests.conftest import write_masks, write_parts
 from tests.support.commands import draem_in_process
 from tests.support.training import ALONE, CPU, small_settings
+from trainer.commands.bench import describe
 from trainer.data.pictures import Corner, Pictures
 from trainer.data.sources import Images, load_sources
 from trainer.simulation.simulate import Simulation
@@ -23,6 +27,8 @@ from trainer.training.batches import make_batches, training_images
 from trainer.training.crops import Crops, rotation_margin
 from trainer.training.options import chosen, complete_settings
 from trainer.training.picture_size import Scale, with_size
+from trainer.training.save_product import load_weights
+from trainer.training.torch_engine import torch_engine
 
 HEIGHT, WIDTH = 90, 131
 
@@ -196,7 +202,6 @@ def test_a_product_in_tiles_from_training_to_its_verdicts(tmp_path: Path) -> Non
         ("build", *lid),
         ("inspect", "set/test/good", *lid, "--json"),
         ("evaluate", "set", *lid, "--json"),
-        ("bench", "line", *lid, "--frames", "3", "--json"),
     ):
         done = draem_in_process(*words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -205,7 +210,13 @@ def test_a_product_in_tiles_from_training_to_its_verdicts(tmp_path: Path) -> Non
     assert (product.fit.height, product.fit.width, product.shape) == (120, 160, (64, 64))
     assert {json.loads(line)["verdict"] for line in found[4].stdout.splitlines()} <= {"OK", "NG"}
     assert json.loads(found[5].stdout)["defective"] == 3
-    assert json.loads(found[6].stdout)["input"] == "160x120 in 12 tiles of 64x64"
-    assert json.loads(found[6].stdout)["engine_and_torch"]["ratio"] > 0
+    assert describe(product) == "160x120 in 12 tiles of 64x64"
+    eager = torch_engine(
+        load_weights(product, tmp_path / "runs"), product.fit, product.manifest.tile
+    )
+    picture = product.fit(read_image(next((tmp_path / "set/test/bad").iterdir())))[0][None]
+    with runtimes.load(product) as engine:
+        compared = compare(*engine.infer(picture), *eager.infer(picture))
+    assert compared.passes
     kept: NDArray[np.uint8] = cv2.imread(str(product.path / "calibration/000.png"))  # type: ignore[assignment]
     assert kept.shape == (120, 160, 3), "whole pictures prove an engine"

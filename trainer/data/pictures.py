@@ -1,5 +1,6 @@
 """Pictures for training, and crops of them: nothing is copied before it is needed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,10 +27,12 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return (self.store[row] for row in self.rows)
+
     def __getitem__(self, i: int) -> NDArray[np.uint8]:
-        if not 0 <= i < len(self):  # ends a loop over them
-            raise IndexError(i)
-        return self.store[self.rows[i]]
+        picture: NDArray[np.uint8] = self.store[self.rows[i]]
+        return picture
 
     @property
     def height_width(self) -> tuple[int, int]:

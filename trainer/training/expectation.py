@@ -1,5 +1,6 @@
 """How good a trained product is expected to be: simulated anomalies on good parts set aside."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,7 +73,7 @@ def expect_in_tiles(
     Of many large pictures some are judged, as many as some thousand tiles.
     """
     plan = TilePlan(*good.height_width, tile)
-    engine = Tiled(TorchEngine(model), plan, model.spec.window)
+    engine = Tiled(TorchEngine(model), plan, model.spec.window, limit_s=math.inf)
     count = min(len(good), MOST_GOOD, max(FEWEST_GOOD, MOST_TILES // len(plan.places)))
     scores = [engine.infer(good[i][None]).score[0] for i in range(count)]
     generator = generator_for(torch.device("cpu"), seed, "expected crops")

@@ -1,5 +1,7 @@
 """Trained networks in place of an engine."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,4 +29,5 @@ def torch_engine(model: Network, fit: Fit, tile: Tile | None) -> Engine:
     engine = TorchEngine(model)
     if tile is None:
         return engine
-    return Tiled(engine, TilePlan(fit.height, fit.width, tile), model.spec.window)
+    plan = TilePlan(fit.height, fit.width, tile)
+    return Tiled(engine, plan, model.spec.window, limit_s=math.inf)

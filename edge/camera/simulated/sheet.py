@@ -8,17 +8,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.camera.simulated.drawing import FloatMap, Mask, Rng, f32
+from edge.camera.simulated.drawing import FINE, FloatMap, Mask, Rng, f32
 from edge.camera.simulated.renderer import Part
 
 MARGIN = 256
 """Pixels by which the sheet passes at another place, anew for each part."""
 GRAY, STREAKS, GRAIN, CLOUDS, SENSOR = 128.0, 7.0, 4.0, 5.0, 2.0
 """Gray levels: the mean, and 1 sigma of brush marks, grain, slow changes and the sensor."""
-CRACK_WIDTH = (2, 5)
+CRACK_WIDTH = (2.0, 4.0)
 CRACK_LENGTH = (80.0, 240.0)
 CRACK_DARKER = (35.0, 70.0)
-STEP = 6.0
+STEP, BORDER = 6.0, 6
 VISIBLE = 12.0
 
 
@@ -75,16 +75,25 @@ def _cracked(scene: FloatMap, rng: Rng) -> tuple[FloatMap, Mask]:
     """The scene with one crack, and 255 where it is visible."""
     height, width = scene.shape
     steps = max(2, int(rng.uniform(*CRACK_LENGTH) / STEP))
-    angles = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.25, steps))
+    angles = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.2, steps))
     path = STEP * np.cumsum(np.stack([np.cos(angles), np.sin(angles)], axis=1), axis=0)
-    low, high = path.min(axis=0), path.max(axis=0)
-    free = np.maximum(np.array([width, height]) - (high - low), 1)
-    path = path - low + rng.uniform(0, 1, 2) * free
-    ink = np.zeros(scene.shape, np.uint8)
-    points = np.round(path).astype(np.int32)[None]
-    cv2.polylines(ink, [points], False, 255, int(rng.integers(*CRACK_WIDTH)), cv2.LINE_AA)
-    drop = f32(cv2.GaussianBlur(ink, (3, 3), 0.6)) * np.float32(rng.uniform(*CRACK_DARKER) / 255)
+    path -= path.min(axis=0) - BORDER
+    ink = _stroke(path, rng.uniform(*CRACK_WIDTH))[:height, :width]
+    rows, columns = ink.shape
+    y, x = (int(rng.integers(0, free + 1)) for free in (height - rows, width - columns))
+    drop = np.zeros_like(scene)
+    drop[y : y + rows, x : x + columns] = ink * np.float32(rng.uniform(*CRACK_DARKER))
     return f32(np.maximum(scene - drop, 0)), np.asarray(255 * (drop > VISIBLE), np.uint8)
+
+
+def _stroke(path: FloatMap, width: float) -> FloatMap:
+    """A line through points (N x 2 px), 1 on it; drawn larger and shrunk, for a true width."""
+    columns, rows = (int(side) + BORDER for side in np.ceil(path.max(axis=0)))
+    fine = np.zeros((rows * FINE, columns * FINE), np.uint8)
+    points = np.round(path * FINE).astype(np.int32)[None]
+    cv2.polylines(fine, [points], False, 255, round(width * FINE) - 1)
+    small = cv2.resize(fine, (columns, rows), interpolation=cv2.INTER_AREA)
+    return f32(cv2.GaussianBlur(small, (3, 3), 0.5)) / np.float32(255)
 
 
 def drawn_size(text: str) -> tuple[int, int]:

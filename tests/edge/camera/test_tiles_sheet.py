@@ -6,7 +6,7 @@ import pytest
 
 from edge.base.errors import CameraError
 from edge.camera.open import open_camera
-from edge.camera.simulated.sheet import SheetRenderer
+from edge.camera.simulated.sheet import SheetRenderer, _stroke
 
 
 def test_a_cracked_sheet_is_the_good_one_with_a_thin_crack() -> None:
@@ -18,9 +18,13 @@ def test_a_cracked_sheet_is_the_good_one_with_a_thin_crack() -> None:
         assert (good.defect, bad.defect) == (None, "crack")
         change = cv2.absdiff(good.image, bad.image)[..., 0]
         assert (change[bad.truth == 0] <= 14).all(), "nothing else has changed"
-        widest = cv2.distanceTransform(bad.truth, cv2.DIST_L2, 5).max()
-        assert 0.5 < widest <= 3.5
-        assert 40 < np.count_nonzero(bad.truth) < 2000
+        assert 100 < np.count_nonzero(bad.truth) < 1500
+
+
+@pytest.mark.parametrize("width", [2.0, 3.0, 4.0])
+def test_a_crack_is_as_wide_as_it_should_be(width: float) -> None:
+    ink = _stroke(np.array([[6.0, 6.0], [206.0, 106.0]]), width)
+    assert ink.sum() / np.hypot(200, 100) == pytest.approx(width, rel=0.15)
 
 
 def test_sheets_for_tiles_come_in_the_size_that_is_asked_for() -> None:

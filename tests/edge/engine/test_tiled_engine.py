@@ -78,12 +78,9 @@ def test_tiles_come_to_the_engine_in_bounded_groups(monkeypatch: pytest.MonkeyPa
     assert sum(engine.seen) == len(PLAN.places)
 
 
-def test_a_picture_in_tiles_that_takes_too_long_has_no_result(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(tiled, "INFER_S", -1)
+def test_a_picture_in_tiles_that_takes_too_long_has_no_result() -> None:
     with pytest.raises(EngineError, match="of 301x150 takes more than"):
-        Tiled(LocalEngine(), PLAN, WINDOW).infer(noise()[None])
+        Tiled(LocalEngine(), PLAN, WINDOW, limit_s=-1).infer(noise()[None])
 
 
 def test_heat_that_is_no_number_in_one_of_the_tiles_is_not_hidden() -> None:
