@@ -59,8 +59,8 @@ class Tiled(Closeable):
             if time.monotonic() > end:
                 raise EngineError(
                     f"judging a picture of {self._plan.width}x{self._plan.height} takes more than "
-                    f"{self._limit_s:g} s here ({done} of {len(self._places)} tiles were done): train with "
-                    "a smaller --scale, name regions of interest, or use a faster device"
+                    f"{self._limit_s:g} s here ({done} of {len(self._places)} tiles were done): "
+                    "train with a smaller --scale, name regions of interest, or use a faster device"
                 )
             windows = [self._plan.window(place) for place in group]
             tiles = np.stack([picture[window] for window in windows])
