@@ -48,7 +48,7 @@ bottle *ARGS: setup
 targets *ARGS: setup
     @python -m tests.measure.targets {{ARGS}}
 
-# large pictures in tiles: cracks of 2 to 4 pixels found, ms per megapixel, memory [found | cost]
+# large pictures in tiles: cracks of 2 to 4 pixels found, seams, ms per megapixel, memory [found | seams | cost]
 tiles *ARGS: setup
     @python -m tests.measure.tiles {{ARGS}}
 

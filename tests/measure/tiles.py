@@ -1,8 +1,11 @@
-"""What judging in tiles costs and finds: `./just tiles [found | cost] [--work DIR]`.
+"""What judging in tiles finds and costs: `./just tiles [found | seams | cost] [--work DIR]`.
 
 `found`: a simulated line of sheets of 2448x2048 with cracks 2 to 4 pixels wide. Two products are
 trained for as long, one in tiles of 320 at the pictures' own scale, one at 256x256; both calibrate
 for 1 % false rejects on other good sheets, and judge good and cracked ones of another run.
+
+`seams`: how much the score of one crack changes while it moves across the seams of the tiles; it
+needs the product in tiles of `found`.
 
 `cost`: milliseconds per megapixel of each stage from 1 to 20 megapixels, and the peak memory of a
 process that judges 2448x2048. It needs the product in tiles of `found`, and uses its engine with
@@ -26,6 +29,7 @@ from edge.commands.doctor import processor
 from edge.engine.runtimes import load
 from edge.product.product import Product, load_product
 from edge.vision.frame import Frame
+from edge.vision.roi import pooled_maximum
 from edge.vision.tiles import Tile, TilePlan
 from tests.measure.targets import draem
 from trainer.studies.bench_stages import stages
@@ -37,11 +41,13 @@ SIZES = {1: (1152, 896), 2: (1600, 1280), 5: (2448, 2048), 10: (3648, 2752), 20:
 """Megapixels, and width and height."""
 OPTIONS = {"tiles": ("--tile", "320"), "whole_256": ("--input", "256")}
 MEMORY_MB = 1500
+SEAM_SHEETS, MOVED = 5, 256
+"""Sheets with a crack, and pixels that the window on each moves: more than from seam to seam."""
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="tiles", description=__doc__)
-    parser.add_argument("what", choices=("found", "cost", "memory"), nargs="?")
+    parser.add_argument("what", choices=("found", "seams", "cost", "memory"), nargs="?")
     parser.add_argument("--work", type=Path, default=WORK, metavar="DIR", help="for the products")
     parser.add_argument("--train", type=int, default=60, help="good sheets to train with")
     parser.add_argument("--test", type=int, default=100, help="good and cracked sheets to judge")
@@ -51,6 +57,8 @@ def main(argv: list[str]) -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     if options.what in (None, "found"):
         found(options)
+    if options.what in (None, "seams"):
+        seams(options.work)
     if options.what in (None, "cost"):
         cost(options)
     if options.what == "memory":
@@ -99,6 +107,28 @@ def draw(folder: Path, sheets: SheetRenderer, count: int, masks: Path | None = N
         if masks:
             cv2.imwrite(str(masks / f"{i:03d}_mask.png"), part.truth)
         cv2.imwrite(str(path), part.image[..., 0])
+
+
+def seams(work: Path) -> None:
+    """The same cracked sheets, shown by windows that lie at other places of them."""
+    product = of_size(load_product(work / "products", "tiles"), WIDTH, HEIGHT)
+    window = product.manifest.score_window
+    with load(product) as engine:
+        for seed in range(SEAM_SHEETS):
+            part = SheetRenderer(HEIGHT, WIDTH + MOVED, 10 + seed).part(seed, defective=True)
+            truth = cv2.dilate(part.truth, np.ones((32, 32), np.uint8)) > 0
+            truth[:, :MOVED] = truth[:, WIDTH:] = False  # seen by all windows
+            heats = []
+            for x in range(0, MOVED, MOVED // 16):
+                heat = engine.infer(part.image[None, :, x : x + WIDTH]).heatmap[0]
+                inside = np.where(truth[:, x : x + WIDTH], heat, np.float32(0))
+                heats.append(pooled_maximum(inside, window))
+            spread = (max(heats) - min(heats)) / max(float(np.mean(heats)), 1e-6)
+            print(
+                f"crack {seed} at 16 places: heat {min(heats):.4f} to {max(heats):.4f}, "
+                f"{spread:.1%} of its mean",
+                flush=True,
+            )
 
 
 def cost(options: argparse.Namespace) -> None:
