@@ -14,7 +14,12 @@ from edge.vision.tiles import InputSide, Tile
 from trainer.network.spec import Kind, NetworkSpec
 
 OVERLAP = 96
-"""Pixels that neighbouring tiles share."""
+"""Pixels that neighbouring tiles share.
+
+EfficientNet-Lite0's features at strides 4 and 8 are those of the whole picture from 24 pixels
+inside a tile. At stride 16 they differ by 33 % of their mean at 32 pixels from its border, by 17 %
+at 48, the middle between two tiles, and by 4 % at 80.
+"""
 
 
 class TrainSettings(BaseModel):

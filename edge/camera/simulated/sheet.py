@@ -89,11 +89,13 @@ def _cracked(scene: FloatMap, rng: Rng) -> tuple[FloatMap, Mask]:
 def _stroke(path: FloatMap, width: float) -> FloatMap:
     """A line through points (N x 2 px), 1 on it; drawn larger and shrunk, for a true width."""
     columns, rows = (int(side) + BORDER for side in np.ceil(path.max(axis=0)))
-    fine = np.zeros((rows * FINE, columns * FINE), np.uint8)
+    fine = np.full((rows * FINE, columns * FINE), 255, np.uint8)
     points = np.round(path * FINE).astype(np.int32)[None]
-    cv2.polylines(fine, [points], False, 255, round(width * FINE) - 1)
-    small = cv2.resize(fine, (columns, rows), interpolation=cv2.INTER_AREA)
-    return f32(cv2.GaussianBlur(small, (3, 3), 0.5)) / np.float32(255)
+    cv2.polylines(fine, [points], False, 0, 1)
+    away = cv2.distanceTransform(fine, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    inside = f32(away <= width * FINE / 2)  # OpenCV's widths are odd numbers of pixels
+    small = cv2.resize(inside, (columns, rows), interpolation=cv2.INTER_AREA)
+    return f32(cv2.GaussianBlur(small, (3, 3), 0.5))
 
 
 def drawn_size(text: str) -> tuple[int, int]:
