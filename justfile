@@ -48,6 +48,10 @@ bottle *ARGS: setup
 targets *ARGS: setup
     @python -m tests.measure.targets {{ARGS}}
 
+# large pictures in tiles: cracks of 2 to 4 pixels found, seams, ms per megapixel, memory [found | seams | cost]
+tiles *ARGS: setup
+    @python -m tests.measure.tiles {{ARGS}}
+
 # kill, freeze and cut everything 200 times while 50,000 triggers come: nothing lost, nothing twice
 chaos *ARGS: setup
     @python -m tests.measure.chaos {{ARGS}}

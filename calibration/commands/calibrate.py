@@ -44,6 +44,7 @@ from edge.product.sources import SEEN, sources
 from edge.product.versions import activate_unless_released, finish_version, new_version
 from edge.station.settings import Station
 from edge.vision.drift_features import REFERENCE
+from edge.vision.fit import Fit
 from edge.vision.geometry import Geometry, read_geometry
 from edge.vision.good_parts import bad_images
 from edge.vision.image_files import write_png
@@ -51,7 +52,8 @@ from edge.vision.marked_images import shown_name
 
 log = logging.getLogger(__name__)
 
-KEPT_FRAMES = 200
+KEPT_FRAMES, KEPT_PIXELS = 200, 50_000_000
+"""Of the good frames, those that stay with the version; of large pictures there are fewer."""
 FEWEST = 5
 MADE = ("calibration.json", "calibration.html", "calibration", REFERENCE, "sources.json")
 """What a calibration writes afresh; everything else of the version before it is linked."""
@@ -127,24 +129,32 @@ def run(
 ) -> None:
     """Calibrate from these frames and write the new version."""
     fit = replace(product.fit, geometry=geometry)
-    with runtimes.load(product, settings.flavour) as engine:
+    with runtimes.load(product, settings.flavour, fit) as engine:
 
         def judged(frames: list[Path], text: str, each: bool) -> ScoredFrames:
             depth = settings.bit_depth
             window = product.manifest.score_window
-            return judge_frames(engine, fit, frames, depth, text, window=window, each_a_part=each)
+            return judge_frames(
+                engine, fit, frames, depth, text,
+                window=window, each_a_part=each, folder=product.path.parent,
+            )  # fmt: skip
 
         good = judged(paths, "judging good frames", options.each_frame)
         # One frame decides on the line, and two defects may look alike: each bad one counts.
         bad = judged(bad_paths, "judging bad ones", True) if bad_paths else None
     _check_count(good)
     aim = Aim(options.false_reject_rate, options.confidence, options.costs, options.promise)
-    kept = [f"{i:03d}.png" for i in range(min(len(good.paths), KEPT_FRAMES))]
+    kept = [f"{i:03d}.png" for i in range(min(len(good.paths), frames_to_keep(fit)))]
     made = calibrate(good, bad, aim, kept, geometry)
     _tell_highest(good, made.decision.roi)
     key = runtimes.plan_key(product, runtimes.pick(settings.flavour))
     new = save(product, made, good, bad, key, person_of(options))
     _tell(new, made.decision.threshold, aim)
+
+
+def frames_to_keep(fit: Fit) -> int:
+    """How many good frames the version keeps, to show that an engine has not moved their scores."""
+    return max(FEWEST, min(KEPT_FRAMES, KEPT_PIXELS // (fit.height * fit.width)))
 
 
 def _geometry(product: Product, options: argparse.Namespace) -> Geometry | None:

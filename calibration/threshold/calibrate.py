@@ -67,7 +67,7 @@ def calibrate(
     """`kept` are the file names of the first good frames, those that stay with the product."""
     decision = decide_by_roi(good, bad, aim) if good.roi else decide(good, bad, aim)
     first = good.first_of_part
-    reference = mean_frame(good.fitted[first])
+    reference = mean_frame(good.fitted[i] for i in first)
     # With regions of interest the engine's own score decides nothing: its highest is a scale.
     highest = min(1.0, float(good.scores.max()))  # the average of many ones may be 1.0000001
     threshold = highest if good.roi else decision.threshold.value
@@ -84,7 +84,7 @@ def calibrate(
         rate_bound=decision.threshold.bound,
         confidence=aim.confidence,
         escapes=_escape_rate(decision, aim),
-        drift=drift_ranges(good.fitted[first], good.scores[first], reference),
+        drift=drift_ranges((good.fitted[i] for i in first), good.scores[first], reference),
         scores=sorted(decision.good.tolist()),
         frames=dict(zip(kept, good.scores.tolist(), strict=False)),
         geometry=geometry,

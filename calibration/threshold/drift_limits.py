@@ -1,5 +1,7 @@
 """The ranges of the drift watch, and the limit that parts like the good ones do not reach."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -14,9 +16,9 @@ CONFIDENCE = 0.95
 
 
 def drift_ranges(
-    fitted: NDArray[np.uint8], scores: NDArray[np.float64], reference: NDArray[np.uint8]
+    fitted: Iterable[NDArray[np.uint8]], scores: NDArray[np.float64], reference: NDArray[np.uint8]
 ) -> DriftLimits | None:
-    """From good fitted frames [N, H, W, 3], one a part, and their scores [N].
+    """From good fitted frames [H, W, 3], one a part, and their scores [N].
 
     At most a share q of good parts lies beyond the most extreme of n on one side, with confidence
     for all features at once (Wilks 1941, Bonferroni); the count of a window is then binomial, where

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from calibration.threshold.calibrate import Decision, Made, deciding_scores
+from calibration.threshold.limits import finite_heat
 from calibration.threshold.quantiles import escapes, parts_needed, score_threshold
 from calibration.threshold.scored_frames import ScoredFrames
 from edge.base.errors import ImageError
@@ -31,7 +32,7 @@ def write_report(
     by_kind = {"good": decision.good.tolist()}
     if decision.bad is not None:
         by_kind["bad"] = decision.bad.tolist()
-    heat = good.heatmaps[np.isfinite(good.heatmaps)]
+    heat = finite_heat(good.heatmaps)
     conditions = {"brightness": c.brightness, "contrast": c.contrast, "sharpness": c.sharpness}
     write_page(
         path,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge.base.console import track
 from edge.base.errors import ImageError
+from edge.base.large_arrays import room_for
 from edge.engine import Engine
 from edge.vision.alignment import NotAligned
 from edge.vision.fit import Fit
@@ -17,7 +18,6 @@ from edge.vision.image_files import read_images
 from edge.vision.image_folders import warn_of_mixed_sizes
 from edge.vision.judge import Conditions, measure
 from edge.vision.near_duplicates import part_numbers
-from edge.vision.placement import Placement
 from edge.vision.roi import mask_out, masks_of, roi_scores
 from edge.vision.seen import judged_heat
 
@@ -47,32 +47,6 @@ class ScoredFrames(NamedTuple):
         return np.unique(self.part, return_index=True)[1]
 
 
-def _fitted(
-    fit: Fit, paths: list[Path], bit_depth: int | None
-) -> tuple[list[Path], list[NDArray[np.uint8]], list[Placement]]:
-    """The frames that can be read, as the engine sees them."""
-    read: list[Path] = []
-    fitted: list[NDArray[np.uint8]] = []
-    placements: list[Placement] = []
-    sizes: Counter[tuple[int, ...]] = Counter()
-    for path, image in read_images(*paths, bit_depth=bit_depth):
-        try:
-            frame, placement = fit(image)
-        except NotAligned as error:
-            raise ImageError(
-                f"{path}: {error}: the line would give it no verdict; remove it if it shows no "
-                "such part, or train again with wider limits (--align-...)"
-            ) from error
-        except ValueError as error:
-            raise ImageError(f"{path}: {error}") from error
-        read.append(path)
-        fitted.append(frame)
-        placements.append(placement)
-        sizes[image.shape[:2]] += 1
-    warn_of_mixed_sizes(sizes)
-    return read, fitted, placements
-
-
 def judge_frames(
     engine: Engine,
     fit: Fit,
@@ -82,32 +56,54 @@ def judge_frames(
     *,
     window: int,
     each_a_part: bool,
+    folder: Path,
 ) -> ScoredFrames:
     """Frames of one part belong together, unless each is to count for itself.
 
-    Raises ImageError for a frame that does not fit, whose part cannot be aligned, or that has no
-    finite score, with its path.
+    Many large ones are kept in a file in `folder`. Raises ImageError for a frame that does not fit,
+    whose part cannot be aligned, or that has no finite score, with its path.
     """
-    read, fitted, placements = _fitted(fit, paths, bit_depth)
-    found = [engine.infer(frame[None]) for frame in track(fitted, text)]
-    scores = np.array([float(one.score[0]) for one in found])
-    for path, score in zip(read, scores, strict=True):
+    size = (len(paths), fit.height, fit.width)
+    try:
+        fitted = room_for((*size, 3), np.uint8, folder, "the frames")
+        heatmaps = room_for(size, np.float32, folder, "their heatmaps")
+    except OSError as error:
+        raise ImageError(f"{error}: free space, or give fewer frames") from error
+    read: list[Path] = []
+    scores: list[float] = []
+    rois: list[dict[str, float]] = []
+    sizes: Counter[tuple[int, ...]] = Counter()
+    for path, image in track(read_images(*paths, bit_depth=bit_depth), text, total=len(paths)):
+        row = len(read)
+        try:
+            fitted[row], placement = fit(image)
+        except NotAligned as error:
+            raise ImageError(
+                f"{path}: {error}: the line would give it no verdict; remove it if it shows no "
+                "such part, or train again with wider limits (--align-...)"
+            ) from error
+        except ValueError as error:
+            raise ImageError(f"{path}: {error}") from error
+        found = engine.infer(fitted[row][None])
+        score, heatmap = float(found.score[0]), found.heatmap[0]
         if not np.isfinite(score):
             raise ImageError(f"{path} has no finite score: build the engine again, or train again")
-    heatmaps = [one.heatmap[0] for one in found]
-    judged = [judged_heat(float(s), h, p, window)
-              for s, h, p in zip(scores, heatmaps, placements, strict=True)]  # fmt: skip
-    scores, heatmaps = np.array([score for score, _ in judged]), [heat for _, heat in judged]
-    rois: list[dict[str, float]] = []
-    if fit.geometry and fit.geometry.regions_of_interest:
-        masks = [masks_of(fit.geometry, placement) for placement in placements]
-        rois = [roi_scores(h, m, window) for h, m in zip(heatmaps, masks, strict=True)]
-        heatmaps = [mask_out(h, *m.values()) for h, m in zip(heatmaps, masks, strict=True)]
+        score, heatmap = judged_heat(score, heatmap, placement, window)
+        if fit.geometry and fit.geometry.regions_of_interest:
+            masks = masks_of(fit.geometry, placement)
+            rois.append(roi_scores(heatmap, masks, window))
+            heatmap = mask_out(heatmap, *masks.values())
+        heatmaps[row] = heatmap
+        read.append(path)
+        scores.append(score)
+        sizes[image.shape[:2]] += 1
+    warn_of_mixed_sizes(sizes)
+    fitted, heatmaps = fitted[: len(read)], heatmaps[: len(read)]
     return ScoredFrames(
         paths=read,
-        fitted=np.stack(fitted),
-        scores=scores,
-        heatmaps=np.stack(heatmaps),
+        fitted=fitted,
+        scores=np.array(scores, np.float64),
+        heatmaps=heatmaps,
         conditions=[measure(frame) for frame in fitted],
         part=np.arange(len(fitted)) if each_a_part else part_numbers(fitted),
         roi={name: np.array([one[name] for one in rois]) for name in (rois[0] if rois else ())},

@@ -164,13 +164,21 @@ def parse_box(text: str) -> tuple[int, int, int, int]:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Height and width from 256 or 192x256; both must be multiples of 32."""
+    """Height and width of a network's input from 256 or 192x256: multiples of 32."""
+    height, width = parse_sides(text)
+    if height % 32 or width % 32:
+        raise argparse.ArgumentTypeError("write one side or HEIGHTxWIDTH, multiples of 32")
+    return height, width
+
+
+def parse_sides(text: str) -> tuple[int, int]:
+    """Height and width from 256 or 500x1260, each 32 or more."""
     try:
         sides = [int(v) for v in text.lower().split("x")]
     except ValueError:
         sides = []
-    if len(sides) not in (1, 2) or min(sides) < 32 or any(side % 32 for side in sides):
-        raise argparse.ArgumentTypeError("write one side or HEIGHTxWIDTH, multiples of 32")
+    if len(sides) not in (1, 2) or min(sides) < 32:
+        raise argparse.ArgumentTypeError("write one side or HEIGHTxWIDTH, 32 or more")
     return sides[0], sides[-1]
 
 

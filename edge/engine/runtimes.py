@@ -6,7 +6,9 @@ from typing import Literal, get_args
 from edge.base.errors import EngineError
 from edge.engine import Engine
 from edge.engine.plan import Key, Plan, read_plan, records
+from edge.engine.tiled import for_pictures
 from edge.product.product import Product
+from edge.vision.fit import Fit
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ def plan_key(product: Product, flavour: Flavour) -> Key:
 
 
 def open_plan(plan: Plan, product: Product, threads: int | None = None) -> Engine:
-    """The engine of a plan, whether it is proven or not; `threads` bounds a CPU's."""
+    """The engine of a plan, proven or not, for the model's input; `threads` bounds a CPU's."""
     flavour = plan.record.key.flavour
     if flavour == "openvino":
         from edge.engine.openvino import OpenVinoEngine
@@ -54,8 +56,18 @@ def pick(asked: Flavour | None) -> Flavour:
     return next(flavour for flavour in FLAVOURS if missing(flavour) is None)
 
 
-def load(product: Product, asked: Flavour | None = None, threads: int | None = None) -> Engine:
-    """The product's proven engine on this device. Raises EngineError that says how to fix it."""
+def load(product: Product, asked: Flavour | None = None, fit: Fit | None = None) -> Engine:
+    """The product's proven engine on this device, for the whole pictures that `fit` prepares.
+
+    That is the product's, unless another one is given. Raises EngineError that says how to fix it.
+    """
+    return for_pictures(load_model(product, asked), product, fit)
+
+
+def load_model(
+    product: Product, asked: Flavour | None = None, threads: int | None = None
+) -> Engine:
+    """The proven engine for inputs of the model's own size. Raises EngineError as `load`."""
     plan = proven_plan(product, asked)
     engine = open_plan(plan, product, threads)
     log.info("engine: %s", plan.record.key.flavour)

@@ -1,5 +1,6 @@
 """Proof before service: a compiled engine against the trained network's float32 outputs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge.base.errors import EngineError
 from edge.engine import Engine
+from edge.engine.tiled import for_pictures
 from edge.product.golden import Golden, read_golden
 from edge.product.product import Product
 from edge.vision.calibration import Calibration
@@ -70,6 +72,9 @@ def prove(
 ) -> dict[str, float]:
     """Run a product's golden frames, and those of its calibration, through an engine: the figures.
 
+    The engine takes inputs of the model's size, which the golden frames have; the calibration's
+    frames are whole pictures.
+
     Golden frames go in batches of every size that the engine has, since each is compiled for
     itself; the figures are the worst of them. `most` bounds the number of calibration frames.
 
@@ -84,7 +89,8 @@ def prove(
         for name in all_figures[0]
     }
     if product.calibration is not None:
-        figures |= _prove_calibration(engine, product, product.calibration, most)
+        whole = for_pictures(engine, product, limit_s=math.inf)  # a proof may have one slow thread
+        figures |= _prove_calibration(whole, product, product.calibration, most)
     return figures
 
 

@@ -15,8 +15,33 @@ class EventError(DraemError):
     """A message is not an event that this program can read."""
 
 
+MOST_MASK_PIXELS = 1 << 21
+"""Of a mask in an event: as a PNG it is never larger than so many bytes and a few more."""
+
+
+def mask_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of the mask in the event of a picture of this size: a whole part of it."""
+    step = _mask_step(height, width)
+    return -(-height // step), -(-width // step)
+
+
+def _mask_step(height: int, width: int) -> int:
+    """How many pixels a side one pixel of an event's mask stands for."""
+    step = 1
+    while -(-height // step) * -(-width // step) > MOST_MASK_PIXELS:
+        step += 1
+    return step
+
+
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
-    """An 8-bit single-channel PNG; level 1 is enough, since masks have large uniform areas."""
+    """An 8-bit single-channel PNG; level 1 is enough, since masks have large uniform areas.
+
+    A large mask is reduced to its `mask_size`, so that no marked pixel is lost.
+    """
+    step = _mask_step(*mask.shape[:2])
+    if step > 1:  # the maximum of each block
+        kernel = np.ones((step, step), np.uint8)
+        mask = np.asarray(cv2.dilate(mask, kernel, anchor=(0, 0))[::step, ::step], np.uint8)
     return cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 

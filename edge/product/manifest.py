@@ -5,7 +5,14 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from edge.base.errors import ProductError
 from edge.base.validation import first_cause, load_json, parse_json, read_bytes, read_json
@@ -14,6 +21,7 @@ from edge.vision.alignment import Alignment
 from edge.vision.fit import Interpolation
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
+from edge.vision.tiles import Tile, TilePlan
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -28,7 +36,11 @@ MEMBER = re.compile(rf"{PART}(/{PART})*")
 LONGEST_NAME = 99
 """Of a tar's member."""
 
-Side = Annotated[int, Field(ge=32, le=8192, multiple_of=32)]
+MOST_PICTURE_PIXELS = 1 << 26
+"""Of what is judged at once: 64 megapixels."""
+MULTIPLE = 32
+"""Of the sides of a network's input."""
+Side = Annotated[int, Field(ge=32, le=1 << 14)]
 Width = Annotated[int, Field(ge=1, le=1 << 16)]
 
 
@@ -37,7 +49,9 @@ class Manifest(BaseModel):
 
     With an `alignment` one of the files is its reference picture.
 
-    The score is the maximum of the heatmap averaged over a square of `score_window` pixels a side.
+    `height` and `width` are those of the picture that is judged. The network's input has the same,
+    or is a `tile` of it. The score is the maximum of the heatmap averaged over a square of
+    `score_window` pixels a side.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -59,6 +73,13 @@ class Manifest(BaseModel):
     files: dict[str, str]
     geometry: Geometry | None = None
     alignment: Alignment | None = None
+    tile: Tile | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, int]:
+        """Height and width of the network's input and of its heatmap."""
+        size = self.tile or self
+        return size.height, size.width
 
     @field_validator("manifest_schema")
     @classmethod
@@ -107,6 +128,18 @@ class Manifest(BaseModel):
         if window % 2 == 0 or window > min(sides):
             raise ValueError("give an odd number that fits into the image")
         return window
+
+    @model_validator(mode="after")
+    def _input_is_possible(self) -> "Manifest":
+        if self.height * self.width > MOST_PICTURE_PIXELS:
+            raise ValueError(f"a picture has at most {MOST_PICTURE_PIXELS} pixels")
+        if any(side % MULTIPLE for side in self.input_shape):
+            raise ValueError(f"{self.width}x{self.height}: sides of an input are multiples of 32")
+        if self.tile is not None:
+            TilePlan(self.height, self.width, self.tile)
+            if self.score_window > min(self.input_shape):
+                raise ValueError("the score_window is larger than the tile")
+        return self
 
 
 def read_manifest(path: Path) -> tuple[Manifest, Seal | None]:

@@ -68,8 +68,8 @@ class Product:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the model's input and of its heatmap."""
-        return self.manifest.height, self.manifest.width
+        """Height and width of the model's input and of its heatmap: of a tile where it has one."""
+        return self.manifest.input_shape
 
 
 def now() -> str:

@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from edge.camera.capture import CapturedFrame
+from edge.events.encoding import mask_size
 from edge.events.event import Code, CodeName, Inspection, MaskPlacement, PartAlignment
 from edge.events.stamps import UNSTAMPED, wall_clock
 from edge.product.product import Product
@@ -64,14 +65,14 @@ def aligned(judged: JudgedFrame) -> PartAlignment | None:
 
 
 def placed(where: Placement) -> MaskPlacement:
-    """Where a mask lies in the camera's frame."""
-    height, width = where.height, where.width
+    """Where an event's mask lies in the camera's frame."""
+    height, width = mask_size(where.height, where.width)
     return MaskPlacement(
         crop=where.crop,
         height=height,
         width=width,
         corrected=where.correction is not None,
-        box_mm=where.box_to_mm((0, 0, width, height)),
+        box_mm=where.box_to_mm((0, 0, where.width, where.height)),
     )
 
 

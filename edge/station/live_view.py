@@ -7,7 +7,7 @@ JPEG (the heatmap empty where there is none). Nothing is encoded without a subsc
 import json
 import time
 from threading import Condition, Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -71,10 +71,7 @@ class LiveView(Closeable):
 def encode_picture(
     header: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
 ) -> list[bytes]:
-    """The four parts of a message; large frames are reduced, heat 0..1 becomes gray 0..255."""
-    scale = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
-    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
+    """The four parts of a message; large ones are reduced, heat 0..1 becomes gray 0..255."""
     named = {
         "kind": "picture",
         "stream_id": header.stream_id,
@@ -85,8 +82,17 @@ def encode_picture(
         "height": image.shape[0],
         "mask": header.mask and header.mask.model_dump(),
     }
-    heat = b"" if heatmap is None else _jpeg((heatmap.clip(0, 1) * 255).astype(np.uint8))
-    return [TOPIC, json.dumps(named).encode(), _jpeg(small), heat]
+    heat = b""
+    if heatmap is not None:
+        heat = _jpeg((_reduced(heatmap).clip(0, 1) * 255).astype(np.uint8))
+    return [TOPIC, json.dumps(named).encode(), _jpeg(_reduced(image)), heat]
+
+
+def _reduced(image: NDArray[Any]) -> NDArray[Any]:
+    """At most LONGEST_SIDE a side."""
+    scale = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
 
 
 def _jpeg(image: NDArray[np.uint8] | cv2.typing.MatLike) -> bytes:

@@ -1,5 +1,7 @@
 """The features of a frame by which the drift watch compares it with the calibration."""
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,8 @@ REFERENCE = "reference.png"
 FEATURES = 5 + GRID * GRID
 
 
-def mean_frame(fitted: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The mean of good fitted frames [N, H, W, 3], SIDE x SIDE, gray: the reference."""
+def mean_frame(fitted: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The mean of good fitted frames [H, W, 3], SIDE x SIDE, gray: the reference."""
     frames = [thumbnail(frame, SIDE) for frame in fitted]
     return np.asarray(np.mean(frames, axis=0).round(), np.uint8)
 

@@ -15,6 +15,9 @@ from edge.vision.placement import Placement
 from edge.vision.roi import mask_out, masks_of, roi_scores, worst
 from edge.vision.seen import judged_heat
 
+MOST_REGIONS = 1000
+"""Of one part: an event stays small, and a picture full of specks takes no longer to judge."""
+
 
 class Conditions(NamedTuple):
     """Of a fitted frame: mean gray level, its standard deviation, variance of the Laplacian."""
@@ -136,11 +139,12 @@ def find_regions(
     min_area: int,
     placement: Placement,
     *,
-    limit: int | None = None,
+    limit: int = MOST_REGIONS,
 ) -> tuple[NDArray[np.uint8], list[Region]]:
     """Mask and regions of connected pixels at or above `level`, at least `min_area` of them.
 
-    Regions come largest first, in pixels of the camera frame; `limit` is how many are kept.
+    Regions come largest first, in pixels of the camera frame; `limit` is how many are kept, and
+    the mask shows these.
     """
     hot = (heatmap >= level).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(hot, connectivity=8)
@@ -149,21 +153,23 @@ def find_regions(
     kept = sorted(kept, key=lambda i: -int(areas[i]))[:limit]
     shown = np.zeros(count, np.uint8)
     shown[kept] = 255
-    return shown[labels], [_region(heatmap, labels == i, stats[i], placement) for i in kept]
+    return shown[labels], [_region(heatmap, labels, i, stats[i], placement) for i in kept]
 
 
 def _region(
     heatmap: NDArray[np.float32],
-    inside: NDArray[np.bool_],
+    labels: cv2.typing.MatLike,
+    label: int,
     stats: NDArray[np.int32],
     placement: Placement,
 ) -> Region:
     x, y, width, height, area = (int(v) for v in stats)
     box, pixel_mm2 = (x, y, width, height), placement.pixel_mm2()
+    around = slice(y, y + height), slice(x, x + width)
     return Region(
         box=placement.box_to_frame(box),
         area=max(1, round(area * placement.frame_pixels(box))),
-        score=float(heatmap[inside].max()),
+        score=float(heatmap[around][labels[around] == label].max()),
         box_mm=placement.box_to_mm(box),
         area_mm2=None if pixel_mm2 is None else area * pixel_mm2,
     )

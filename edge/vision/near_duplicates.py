@@ -1,5 +1,7 @@
 """Near-duplicates: several frames of one part that has not moved count once."""
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +45,7 @@ class PartCounter:
         return len(self._thumbnails)
 
 
-def part_numbers(images: list[NDArray[np.uint8]]) -> NDArray[np.int64]:
+def part_numbers(images: Iterable[NDArray[np.uint8]]) -> NDArray[np.int64]:
     """The number of the part in each frame; near-duplicates have the same."""
     counter = PartCounter()
     return np.array([counter.number(image) for image in images], np.int64)

@@ -178,7 +178,9 @@ def test_each_bad_frame_counts_for_itself(calibrated: Plant, tmp_path: Path) -> 
     product = calibrated.product
     with runtimes.load(product) as engine:
         judged = [
-            judge_frames(engine, product.fit, twice, None, "", window=3, each_a_part=each)
+            judge_frames(
+                engine, product.fit, twice, None, "", window=3, each_a_part=each, folder=tmp_path
+            )
             for each in (True, False)
         ]
     assert [len(one.of_parts(one.scores)) for one in judged] == [6, 3]

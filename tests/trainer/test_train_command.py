@@ -19,7 +19,7 @@ from tests.conftest import Plant, draem
 from tests.support.commands import draem_in_process
 from tests.support.training import SMALL
 from trainer.commands.train import add_arguments
-from trainer.data.input_size import input_size
+from trainer.data.input_size import seen_by, usual_size
 from trainer.data.sources import MIN_CALIBRATION_IMAGES, assign_splits
 from trainer.network.pixels.model import Draem
 from trainer.training.options import (
@@ -27,8 +27,8 @@ from trainer.training.options import (
     chosen,
     given_settings,
     make_settings,
-    with_input,
 )
+from trainer.training.picture_size import with_size
 from trainer.training.settings import PRESETS, SIZES, TrainSettings
 
 RESULTS = Path(__file__).parents[2] / "docs/results.json"
@@ -73,21 +73,25 @@ def test_each_network_has_defaults_of_its_own() -> None:
             settings_from(*words)
 
 
+def input_size_of(paths: list[Path], fit: Fit) -> tuple[int, int]:
+    return usual_size(seen_by(paths, fit, None))
+
+
 def test_the_input_has_the_proportions_of_the_images(tmp_path: Path) -> None:
     for name, (height, width) in {"a": (600, 300), "b": (610, 290), "c": (50, 900)}.items():
         cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((height, width), np.uint8))
     paths = sorted(tmp_path.iterdir())
-    assert input_size(paths, Fit(1, 1), None) == (448, 224)
-    assert input_size(paths[:1], Fit(1, 1, crop=(0, 0, 300, 200)), None) == (256, 384)
-    small = input_size(paths[:1], Fit(1, 1, crop=(0, 0, 64, 32)), None)
+    assert input_size_of(paths, Fit(1, 1)) == (448, 224)
+    assert input_size_of(paths[:1], Fit(1, 1, crop=(0, 0, 300, 200))) == (256, 384)
+    small = input_size_of(paths[:1], Fit(1, 1, crop=(0, 0, 64, 32)))
     assert small == (64, 128), "enlarged at most twice"
     with pytest.raises(ImageError, match="choose another --crop"):
-        input_size(paths, Fit(1, 1, crop=(0, 0, 300, 200)), None)
+        input_size_of(paths, Fit(1, 1, crop=(0, 0, 300, 200)))
     with pytest.raises(ImageError, match="no good images"):
-        input_size([], Fit(1, 1), None)
+        input_size_of([], Fit(1, 1))
     given = {"images": tmp_path, "network": "features"}
-    assert with_input(given) == given | {"height": 448, "width": 224}
-    assert with_input(given | {"height": 64, "width": 64})["height"] == 64
+    assert with_size(given) == given | {"height": 448, "width": 224}
+    assert with_size(given | {"height": 64, "width": 64})["height"] == 64
 
 
 def test_options_replace_the_settings_of_a_preset() -> None:

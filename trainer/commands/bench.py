@@ -15,7 +15,6 @@ import importlib.util
 import json
 import logging
 import platform
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from edge.commands.doctor import processor
 from edge.engine import Engine, runtimes
 from edge.product.product import Product, load_product
 from edge.vision.frame import Frame
+from edge.vision.tiles import TilePlan
 from trainer.studies.bench_stages import frames, pairs, percentiles, stages
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def main(options: argparse.Namespace) -> int:
     figures = {
         "product": f"{product.name} version {product.version}",
         "frame": "{1}x{0}".format(*pictures[0].image.shape[:2]),
-        "input": f"{product.shape[1]}x{product.shape[0]}",
+        "input": describe(product),
         "widths": f"{product.manifest.rec_width}/{product.manifest.seg_width}",
         "machine": f"{processor()}, Python {platform.python_version()}",
         "frames": options.frames,
@@ -82,6 +82,15 @@ def main(options: argparse.Namespace) -> int:
     }
     print(json.dumps(figures)) if options.json else show(figures)
     return 0
+
+
+def describe(product: Product) -> str:
+    """The size of what is judged, and of its tiles."""
+    fit, tile = product.fit, product.manifest.tile
+    if tile is None:
+        return f"{fit.width}x{fit.height}"
+    count = len(TilePlan(fit.height, fit.width, tile).places)
+    return f"{fit.width}x{fit.height} in {count} tiles of {tile.width}x{tile.height}"
 
 
 def bench_training(options: argparse.Namespace) -> int:
@@ -122,8 +131,8 @@ def torch_pairs(
         return None
     import torch
 
-    from trainer.training.golden import infer
     from trainer.training.save_product import load_weights
+    from trainer.training.torch_engine import torch_engine
 
     try:
         model = load_weights(product, options.runs)
@@ -131,7 +140,8 @@ def torch_pairs(
         log.warning("%s", error)
         return None
     fitted = [product.fit(frame.image)[0] for frame in pictures]
-    figures = pairs(engine.infer, partial(infer, model), fitted, options.frames)
+    eager = torch_engine(model, product.fit, product.manifest.tile)
+    figures = pairs(engine.infer, eager.infer, fitted, options.frames)
     return figures | {"torch_threads": torch.get_num_threads()}
 
 

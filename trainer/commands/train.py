@@ -78,10 +78,11 @@ def main(options: argparse.Namespace) -> int:
 def preview(settings: TrainSettings, archive: ArchiveAddress, path: Path) -> int:
     """Write a sheet of simulated anomalies, and do not train."""
     from edge.vision.image_files import write_png
+    from trainer.training.batches import training_images
     from trainer.training.job import read_sources
     from trainer.training.preview import sheet
 
-    write_png(path, sheet(settings, read_sources(settings, archive).training_images()))
+    write_png(path, sheet(settings, training_images(settings, read_sources(settings, archive))))
     log.info("%s shows good images, the same with anomalies, and the masks", path)
     return 0
 

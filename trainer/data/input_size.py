@@ -1,6 +1,7 @@
 """The network's input size for pictures of a given size."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,25 +17,43 @@ MULTIPLE = 32
 LOOKED_AT = 9
 
 
-def input_size(images: list[Path], fit: Fit, bit_depth: int | None) -> tuple[int, int]:
-    """Height and width of the input in the proportions of what `fit` takes from the pictures.
+class Seen(NamedTuple):
+    """What a product's pictures show before they are resized: pixels, and mm where measured."""
 
-    The median of some pictures counts. Both sides are multiples of 32. Raises ImageError where
-    there are none, or the crop lies outside one.
+    height: float
+    width: float
+    height_mm: float | None
+    width_mm: float | None
+
+
+def seen_by(images: list[Path], fit: Fit, bit_depth: int | None) -> Seen:
+    """The median of what `fit` takes from some pictures.
+
+    Raises ImageError where there are none, or the crop lies outside one.
     """
     if not images:
         raise ImageError("there are no good images: name a folder that holds some")
     some = images[:: max(1, len(images) // LOOKED_AT)]
-    sizes = []
+    places = []
     for path, image in read_images(*some, bit_depth=bit_depth):
         try:
-            sizes.append(fit.place((image.shape[1], image.shape[0])).crop[2:])
+            places.append(fit.place((image.shape[1], image.shape[0])))
         except ValueError as error:
             raise ImageError(f"{path}: {error}; choose another --crop") from error
-    width, height = np.median(np.array(sizes), axis=0)
-    scale = min(LARGEST, (PIXELS / (height * width)) ** 0.5)
-    return _rounded(height * scale), _rounded(width * scale)
+    width, height = np.median(np.array([place.crop[2:] for place in places]), axis=0)
+    shown = [place.box_to_mm((0, 0, place.width, place.height)) for place in places]
+    if any(box is None for box in shown):
+        return Seen(float(height), float(width), None, None)
+    mm = np.median(np.array(shown), axis=0)
+    return Seen(float(height), float(width), float(mm[3]), float(mm[2]))
 
 
-def _rounded(side: float) -> int:
+def usual_size(seen: Seen) -> tuple[int, int]:
+    """Height and width of the input in the pictures' proportions, multiples of 32."""
+    scale = min(LARGEST, (PIXELS / (seen.height * seen.width)) ** 0.5)
+    return round_side(seen.height * scale), round_side(seen.width * scale)
+
+
+def round_side(side: float) -> int:
+    """The nearest side that an input can have."""
     return max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE)

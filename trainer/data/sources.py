@@ -1,4 +1,4 @@
-"""Good images for training: read once, fitted, split by content, kept in memory as uint8."""
+"""Good images for training: read once, fitted, split by content, kept as uint8."""
 
 import hashlib
 import logging
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge.base.console import track
 from edge.base.errors import ImageError
 from edge.base.files import digest
+from edge.base.large_arrays import room_for
 from edge.vision.aligner import Aligner
 from edge.vision.alignment import LEAST_QUALITY, NotAligned
 from edge.vision.fit import Fit
@@ -21,6 +22,7 @@ from edge.vision.good_parts import good_images
 from edge.vision.image_files import find_images, read_images
 from edge.vision.image_folders import warn_of_mixed_sizes
 from edge.vision.marked_images import marked_as, provenance
+from trainer.data.pictures import Pictures
 
 Split = Literal["train", "validation", "calibration"]
 SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
@@ -33,9 +35,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Good images uint8 [N, H, W, 3]: to train on, to validate with, and the digest of them all."""
+    """Good images uint8 [N, H, W, 3]: to train on, to validate with, and the digest of them all.
 
-    train: NDArray[np.uint8]
+    In a training in tiles `train` are whole pictures, and `validation` crops of the tile's size.
+    """
+
+    train: NDArray[np.uint8] | Pictures
     validation: NDArray[np.uint8]
     digest: str = ""
 
@@ -61,15 +66,24 @@ class Sources:
     fit: Fit
     textures: tuple[str, ...] = ()
 
-    def part(self, split: Split) -> NDArray[np.uint8]:
-        return self.images[[s == split for s in self.splits]]
+    def pictures(self, split: Split) -> Pictures:
+        """The images of a split where they are."""
+        return Pictures(self.images, [i for i, s in enumerate(self.splits) if s == split])
 
-    def training_images(self) -> Images:
-        """All but those for calibration; the digest is the same only for the same images."""
+    def part(self, split: Split) -> NDArray[np.uint8]:
+        """A copy of the images of a split."""
+        return self.pictures(split).all()
+
+    @property
+    def digest(self) -> str:
+        """The same only for the same images."""
         rows = [f"{sha} {split}" for sha, split in zip(self.digests, self.splits, strict=True)]
         aligner = [self.fit.aligner.digest] if self.fit.aligner else []
-        whole = hashlib.sha256("\n".join([*rows, *self.textures, *aligner]).encode()).hexdigest()
-        return Images(self.part("train"), self.part("validation"), whole)
+        return hashlib.sha256("\n".join([*rows, *self.textures, *aligner]).encode()).hexdigest()
+
+    def training_images(self) -> Images:
+        """All but those for calibration."""
+        return Images(self.part("train"), self.part("validation"), self.digest)
 
     def record(self) -> dict[str, object]:
         """The contents of `sources.json`."""
@@ -110,14 +124,15 @@ def load_sources(
     also: tuple[Path, ...] = (),
     textures: Path | None = None,
     archived: Sequence[Path] = (),
+    runs: Path = Path("runs"),
     *,
     learn_quality: bool = True,
 ) -> Sources:
     """Read and fit the good images of `folder` (see edge.vision.good_parts) and of `also`.
 
-    `archived` are pictures of an archive, which are not needed afterwards. With an alignment its
-    least quality is learned from the images, unless told otherwise. Raises ImageError where too few
-    can be used, or a part cannot be aligned.
+    `archived` are pictures of an archive, which are not needed afterwards. Large pictures are kept
+    in a file in `runs`. With an alignment its least quality is learned from the images, unless told
+    otherwise. Raises ImageError where too few can be used, or a part cannot be aligned.
     """
     found = [*good_images(folder, *also), *archived]
     marks = {path: marked_as(path) for path in found}
@@ -125,20 +140,24 @@ def load_sources(
         if label == "missed":
             raise ImageError(f"{path} is marked as missed: it is no good part, leave it out")
     paths: list[Path] = []
-    fitted: list[NDArray[np.uint8]] = []
+    try:
+        fitted = room_for((len(found), fit.height, fit.width, 3), np.uint8, runs, "the pictures")
+    except OSError as error:
+        raise ImageError(
+            f"{error}: free space, name another --runs, or take fewer pictures or a smaller --scale"
+        ) from error
     sizes: Counter[tuple[int, ...]] = Counter()
     qualities: list[float] = []
     lost: list[str] = []
     reading = read_images(*found, bit_depth=bit_depth)
     for path, image in track(reading, "reading images", total=len(found)):
         try:
-            picture, placement = fit(image)
+            fitted[len(paths)], placement = fit(image)
         except NotAligned as error:
             lost.append(f"{path}: {error}")
             continue
         except ValueError as error:
             raise ImageError(f"{path}: {error}; choose another --crop") from error
-        fitted.append(picture)
         if placement.motion is not None:
             qualities.append(placement.motion.quality)
         paths.append(path)
@@ -161,7 +180,7 @@ def load_sources(
     origins = [provenance(path) for path in paths]
     if fit.aligner and learn_quality:
         fit = replace(fit, aligner=_with_quality(fit.aligner, qualities))
-    return Sources(paths, digests, splits, np.stack(fitted), origins, fit, tuple(pictures))
+    return Sources(paths, digests, splits, fitted[: len(paths)], origins, fit, tuple(pictures))
 
 
 def _check_aligned(lost: list[str], count: int) -> None:

@@ -6,24 +6,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge.base.errors import ImageError
 from edge.base.files import write_json
-from edge.engine import Inference
 from trainer.data.layout import samples
 from trainer.data.sources import Images
 from trainer.evaluation.evaluate import PixelMetrics, measure, score_all
 from trainer.studies.variants import VARIANTS
 from trainer.training import checkpoint
-from trainer.training.batches import make_simulation
+from trainer.training.batches import make_simulation, training_images
 from trainer.training.checkpoint import TrainingError
 from trainer.training.distributed import ProcessGroup
 from trainer.training.duration import count_steps
-from trainer.training.golden import infer
 from trainer.training.job import read_sources
 from trainer.training.settings import TrainSettings
+from trainer.training.torch_engine import torch_engine
 from trainer.training.train import train
 
 log = logging.getLogger(__name__)
@@ -65,7 +61,7 @@ def _ablate(
     settings = settings.model_copy(update={"max_minutes": None})  # all take the same steps
     for name in names:  # a missing package is reported before the first training
         _ = settings.model_copy(update=VARIANTS[settings.network][name].settings).encoder_weights
-    images = read_sources(settings).training_images()
+    images = training_images(settings, read_sources(settings))
     results = folder / "ablation.json"
     asked = settings.model_dump(mode="json", exclude={"runs"}) | {"images_digest": images.digest}
     kept = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
@@ -111,12 +107,9 @@ def _one(
     simulation = variant.change(make_simulation(settings, images, group.device))
     outcome = train(settings, images, group, folder=folder, saved=saved,
                     simulation=simulation, make=variant.make)  # fmt: skip
-
-    def infer_one(batch: NDArray[np.uint8]) -> Inference:
-        return Inference(*infer(outcome.model, batch))
-
+    engine = torch_engine(outcome.model, settings.fit, settings.tile)
     tested = samples(settings.images)
-    metrics = measure(score_all(settings.fit, infer_one, tested, window=settings.window))
+    metrics = measure(score_all(settings.fit, engine.infer, tested, window=settings.window))
     checkpoint.discard(folder)
     pixels = cast(PixelMetrics, metrics.pixels)  # _check_masks has found some
     figures = (metrics.image_auroc, pixels.auroc, pixels.ap)

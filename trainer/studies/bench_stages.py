@@ -35,16 +35,22 @@ from edge.vision.frame import Frame
 STAGES = ("fit", "infer", "judge", "encode", "send", "receive")
 WARM_UP = 10
 DIFFERENT_FRAMES = 50
+PIXELS = 1 << 27
+"""Of all different frames together: they are held in memory."""
 
 
 def frames(product: Product, source: str) -> list[Frame]:
     """Frames of `source`, at most DIFFERENT_FRAMES, to be inspected repeatedly.
 
-    Raises EngineError where there are none, or where they are too small for the product.
+    Of large ones there are fewer. Raises EngineError where there are none, or where they are too
+    small for the product.
     """
     with open_camera(source, triggered=False) as camera:
         whole = (frame for frame in all_frames(camera) if frame.code is Code.NONE)
-        made = list(islice(whole, DIFFERENT_FRAMES))
+        made = list(islice(whole, 1))
+        if made:
+            more = PIXELS // max(1, made[0].image.shape[0] * made[0].image.shape[1])
+            made += islice(whole, min(DIFFERENT_FRAMES, more) - 1 if more else 0)
     if not made:
         raise EngineError(f"{without_password(source)} gave no frame: name another --source")
     try:

@@ -2,7 +2,7 @@
 
 So the same seed gives the same batches on one device in whatever order they are made, and a resumed
 training continues with the batches that it would have had. The images are held on the training
-device as uint8: there is no loading to wait for.
+device as uint8: there is no loading to wait for. Of large ones, only crops go there.
 """
 
 import hashlib
@@ -17,10 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from trainer.data.sources import Images
+from trainer.data.pictures import Pictures
+from trainer.data.sources import Images, Sources
 from trainer.simulation.augmentation import Augmentation
 from trainer.simulation.simulate import Simulated, Simulation, mixed
 from trainer.simulation.textures import TextureSource, pictures, procedural
+from trainer.training.crops import Crops, fixed_crops, rotation_margin
 from trainer.training.distributed import ProcessGroup
 from trainer.training.settings import TrainSettings
 
@@ -29,8 +31,9 @@ MAX_STEPS = 2**24
 
 
 TYPICAL_BATCHES = 16
-MIN_VARIED = 256
+MIN_VARIED = 512
 """Images: few are varied several times."""
+VALIDATION_CROPS = 64
 
 
 class Batch(NamedTuple):
@@ -44,10 +47,11 @@ class Batch(NamedTuple):
 class Batches:
     """`batches(step)` is one process's batch of a step.
 
-    `images` are good, from `to_pool`; they are augmented before anomalies are drawn.
+    `images` are good, from `to_pool`, or crops of large ones; they are augmented before anomalies
+    are drawn.
     """
 
-    images: Tensor
+    images: Tensor | Crops
     simulation: Simulation
     batch: int
     seed: int
@@ -70,7 +74,11 @@ class Batches:
         return generator_for(self.images.device, self.seed, self.stream, 0, step=seed_step)
 
     def _good(self, step: int, generator: Generator) -> Tensor:
-        good = to_float(self.images[self.chosen(step).to(self.images.device)])
+        chosen = self.chosen(step)
+        if isinstance(self.images, Crops):
+            good = to_float(self.images.draw(chosen.tolist(), generator))
+            return self.images.without_margin(self.augmentation(good, generator))
+        good = to_float(self.images[chosen.to(self.images.device)])
         return self.augmentation(good, generator)
 
     def chosen(self, step: int) -> Tensor:
@@ -141,11 +149,14 @@ def make_simulation(settings: TrainSettings, images: Images, device: torch.devic
 
 
 def make_batches(
-    settings: TrainSettings, images: NDArray[np.uint8], simulation: Simulation, group: ProcessGroup
+    settings: TrainSettings,
+    images: NDArray[np.uint8] | Pictures,
+    simulation: Simulation,
+    group: ProcessGroup,
 ) -> Batches:
     """The training's batches for one process."""
     return Batches(
-        to_pool(images, group.device),
+        _pool(settings, images, group.device),
         simulation,
         settings.batch,
         settings.seed,
@@ -153,3 +164,24 @@ def make_batches(
         rank=group.rank,
         processes=group.size,
     )
+
+
+def _pool(
+    settings: TrainSettings, images: NDArray[np.uint8] | Pictures, device: torch.device
+) -> Tensor | Crops:
+    """What batches are drawn from: images on the device, or crops of pictures of any size."""
+    if isinstance(images, Pictures):
+        height, width = settings.input_shape
+        margin = rotation_margin(height, width, settings.rotation)
+        return Crops(images, height, width, device, margin)
+    return to_pool(images, device)
+
+
+def training_images(settings: TrainSettings, sources: Sources) -> Images:
+    """What the settings train and validate on: whole images, or crops of them."""
+    if settings.tile is None:
+        return sources.training_images()
+    generator = generator_for(torch.device("cpu"), settings.seed, "validation crops")
+    held_out = sources.pictures("validation")
+    crops = fixed_crops(held_out, *settings.input_shape, VALIDATION_CROPS, generator)
+    return Images(sources.pictures("train"), crops, sources.digest)

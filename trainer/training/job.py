@@ -12,13 +12,14 @@ from edge.archive.places import ArchiveAddress
 from edge.base.progress_file import report_progress_to, tell_fact
 from edge.base.text import printable
 from edge.product.product import Product
+from edge.vision.tiles import TilePlan
 from trainer.data.sources import Images, Sources, load_sources
 from trainer.training import checkpoint
-from trainer.training.batches import make_simulation, texture_source
+from trainer.training.batches import make_simulation, texture_source, training_images
 from trainer.training.checkpoint import Checkpoint, TrainingError
 from trainer.training.distributed import ProcessGroup, join, pick_device
 from trainer.training.duration import count_steps
-from trainer.training.expectation import Expectation, expect
+from trainer.training.expectation import Expectation, expect, expect_in_tiles
 from trainer.training.malloc import keep_freed_memory
 from trainer.training.options import with_backbone
 from trainer.training.report import write_training_report
@@ -56,10 +57,9 @@ def read_sources(settings: TrainSettings, archive: ArchiveAddress | None = None)
     s = settings
     with archived_pictures(s.archived, archive or ArchiveAddress(), "good") as found:
         archived = [picture.path for picture in found]
-        learn = s.align_quality is None
         return load_sources(
-            *(s.images, s.fit, s.seed, s.bit_depth, s.also, s.textures, archived),
-            learn_quality=learn,
+            *(s.images, s.fit, s.seed, s.bit_depth, s.also, s.textures, archived, s.runs),
+            learn_quality=s.align_quality is None,
         )
 
 
@@ -90,7 +90,7 @@ def run_job(job: TrainingJob) -> Product | None:
                 f"'{job.resume_command(saved.processes)}'"
             )
         sources = read_sources(settings, job.archive)
-        images = sources.training_images()
+        images = training_images(settings, sources)
         if not group.agrees(images.digest):
             raise TrainingError(
                 "the processes of this training see different images: give all of them the same "
@@ -111,7 +111,7 @@ def run_job(job: TrainingJob) -> Product | None:
                 return _train(job, settings, sources, images, saved, group)
             except torch.OutOfMemoryError as error:
                 raise TrainingError(
-                    "the GPU's memory is too small for this: lower --batch, --input or --size"
+                    "the GPU's memory is too small: lower --batch, --input, --tile or --size"
                 ) from error
 
 
@@ -123,15 +123,16 @@ def _train(
     saved: Checkpoint | None,
     group: ProcessGroup,
 ) -> Product | None:
-    counts = [len(sources.part(split)) for split in ("train", "validation", "calibration")]
+    counts = [len(sources.pictures(split)) for split in ("train", "validation", "calibration")]
     log.info("%d images to train on, %d to validate, %d set aside for calibration", *counts)
     if saved is None:
         checkpoint.discard(job.folder)
         settings = count_steps(settings, images, group)
     log.info(
-        "%d steps of %d images, %s network of widths %d/%d, %dx%d, on %s",
+        "%d steps of %d images, %s network of widths %d/%d, %dx%d%s, on %s",
         *(settings.steps, settings.batch * group.size, settings.network),
-        *(settings.rec_width, settings.seg_width, settings.height, settings.width, group.device),
+        *(settings.rec_width, settings.seg_width, settings.height, settings.width),
+        *(in_tiles(settings), group.device),
     )
     try:
         state = saved.state if saved else None
@@ -144,11 +145,15 @@ def _train(
         return None
     simulation = make_simulation(settings, images, group.device)
     model = outcome.model.to(group.device)
-    expectation = expect(model, sources.part("calibration"), simulation, settings.seed)
+    if settings.tile is None:
+        expectation = expect(model, sources.part("calibration"), simulation, settings.seed)
+    else:
+        good = sources.pictures("calibration")
+        expectation = expect_in_tiles(model, good, settings.tile, simulation, settings.seed)
     model.cpu()
     log.info("%s", expectation)
     tell_fact("expected", text=str(expectation))
-    product = _save(job, settings, sources, outcome, expectation, group)
+    product = _save(job, settings, sources, images, outcome, expectation, group)
     checkpoint.discard(job.folder)
     report = job.folder / "training.html"
     write_training_report(report, settings, images, outcome, group)
@@ -160,6 +165,7 @@ def _save(
     job: TrainingJob,
     settings: TrainSettings,
     sources: Sources,
+    images: Images,
     outcome: TrainingOutcome,
     expectation: Expectation,
     group: ProcessGroup,
@@ -183,7 +189,8 @@ def _save(
     trained = Trained(
         model=outcome.model,
         fit=sources.fit,
-        good=sources.part("validation"),
+        tile=settings.tile,
+        good=images.validation,
         textures=texture_source(settings.textures, torch.device("cpu")),
         seed=settings.seed,
         sources=sources.record(),
@@ -194,3 +201,13 @@ def _save(
         log.info("version %s was written before the training was stopped", product.version)
         return product
     return save_product(trained, settings.products, job.product, job.runs)
+
+
+def in_tiles(settings: TrainSettings) -> str:
+    """How the pictures are judged, for the line that says what is trained."""
+    if settings.tile is None:
+        return ""
+    return (
+        f" in {len(TilePlan(settings.height, settings.width, settings.tile).places)} tiles of "
+        + (f"{settings.tile.height}x{settings.tile.width}")
+    )

@@ -10,12 +10,9 @@ from pydantic.fields import FieldInfo
 from edge.archive.places import parse_place, split_places
 from edge.base.errors import SettingsError
 from edge.base.files import digest
-from edge.commands.arguments import parse_box, parse_size, parse_widths
-from edge.vision.fit import Fit
-from edge.vision.frame import Box
-from edge.vision.geometry import Geometry, read_geometry
-from edge.vision.good_parts import find_good
-from trainer.data.input_size import input_size
+from edge.commands.arguments import parse_box, parse_widths
+from edge.vision.geometry import read_geometry
+from trainer.training.picture_size import SIZE_OPTIONS, add_sizes, sized, with_size
 from trainer.training.settings import DEFAULTS, PRESETS, SIZES, TrainSettings
 
 SIZES_HELP = """
@@ -26,7 +23,11 @@ standard 32/16, for a small GPU or a longer training: 6.1 M, 12.5 GMAC, 46 ms;
 small 16/8, their default, for two CPU cores: 1.5 M, 3.2 GMAC, 15 ms;
 tiny 8/4, for the weakest device: 0.4 M, 0.8 GMAC, 8 ms
 """
-PAIRS = {"widths": ("rec_width", "seg_width"), "input": ("height", "width")}
+PAIRS = {
+    "widths": ("rec_width", "seg_width"),
+    "input": ("height", "width"),
+    "tile": ("tile_height", "tile_width"),
+}
 """Options that each give two settings."""
 OF_THE_STATION = {"product", "products", "runs", "bit_depth"}
 
@@ -42,8 +43,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add("--preset", choices=PRESETS, help="'paper': its size, widths, schedule and 700 epochs")
     add("--size", choices=SIZES, help=SIZES_HELP)
     add("--widths", type=parse_widths, metavar="REC/SEG", help="other widths than those of --size")
-    add("--input", type=parse_size, metavar="HxW", help="the network's input (default: in the "
-        "images' proportions with as many pixels as 320x320; 128x128 for pixels)")  # fmt: skip
+    add_sizes(group)
     add("--crop", type=parse_box, metavar="X,Y,W,H", help="the part of the frame to inspect")
     add("--geometry", type=lambda path: read_geometry(Path(path)), metavar="JSON",
         help="correct the frames by the geometry of 'draem station'")  # fmt: skip
@@ -77,7 +77,7 @@ def flag(name: str) -> str:
 
 def given_settings(options: argparse.Namespace) -> dict[str, object]:
     """What was given on the command line."""
-    names = {*TrainSettings.model_fields, "preset", "size", *PAIRS} - OF_THE_STATION
+    names = {*TrainSettings.model_fields, "preset", "size", *PAIRS, *SIZE_OPTIONS} - OF_THE_STATION
     return {k: v for k, v in vars(options).items() if k in names and v is not None}
 
 
@@ -105,9 +105,10 @@ def chosen(given: dict[str, object]) -> dict[str, object]:
         values |= {"epochs": None, "max_minutes": None}
     if "size" in given:
         values |= dict(zip(PAIRS["widths"], SIZES[str(given.pop("size"))], strict=True))
-    for option, names in PAIRS.items():
-        if option in given:
-            values |= dict(zip(names, cast(tuple[int, int], given.pop(option)), strict=True))
+    if "widths" in given:
+        widths = cast(tuple[int, int], given.pop("widths"))
+        values |= dict(zip(PAIRS["widths"], widths, strict=True))
+    values = sized(given, values)
     if "also" in given:
         places = cast(list[Path | str], given["also"])
         given["also"], given["archived"] = split_places(places)
@@ -119,19 +120,11 @@ def complete_settings(values: dict[str, object]) -> TrainSettings:
 
     Mistakes are reported before any image is read. Raises SettingsError, ImageError, BackboneError.
     """
-    make_settings(values)
-    return with_backbone(make_settings(with_input(values)))
-
-
-def with_input(values: dict[str, object]) -> dict[str, object]:
-    """The settings with an input size in the proportions of the images, where none was chosen."""
-    if "height" in values:
-        return values
-    images = find_good(Path(str(values["images"]))).images
-    fit = Fit(1, 1, crop=cast(Box | None, values.get("crop")),
-              geometry=cast(Geometry | None, values.get("geometry")))  # fmt: skip
-    height, width = input_size(images, fit, cast(int | None, values.get("bit_depth")))
-    return values | {"height": height, "width": width}
+    before = {k: v for k, v in values.items() if k != "scale"}
+    if "height" not in before and "tile_height" in before:
+        before |= {"height": before["tile_height"], "width": before["tile_width"]}
+    make_settings(before)
+    return with_backbone(make_settings(with_size(values)))
 
 
 def with_backbone(settings: TrainSettings) -> TrainSettings:

@@ -15,6 +15,7 @@ from edge.product.manifest import Manifest
 from edge.product.product import Product, load_product, now
 from edge.product.versions import activate_first, finish_version, new_version
 from edge.vision.fit import Fit
+from edge.vision.tiles import Tile
 from trainer.network.make import make_network
 from trainer.network.network import Network
 from trainer.network.onnx_export import export
@@ -28,8 +29,9 @@ from trainer.training.golden import write_golden
 class Trained:
     """Trained networks and what they were trained from.
 
-    `good` are fitted frames uint8 [N, H, W, 3] for the golden check, with anomalies of `textures`;
-    `curve` are the validations that the weights were chosen by.
+    `good` are inputs of the network uint8 [N, H, W, 3] for the golden check, with anomalies of
+    `textures`; they are crops where pictures are judged in tiles. `curve` are the
+    validations that the weights were chosen by.
     """
 
     model: Network
@@ -40,6 +42,7 @@ class Trained:
     sources: dict[str, object]
     origin: dict[str, str | int | float | bool | None]
     curve: list[dict[str, float]] = field(default_factory=list)
+    tile: Tile | None = None
 
 
 def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Product:
@@ -49,7 +52,8 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
     """
     model, fit = trained.model, trained.fit
     with new_version(products, name) as draft:
-        export(model, fit.height, fit.width, draft / "model.onnx")
+        size = trained.tile or fit
+        export(model, size.height, size.width, draft / "model.onnx")
         golden = draft / "golden.npz"
         write_golden(model, trained.good, trained.textures, trained.seed, golden)
         write_json(draft / "sources.json", trained.sources)
@@ -75,6 +79,7 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
             files={},
             geometry=fit.geometry,
             alignment=fit.aligner and fit.aligner.settings,
+            tile=trained.tile,
         )
         return finish_version(draft, manifest)
 
@@ -89,8 +94,9 @@ def saved_before(trained: Trained, products: Path, name: str) -> Product | None:
         json.loads((newest.path / part).read_text(encoding="utf-8"))
         for part in ("sources.json", "training.json")
     )
-    made = newest.manifest.origin, newest.fit, sources, training
-    if made != (trained.origin, trained.fit, trained.sources, {"curve": trained.curve}):
+    made = newest.manifest.origin, newest.fit, newest.manifest.tile, sources, training
+    wanted = trained.origin, trained.fit, trained.tile, trained.sources, {"curve": trained.curve}
+    if made != wanted:
         return None
     activate_first(newest.path)
     return newest

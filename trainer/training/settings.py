@@ -8,18 +8,30 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from edge.base.errors import ImageError
 from edge.product.golden import MOST_INPUT_PIXELS
+from edge.product.manifest import MOST_PICTURE_PIXELS, MULTIPLE
 from edge.vision.aligner import make_aligner
 from edge.vision.alignment import LEAST_QUALITY, Alignment, Quality, Shift, Turn
 from edge.vision.fit import Fit
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
 from edge.vision.image_files import read_image
+from edge.vision.tiles import InputSide, Tile
 from trainer.network.spec import Kind, NetworkSpec
+
+OVERLAP = 96
+"""Pixels that neighbouring tiles share.
+
+EfficientNet-Lite0's features at strides 4 and 8 are those of the whole picture from 24 pixels
+inside a tile. At stride 16 they differ by 33 % of their mean at 32 pixels from its border, by 17 %
+at 48, the middle between two tiles, and by 4 % at 80.
+"""
 
 
 class TrainSettings(BaseModel):
-    """One training. Sizes in pixels (multiples of 32), angles in degrees.
+    """One training. Sizes in pixels, angles in degrees.
 
+    `height` and `width` are those of the picture that is judged, multiples of 32 unless it is
+    judged in tiles; `tile_height` and `tile_width` those of the network's input then.
     A setting with a description has an option of the same name. `steps` is computed from `epochs`
     or `minutes` where one of them is given; without `max_minutes` it is never cut short. `average`
     is the decay of the weights' moving average and `clip` the largest gradient norm; 0 turns either
@@ -51,8 +63,10 @@ class TrainSettings(BaseModel):
         "compares others with beside what it learned; 0 for none",
     )
     backbone_sha256: str | None = None
-    height: int = Field(256, ge=32, le=8192, multiple_of=32)
-    width: int = Field(256, ge=32, le=8192, multiple_of=32)
+    tile_height: InputSide | None = None
+    tile_width: InputSide | None = None
+    height: int = Field(256, ge=32, le=1 << 14)
+    width: int = Field(256, ge=32, le=1 << 14)
     crop: Box | None = None
     geometry: Geometry | None = None
     align: Path | None = None
@@ -119,25 +133,53 @@ class TrainSettings(BaseModel):
     @classmethod
     def _enough_for_batchnorm(cls, batch: int, info: ValidationInfo) -> int:
         """The deepest maps are 1/32 of the input: one value has no variance."""
-        if batch * info.data.get("height", 32) * info.data.get("width", 32) <= 32 * 32:
+        height, width = _input(info)
+        if batch * height * width <= 32 * 32:
             raise ValueError("one image of 32x32 has no statistics, take two")
         return batch
+
+    @field_validator("height", "width")
+    @classmethod
+    def _can_be_an_input(cls, side: int, info: ValidationInfo) -> int:
+        tile = info.data.get(f"tile_{info.field_name}")
+        if tile is None and side % MULTIPLE:
+            raise ValueError(f"without --tile the sides are multiples of {MULTIPLE}")
+        if tile is not None and tile > side:
+            raise ValueError(f"the picture is smaller than the tile of {tile}")
+        return side
 
     @field_validator("width")
     @classmethod
     def _golden_frames_fit(cls, width: int, info: ValidationInfo) -> int:
         """Into golden.npz, which no line reads beyond a limit."""
-        if width * info.data.get("height", 32) > MOST_INPUT_PIXELS:
-            raise ValueError(f"an input has at most {MOST_INPUT_PIXELS} pixels")
+        if width * info.data.get("height", 32) > MOST_PICTURE_PIXELS:
+            raise ValueError(f"a picture has at most {MOST_PICTURE_PIXELS} pixels")
+        tile_width = info.data.get("tile_width") or width
+        if tile_width * (info.data.get("tile_height") or info.data.get("height", 32)) > (
+            MOST_INPUT_PIXELS
+        ):
+            raise ValueError(f"an input has at most {MOST_INPUT_PIXELS} pixels: judge it in --tile")
         return width
 
     @field_validator("score_window")
     @classmethod
     def _has_a_middle(cls, window: int | str | None, info: ValidationInfo) -> int | str | None:
-        side = min(info.data.get("height", 32), info.data.get("width", 32))
+        side = min(_input(info))
         if isinstance(window, int) and (window % 2 == 0 or window > side):
             raise ValueError(f"take an odd number, up to the {side} pixels of the image")
         return window
+
+    @property
+    def tile(self) -> Tile | None:
+        """The tile that pictures are judged in; None for whole ones."""
+        if self.tile_height is None or self.tile_width is None:
+            return None
+        return tile_of(self.tile_height, self.tile_width)
+
+    @property
+    def input_shape(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        return self.tile_height or self.height, self.tile_width or self.width
 
     @property
     def window(self) -> int:
@@ -147,8 +189,8 @@ class TrainSettings(BaseModel):
         if self.score_window == "authors":
             from trainer.network.pixels.model import authors_window
 
-            return authors_window(self.height, self.width)
-        small = 2 * (min(self.height, self.width) // 100) + 1
+            return authors_window(*self.input_shape)
+        small = 2 * (min(self.input_shape) // 100) + 1
         return self.score_window or (13 if self.network == "features" else small)
 
     @property
@@ -184,6 +226,20 @@ class TrainSettings(BaseModel):
             return replace(plain, aligner=make_aligner(limits, fitted))
         except ValueError as error:
             raise ImageError(f"{self.align} cannot be the reference picture: {error}") from error
+
+
+def tile_of(height: int, width: int) -> Tile:
+    """A tile with the usual overlap."""
+    return Tile(height=height, width=width, overlap=min(OVERLAP, min(height, width) // 2))
+
+
+def _input(info: ValidationInfo) -> tuple[int, int]:
+    """Height and width of the network's input in a validation."""
+    height, width = (
+        info.data.get(f"tile_{side}") or info.data.get(side, MULTIPLE)
+        for side in ("height", "width")
+    )
+    return height, width
 
 
 DEFAULTS: dict[str, dict[str, object]] = {

@@ -5,18 +5,20 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
 from edge.camera import EndOfStream
 from edge.camera.address import split, validate
 from edge.camera.simulated.renderer import PartRenderer
+from edge.camera.simulated.sheet import SheetRenderer, drawn_size
 from edge.vision.frame import Frame
 
 EXAMPLE = "line://machined?rate=10&parts=300&defects=0.2&seed=7"
 ENCODER_PER_PART = 1000
 MIN_RATE = 0.001
+SHEET, SHEET_SIZE = "sheet", "2448x2048"
 
 
 class LineSettings(BaseModel):
@@ -24,6 +26,7 @@ class LineSettings(BaseModel):
 
     `rate` is in parts per second; 0 waits until each part has been judged. `parts` 0 never ends.
     `defects` is the share of defective parts; `truth` names a file that gets one JSON line a part.
+    `size` is that of the pictures of sheets, WIDTHxHEIGHT; other kinds have their own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -33,6 +36,16 @@ class LineSettings(BaseModel):
     defects: float = Field(0.1, ge=0, le=1)
     seed: int = Field(0, ge=0)
     truth: Path | None = None
+    size: str | None = None
+
+    @field_validator("size")
+    @classmethod
+    def _is_of_a_sheet(cls, size: str | None, info: ValidationInfo) -> str | None:
+        if size is not None and info.data.get("kind") != SHEET:
+            raise ValueError(f"only line://{SHEET} has a size")
+        if size is not None:
+            drawn_size(size)
+        return size
 
     @field_validator("rate")
     @classmethod
@@ -40,6 +53,14 @@ class LineSettings(BaseModel):
         if 0 < rate < MIN_RATE:
             raise ValueError(f"give 0, or {MIN_RATE} to 1000 parts a second")
         return rate
+
+
+def _renderer(settings: LineSettings) -> PartRenderer | SheetRenderer:
+    """What draws the parts. Raises ValueError for an unknown kind."""
+    if settings.kind == SHEET:
+        width, height = drawn_size(settings.size or SHEET_SIZE)
+        return SheetRenderer(height, width, settings.seed)
+    return PartRenderer(settings.kind, settings.seed)
 
 
 class LineCamera(Closeable):
@@ -55,7 +76,7 @@ class LineCamera(Closeable):
         self.live = self._settings.rate > 0
         self._triggered = triggered
         try:
-            self._renderer = PartRenderer(self._settings.kind, self._settings.seed)
+            self._renderer = _renderer(self._settings)
         except ValueError as error:
             raise CameraError(f"'{source}': {error}") from error
         truth = self._settings.truth

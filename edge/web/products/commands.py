@@ -139,7 +139,7 @@ def _choices(draft: Draft, folder: DraftFolder) -> list[str]:
         words += ["--geometry", str(folder.geometry)]
     if draft.network != "features":
         words += ["--network", draft.network]
-    numbers = ("rotation", "light", "size", "input", "max_minutes", "steps")
+    numbers = ("rotation", "light", "size", "input", "tile", "max_minutes", "steps")
     for name in numbers:
         if value := getattr(draft, name):
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -38,6 +38,7 @@ class Draft(BaseModel):
     network: Literal["features", "pixels"] = "features"
     size: Literal["tiny", "small", "standard", "paper"] | None = None
     input: Side | None = None
+    tile: Side | None = None
     max_minutes: float | None = Field(None, gt=0, le=100_000)
     steps: int | None = Field(None, ge=1, le=10_000_000)
     also: str = Field("", max_length=500)

@@ -70,6 +70,10 @@ class _Form:
             self._input = ui.number(
                 say("Input (pixels a side)"), value=draft.input, step=32, precision=0
             )
+            self._tile = ui.number(
+                say("Tiles (pixels a side), for large pictures"),
+                value=draft.tile, step=32, precision=0,
+            )  # fmt: skip
             self._minutes = ui.number(
                 say("Minutes at most (default 10)"), value=draft.max_minutes, min=0
             )
@@ -91,6 +95,7 @@ class _Form:
             network=self._network.value,
             size=self._size.value or None,
             input=int(self._input.value) if self._input.value else None,
+            tile=int(self._tile.value) if self._tile.value else None,
             max_minutes=float(self._minutes.value) if self._minutes.value else None,
             steps=int(self._steps.value) if self._steps.value else None,
             also=str(self._also.value or "").strip(),

@@ -43,7 +43,10 @@ def _facts(context: Context, version: Version) -> None:
         return
     with ui.element("dl").classes("facts"):
         fact(say("made"), when(texts, manifest.created))
-        fact(say("input"), f"{manifest.width}x{manifest.height}, {manifest.network}")
+        size, tile = f"{manifest.width}x{manifest.height}", manifest.tile
+        if tile is not None:
+            size = say("{size} in tiles of {tile}", size=size, tile=f"{tile.width}x{tile.height}")
+        fact(say("input"), f"{size}, {manifest.network}")
         fact(say("crop"), ",".join(map(str, manifest.crop)) if manifest.crop else "-")
         share = expected_found(version)
         if share is not None:
