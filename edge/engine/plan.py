@@ -76,6 +76,15 @@ def store_plan(product: Product, plan: Plan) -> Path:
     return path
 
 
+def drop_other_precisions(product: Product, key: Key) -> None:
+    """Remove the plans that differ from this one in nothing but their precision."""
+    for record in records(product):
+        if record.key != key and record.key.model_copy(update={"precision": key.precision}) == key:
+            (product.engines / f"{record.key.name}.json").unlink(missing_ok=True)
+            for plan in product.engines.glob(f"{record.key.name}-*.plan"):
+                plan.unlink(missing_ok=True)
+
+
 def read_plan(product: Product, key: Key, *, proven: bool = True) -> Plan:
     """The plan for `key`, checked. Raises EngineError that names the field that differs."""
     fix = f"run '{build_command(product, key.flavour)}'"

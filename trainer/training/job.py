@@ -2,7 +2,7 @@
 
 import logging
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from edge.base.progress_file import report_progress_to, tell_fact
 from edge.base.text import printable
 from edge.product.product import Product
 from trainer.data.sources import Images, Sources, load_sources
+from trainer.simulation.simulate import Simulation
 from trainer.training import checkpoint
 from trainer.training.batches import make_simulation, texture_source
 from trainer.training.checkpoint import Checkpoint, TrainingError
@@ -144,7 +145,7 @@ def _train(
     model.cpu()
     log.info("%s", expectation)
     tell_fact("expected", text=str(expectation))
-    product = _save(job, settings, sources, outcome, expectation, group)
+    product = _save(job, settings, sources, outcome, expectation, simulation, group)
     checkpoint.discard(job.folder)
     report = job.folder / "training.html"
     write_training_report(report, settings, images, outcome, group)
@@ -158,6 +159,7 @@ def _save(
     sources: Sources,
     outcome: TrainingOutcome,
     expectation: Expectation,
+    simulation: Simulation,
     group: ProcessGroup,
 ) -> Product:
     """The product's new version, with the record of its training."""
@@ -176,15 +178,17 @@ def _save(
     }
     if settings.archived:
         record["archived"] = printable("; ".join(settings.archived))
+    textures = texture_source(settings.textures, torch.device("cpu"))
     trained = Trained(
         model=outcome.model,
         fit=settings.fit,
         good=sources.part("validation"),
-        textures=texture_source(settings.textures, torch.device("cpu")),
+        textures=textures,
         seed=settings.seed,
         sources=sources.record(),
         origin=record,
         curve=[asdict(point) for point in outcome.curve],
+        simulation=replace(simulation, textures=textures),
     )
     if job.settings is None and (product := saved_before(trained, settings.products, job.product)):
         log.info("version %s was written before the training was stopped", product.version)
