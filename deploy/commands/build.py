@@ -20,12 +20,12 @@ import time
 
 from rich.progress import Progress as Bar
 
-from deploy.engine.build import AUTO, PRECISIONS, Report, build, build_ahead, prove_ahead
+from deploy.engine.build import AUTO, Report, build, build_ahead, prove_ahead
 from edge.base.console import console
 from edge.base.errors import SettingsError
 from edge.base.progress_file import report_progress_to, tell_progress
 from edge.commands.arguments import add_progress, add_settings, product_name, settings_of
-from edge.engine.plan import ANY_DEVICE, Record, build_command
+from edge.engine.plan import ANY_DEVICE, NAMES, Record, build_command
 from edge.product.product import Product, load_product
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--version", default="newest", help="the product's version (default: its newest one)")
     add("--batch", type=parse_batches, metavar="N,N", help="sizes of batches that the engine takes "
         "at once, on a GPU (default: 1, always there)")  # fmt: skip
-    add("--precision", choices=[*PRECISIONS, AUTO],
+    add("--precision", choices=[*NAMES.values(), AUTO],
         help="what the engine computes in (default: float32 on a CPU, float16 on a GPU); int8 "
         "takes minutes, and the extra 'int8'")  # fmt: skip
     add("--for", dest="capabilities", type=parse_capabilities, metavar="SM86,SM120",
@@ -58,7 +58,8 @@ def main(options: argparse.Namespace) -> int:
         )
     product = load_product(settings.products, product_name(settings), options.version)
     batches = options.batch or [1]
-    precision = PRECISIONS.get(options.precision, options.precision)
+    short = {name: key for key, name in NAMES.items()}
+    precision = short.get(options.precision, options.precision)
     if options.prove:
         tell(product, prove_ahead(product, settings.flavour), "proven for")
         return 0
@@ -97,8 +98,8 @@ def tell(product: Product, record: Record, what: str) -> None:
         ",".join(map(str, record.batches)),
     )
     if not record.proven:
-        command = build_command(product, key.flavour)
-        log.info("not proven yet: on the device, with engines/, run '%s --prove'", command)
+        command = build_command(product, key, prove=True)
+        log.info("not proven yet: on the device, with engines/, run '%s'", command)
         return
     log.info(
         "proven: score within %.5f, map within %.5f (99.9 %%), at most %.5f",

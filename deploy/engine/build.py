@@ -11,6 +11,8 @@ from edge.base.errors import EngineError
 from edge.engine.accuracy import prove_accuracy, simulated_of
 from edge.engine.plan import (
     ANY_DEVICE,
+    NAMES,
+    REDUCED,
     Key,
     Plan,
     Record,
@@ -20,15 +22,13 @@ from edge.engine.plan import (
     store_plan,
 )
 from edge.engine.runtimes import Flavour, open_plan, pick, plan_key, precisions
-from edge.engine.verify import REDUCED, prove
+from edge.engine.verify import prove
 from edge.product.product import Product, now
 
 log = logging.getLogger(__name__)
 
 Report = Callable[[float, str], None]
 
-PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "int8"}
-"""By their names on the command line, those in keys."""
 AUTO = "auto"
 
 
@@ -109,12 +109,11 @@ def timing_cache(product: Product, key: Key) -> Path:
 
 def _check_possible(flavour: Flavour, precision: str | None) -> None:
     """Raise EngineError where this device has no such precision."""
-    names = {short: name for name, short in PRECISIONS.items()}
     here = precisions(flavour)
     if precision is not None and precision not in here:
-        choices = ", ".join(names[p] for p in here)
+        choices = ", ".join(NAMES[p] for p in here)
         raise EngineError(
-            f"{flavour} on this device does not compute in {names[precision]}: choose from "
+            f"{flavour} on this device does not compute in {NAMES[precision]}: choose from "
             f"{choices}"
         )
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge.base.errors import EngineError
 from edge.engine import Engine
+from edge.engine.plan import REDUCED
 from edge.product.golden import Golden, read_golden
 from edge.product.product import Product
 from edge.vision.calibration import Calibration
@@ -30,7 +31,6 @@ Eight bits move single scores in the steep middle of the softmax by 0.1 to 0.2 w
 their order. So this only finds an engine that is broken; that the accuracy is kept is proven by
 good frames of the calibration and by simulated anomalies (accuracy.py), with narrow limits.
 """
-REDUCED = ("bf16", "int8")
 SHIFT_TOLERANCE = 0.1
 """How far an engine may move the middle of the good scores, as a share of its way to the threshold.
 
