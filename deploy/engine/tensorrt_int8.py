@@ -4,6 +4,7 @@ NNCF works on OpenVINO's copy of model.onnx, in which every convolution has its 
 one search of layers serves both runtimes, and neither needs the onnx package on the device.
 """
 
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -54,7 +55,7 @@ def _bias(convolution: Any) -> NDArray[np.float32] | None:
 
 
 def insert_quantisers(
-    trt: ModuleType, network: Any, layers: dict[str, QuantisedLayer]
+    trt: ModuleType, network: Any, layers: Mapping[str, QuantisedLayer]
 ) -> list[NDArray[np.generic]]:
     """Replace convolutions by quantised ones; the arrays, which must live until the plan is built.
 
@@ -128,8 +129,8 @@ class _Writer:
         """A parsed convolution does not take a tensor for its weights, so it is made anew."""
         trt, count = self._trt, old.num_output_maps
         weight = np.array(old.kernel, np.float32).reshape(count, -1, *old.kernel_size_nd)
-        bias = np.array(old.bias, np.float16) if layer.bias is None else layer.bias
-        bias = self._keep(bias.astype(np.float16))
+        given: NDArray[Any] = np.array(old.bias) if layer.bias is None else layer.bias
+        bias = self._keep(given.astype(np.float16))
         new = self._network.add_convolution_nd(
             self._input(old.get_input(0), layer.step), count, old.kernel_size_nd,
             trt.Weights(trt.float16), trt.Weights(bias),

@@ -43,7 +43,7 @@ def measure(
         raise EngineError("the engine gives values that are not finite: build it again")
     truth = np.concatenate((masks, np.zeros_like(masks)))
     return Accuracy(
-        image_auroc=auroc(truth.any(axis=(1, 2)), score),
+        image_auroc=auroc(np.asarray(truth.any(axis=(1, 2))), score),
         pixel_ap=average_precision(truth.ravel(), heatmap.ravel()),
     )
 

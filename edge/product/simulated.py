@@ -2,7 +2,8 @@
 network's figures on them; what a reduced precision is chosen and proven by.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -59,41 +60,36 @@ def read_simulated(product: Product) -> Simulated | None:
         return None
     try:
         arrays = read_npz(path, TYPES, MOST_BYTES)
-        return _checked(*(arrays[name] for name in TYPES), shape=product.shape)
+        return _checked(arrays, product.shape)
     except ValueError as error:
         raise ProductError(
             f"{path} cannot be used ({error}): restore it from a backup, or train again"
         ) from error
 
 
-def _checked(
-    frames: NDArray[np.uint8],
-    packed: NDArray[np.uint8],
-    score: NDArray[np.float32],
-    image_auroc: NDArray[np.float64],
-    pixel_ap: NDArray[np.float64],
-    shape: tuple[int, int],
-) -> Simulated:
+def _checked(arrays: Mapping[str, NDArray[Any]], height_width: tuple[int, int]) -> Simulated:
     """Raise ValueError unless all shapes and values are possible."""
-    height, width = shape
+    height, width = height_width
+    packed, score = arrays["masks"], arrays["score"]
     count = len(packed) if packed.ndim else 0
     if count < 2:
         raise ValueError("it has fewer than two pairs")
-    wanted = {
-        "frames": (frames, (2 * count, height, width, 3)),
-        "masks": (packed, (count, height, -(-width // 8))),
-        "score": (score, (2 * (count // 2),)),
-        "image_auroc": (image_auroc, ()),
-        "pixel_ap": (pixel_ap, ()),
+    shapes: dict[str, tuple[int, ...]] = {
+        "frames": (2 * count, height, width, 3),
+        "masks": (count, height, -(-width // 8)),
+        "score": (2 * (count // 2),),
+        "image_auroc": (),
+        "pixel_ap": (),
     }
-    for name, (array, should) in wanted.items():
-        if array.shape != should:
-            raise ValueError(f"{name} is {list(array.shape)}, not {list(should)}")
-    if not all(0 <= float(figure) <= 1 for figure in (image_auroc, pixel_ap)):
+    for name, should in shapes.items():
+        if arrays[name].shape != should:
+            raise ValueError(f"{name} is {list(arrays[name].shape)}, not {list(should)}")
+    image_auroc, pixel_ap = float(arrays["image_auroc"]), float(arrays["pixel_ap"])
+    if not all(0 <= figure <= 1 for figure in (image_auroc, pixel_ap)):
         raise ValueError("its figures are no shares")
     if not np.isfinite(score).all():
         raise ValueError("score has values that are not finite")
     masks = np.unpackbits(packed, axis=2, count=width).astype(bool)
     if not masks.any(axis=(1, 2)).all():
         raise ValueError("a mask is empty")
-    return Simulated(frames, masks, score, float(image_auroc), float(pixel_ap))
+    return Simulated(arrays["frames"], masks, score, image_auroc, pixel_ap)

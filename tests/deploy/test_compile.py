@@ -118,15 +118,11 @@ def test_int8_compiles_for_cards_that_are_not_here(product: Product, trt: Module
     assert len(kept) > 2 * len(layers)
     with pytest.raises(EngineError, match="does not have the layers conv_none"):
         insert_quantisers(trt, network, {"conv_none": QuantisedLayer(1, None)})
-    sizes = {}
-    for quantised in (layers, {}):
-        for capability in ("8.6", "12.0"):
-            timing = product.path / f"{capability}.cache"
-            job = CompileJob("tensorrt_rtx", [1], timing, capability, quantised)
-            plan = compile_plan(product_of(product, 64), job, Progress(lambda share, phase: None))
-            sizes[bool(quantised), capability] = len(plan)
-    assert all(size > 0 for size in sizes.values())
-    assert sizes[True, "8.6"] < sizes[False, "8.6"], "a byte a weight instead of two"
+    parameters = sum(p.numel() for p in made.parameters())
+    for capability in ("8.6", "12.0"):
+        job = CompileJob("tensorrt_rtx", [1], product.path / "cache", capability, layers)
+        plan = compile_plan(product_of(product, 64), job, Progress(lambda share, phase: None))
+        assert len(plan) > parameters, "a byte a weight at least"
 
 
 def layers_of(trt: ModuleType, network: Any) -> list[Any]:

@@ -67,13 +67,13 @@ def _add_enlarged(graph: Graph, coarse: str, size: tuple[int, int], stride: int,
 def enlarging(count: int, stride: int) -> NDArray[np.float64]:
     """The matrix [count * stride, count] of a bilinear enlargement, with half-pixel centres."""
     place = ((np.arange(count * stride) + 0.5) / stride - 0.5).clip(0, count - 1)
-    return np.maximum(1 - np.abs(place[:, None] - np.arange(count)), 0)
+    return np.asarray(np.maximum(1 - np.abs(place[:, None] - np.arange(count)), 0), np.float64)
 
 
 def averaging(count: int, side: int) -> NDArray[np.float64]:
     """The matrix [count, count] of a mean over `side` values, with zeros around them."""
     place = np.arange(count)
-    return (np.abs(place[:, None] - place) <= side // 2) / side
+    return np.asarray((np.abs(place[:, None] - place) <= side // 2) / side, np.float64)
 
 
 def build_onnx(model: Network, height: int, width: int) -> onnx.ModelProto:

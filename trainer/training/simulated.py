@@ -39,7 +39,7 @@ def write_simulated(
         frames=frames,
         masks=np.packbits(masks, axis=2),
         score=score,
-        image_auroc=np.float64(auroc(truth.any(axis=(1, 2)), score)),
+        image_auroc=np.float64(auroc(np.asarray(truth.any(axis=(1, 2))), score)),
         pixel_ap=np.float64(average_precision(truth.ravel(), heatmap.ravel())),
     )
     return True
