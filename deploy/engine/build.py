@@ -161,7 +161,9 @@ def _compiled_for_cpu(product: Product, key: Key, report: Report) -> bytes:
         return openvino.compile_plan(product, key.precision)
     from deploy.engine.quantise import quantised
 
-    return openvino.compile_model(quantised(product, signed=False, report=report), key.precision)
+    return openvino.compile_model(
+        quantised(product, per_tensor=False, report=report), key.precision
+    )
 
 
 def _compiled_for_gpu(product: Product, key: Key, sizes: Sequence[int], report: Report) -> bytes:
@@ -172,7 +174,7 @@ def _compiled_for_gpu(product: Product, key: Key, sizes: Sequence[int], report: 
     if key.precision == "int8":
         from deploy.engine.quantise import quantised
 
-        layers = quantised_layers(quantised(product, signed=True, report=report))
+        layers = quantised_layers(quantised(product, per_tensor=True, report=report))
     capability = key.capability if key.device == ANY_DEVICE else None
     job = CompileJob(key.flavour, sizes, timing_cache(product, key), capability, layers)
     return compile_plan(product, job, Progress(report))

@@ -36,11 +36,11 @@ INSTALL = "pip install '.[int8]' where engines are built"
 Report = Callable[[float, str], None]
 
 
-def quantised(product: Product, *, signed: bool, report: Report) -> openvino.Model:
+def quantised(product: Product, *, per_tensor: bool, report: Report) -> openvino.Model:
     """The model with its quantisers as FakeQuantize nodes.
 
-    `signed` is for TensorRT: one symmetric scale for each tensor, weights for each channel. Takes a
-    minute or more. Raises EngineError without NNCF, or without simulated anomalies.
+    `per_tensor` is for TensorRT: one symmetric scale for each tensor, for weights one for each
+    channel. Takes a minute or more. Raises EngineError without NNCF or simulated anomalies.
     """
     frames, masks = simulated_of(product).choosing()
     nncf, model = _library(), cpu.read_model(product)
@@ -60,7 +60,7 @@ def quantised(product: Product, *, signed: bool, report: Report) -> openvino.Mod
             max_drop=0.0,
             subset_size=len(frames),
             ignored_scope=nncf.IgnoredScope(names=_float_layers(model), validate=False),
-            advanced_quantization_parameters=_parameters(nncf, signed=signed),
+            advanced_quantization_parameters=_parameters(nncf, per_tensor=per_tensor),
             advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
                 max_num_iterations=MOST_LAYERS, ranking_subset_size=RANKED_BY, num_ranking_workers=1
             ),
@@ -111,23 +111,18 @@ def _as_input(frame: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
     return {"image": frame[None]}
 
 
-def _parameters(nncf: Any, *, signed: bool) -> Any:
+def _parameters(nncf: Any, *, per_tensor: bool) -> Any:
     from nncf.common.quantization.structs import QuantizationScheme
     from nncf.quantization.advanced_parameters import QuantizationParameters
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     # The range with the least error: of the encoder's features the extremes are ten deviations out.
     ranges = RangeEstimatorParametersSet.HISTOGRAM
-    if not signed:
+    if not per_tensor:
         return nncf.AdvancedQuantizationParameters(activations_range_estimator_params=ranges)
-    symmetric = QuantizationScheme.SYMMETRIC
-    activations = QuantizationParameters(
-        mode=symmetric, signedness_to_force=True, per_channel=False
-    )
-    weights = QuantizationParameters(mode=symmetric, per_channel=True)
+    activations = QuantizationParameters(mode=QuantizationScheme.SYMMETRIC, per_channel=False)
     return nncf.AdvancedQuantizationParameters(
         activations_quantization_params=activations,
-        weights_quantization_params=weights,
         activations_range_estimator_params=ranges,
     )
 

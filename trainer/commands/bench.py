@@ -37,7 +37,7 @@ from edge.engine.plan import Key
 from edge.product.product import Product, load_product
 from edge.vision.frame import Frame
 from trainer.studies.bench_rivals import precision_rivals, torch_rivals
-from trainer.studies.bench_stages import frames, pairs, percentiles, stages
+from trainer.studies.bench_stages import Rival, frames, pairs, percentiles, stages
 
 SOURCE = "line://machined?rate=0&defects=0.2"
 BESIDE_INFER = ("fit", "judge", "encode", "receive")  # receive contains send
@@ -123,7 +123,7 @@ def comparison(
 ) -> dict[str, dict[str, float]]:
     """Milliseconds of the engine and of its rivals on the same frames in turn."""
     fitted = [product.fit(frame.image)[0] for frame in pictures]
-    rivals = {}
+    rivals: dict[str, Rival] = {}
     with ExitStack() as opened:
         if key.flavour == "openvino":
             others = precision_rivals(product, key.precision, options.frames)

@@ -22,7 +22,7 @@ SHARE = 10
 def precision_rivals(product: Product, serving: str, rounds: int) -> Iterator[dict[str, Rival]]:
     """Engines of this CPU in the precisions that take no search, unproven, but for `serving`."""
     with ExitStack() as opened:
-        rivals = {}
+        rivals: dict[str, Rival] = {}
         for precision in openvino.precisions():
             if precision in ("int8", serving):
                 continue
@@ -38,7 +38,7 @@ def torch_rivals(product: Product, runs: Path, rounds: int, paper: int) -> dict[
     from trainer.training.golden import infer
     from trainer.training.save_product import load_weights
 
-    rivals = {}
+    rivals: dict[str, Rival] = {}
     try:
         model = load_weights(product, runs)
         rivals["torch eager"] = Rival(partial(infer, model), max(1, rounds // SHARE))
