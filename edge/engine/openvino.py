@@ -60,7 +60,9 @@ def read_model(product: Product) -> openvino.Model:
         model = _core().read_model(product.model_path)
         model.reshape([1, *product.shape, 3])
     except RuntimeError as error:
-        raise EngineError(f"OpenVINO cannot read {product.model_path}: {_cause(error)}") from error
+        raise EngineError(
+            f"OpenVINO cannot compile {product.model_path}: {_cause(error)}"
+        ) from error
     return model
 
 
