@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-extras=archive,deliver,web,metrics,parquet,postgresql,s3,cluster,trainer,calibration,video,modbus,opcua,mqtt,s7,ethernet-ip,gpio,release,dev
+extras=archive,deliver,web,metrics,parquet,postgresql,s3,cluster,trainer,calibration,video,modbus,opcua,mqtt,s7,ethernet-ip,gpio,release,int8,dev
 # NVIDIA ships the RTX flavour of TensorRT for x86-64 alone; it compiles without a GPU.
 [ "$(uname -m)" = x86_64 ] && extras=$extras,tensorrt-rtx
 # pycuda is built from source: it needs the CUDA toolkit, and a GPU to be of use.

@@ -23,6 +23,7 @@ from edge.vision.fit import Fit
 from tests.support.commands import draem_in_process
 from trainer.data.sources import Images
 from trainer.network.pixels.model import Draem
+from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import procedural
 from trainer.training.distributed import ProcessGroup
 from trainer.training.save_product import Trained, load_weights, save_product
@@ -125,7 +126,17 @@ def plant(good_frames: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFacto
         group = ProcessGroup(torch.device("cpu"))
         outcome = train(settings, Images(good_frames, good), group)
         curve = [asdict(point) for point in outcome.curve]
-        trained = Trained(outcome.model, FIT, good, procedural, 0, {"images": []}, {}, curve)
+        trained = Trained(
+            outcome.model,
+            FIT,
+            good,
+            procedural,
+            0,
+            {"images": []},
+            {},
+            curve,
+            simulation=Simulation(procedural),
+        )
         build(save_product(trained, root / "products", "lid", root / "runs"), "openvino")
 
     root = made_once(tmp_path_factory, "plant", make)

@@ -170,7 +170,7 @@ def test_bench_times_every_stage_and_torch_beside_the_engine(plant: Plant) -> No
     figures = json.loads(done.stdout)
     assert list(figures["stages_ms"]) == ["fit", "infer", "judge", "encode", "send", "receive"]
     assert all(0 < row["p50"] <= row["p99"] for row in figures["stages_ms"].values())
-    assert figures["engine_and_torch"]["ratio"] > 0
+    assert figures["compared"]["torch eager"]["ratio"] > 0
     refused(
         draem_in_process("bench", "--product", "lid", "--frames", "0", cwd=plant.root), "--frames"
     )

@@ -6,13 +6,18 @@ asked for, by feature and not by version.
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from deploy.engine.tensorrt_int8 import (
+    QuantisedLayer,
+    insert_quantisers,
+    integer_convolutions,
+)
 from deploy.engine.tensorrt_progress import Progress, monitor_of
 from edge.base.errors import EngineError
 from edge.base.files import write_atomic
@@ -30,13 +35,15 @@ BODY = {"f16": "HALF"}
 class CompileJob:
     """What to compile: batch sizes, and the compute capability (8.6) where it is for elsewhere.
 
-    `timing` is the file of the timing cache, which makes the next build of this device faster.
+    `timing` is the file of the timing cache, which makes the next build of this device faster. The
+    convolutions that `quantised` names compute in integers.
     """
 
     flavour: str
     batches: Sequence[int]
     timing: Path
     capability: str | None = None
+    quantised: Mapping[str, QuantisedLayer] = field(default_factory=dict)
 
 
 def compile_plan(product: Product, order: CompileJob, progress: Progress) -> bytes:
@@ -60,6 +67,8 @@ def _compile(product: Product, order: CompileJob, progress: Progress) -> bytes:
     builder = started(trt.Builder, said, errors)
     network, parser = parse(trt, builder, said, product.model_path)
     check(trt, network, product.shape)
+    kept = insert_quantisers(trt, network, order.quantised)
+    check_integers(trt, network, len(order.quantised))
     config = builder.create_builder_config()
     monitor = monitor_of(trt, progress)
     config.progress_monitor = monitor
@@ -77,7 +86,7 @@ def _compile(product: Product, order: CompileJob, progress: Progress) -> bytes:
             f"{order.flavour} cannot compile {product.model_path}: {_first(errors)}; where memory "
             "was short, close other programs or build with a smaller --batch"
         )
-    del parser  # it holds the weights until here
+    del parser, kept  # they hold the weights until here
     with _quiet():
         _keep(order.timing, bytes(cache.serialize()))
     return bytes(plan)
@@ -135,6 +144,16 @@ def check(trt: ModuleType, network: Any, shape: tuple[int, int]) -> None:
         raise EngineError(
             f"{len(bodies) - narrow} of {len(bodies)} convolutions in model.onnx are not "
             f"{PRECISION}, so the engine would be slow: {again}"
+        )
+
+
+def check_integers(trt: ModuleType, network: Any, expected: int) -> None:
+    """Raise EngineError unless so many convolutions read integers."""
+    narrow, every = integer_convolutions(trt, network)
+    if narrow != expected:
+        raise EngineError(
+            f"{narrow} of {every} convolutions compute in integers, and {expected} should: report "
+            "it, and build --precision float16"
         )
 
 

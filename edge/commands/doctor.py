@@ -23,7 +23,7 @@ from rich.table import Table
 from edge.base.errors import EngineError, PublishError
 from edge.commands.arguments import add_settings, settings_of
 from edge.engine.cuda import find_gpu
-from edge.engine.runtimes import FLAVOURS, missing
+from edge.engine.runtimes import FLAVOURS, missing, precisions
 from edge.events.client import Service, service_endpoint
 from edge.events.endpoints import prepare
 
@@ -37,6 +37,7 @@ PACKAGES = {
     "paramiko": "pip install '.[deliver]' to deliver pictures over SFTP or SMB",
     "torch": "pip install '.[trainer]' to train here",
     "onnx": "pip install '.[trainer]' to train here",
+    "nncf": "pip install '.[int8]' to build engines in int8 here",
     "tensorrt": "comes with JetPack; on a PC pip install '.[tensorrt]'",
     "tensorrt-rtx-cu13-bindings": "pip install '.[tensorrt-rtx]' on a PC with an RTX card",
     "pycuda": "pip install '.[pycuda]' where the CUDA toolkit is",
@@ -139,7 +140,8 @@ def _toolkit() -> Iterator[CheckRow]:
 def _engines() -> Iterator[CheckRow]:
     for flavour in FLAVOURS:
         lack = missing(flavour)
-        yield CheckRow(f"engine {flavour}", "no" if lack else "yes", lack or "")
+        here = "no" if lack else f"yes, in {', '.join(precisions(flavour))}"
+        yield CheckRow(f"engine {flavour}", here, lack or "")
 
 
 def _packages() -> Iterator[CheckRow]:

@@ -1,6 +1,7 @@
 """The CPU engine: OpenVINO, the default on a device without a GPU."""
 
 import io
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -14,6 +15,8 @@ from edge.engine.plan import Key
 from edge.product.product import Product
 
 CONFIG = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+CAPABILITIES = {"f32": "FP32", "bf16": "BF16", "f16": "FP16", "int8": "INT8"}
+"""OpenVINO's word for what a processor must have for a precision."""
 
 
 @cache
@@ -26,7 +29,19 @@ def _core() -> openvino.Core:
     return openvino.Core()
 
 
-def plan_key(product: Product) -> Key:
+def precisions() -> Sequence[str]:
+    """Those of this CPU: what it computes itself, without emulation."""
+    here = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return [precision for precision, word in CAPABILITIES.items() if word in here]
+
+
+def config(precision: str) -> dict[str, str]:
+    """How to compile and load; around integers it computes in bfloat16 where the CPU can."""
+    rest = "bf16" if "bf16" in precisions() else "f32"
+    return CONFIG | {"INFERENCE_PRECISION_HINT": rest if precision == "int8" else precision}
+
+
+def plan_key(product: Product, precision: str = "f32") -> Key:
     """The key of this product's plan on this CPU. A batch is judged image by image."""
     height, width = product.shape
     return Key(
@@ -34,36 +49,55 @@ def plan_key(product: Product) -> Key:
         flavour="openvino",
         version=openvino.__version__,
         device=str(_core().get_property("CPU", "FULL_DEVICE_NAME")),
-        precision="f32",
+        precision=precision,
         shape=f"{height}x{width}x3",
     )
 
 
-def compile_plan(product: Product) -> bytes:
-    """Compile model.onnx for one image at a time. Raises EngineError where OpenVINO refuses it."""
-    core = _core()
+def read_model(product: Product) -> openvino.Model:
+    """model.onnx for one image at a time. Raises EngineError where OpenVINO cannot read it."""
     try:
-        model = core.read_model(product.model_path)
+        model = _core().read_model(product.model_path)
         model.reshape([1, *product.shape, 3])
-        stream: io.BytesIO = core.compile_model(model, "CPU", CONFIG).export_model()
     except RuntimeError as error:
         raise EngineError(
             f"OpenVINO cannot compile {product.model_path}: {_cause(error)}"
         ) from error
+    return model
+
+
+def compile_model(model: openvino.Model, precision: str) -> bytes:
+    """The plan of a model, quantised before where the precision is int8. Raises EngineError."""
+    try:
+        compiled = _core().compile_model(model, "CPU", config(precision))
+        stream: io.BytesIO = compiled.export_model()
+    except RuntimeError as error:
+        raise EngineError(f"OpenVINO cannot compile the model: {_cause(error)}") from error
     return stream.getvalue()
 
 
+def compile_plan(product: Product, precision: str = "f32") -> bytes:
+    """Compile model.onnx as it is for one image at a time. Raises EngineError."""
+    return compile_model(read_model(product), precision)
+
+
 class OpenVinoEngine(Closeable):
-    """`infer` on the CPU in float32; loaded from a plan, warm when it is made.
+    """`infer` on the CPU in a plan's precision; loaded from it, warm when it is made.
 
     `threads` bounds how many cores it takes; None is all of them.
     """
 
-    def __init__(self, plan: bytes, shape: tuple[int, int], threads: int | None = None) -> None:
+    def __init__(
+        self,
+        plan: bytes,
+        shape: tuple[int, int],
+        threads: int | None = None,
+        precision: str = "f32",
+    ) -> None:
         self._shape = (*shape, 3)
-        config = CONFIG | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
+        chosen = config(precision) | ({"INFERENCE_NUM_THREADS": threads} if threads else {})
         try:
-            compiled = _core().import_model(plan, "CPU", config)
+            compiled = _core().import_model(plan, "CPU", chosen)
             self._request: openvino.InferRequest | None = compiled.create_infer_request()
         except RuntimeError as error:
             raise EngineError(

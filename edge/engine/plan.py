@@ -22,6 +22,12 @@ ANY_DEVICE = "any"
 """The device of a plan that was compiled ahead of time for all GPUs of a compute capability."""
 
 
+NAMES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "int8": "int8"}
+"""Precisions as keys have them, with their names on the command line."""
+REDUCED = ("bf16", "int8")
+"""Those that may cost accuracy; the others lose nothing of model.onnx."""
+
+
 class Key(BaseModel):
     """Everything a plan depends on; GPUs alone have a compute capability and multiprocessors.
 
@@ -76,9 +82,18 @@ def store_plan(product: Product, plan: Plan) -> Path:
     return path
 
 
+def drop_other_precisions(product: Product, key: Key) -> None:
+    """Remove the plans that differ from this one in nothing but their precision."""
+    for record in records(product):
+        if record.key != key and record.key.model_copy(update={"precision": key.precision}) == key:
+            (product.engines / f"{record.key.name}.json").unlink(missing_ok=True)
+            for plan in product.engines.glob(f"{record.key.name}-*.plan"):
+                plan.unlink(missing_ok=True)
+
+
 def read_plan(product: Product, key: Key, *, proven: bool = True) -> Plan:
     """The plan for `key`, checked. Raises EngineError that names the field that differs."""
-    fix = f"run '{build_command(product, key.flavour)}'"
+    fix = f"run '{build_command(product, key)}'"
     path = product.engines / f"{key.name}.json"
     try:
         record = read_json(path, Record)
@@ -96,10 +111,13 @@ def read_plan(product: Product, key: Key, *, proven: bool = True) -> Plan:
     return Plan(record, data)
 
 
-def build_command(product: Product, flavour: str) -> str:
-    """What makes the plan of a flavour again."""
-    version = f"--version {product.version}"
-    return f"draem build --product {product.name} {version} --flavour {flavour}"
+def build_command(product: Product, key: Key, *, prove: bool = False) -> str:
+    """What makes a plan again, or proves one that was compiled ahead."""
+    command = f"draem build --product {product.name} --version {product.version}"
+    command += f" --flavour {key.flavour}"
+    if prove:
+        return f"{command} --prove"
+    return command + (f" --precision {NAMES[key.precision]}" if key.precision in REDUCED else "")
 
 
 def records(product: Product) -> list[Record]:
@@ -125,14 +143,18 @@ def _why_missing(product: Product, key: Key, fix: str) -> str:
     """What the nearest plan at hand was made for."""
     this = f"{product.name} version {product.version}"
     keys = [record.key for record in records(product)]
-    if key.model_copy(update={"device": ANY_DEVICE, "sm_count": None}) in keys:
+    ahead = {"device": ANY_DEVICE, "sm_count": None}
+    if any(key.model_copy(update=ahead | {"precision": k.precision}) == k for k in keys):
         return (
             f"the engine of {this} was compiled ahead of time and is not proven on this device: "
-            f"run '{build_command(product, key.flavour)} --prove'"
+            f"run '{build_command(product, key, prove=True)}'"
         )
     wanted = key.model_dump()
     for found in sorted(keys, key=lambda k: k.flavour != key.flavour):
         if field := differing(found.model_dump(), wanted):
+            if found.flavour == key.flavour:  # in the precision that it was built in
+                again = key.model_copy(update={"precision": found.precision})
+                fix = f"run '{build_command(product, again)}'"
             return (
                 f"the engine of {this} was built for another {field} "
                 f"({found.model_dump()[field]}, here {wanted[field]}): {fix}"

@@ -1,6 +1,7 @@
 """Which engine runs: the flavour that was asked for, or the best one that this device has."""
 
 import logging
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from edge.base.errors import EngineError
@@ -17,15 +18,45 @@ FLAVOURS: tuple[Flavour, ...] = get_args(Flavour)
 """From the fastest to the one that runs everywhere."""
 
 
-def plan_key(product: Product, flavour: Flavour) -> Key:
-    """The key of this product's plan on this device. Raises EngineError where it cannot run."""
+def precisions(flavour: Flavour) -> Sequence[str]:
+    """Those that a flavour has on this device; the first is the one that it loses nothing in."""
     if flavour == "openvino":
         from edge.engine import openvino
 
-        return openvino.plan_key(product)
+        return openvino.precisions()
     from edge.engine import tensorrt
 
-    return tensorrt.plan_key(product, flavour)
+    return tensorrt.PRECISIONS
+
+
+def plan_key(product: Product, flavour: Flavour, precision: str | None = None) -> Key:
+    """The key of this product's plan on this device, by default in the flavour's own precision.
+
+    Raises EngineError where it cannot run.
+    """
+    if flavour == "openvino":
+        from edge.engine import openvino
+
+        return openvino.plan_key(product, precision or "f32")
+    from edge.engine import tensorrt
+
+    return tensorrt.plan_key(product, flavour, precision or tensorrt.PRECISION)
+
+
+def serving_key(product: Product, flavour: Flavour) -> Key:
+    """Of this product's proven plans for this device that of the one built last.
+
+    Where there is none, that of the flavour's own precision. Raises EngineError as `plan_key`.
+    """
+    key = plan_key(product, flavour)
+    mine = [
+        record
+        for record in records(product)
+        if record.proven
+        and record.key.precision in precisions(flavour)
+        and record.key.model_copy(update={"precision": key.precision}) == key
+    ]
+    return max(mine, key=lambda record: record.created).key if mine else key
 
 
 def open_plan(plan: Plan, product: Product, threads: int | None = None) -> Engine:
@@ -34,7 +65,7 @@ def open_plan(plan: Plan, product: Product, threads: int | None = None) -> Engin
     if flavour == "openvino":
         from edge.engine.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(plan.data, product.shape, threads)
+        return OpenVinoEngine(plan.data, product.shape, threads, plan.record.key.precision)
     from edge.engine.tensorrt import TensorRtEngine
 
     return TensorRtEngine(plan.data, product.shape, plan.record.batches, flavour)
@@ -70,7 +101,7 @@ def load_model(
     """The proven engine for inputs of the model's own size. Raises EngineError as `load`."""
     plan = proven_plan(product, asked)
     engine = open_plan(plan, product, threads)
-    log.info("engine: %s", plan.record.key.flavour)
+    log.info("engine: %s, %s", plan.record.key.flavour, plan.record.key.precision)
     return engine
 
 
@@ -87,4 +118,4 @@ def proven_plan(product: Product, asked: Flavour | None = None) -> Plan:
             lack = missing(better) if FLAVOURS.index(better) < FLAVOURS.index(flavour) else None
             if lack and record.proven:
                 raise EngineError(f"{product.name} was built for {better}, but {lack}")
-    return read_plan(product, plan_key(product, flavour))
+    return read_plan(product, serving_key(product, flavour))

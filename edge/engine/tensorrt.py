@@ -17,18 +17,19 @@ from edge.engine.tensorrt_plan import CLOSED, LoadedPlan
 from edge.product.product import Product
 
 PRECISION = "f16"
+PRECISIONS = (PRECISION, "int8")
 
 
-def plan_key(product: Product, flavour: str) -> Key:
+def plan_key(product: Product, flavour: str, precision: str = PRECISION) -> Key:
     """The key of this product's plan on this GPU. Raises EngineError where it cannot run."""
     if lack := missing(flavour):
         raise EngineError(lack)
     gpu = find_gpu()
-    anywhere = ahead_key(product, flavour, gpu.capability)
+    anywhere = ahead_key(product, flavour, gpu.capability, precision)
     return anywhere.model_copy(update={"device": gpu.name, "sm_count": gpu.sm_count})
 
 
-def ahead_key(product: Product, flavour: str, capability: str) -> Key:
+def ahead_key(product: Product, flavour: str, capability: str, precision: str = PRECISION) -> Key:
     """The key of a plan that was compiled without its device, for any of one capability (8.6)."""
     return Key(
         model=product.model_digest,
@@ -36,13 +37,13 @@ def ahead_key(product: Product, flavour: str, capability: str) -> Key:
         version=str(library(flavour).__version__),
         device=ANY_DEVICE,
         capability=capability,
-        precision=PRECISION,
+        precision=precision,
         shape=f"{product.shape[0]}x{product.shape[1]}x3",
     )
 
 
 class TensorRtEngine(Closeable):
-    """`infer` on the GPU in float16. Loaded from a plan; warm when it is made."""
+    """`infer` on the GPU, in float16 and integers. Loaded from a plan; warm when it is made."""
 
     def __init__(
         self, plan: bytes, shape: tuple[int, int], batches: Sequence[int], flavour: str

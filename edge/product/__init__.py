@@ -2,7 +2,7 @@
 
 products/<name>/<version>/     a version, never changed after its rename (versions.py):
     manifest.json              input, networks and the SHA-256 of each portable file (manifest.py)
-    model.onnx, golden.npz, sources.json
+    model.onnx, golden.npz, sources.json, and simulated.npz of one that was trained
     calibration.json, calibration/     once calibrated
     seal.json                  once released: the digest of the manifest (seal.py)
     engines/                   of this device, not portable

@@ -154,8 +154,9 @@ def _prove(wanted: Wanted) -> str:
     frame = wanted["frame"]
     product = load_product(Path(wanted["products"]), wanted["name"], wanted["version"])
     check_usable(product, (frame[0], frame[1]) if frame else None)
-    with runtimes.load_model(product, wanted["flavour"], threads=1) as engine:
-        prove(engine, product, most=PROOF_FRAMES)
+    plan = runtimes.proven_plan(product, wanted["flavour"])
+    with runtimes.open_plan(plan, product, threads=1) as engine:
+        prove(engine, product, plan.record.key.precision, most=PROOF_FRAMES)
     return product.version
 
 

@@ -18,7 +18,13 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from deploy.engine.build import build_ahead
-from deploy.engine.tensorrt_compile import check, parse
+from deploy.engine.tensorrt_compile import CompileJob, check, compile_plan, parse
+from deploy.engine.tensorrt_int8 import (
+    QuantisedLayer,
+    insert_quantisers,
+    integer_convolutions,
+)
+from deploy.engine.tensorrt_progress import Progress
 from edge.base.errors import EngineError
 from edge.engine.runtimes import missing
 from edge.engine.tensorrt import TensorRtEngine
@@ -98,6 +104,37 @@ def test_draem_compiles_for_cards_that_are_not_here(
     assert plans[0] > sum(p.numel() for p in made.parameters()), "two bytes a weight"
 
 
+def test_int8_compiles_for_cards_that_are_not_here(product: Product, trt: ModuleType) -> None:
+    """Explicit Q and DQ nodes around each convolution but the ends; their types are read back."""
+    torch.manual_seed(0)
+    made = make_network(FEATURES, encoder_weights=find_weights("lite0")).eval()
+    onnx.save_model(build_onnx(made, 64, 64), str(product.model_path))
+    network, _kept = network_of(trt, product.model_path)
+    assert integer_convolutions(trt, network) == (0, 53)
+    names = [layer.name for layer in layers_of(trt, network)][1:-1]
+    layers = {name: QuantisedLayer(0.05, None) for name in names}
+    kept = insert_quantisers(trt, network, layers)
+    assert integer_convolutions(trt, network) == (51, 53), "the first and the last are in float"
+    assert len(kept) > 2 * len(layers)
+    with pytest.raises(EngineError, match="does not have the layers conv_none"):
+        insert_quantisers(trt, network, {"conv_none": QuantisedLayer(1, None)})
+    parameters = sum(p.numel() for p in made.parameters())
+    for capability in ("8.6", "12.0"):
+        job = CompileJob("tensorrt_rtx", [1], product.path / "cache", capability, layers)
+        plan = compile_plan(product_of(product, 64), job, Progress(lambda share, phase: None))
+        assert len(plan) > parameters, "a byte a weight at least"
+
+
+def layers_of(trt: ModuleType, network: Any) -> list[Any]:
+    layers = [network.get_layer(i) for i in range(network.num_layers)]
+    return [layer for layer in layers if layer.type == trt.LayerType.CONVOLUTION]
+
+
+def product_of(product: Product, side: int) -> Product:
+    manifest = product.manifest.model_copy(update={"height": side, "width": side})
+    return Product(product.path, manifest, None)
+
+
 def test_batches_are_profiles_and_their_record_says_so(product: Product) -> None:
     record = build_ahead(product, None, "8.9", [8, 4])
     assert record.batches == [1, 4, 8], "one image is always possible"
@@ -150,7 +187,7 @@ def test_rubbish_and_unknown_operators_are_one_line_each(product: Product) -> No
         (["--for", "SM86", "--flavour", "openvino"], "--for is for GPUs"),
         (["--batch", "0"], "write sizes from 1 to 999"),
         (["--batch", "4", "--flavour", "openvino"], "openvino judges image by image"),
-        (["--prove", "--batch", "4"], "leave --for and --batch out"),
+        (["--prove", "--batch", "4"], "leave --for, --batch and --precision out"),
         (["--prove", "--flavour", "openvino"], "leave it out"),
         (["--flavour", "onnxruntime"], "invalid choice"),
     ],

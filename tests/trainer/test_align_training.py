@@ -128,4 +128,7 @@ def test_align_a_calibration_names_the_frame_without_the_part(
     cv2.imwrite(str(tmp_path / "gear.png"), photograph(gear))
     paths = [*sorted((pictures / "good").iterdir())[:2], tmp_path / "gear.png"]
     with pytest.raises(ImageError, match=r"gear\.png: no part is found"):
-        judge_frames(MeanEngine(), aligned(pictures), paths, None, "", window=1, each_a_part=True)
+        judge_frames(
+            MeanEngine(), aligned(pictures), paths, None, "",
+            window=1, each_a_part=True, folder=tmp_path,
+        )  # fmt: skip

@@ -1,8 +1,9 @@
-"""Milliseconds of each stage, and the engine against torch eager; or of a training step.
+"""Milliseconds of each stage, and the engine against others; or of a training step.
 
 Frames (640x480) come from the simulated line unless --source names others; events go to a
-subscriber in another process. Where torch and the product's float32 weights are found, engine and
-torch process the same frames in turn.
+subscriber in another process. The engine is compared with others on the same frames in turn: on a
+CPU with the other precisions (but int8, which only 'draem build' makes), and where torch is found
+with torch eager, with the product's float32 weights and with the paper's 128/64 network.
 
 'draem bench train' times the steps of a training: the share of the simulation of anomalies, and the
 authors' recipe (float32, contiguous, each image simulated in the loader) in turn with this one. It
@@ -13,31 +14,31 @@ import argparse
 import dataclasses
 import importlib.util
 import json
-import logging
 import platform
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from edge.base.errors import ProductError
 from edge.commands.arguments import (
     add_settings,
     parse_count,
     parse_size,
+    parse_whole,
     parse_widths,
     product_name,
     settings_of,
 )
 from edge.commands.doctor import processor
 from edge.engine import Engine, runtimes
+from edge.engine.plan import Key
 from edge.product.product import Product, load_product
 from edge.vision.frame import Frame
 from edge.vision.tiles import TilePlan
-from trainer.studies.bench_stages import frames, pairs, percentiles, stages
-
-log = logging.getLogger(__name__)
+from trainer.studies.bench_rivals import precision_rivals, torch_rivals
+from trainer.studies.bench_stages import Rival, frames, pairs, percentiles, stages
 
 SOURCE = "line://machined?rate=0&defects=0.2"
 BESIDE_INFER = ("fit", "judge", "encode", "receive")  # receive contains send
@@ -51,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print one JSON object")
     add("--version", help="the product's version (default: its current one)")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where weights are kept")
+    add("--paper", type=parse_whole, default=3, metavar="N", help="frames that the paper's network "
+        "judges for comparison, seconds each (default 3)")  # fmt: skip
     add_settings(parser, "product", "products", "flavour", "source")
     training = parser.add_argument_group("for 'draem bench train'")
     training.add_argument("--widths", type=parse_widths, default=(64, 32), metavar="REC/SEG")
@@ -64,10 +67,11 @@ def main(options: argparse.Namespace) -> int:
         return bench_training(options)
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
-    with runtimes.load(product, settings.flavour) as engine:
+    plan = runtimes.proven_plan(product, settings.flavour)
+    with runtimes.open_plan(plan, product) as engine:
         pictures = frames(product, settings.source or SOURCE)
         times = stages(engine, product, pictures, options.frames)
-        compared = torch_pairs(engine, product, pictures, options)
+        compared = comparison(engine, plan.record.key, product, pictures, options)
     beside = [sum(ms) for ms in zip(*(times[stage] for stage in BESIDE_INFER), strict=True)]
     figures = {
         "product": f"{product.name} version {product.version}",
@@ -78,7 +82,8 @@ def main(options: argparse.Namespace) -> int:
         "frames": options.frames,
         "stages_ms": {stage: percentiles(ms) for stage, ms in times.items()},
         "all_but_infer_ms": percentiles(beside),
-        "engine_and_torch": compared,
+        "engine": f"{plan.record.key.flavour} {plan.record.key.precision}",
+        "compared": compared,
     }
     print(json.dumps(figures)) if options.json else show(figures)
     return 0
@@ -123,41 +128,32 @@ def bench_training(options: argparse.Namespace) -> int:
     return 0
 
 
-def torch_pairs(
-    engine: Engine, product: Product, pictures: list[Frame], options: argparse.Namespace
-) -> dict[str, object] | None:
-    """Engine and torch eager on the same frames in turn; None without torch or the weights."""
-    if importlib.util.find_spec("torch") is None:
-        return None
-    import torch
-
-    from trainer.training.save_product import load_weights
-    from trainer.training.torch_engine import torch_engine
-
-    try:
-        model = load_weights(product, options.runs)
-    except ProductError as error:
-        log.warning("%s", error)
-        return None
+def comparison(
+    engine: Engine, key: Key, product: Product, pictures: list[Frame], options: argparse.Namespace
+) -> dict[str, dict[str, float]]:
+    """Milliseconds of the engine and of its rivals on the same frames in turn."""
     fitted = [product.fit(frame.image)[0] for frame in pictures]
-    eager = torch_engine(model, product.fit, product.manifest.tile)
-    figures = pairs(engine.infer, eager.infer, fitted, options.frames)
-    return figures | {"torch_threads": torch.get_num_threads()}
+    rivals: dict[str, Rival] = {}
+    with ExitStack() as opened:
+        if key.flavour == "openvino":
+            others = precision_rivals(product, key.precision, options.frames)
+            rivals |= opened.enter_context(others)
+        if importlib.util.find_spec("torch") is not None:
+            rivals |= torch_rivals(product, options.runs, options.frames, options.paper)
+        return pairs(engine.infer, rivals, fitted, options.frames)
 
 
 def show(figures: dict[str, Any]) -> None:
-    """Print the figures as a table."""
+    """Print the figures as two tables."""
     title = ", ".join(figures[name] for name in ("product", "frame", "input", "widths", "machine"))
     table = Table("stage", "p50 ms", "p99 ms", title=title)
     rows = figures["stages_ms"] | {"all but infer": figures["all_but_infer_ms"]}
-    compared = figures["engine_and_torch"]
-    if compared:
-        rows |= {name: compared[name] for name in ("engine", "torch eager")}
     for name, row in rows.items():
         table.add_row(name, f"{row['p50']:.2f}", f"{row['p99']:.2f}")
+    others = Table("in turn", "p50 ms", "p99 ms", "times as long", title=figures["engine"])
+    for name, row in figures["compared"].items():
+        ratio = f"{row['ratio']:.2f}" if "ratio" in row else ""
+        others.add_row(name, f"{row['p50']:.2f}", f"{row['p99']:.2f}", ratio)
     console = Console()
     console.print(table)
-    if compared:
-        console.print(f"torch eager takes {compared['ratio']:.2f} times as long (median of pairs)")
-    else:
-        console.print("no comparison: torch or the weights (--runs) were not found")
+    console.print(others)

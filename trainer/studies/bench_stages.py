@@ -3,7 +3,7 @@
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -11,6 +11,7 @@ from multiprocessing.synchronize import Event as SharedEvent
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event as StopEvent
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,27 +95,45 @@ def stages(
     return {stage: values[WARM_UP:] for stage, values in taken.items()}
 
 
+class Rival(NamedTuple):
+    """Something that judges the same batches, in so many of the rounds."""
+
+    infer: Callable[[NDArray[np.uint8]], object]
+    rounds: int
+
+
 def pairs(
     engine: Callable[[NDArray[np.uint8]], object],
-    torch: Callable[[NDArray[np.uint8]], object],
+    rivals: Mapping[str, Rival],
     fitted: list[NDArray[np.uint8]],
     count: int,
-) -> dict[str, object]:
-    """Milliseconds of both for the same frames in turn, and the median of the pairs' ratios."""
-    taken = []
+) -> dict[str, dict[str, float]]:
+    """Milliseconds of the engine and of its rivals for the same frames in turn.
+
+    `ratio` is the median over a rival's rounds of its time divided by the engine's in that round.
+    """
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in rivals}
+    alone = []
     for i in range(count + WARM_UP):
         batch = fitted[i % len(fitted)][None]
-        start = time.perf_counter()
-        engine(batch)
-        between = time.perf_counter()
-        torch(batch)
-        taken.append((1e3 * (between - start), 1e3 * (time.perf_counter() - between)))
-    engine_ms, torch_ms = zip(*taken[WARM_UP:], strict=True)
-    return {
-        "engine": percentiles(engine_ms),
-        "torch eager": percentiles(torch_ms),
-        "ratio": float(np.median(np.array(torch_ms) / np.array(engine_ms))),
-    }
+        mine = _milliseconds(engine, batch)
+        alone.append(mine)
+        for name, rival in rivals.items():
+            if i < WARM_UP + rival.rounds:
+                warm = i >= WARM_UP or i == 0  # a slow one is warm after its first
+                if warm:
+                    taken[name].append((_milliseconds(rival.infer, batch), mine))
+    figures = {"engine": percentiles(alone[WARM_UP:])}
+    for name, both in taken.items():
+        theirs, ours = np.array(both[1:]).T
+        figures[name] = {**percentiles(theirs), "ratio": float(np.median(theirs / ours))}
+    return figures
+
+
+def _milliseconds(infer: Callable[[NDArray[np.uint8]], object], batch: NDArray[np.uint8]) -> float:
+    start = time.perf_counter()
+    infer(batch)
+    return 1e3 * (time.perf_counter() - start)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import logging
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from edge.base.text import printable
 from edge.product.product import Product
 from edge.vision.tiles import TilePlan
 from trainer.data.sources import Images, Sources, load_sources
+from trainer.simulation.simulate import Simulation
 from trainer.training import checkpoint
 from trainer.training.batches import make_simulation, texture_source, training_images
 from trainer.training.checkpoint import Checkpoint, TrainingError
@@ -153,7 +154,7 @@ def _train(
     model.cpu()
     log.info("%s", expectation)
     tell_fact("expected", text=str(expectation))
-    product = _save(job, settings, sources, images, outcome, expectation, group)
+    product = _save(job, settings, sources, images, outcome, expectation, simulation, group)
     checkpoint.discard(job.folder)
     report = job.folder / "training.html"
     write_training_report(report, settings, images, outcome, group)
@@ -168,6 +169,7 @@ def _save(
     images: Images,
     outcome: TrainingOutcome,
     expectation: Expectation,
+    simulation: Simulation,
     group: ProcessGroup,
 ) -> Product:
     """The product's new version, with the record of its training."""
@@ -186,16 +188,18 @@ def _save(
     }
     if settings.archived:
         record["archived"] = printable("; ".join(settings.archived))
+    textures = texture_source(settings.textures, torch.device("cpu"))
     trained = Trained(
         model=outcome.model,
         fit=sources.fit,
         tile=settings.tile,
         good=images.validation,
-        textures=texture_source(settings.textures, torch.device("cpu")),
+        textures=textures,
         seed=settings.seed,
         sources=sources.record(),
         origin=record,
         curve=[asdict(point) for point in outcome.curve],
+        simulation=replace(simulation, textures=textures),
     )
     if job.settings is None and (product := saved_before(trained, settings.products, job.product)):
         log.info("version %s was written before the training was stopped", product.version)

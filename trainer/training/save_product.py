@@ -1,6 +1,7 @@
 """From trained networks to a product's version; the float32 weights are kept in the runs folder."""
 
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edge.base.files import digest, write_json
 from edge.product.alignment_file import write_reference
 from edge.product.manifest import Manifest
 from edge.product.product import Product, load_product, now
+from edge.product.simulated import SIMULATED
 from edge.product.versions import activate_first, finish_version, new_version
 from edge.vision.fit import Fit
 from edge.vision.tiles import Tile
@@ -20,9 +22,13 @@ from trainer.network.make import make_network
 from trainer.network.network import Network
 from trainer.network.onnx_export import export
 from trainer.network.spec import NetworkSpec
+from trainer.simulation.simulate import Simulation
 from trainer.simulation.textures import TextureSource
 from trainer.training.checkpoint import save_tensors
 from trainer.training.golden import write_golden
+from trainer.training.simulated import write_simulated
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +36,9 @@ class Trained:
     """Trained networks and what they were trained from.
 
     `good` are inputs of the network uint8 [N, H, W, 3] for the golden check, with anomalies of
-    `textures`; they are crops where pictures are judged in tiles. `curve` are the
-    validations that the weights were chosen by.
+    `textures`; they are crops where pictures are judged in tiles. `curve` are the validations that
+    the weights were chosen by. With a `simulation`, drawn on the CPU, `good` are also what engines
+    of reduced precision are proven with.
     """
 
     model: Network
@@ -43,10 +50,11 @@ class Trained:
     origin: dict[str, str | int | float | bool | None]
     curve: list[dict[str, float]] = field(default_factory=list)
     tile: Tile | None = None
+    simulation: Simulation | None = None
 
 
 def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Product:
-    """Write model.onnx, golden.npz, sources.json, training.json and the manifest: a new version.
+    """Write a new version: model.onnx, what engines are proven with, records, the manifest.
 
     With an alignment also its reference picture.
     """
@@ -56,6 +64,7 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
         export(model, size.height, size.width, draft / "model.onnx")
         golden = draft / "golden.npz"
         write_golden(model, trained.good, trained.textures, trained.seed, golden)
+        _write_simulated(trained, draft / SIMULATED)
         write_json(draft / "sources.json", trained.sources)
         write_json(draft / "training.json", {"curve": trained.curve})
         if fit.aligner is not None:
@@ -82,6 +91,16 @@ def save_product(trained: Trained, products: Path, name: str, runs: Path) -> Pro
             tile=trained.tile,
         )
         return finish_version(draft, manifest)
+
+
+def _write_simulated(trained: Trained, path: Path) -> None:
+    if trained.simulation is None:
+        return
+    if not write_simulated(trained.model, trained.good, trained.simulation, trained.seed, path):
+        log.warning(
+            "too few simulated anomalies change these images visibly: engines of this version can "
+            "be built in the model's own precision only"
+        )
 
 
 def saved_before(trained: Trained, products: Path, name: str) -> Product | None:

@@ -15,9 +15,10 @@ from edge.vision.calibration import Calibration
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """A record in engines/: which runtime and device, and how well it was proven."""
+    """A record in engines/: which runtime, precision and device, and how well it was proven."""
 
     flavour: str
+    precision: str
     device: str
     proven: bool
     proof: dict[str, float]
@@ -73,7 +74,13 @@ def _engines(folder: Path) -> list[EngineFacts]:
             if not isinstance(record, dict):
                 continue
             key, proof = record["key"], record["proof"]
-            facts = EngineFacts(key["flavour"], key["device"], bool(record["proven"]), dict(proof))
+            facts = EngineFacts(
+                key["flavour"],
+                key["precision"],
+                key["device"],
+                bool(record["proven"]),
+                dict(proof),
+            )
             found.append(facts)
         except (OSError, ValueError, KeyError, TypeError):
             continue  # of another program version, which builds it again

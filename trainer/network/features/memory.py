@@ -78,7 +78,8 @@ class Memory(nn.Module):
         if not self.filled:
             return margin
         first, second, offset = self.get_buffer("mixture")
-        return first * margin + second * enlarged(self(features), margin) + offset
+        sum_: Tensor = first * margin + second * enlarged(self(features), margin) + offset
+        return sum_
 
 
 def smoothed(features: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ async def build_step(context: Context) -> None:
     context.panel("build")
     for engine in newest.engines:
         with ui.element("section").classes("card"):
-            heading(f"{engine.flavour}, {engine.device}")
+            heading(f"{engine.flavour} {engine.precision}, {engine.device}")
             if not engine.proven:
                 ui.label(say("not proven on this device yet")).classes("state-warning")
                 continue
