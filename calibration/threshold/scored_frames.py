@@ -18,6 +18,7 @@ from edge.vision.image_files import read_images
 from edge.vision.image_folders import warn_of_mixed_sizes
 from edge.vision.judge import Conditions, measure
 from edge.vision.near_duplicates import part_numbers
+from edge.vision.placement import Placement
 from edge.vision.roi import mask_out, masks_of, roi_scores
 from edge.vision.seen import judged_heat
 
@@ -75,19 +76,8 @@ def judge_frames(
     sizes: Counter[tuple[int, ...]] = Counter()
     for path, image in track(read_images(*paths, bit_depth=bit_depth), text, total=len(paths)):
         row = len(read)
-        try:
-            fitted[row], placement = fit(image)
-        except NotAligned as error:
-            raise ImageError(
-                f"{path}: {error}: the line would give it no verdict; remove it if it shows no "
-                "such part, or train again with wider limits (--align-...)"
-            ) from error
-        except ValueError as error:
-            raise ImageError(f"{path}: {error}") from error
-        found = engine.infer(fitted[row][None])
-        score, heatmap = float(found.score[0]), found.heatmap[0]
-        if not np.isfinite(score):
-            raise ImageError(f"{path} has no finite score: build the engine again, or train again")
+        fitted[row], placement = _fitted(fit, image, path)
+        score, heatmap = _inferred(engine, fitted[row], path)
         score, heatmap = judged_heat(score, heatmap, placement, window)
         if fit.geometry and fit.geometry.regions_of_interest:
             masks = masks_of(fit.geometry, placement)
@@ -108,3 +98,27 @@ def judge_frames(
         part=np.arange(len(fitted)) if each_a_part else part_numbers(fitted),
         roi={name: np.array([one[name] for one in rois]) for name in (rois[0] if rois else ())},
     )
+
+
+def _fitted(fit: Fit, image: NDArray[np.uint8], path: Path) -> tuple[NDArray[np.uint8], Placement]:
+    """A frame as the engine sees it. Raises ImageError."""
+    try:
+        return fit(image)
+    except NotAligned as error:
+        raise ImageError(
+            f"{path}: {error}: the line would give it no verdict; remove it if it shows no such "
+            "part, or train again with wider limits (--align-...)"
+        ) from error
+    except ValueError as error:
+        raise ImageError(f"{path}: {error}") from error
+
+
+def _inferred(
+    engine: Engine, fitted: NDArray[np.uint8], path: Path
+) -> tuple[float, NDArray[np.float32]]:
+    """Score and heatmap of one frame. Raises ImageError where the score is not finite."""
+    found = engine.infer(fitted[None])
+    score = float(found.score[0])
+    if not np.isfinite(score):
+        raise ImageError(f"{path} has no finite score: build the engine again, or train again")
+    return score, found.heatmap[0]

@@ -1,8 +1,6 @@
 """Good images for training: read once, fitted, split by content, kept as uint8."""
 
 import hashlib
-import logging
-from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,26 +9,19 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.base.console import track
 from edge.base.errors import ImageError
 from edge.base.files import digest
-from edge.base.large_arrays import room_for
-from edge.vision.aligner import Aligner
-from edge.vision.alignment import LEAST_QUALITY, NotAligned
 from edge.vision.fit import Fit
 from edge.vision.good_parts import good_images
-from edge.vision.image_files import find_images, read_images
-from edge.vision.image_folders import warn_of_mixed_sizes
+from edge.vision.image_files import find_images
 from edge.vision.marked_images import marked_as, provenance
+from trainer.data.fitted import read_fitted, with_quality
 from trainer.data.pictures import Pictures
 
 Split = Literal["train", "validation", "calibration"]
 SHARES: dict[Split, float] = {"validation": 0.1, "calibration": 0.2}
 MIN_IMAGES = 10
 MIN_CALIBRATION_IMAGES = 5
-QUALITY_SHARE = 0.75
-"""Of the least quality of an alignment of the images: less is refused on the line."""
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,68 +130,27 @@ def load_sources(
     for path, label in marks.items():
         if label == "missed":
             raise ImageError(f"{path} is marked as missed: it is no good part, leave it out")
-    paths: list[Path] = []
-    try:
-        fitted = room_for((len(found), fit.height, fit.width, 3), np.uint8, runs, "the pictures")
-    except OSError as error:
-        raise ImageError(
-            f"{error}: free space, name another --runs, or take fewer pictures or a smaller --scale"
-        ) from error
-    sizes: Counter[tuple[int, ...]] = Counter()
-    qualities: list[float] = []
-    lost: list[str] = []
-    reading = read_images(*found, bit_depth=bit_depth)
-    for path, image in track(reading, "reading images", total=len(found)):
-        try:
-            fitted[len(paths)], placement = fit(image)
-        except NotAligned as error:
-            lost.append(f"{path}: {error}")
-            continue
-        except ValueError as error:
-            raise ImageError(f"{path}: {error}; choose another --crop") from error
-        if placement.motion is not None:
-            qualities.append(placement.motion.quality)
-        paths.append(path)
-        sizes[image.shape[:2]] += 1
-    _check_aligned(lost, len(found))
-    warn_of_mixed_sizes(sizes)
+    paths, fitted, qualities = read_fitted(found, fit, bit_depth, runs)
     digests = [digest(path) for path in paths]
     # Images that somebody selected do not represent parts as they come: for training only.
     marked = {sha for path, sha in zip(paths, digests, strict=True) if marks[path]}
-    count = len(set(digests) - marked)
-    if count < MIN_IMAGES:
-        beside = f" beside the {len(marked)} marked ones" if marked else ""
-        copies = f" (of {len(paths)})" if len(set(digests)) < len(paths) else ""
-        raise ImageError(
-            f"{folder} holds {count} different images{copies}{beside}: at least {MIN_IMAGES} are "
-            "needed, and some hundreds make a good product"
-        )
+    _check_count(folder, digests, marked)
     splits = assign_splits(digests, seed, marked)
     pictures = [digest(path) for path in find_images(textures)] if textures else []
     origins = [provenance(path) for path in paths]
     if fit.aligner and learn_quality:
-        fit = replace(fit, aligner=_with_quality(fit.aligner, qualities))
-    return Sources(paths, digests, splits, fitted[: len(paths)], origins, fit, tuple(pictures))
+        fit = replace(fit, aligner=with_quality(fit.aligner, qualities))
+    return Sources(paths, digests, splits, fitted, origins, fit, tuple(pictures))
 
 
-def _check_aligned(lost: list[str], count: int) -> None:
-    """Raise ImageError where parts were not aligned; each is logged."""
-    for line in lost:
-        log.warning("%s", line)
-    if lost:
-        raise ImageError(
-            f"the parts in {len(lost)} of {count} images cannot be aligned, such as {lost[0]}: "
-            "remove images that show no such part, name another picture with --align, widen the "
-            "limits (--align-turn, --align-shift), or leave room around the part (--crop, camera)"
-        )
-
-
-def _with_quality(aligner: Aligner, qualities: list[float]) -> Aligner:
-    """With a limit that all of the images keep by far."""
-    least = max(LEAST_QUALITY, round(QUALITY_SHARE * min(qualities), 3))
-    log.info(
-        "the parts are aligned with a quality of %.2f (median) and at least %.2f: below %.2f there "
-        "will be no verdict",
-        *(float(np.median(qualities)), min(qualities), least),
+def _check_count(folder: Path, digests: list[str], marked: Set[str]) -> None:
+    """Raise ImageError unless enough different images represent parts as they come."""
+    count = len(set(digests) - marked)
+    if count >= MIN_IMAGES:
+        return
+    beside = f" beside the {len(marked)} marked ones" if marked else ""
+    copies = f" (of {len(digests)})" if len(set(digests)) < len(digests) else ""
+    raise ImageError(
+        f"{folder} holds {count} different images{copies}{beside}: at least {MIN_IMAGES} are "
+        "needed, and some hundreds make a good product"
     )
-    return replace(aligner, settings=aligner.settings.model_copy(update={"quality": least}))
