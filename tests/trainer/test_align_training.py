@@ -19,8 +19,8 @@ from tests.support.commands import draem_in_process
 from tests.support.minimal_station import MeanEngine, calibrated_for
 from tests.support.moved_parts import bracket, gear, motion, photograph
 from tests.support.training import SMALL, small_settings
-from trainer.data.layout import Sample
 from trainer.data.fitted import QUALITY_SHARE
+from trainer.data.layout import Sample
 from trainer.evaluation.evaluate import score_all
 from trainer.training.job import read_sources
 from trainer.training.options import chosen

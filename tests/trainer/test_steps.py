@@ -15,7 +15,7 @@ from trainer.training.batches import make_batches
 from trainer.training.checkpoint import TrainingError
 from trainer.training.distributed import ProcessGroup
 from trainer.training.duration import count_steps
-from trainer.training.settings import PRESETS
+from trainer.training.presets import PRESETS
 from trainer.training.state import initial_state, pick_precision
 from trainer.training.train import check_finite, train_step
 

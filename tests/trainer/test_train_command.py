@@ -29,7 +29,8 @@ from trainer.training.options import (
     make_settings,
 )
 from trainer.training.picture_size import with_size
-from trainer.training.settings import PRESETS, SIZES, TrainSettings
+from trainer.training.presets import PRESETS, SIZES
+from trainer.training.settings import TrainSettings
 
 RESULTS = Path(__file__).parents[2] / "docs/results.json"
 PLACES = {"images": "good", "product": "lid", "products": "products"}

@@ -13,7 +13,8 @@ from edge.base.files import digest
 from edge.commands.arguments import parse_box, parse_widths
 from edge.vision.geometry import read_geometry
 from trainer.training.picture_size import SIZE_OPTIONS, add_sizes, sized, with_size
-from trainer.training.settings import DEFAULTS, PRESETS, SIZES, TrainSettings
+from trainer.training.presets import DEFAULTS, PRESETS, SIZES
+from trainer.training.settings import TrainSettings
 
 SIZES_HELP = """
 widths of the pixels networks; parameters, GMAC at 256x256, milliseconds of one 128x128 image
