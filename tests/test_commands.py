@@ -160,7 +160,8 @@ def test_a_mistyped_command_or_option_is_one_line(tmp_path: Path) -> None:
         "--prodcut",
         "draem build --help",
     )
-    refused(draem_in_process("train", "x", "--input", "100", cwd=tmp_path), "multiples of 32")
+    words = ("train", "x", "--product", "lid", "--input", "100")
+    refused(draem_in_process(*words, cwd=tmp_path), "multiples of 32")
 
 
 def test_bench_times_every_stage_and_torch_beside_the_engine(plant: Plant) -> None:

@@ -191,7 +191,7 @@ def test_a_release_with_a_link_or_any_other_header_than_ours_is_refused(
         ({"name": "../lid"}, "cannot be a product's name"),
         ({"manifest_schema": 9}, "manifest schema 9"),
         ({"files": {}}, "does not name"),
-        ({"height": 63}, "height"),
+        ({"height": 63}, "multiples of 32"),
         ({"more": 1}, "more"),
     ],
 )

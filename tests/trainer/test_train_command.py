@@ -53,7 +53,7 @@ def test_options_become_settings() -> None:
     assert (made.seed, made.score_window, made.precision) == (7, 5, "float32")
     assert (made.images, made.textures) == (Path("good"), Path("pictures"))
     assert made.crop == (1, 2, 64, 96)
-    assert (made.learning_rate, made.steps, made.simulation) == (2e-3, 2000, "mixed")
+    assert (made.learning_rate, made.steps, made.simulation) == (2e-3, 3000, "mixed")
 
 
 def test_each_network_has_defaults_of_its_own() -> None:
