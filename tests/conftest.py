@@ -1,7 +1,6 @@
 """What many tests need: images of parts, and a small product that was really trained."""
 
 import fcntl
-import logging
 import os
 import shutil
 import subprocess
@@ -75,16 +74,6 @@ def write_masks(root: Path, images: list[Path]) -> None:
         truth = root / "ground_truth" / path.parent.name / f"{path.stem}_mask.png"
         truth.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(truth), mask)
-
-
-@pytest.fixture(autouse=True)
-def logging_is_on() -> None:
-    """Some libraries and commands change logging for their whole process, which tests share."""
-    logging.disable(logging.NOTSET)
-    logging.getLogger().setLevel(logging.WARNING)
-    for name, logger in logging.getLogger().manager.loggerDict.items():
-        if isinstance(logger, logging.Logger) and name.startswith(("edge.", "trainer.")):
-            logger.disabled = False
 
 
 @pytest.fixture(scope="session")

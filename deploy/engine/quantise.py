@@ -103,7 +103,7 @@ def _library() -> Any:
         import nncf
     except ImportError as error:
         raise EngineError(f"int8 needs NNCF ({error}): {INSTALL}") from None
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     return nncf
 
 
