@@ -34,7 +34,7 @@ from edge.delivery.errors import DeliveryError
 from edge.delivery.pace import Pace
 from edge.delivery.place import Access, parse_place
 from edge.delivery.progress import Progress
-from edge.delivery.station_log import StationLog
+from edge.delivery.station_log import ANSWER_MS, StationLog
 from edge.delivery.target import Target
 from edge.delivery.template import DEFAULT, FIELDS, parse_template
 from edge.delivery.waits import waiting
@@ -45,7 +45,6 @@ from edge.station.settings import Station
 log = logging.getLogger(__name__)
 
 PASSWORD = "DRAEM_DELIVER_PASSWORD"
-ANSWER_MS = 5_000  # a picture is larger than other answers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

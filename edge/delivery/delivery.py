@@ -79,10 +79,13 @@ class Delivery:
         if not self._is_same_log:
             self._look_for_another_copy()
         for found in self._station.events_after(self.progress.cursor):
+            self._wait(0.0)
             if isinstance(found, Cursor):
-                self.progress.passed(found)
+                self._begin_at(found)
                 continue
             self._check_station(found.header.station)
+            if not self.progress.cursor.stream_id:
+                self._begin_at(Cursor(found.header.stream_id, found.header.seq - 1))
             if isinstance(found.header, Inspection) and self._wanted.has(found.header):
                 self._deliver(found, found.header)
             header = found.header
@@ -90,6 +93,12 @@ class Delivery:
             self._save_sometimes()
         self._is_same_log = self._is_same_log and not self._station.failing
         self._save_sometimes()
+
+    def _begin_at(self, cursor: Cursor) -> None:
+        """The station keeps events and pictures only after a cursor that it knows."""
+        self.progress.passed(cursor)
+        self.progress.save()
+        self._station.acknowledge(cursor)
 
     def _look_for_another_copy(self) -> None:
         """After an outage the log may be an older copy, which gives numbers to other events."""

@@ -63,7 +63,7 @@ def parse_place(text: str) -> Place:
         raise _refused(f"it names no host: write {EXAMPLES}")
     if url.scheme == "smb" and not path.strip("/"):
         raise _refused("it names no share: write smb://user@host/share/path")
-    user = unquote(url.username).replace(";", "\\") if url.username else None
+    user = unquote(url.username.replace(";", "\\")) if url.username else None
     return Place(url.scheme, path, url.hostname, port, user)
 
 

@@ -10,6 +10,8 @@ from edge.delivery.place import Access, Place
 
 TIMEOUT_S = 20.0
 KEEPALIVE_S = 10
+UNDECIDED = ("Authentication timeout", "saw EOF")
+"""What paramiko raises as a refusal, although the server has not answered."""
 SYSTEM_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
 
@@ -72,6 +74,8 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]
                 "one"
             ) from None
         except paramiko.AuthenticationException as error:
+            if any(words in str(error) for words in UNDECIDED):
+                raise
             raise TargetRefused(
                 f"{place} refuses this user ({error}): correct user, password or --ssh-key"
             ) from None

@@ -3,10 +3,10 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 from edge.base.closeable import Closeable
 from edge.events.client import NoAnswer, RequestClient
+from edge.events.clock import boot_id
 from edge.events.cursor_file import Cursor
 from edge.events.event import Event, Inspection
 from edge.events.notices import log_once
@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 ACKNOWLEDGE_S = 5.0
 SETTLE_S, OK_SETTLE_S = 10.0, 3.0  # the station writes a picture a little later than its event
 ASK_AGAIN_S = 0.25
+FAR_BEHIND = 1000  # events: the pictures of older ones are written, or never will be
+ANSWER_MS, LONGEST_ANSWER_MS = 5_000, 120_000  # a picture is larger than other answers
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -26,6 +28,8 @@ class StationLog(Closeable):
         self._client, self._name, self._wait = client, name, wait
         self._notify = log_once()
         self._acknowledge_at = 0.0
+        self._cursor = Cursor("", 0)  # the newest that the station is to know
+        self._boot_id = boot_id()
         self.failing = False
 
     def events_after(self, cursor: Cursor) -> Iterator[Event | Cursor]:
@@ -64,7 +68,7 @@ class StationLog(Closeable):
     def picture(self, inspection: Inspection) -> bytes | None:
         """The kept frame as PNG; None where the station no longer has it, or never had."""
         limit = OK_SETTLE_S if inspection.verdict == "OK" else SETTLE_S
-        end = time.monotonic() + limit - min(limit, _age_s(inspection))
+        end = time.monotonic() + limit - min(limit, self._age_s(inspection))
         while True:
             found = self._asked(inspection)
             if found.startswith(PNG):
@@ -73,14 +77,28 @@ class StationLog(Closeable):
                 return None
             self._wait(ASK_AGAIN_S)
 
+    def _age_s(self, inspection: Inspection) -> float:
+        """Seconds since it was published, at least; infinite where it is far behind the newest.
+
+        The wall clocks of two machines may differ: another machine's event counts from its page.
+        """
+        if inspection.boot_id == self._boot_id:
+            return max(0.0, (time.monotonic_ns() - inspection.published_ns) / 1e9)
+        if self._client.head - inspection.seq >= FAR_BEHIND:
+            return float("inf")
+        return time.monotonic() - self._client.read_s if self._client.read_s else 0.0
+
     def _asked(self, inspection: Inspection) -> bytes:
-        """The frame, empty for none; asks until the station answers."""
-        number = inspection.inspection_id
+        """The frame, empty for none; asks until the station answers, each time with more time."""
+        number, stream_id = inspection.inspection_id, inspection.stream_id
+        answer_ms = ANSWER_MS
         while True:
             try:
-                found = self._client.frames(inspection.stream_id, [number])
+                found = self._client.frames(stream_id, [number], answer_ms, lambda: self._wait(0.0))
             except NoAnswer as error:
                 self._fails(error)
+                answer_ms = min(2 * answer_ms, LONGEST_ANSWER_MS)
+                self.acknowledge(self._cursor)
                 self._wait(1.0)
             else:
                 self._answers()
@@ -88,7 +106,11 @@ class StationLog(Closeable):
 
     def acknowledge(self, cursor: Cursor) -> None:
         """Tell the station now and then how far we are, so that it keeps the events after it."""
-        if time.monotonic() < self._acknowledge_at or not cursor.stream_id:
+        is_due = (
+            time.monotonic() >= self._acknowledge_at or cursor.stream_id != self._cursor.stream_id
+        )
+        self._cursor = cursor
+        if not is_due or not cursor.stream_id:
             return
         self._acknowledge_at = time.monotonic() + ACKNOWLEDGE_S
         try:
@@ -108,12 +130,3 @@ class StationLog(Closeable):
 
     def close(self) -> None:
         self._client.close()
-
-
-def _age_s(inspection: Inspection) -> float:
-    """Seconds since it was published, by both machines' clocks; 0 if these differ too much."""
-    try:
-        at = datetime.fromisoformat(inspection.published_at)
-        return max(0.0, (datetime.now(UTC) - at).total_seconds())
-    except (ValueError, TypeError, OverflowError):
-        return 0.0

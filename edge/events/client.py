@@ -1,6 +1,7 @@
 """The client of a station's request sockets: pages of the log, cursors, control."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import zmq
@@ -26,6 +27,7 @@ from edge.events.replay_server import (
 
 PAGE_EVENTS = 200
 ANSWER_MS = 2000
+TURN_MS = 1000
 
 Service = Literal["replay", "control", "live"]
 SERVICES: tuple[Service, ...] = ("replay", "control", "live")
@@ -50,6 +52,8 @@ class RequestClient(Closeable):
     ) -> None:
         self.endpoint, self._credentials, self._option = endpoint, credentials, option
         self._answer_ms = answer_ms
+        self.head, self.read_s = 0, 0.0
+        """The newest event of the log when a page was last read, and when that was (monotonic)."""
         self._context = zmq.Context()
         self._socket = self._new_socket()
 
@@ -70,17 +74,43 @@ class RequestClient(Closeable):
         """Whether it connects with a key, which the station may refuse."""
         return self._credentials is not None
 
-    def ask(self, request: BaseModel) -> list[bytes]:
-        """Send one request and return the parts of its answer. Raises NoAnswer."""
+    def ask(
+        self,
+        request: BaseModel,
+        answer_ms: int | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> list[bytes]:
+        """Send one request and return the parts of its answer.
+
+        `meanwhile` is called once a second; what it raises ends the request. Raises NoAnswer.
+        """
+        limit_ms = self._answer_ms if answer_ms is None else answer_ms
         try:
             self._socket.send(request.model_dump_json(exclude_none=True).encode())
-            if self._socket.poll(self._answer_ms):
+            if self._is_answered(limit_ms, meanwhile):
                 return self._socket.recv_multipart()
         except zmq.Again:
             pass
+        except BaseException:
+            self._connect_anew()
+            raise
+        self._connect_anew()
+        raise NoAnswer(f"no answer from {self.endpoint} within {limit_ms} ms")
+
+    def _is_answered(self, limit_ms: int, meanwhile: Callable[[], object]) -> bool:
+        """Wait for an answer, at most so long."""
+        end = time.monotonic() + limit_ms / 1000
+        while True:
+            left_ms = max(0, round((end - time.monotonic()) * 1000))
+            if self._socket.poll(min(left_ms, TURN_MS)):
+                return True
+            if left_ms <= TURN_MS:
+                return False
+            meanwhile()
+
+    def _connect_anew(self) -> None:
         self._socket.close()
         self._socket = self._new_socket()
-        raise NoAnswer(f"no answer from {self.endpoint} within {self._answer_ms} ms")
 
     def events_after(self, cursor: Cursor, notify: Notify) -> Iterator[Event | Cursor]:
         """All events after the cursor up to the newest; those of another stream from its first.
@@ -119,18 +149,26 @@ class RequestClient(Closeable):
         try:
             header = PageHeader.model_validate_json(first)
             messages = [parts[i : i + 3] for i in range(0, len(parts), 3)]
-            return header, [decode(message) for message in messages]
+            found = [decode(message) for message in messages]
+            self.head, self.read_s = header.head, time.monotonic()
+            return header, found
         except (ValidationError, EventError) as error:
             raise NoAnswer(first.decode(errors="replace")) from error
 
-    def frames(self, stream_id: str, inspection_ids: list[int]) -> dict[int, bytes]:
+    def frames(
+        self,
+        stream_id: str,
+        inspection_ids: list[int],
+        answer_ms: int | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> dict[int, bytes]:
         """Kept frames as PNG by id; those missing are not kept, or did not fit into the reply.
 
-        Raises NoAnswer.
+        `answer_ms` and `meanwhile` are those of `ask`. Raises NoAnswer.
         """
         try:
             request = Frames(stream_id=stream_id, inspection_ids=inspection_ids)
-            first, *parts = self.ask(request)
+            first, *parts = self.ask(request, answer_ms, meanwhile)
             found = FramesHeader.model_validate_json(first).inspection_ids
             return {n: data for n, data in zip(found, parts, strict=True) if n in inspection_ids}
         except ValueError as error:  # pydantic's too

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 import asyncssh
 
@@ -36,13 +36,14 @@ class Served:
 
 
 class _Login(asyncssh.SSHServer):
-    """Asks for user and password; `connections` has what is open."""
+    """Asks for user and password, and is as `server.login` says."""
 
-    def __init__(self, connections: set[asyncssh.SSHServerConnection]) -> None:
-        self._connections = connections
+    def __init__(self, server: "SftpServer") -> None:
+        self._server = server
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        self._connections.add(conn)
+        self._connection = conn
+        self._server.connections.add(conn)
 
     def begin_auth(self, username: str) -> bool:
         return True
@@ -50,15 +51,23 @@ class _Login(asyncssh.SSHServer):
     def password_auth_supported(self) -> bool:
         return True
 
-    def validate_password(self, username: str, password: str) -> bool:
+    async def validate_password(self, username: str, password: str) -> bool:
+        if self._server.login == "cut":
+            self._connection.abort()
+        elif self._server.login == "silent":
+            await asyncio.sleep(60)
         return (username, password) == (USER, PASSWORD)
 
 
 class SftpServer(Closeable):
-    """Serves `folder` as the root, from a thread; `full` lets each write fail."""
+    """Serves `folder` as the root, from a thread; `full` lets each write fail.
+
+    With `login` "cut" or "silent" it ends or forgets connections instead of letting them in.
+    """
 
     def __init__(self, folder: Path, keys: Path, port: int | None = None) -> None:
         self.folder, self.full = folder, False
+        self.login: Literal["", "cut", "silent"] = ""
         self.port = port or free_ports(1)[0]
         self.known_hosts = keys / "known_hosts"
         self.password_file = keys / "password"
@@ -66,7 +75,7 @@ class SftpServer(Closeable):
         self.password_file.chmod(0o600)
         self._key = asyncssh.generate_private_key("ssh-ed25519")
         self.trust()
-        self._connections: set[asyncssh.SSHServerConnection] = set()
+        self.connections: set[asyncssh.SSHServerConnection] = set()
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(self._listen())
         self._thread = Thread(target=self._loop.run_forever, name="sftp", daemon=True)
@@ -99,7 +108,7 @@ class SftpServer(Closeable):
                 return super().write(file_obj, offset, data)
 
         return await asyncssh.create_server(
-            lambda: _Login(self._connections), "127.0.0.1", self.port,
+            lambda: _Login(self), "127.0.0.1", self.port,
             server_host_keys=[self._key], sftp_factory=Sftp,
         )  # fmt: skip
 
@@ -115,7 +124,7 @@ class SftpServer(Closeable):
     async def _end(self) -> None:
         self._server.close()
         await self._server.wait_closed()
-        for connection in self._connections:
+        for connection in self.connections:
             connection.abort()
             await connection.wait_closed()
 

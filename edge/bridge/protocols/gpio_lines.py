@@ -49,10 +49,20 @@ class Line:
             raise SettingsError(
                 f"--{name}: a cut wire at line {self.line} would not be safe: add {words} to it"
             )
+        self._check_bias(name, safe_is_high=SAFE[name] is not wanted)
         return gpiod.LineSettings(
             direction=Direction.OUTPUT, drive=self.drive, bias=self.bias, active_low=wanted,
             output_value=_value(SAFE[name]),
         )  # fmt: skip
+
+    def _check_bias(self, name: Name, *, safe_is_high: bool) -> None:
+        """The chip's resistor decides the level of an undriven line, whatever its drive is."""
+        safe = next(word for word, bias in BIASES.items() if (bias is Bias.PULL_UP) is safe_is_high)
+        if self.bias in BIASES.values() and self.bias is not BIASES[safe]:
+            raise SettingsError(
+                f"--{name}: line {self.line} would be pulled to what is not safe while nothing "
+                f"drives it: write {safe} instead, or no bias"
+            )
 
     def encoder(self) -> gpiod.LineSettings:
         """As an input whose changes to active are counted. Raises SettingsError."""

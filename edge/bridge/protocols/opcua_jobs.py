@@ -6,6 +6,8 @@ Abort pause it. With `single_jobs` a running line is Ready, and StartSingleJob t
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,12 +165,22 @@ class Jobs:
         if failure:
             return value_of("JobIdDataType"), -failure
         self._cause, self._next = "StartContinuous", (job := self._new_job(id_of(meas)))
-        failure = (await self._line.pause(paused=False)).failure
-        if failure:
-            self._cause, self._next = "", None
-            return value_of("JobIdDataType"), -failure
-        await self._line.until(lambda: self._machines.state is State.CONTINUOUS)
+        with self._forgotten_if_cancelled():
+            failure = (await self._line.pause(paused=False)).failure
+            if failure:
+                self._cause, self._next = "", None
+                return value_of("JobIdDataType"), -failure
+            await self._line.until(lambda: self._machines.state is State.CONTINUOUS)
         return value_of("JobIdDataType", Id=job.id), 0
+
+    @contextmanager
+    def _forgotten_if_cancelled(self) -> Iterator[None]:
+        """A client that has left is not the cause of a later change, nor has it a job."""
+        try:
+            yield
+        except BaseException:
+            self._cause, self._next = "", None
+            raise
 
     async def _start_single(
         self, meas: Any, part: Any, recipe: Any, product: Any, parameters: Any
@@ -187,7 +199,11 @@ class Jobs:
     async def _begin_single(self, job: Job, part_id: str) -> Failure:
         until_s = time.monotonic() + self._line.deadline_s
         single = self._single = SingleJob(job, int(job.id), until_s)
-        outcome = await self._line.trigger(single.trigger_id, None, part_id)
+        try:
+            outcome = await self._line.trigger(single.trigger_id, None, part_id)
+        except BaseException:  # the client has left: the line may take the picture all the same
+            single.accepted = True
+            raise
         if outcome.state == "done":
             single.accepted, self._cause = True, "StartSingleJob"
         else:
@@ -229,11 +245,12 @@ class Jobs:
 
     async def _pause(self, cause: Cause) -> tuple[Any, ...]:
         self._cause = cause
-        outcome = await self._line.pause(paused=True)
-        if outcome.failure:
-            self._cause = ""
-        else:
-            await self._line.until(lambda: self._machines.state is State.READY)
+        with self._forgotten_if_cancelled():
+            outcome = await self._line.pause(paused=True)
+            if outcome.failure:
+                self._cause = ""
+            else:
+                await self._line.until(lambda: self._machines.state is State.READY)
         return (-outcome.failure,)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.base.errors import SettingsError
 from edge.bridge.feed import BridgeError
 from edge.bridge.pass_queue import Way
 from edge.bridge.protocols.gpio_lines import Pins, Wiring, parse_line
@@ -114,6 +115,21 @@ def test_an_undriven_gpio_line_rejects(words: str) -> None:
         assert chip.high(REJECT) is not rejecting
         chip.driven.clear()  # a cut wire, or a boot
         assert chip.high(REJECT) is rejecting
+
+
+@pytest.mark.parametrize("words", [
+    "pull-up", "active-low,pull-up", "active-high,pull-down", "open-drain,pull-down",
+    "open-source,pull-up",
+])  # fmt: skip
+def test_a_gpio_output_is_not_pulled_to_what_is_unsafe(words: str) -> None:
+    line, chip = f"{REJECT},{words}", Chip()
+    wiring = Wiring("/dev/gpiochip0", {"reject": parse_line(line)}, {})
+    with replaced(chip), pytest.raises(SettingsError, match=r"write pull-(up|down) instead"):
+        Pins(wiring)
+    turned = {"pull-up": "pull-down", "pull-down": "pull-up"}
+    safe = ",".join(turned.get(word, word) for word in line.split(","))
+    with replaced(chip), Pins(Wiring("/dev/gpiochip0", {"reject": parse_line(safe)}, {})):
+        pass
 
 
 def test_a_gpio_output_that_does_not_follow_drops_ready_for_good(

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from threading import Event
+from typing import Any, cast
 
 import pytest
 from asyncua import ua
@@ -21,11 +22,12 @@ from edge.bridge.line_requests import Failure
 from edge.bridge.plc_trigger import PlcTrigger
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols import opcua
+from edge.bridge.protocols.opcua_jobs import Jobs
 from edge.bridge.protocols.opcua_line import LineParts
 from edge.bridge.protocols.opcua_nodeset import MACHINE_VISION, read_nodeset, value_of
 from edge.bridge.protocols.opcua_security import OpcuaSecurity
 from edge.bridge.simulated_line import SIMULATED, SimulatedLine, simulated
-from edge.events.control_messages import Request
+from edge.events.control_messages import Request, TriggerRequest
 from edge.events.event import Inspection
 from edge.events.server import ErrorReply
 from tests.support.bridge.opcua import Heard, connected, until_true
@@ -173,6 +175,70 @@ def test_opcua_single_job_ends_with_its_result_or_without_one(
             await asyncio.wait_for(view.is_in("Initialized"), 60)
             with pytest.raises(BadInvalidState):
                 await start(client, "StartSingleJob")
+
+    asyncio.run(talk())
+
+
+class HeldUp(SimulatedLine):
+    """Each trigger waits until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.triggered = True
+        self.asked, self.let_go = Event(), Event()
+
+    def ask(self, question: BaseModel) -> list[bytes]:
+        if isinstance(question, TriggerRequest):
+            self.asked.set()
+            assert self.let_go.wait(60)
+        return super().ask(question)
+
+
+async def next_job(client: Client) -> int:
+    """The error of the next job that is not refused because of another, or of a busy machine."""
+    while True:
+        with suppress(BadInvalidState):
+            error = (await start(client, "StartSingleJob"))[1]
+            if error != -Failure.TOO_LATE:
+                return error
+        await asyncio.sleep(0.05)
+
+
+def test_opcua_single_job_of_a_client_that_leaves_ends_too(tmp_path: Path) -> None:
+    async def talk() -> None:
+        line = HeldUp()
+        async with served(tmp_path, line, single_jobs=True) as client:
+            await asyncio.wait_for(Line(client).is_in("Ready"), 60)
+            leaving = Client(client.server_url.geturl())
+            await connected(leaving)
+            starting = asyncio.create_task(start(leaving, "StartSingleJob"))
+            await until_true(line.asked.is_set)
+            leaving.uaclient.protocol.transport.abort()
+            await asyncio.gather(starting, return_exceptions=True)
+            await asyncio.sleep(0.2)  # the bridge has seen it
+            line.let_go.set()
+            assert await asyncio.wait_for(next_job(client), 20) == 0
+            with suppress(Exception):
+                await leaving.disconnect()
+
+    asyncio.run(talk())
+
+
+def test_opcua_forgets_the_cause_of_a_client_that_leaves() -> None:
+    """Else the next change of the line, of whatever cause, would be reported as its doing."""
+
+    class Silent:
+        async def pause(self, *, paused: bool) -> None:
+            await asyncio.Event().wait()
+
+    async def talk() -> None:
+        jobs = Jobs(cast(Any, Silent()), cast(Any, None))
+        pausing = asyncio.create_task(jobs._pause("Stop"))
+        await asyncio.sleep(0)
+        assert jobs._cause == "Stop"
+        pausing.cancel()
+        await asyncio.gather(pausing, return_exceptions=True)
+        assert jobs._cause == ""
 
     asyncio.run(talk())
 

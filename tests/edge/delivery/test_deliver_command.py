@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from edge.delivery.place import parse_place
 from tests.support.commands import draem_in_process
 from tests.support.file_servers import PASSWORD, SftpServer, sftp_server
 from tests.support.pictured_log import PicturedLog, picture_of
@@ -147,6 +148,12 @@ def test_deliver_takes_the_password_from_a_variable(
 )
 def test_deliver_refuses_an_address_in_one_line(to: str, why: str, tmp_path: Path) -> None:
     assert why in refusal(tmp_path, "--to", to)
+
+
+def test_deliver_takes_each_sign_of_a_user_as_it_is_written() -> None:
+    assert parse_place("smb://PLANT;eva@nas/in").user == "PLANT\\eva"
+    assert parse_place("smb://PLANT;e%3Bva%40x@nas/in").user == "PLANT\\e;va@x"
+    assert parse_place("sftp://e%3Bva@host/in").user == "e;va"
 
 
 def test_deliver_refuses_files_of_secrets_that_it_cannot_use(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ import logging
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,11 +22,14 @@ from edge.delivery.station_log import StationLog
 from edge.delivery.target import Target
 from edge.delivery.template import DEFAULT, parse_template
 from edge.delivery.wanted import Wanted
+from edge.events import client as client_module
 from edge.events.client import RequestClient
+from edge.events.clock import boot_id
 from edge.events.cursor_file import Cursor
 from edge.events.cursors import Cursors
 from edge.events.event import MESSAGE, Inspection
 from tests.support.pictured_log import MASK, PicturedLog, picture_of
+from tests.support.slow_station import SlowStation
 
 Wait = Callable[[float], None]
 
@@ -164,9 +167,10 @@ def test_deliver_after_a_kill_at_any_step_has_each_picture_once(
 
 
 def test_deliver_counts_and_logs_what_the_station_no_longer_has(
-    deliveries: Deliveries, caplog: pytest.LogCaptureFixture
+    deliveries: Deliveries, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
+    monkeypatch.setattr(station_log, "SETTLE_S", 0.0)
     for number in range(1, 6):
         deliveries.station.add("NG", kept=number in (1, 5))
     found = deliveries.round()
@@ -184,9 +188,8 @@ def test_deliver_counts_and_logs_what_the_station_no_longer_has(
 
 
 def test_deliver_waits_for_a_picture_that_is_still_written(deliveries: Deliveries) -> None:
-    """The station publishes a verdict before it writes the picture."""
-    now = datetime.now(UTC).isoformat()
-    deliveries.station.add("NG", kept=False, published_at=now)
+    """The station publishes a verdict before it writes the picture; its clock is years behind."""
+    deliveries.station.add("NG", kept=False, published_at="2020-01-01T00:00:00+00:00")
     asked: list[float] = []
 
     def wait(seconds: float) -> None:
@@ -196,6 +199,83 @@ def test_deliver_waits_for_a_picture_that_is_still_written(deliveries: Deliverie
             deliveries.station.picture(1).write_bytes(picture_of(1))
 
     assert deliveries.round(wait=wait).progress.delivered == 1
+
+
+def test_deliver_waits_for_no_picture_that_should_be_there_for_long(
+    station: PicturedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an event far behind the newest, and of one that this machine published."""
+    monkeypatch.setattr(station_log, "FAR_BEHIND", 2)
+    headers = [station.add("NG", kept=False) for _ in range(3)]
+    ago_ns = time.monotonic_ns() - 60_000_000_000
+    here = headers[2].model_copy(update={"boot_id": boot_id(), "published_ns": ago_ns})
+
+    def wait(seconds: float) -> None:
+        raise Stopped
+
+    with StationLog(RequestClient(station.replay, None, "--replay"), "deliver", wait) as log:
+        assert len(list(log.events_after(Cursor("", 0)))) == 3
+        assert log.picture(headers[0]) is None
+        assert log.picture(here) is None
+        with pytest.raises(Stopped):
+            log.picture(headers[2])
+
+
+def test_deliver_gives_a_slow_picture_more_time_at_each_try(
+    station: PicturedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes 0.3 s here; meanwhile the loop lives and the station knows the cursor."""
+    monkeypatch.setattr(station_log, "ANSWER_MS", 50)
+    monkeypatch.setattr(station_log, "ACKNOWLEDGE_S", 0.0)
+    monkeypatch.setattr(client_module, "TURN_MS", 20)
+    header = station.add("NG")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        assert waits.count(1.0) < 8, "it never has enough time"
+
+    with (
+        SlowStation(0.3) as slow,
+        StationLog(RequestClient(slow.endpoint, None, "--replay"), "deliver", wait) as log,
+    ):
+        log.acknowledge(Cursor(header.stream_id, 0))
+        assert log.picture(header) == picture_of(1)
+        assert slow.asked.count("acknowledge") > 1
+    assert waits.count(0.0) > 5
+
+
+def test_deliver_can_be_stopped_among_events_without_pictures(deliveries: Deliveries) -> None:
+    for _ in range(3):
+        deliveries.station.add("OK")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        deliveries.round(wait=wait)
+
+
+def test_the_station_knows_a_delivery_before_its_first_event_is_done_with(
+    deliveries: Deliveries,
+) -> None:
+    deliveries.place.rmdir()  # a share that is not mounted
+    for _ in range(2):
+        deliveries.station.add("NG")
+
+    def wait(seconds: float) -> None:
+        if seconds > 0:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        deliveries.round(wait=wait)
+    with Cursors(deliveries.station.folder) as cursors:
+        assert [(one.name, one.seq) for one in cursors.all()] == [("deliver", 0)]
+    deliveries.place.mkdir()
+    assert deliveries.round().progress.delivered == 2
 
 
 def test_deliver_waits_for_a_target_and_keeps_the_cursor_at_the_station(

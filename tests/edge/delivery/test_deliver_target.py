@@ -4,9 +4,11 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from edge.delivery import sftp
 from edge.delivery.errors import NameTaken, Stopped, TargetError
 from edge.delivery.folder import Folder
 from edge.delivery.pace import Pace
@@ -125,6 +127,23 @@ def test_deliver_makes_no_root_so_that_a_share_that_is_not_mounted_is_an_error(
         with pytest.raises(TargetError, match="there is no folder"):
             target.put("1.png", b"one", ".t.part")
     assert not (served.folder / "mount").exists()
+
+
+@pytest.mark.parametrize("login", ["cut", "silent"])
+def test_deliver_tries_again_where_a_login_was_not_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: Literal["cut", "silent"]
+) -> None:
+    """A server that is just shutting down or overloaded has not refused the user."""
+    monkeypatch.setattr(sftp, "TIMEOUT_S", 1.0)
+    with sftp_server(tmp_path / "root", tmp_path / "keys") as server:
+        server.login = login
+        with target_of(server.served) as target:
+            with pytest.raises(TargetError) as failed:
+                target.check()
+            assert "Authentication" in str(failed.value)
+            monkeypatch.undo()
+            server.login = ""
+            target.check()
 
 
 def test_deliver_replaces_no_file_on_a_disk_without_links(
