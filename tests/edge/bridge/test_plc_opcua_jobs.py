@@ -213,7 +213,7 @@ def test_opcua_single_job_of_a_client_that_leaves_ends_too(tmp_path: Path) -> No
             await connected(leaving)
             starting = asyncio.create_task(start(leaving, "StartSingleJob"))
             await until_true(line.asked.is_set)
-            leaving.uaclient.protocol.transport.abort()
+            cast(Any, leaving.uaclient.protocol).transport.abort()
             await asyncio.gather(starting, return_exceptions=True)
             await asyncio.sleep(0.2)  # the bridge has seen it
             line.let_go.set()
@@ -232,7 +232,7 @@ def test_opcua_forgets_the_cause_of_a_client_that_leaves() -> None:
             await asyncio.Event().wait()
 
     async def talk() -> None:
-        jobs = Jobs(cast(Any, Silent()), cast(Any, None))
+        jobs: Any = Jobs(cast(Any, Silent()), cast(Any, None))
         pausing = asyncio.create_task(jobs._pause("Stop"))
         await asyncio.sleep(0)
         assert jobs._cause == "Stop"
