@@ -147,7 +147,7 @@ def run(
     kept = [f"{i:03d}.png" for i in range(min(len(good.paths), frames_to_keep(fit)))]
     made = calibrate(good, bad, aim, kept, geometry)
     _tell_highest(good, made.decision.roi)
-    key = runtimes.plan_key(product, runtimes.pick(settings.flavour))
+    key = runtimes.serving_key(product, runtimes.pick(settings.flavour))
     new = save(product, made, good, bad, key, person_of(options))
     _tell(new, made.decision.threshold, aim)
 

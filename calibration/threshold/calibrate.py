@@ -89,6 +89,7 @@ def calibrate(
         frames=dict(zip(kept, good.scores.tolist(), strict=False)),
         geometry=geometry,
         roi_thresholds=decision.roi,
+        roi_shares=_roi_shares(good, decision.roi, kept),
         created=now(),
     )
     return Made(calibration, decision, reference, aim.promise)
@@ -135,6 +136,13 @@ def deciding_scores(judged: ScoredFrames, roi: dict[str, float]) -> Scores:
         return judged.scores
     shares = [[share_of(score, roi[name]) for score in judged.roi[name]] for name in roi]
     return np.asarray(np.max(shares, axis=0), np.float64)
+
+
+def _roi_shares(good: ScoredFrames, roi: dict[str, float], kept: list[str]) -> dict[str, float]:
+    """Of the frames that stay, by which an engine of reduced precision is proven."""
+    if not roi:
+        return {}
+    return dict(zip(kept, deciding_scores(good, roi).tolist(), strict=False))
 
 
 def _escape_rate(decision: Decision, aim: Aim) -> EscapeRate | None:

@@ -1,7 +1,8 @@
 """model.onnx in integers: post-training quantisation by NNCF, on frames that came with the product.
 
-What follows the last convolution stays in float: eight bits of a heatmap are too few to rank pixels
-by, and its range on the frames at hand is not that of a defect to come. NNCF leaves more layers in
+The last convolution and what follows it stay in float: eight bits of a heatmap are too few to rank
+pixels by, and its range on the frames at hand is not that of a defect to come. So does a memory of
+good parts, whose distances are small differences of large numbers. NNCF leaves more layers in
 float where simulated anomalies are found less well, those first that change the heatmaps most.
 """
 
@@ -18,9 +19,11 @@ from numpy.typing import NDArray
 from edge.base.errors import EngineError
 from edge.engine import openvino as cpu
 from edge.engine.accuracy import Accuracy, measure, simulated_of
+from edge.product.model_parts import HEAD, MEMORY
 from edge.product.product import Product
 
-FLOAT_FROM = "Softmax"
+FLOAT_PARTS = (HEAD, MEMORY)
+FLOAT_FROM = ("Softmax", "Sigmoid")
 FLOAT_KINDS = ("Subtract", "MatMul")
 """Differences of features are small where both are large, and so are those of squared distances."""
 ENOUGH = 0.7
@@ -131,14 +134,15 @@ def _float_layers(model: openvino.Model) -> list[str]:
     """The first and the last convolution, and all that needs more than eight bits."""
     operations = model.get_ordered_ops()
     names = [_name(o) for o in operations if "Convolution" in o.get_type_name()]
-    found = {names[0], names[-1]} if names else set()
+    found = {names[0], names[-1]} if names else set()  # in older files the last has no prefix
     found |= {_name(o) for o in operations if o.get_type_name() in FLOAT_KINDS}
+    found |= {_name(o) for o in operations if _name(o).startswith(FLOAT_PARTS)}
     behind: set[str] = set()
     for operation in operations:  # each after its inputs
         sources = {
             _name(operation.input_value(i).get_node()) for i in range(operation.get_input_size())
         }
-        if operation.get_type_name() == FLOAT_FROM or sources & behind:
+        if operation.get_type_name() in FLOAT_FROM or sources & behind:
             behind.add(_name(operation))
     return sorted(found | behind)
 

@@ -101,10 +101,7 @@ def _places(plan: TilePlan, fit: Fit, geometry: Geometry | None) -> Sequence[Pla
     """
     if geometry is None or not geometry.regions_of_interest:
         return None
-    frame = geometry.frame
-    if frame is None and fit.crop is not None:
-        x, y, width, height = fit.crop
-        frame = (x + width, y + height)
-    if frame is None:
+    placement = fit.usual_placement(geometry)
+    if placement is None:
         return None
-    return plan.touching(*masks_of(geometry, fit.place(frame)).values())
+    return plan.touching(*masks_of(geometry, placement).values())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge.base.errors import EngineError
 from edge.engine import Engine
+from edge.engine.deciding import check_crossings, share_now, shares_before
 from edge.engine.plan import REDUCED
 from edge.engine.tiled import for_pictures
 from edge.product.golden import Golden, read_golden
@@ -180,8 +181,13 @@ def _prove_calibration(
     folder = product.path / "calibration"
     kept = list(calibration.frames.items())[:most]
     before = np.array([score for _, score in kept])
-    frames = (read_image(folder / name)[None] for name, _ in kept)
-    now = np.array([engine.infer(frame).score[0] for frame in frames], np.float64)
+    decides = share_now(product, calibration)
+    scores, shares = [], []
+    for name, _ in kept:
+        found = engine.infer(read_image(folder / name)[None])
+        scores.append(found.score[0])
+        shares.append(decides(found) if decides else math.nan)
+    now = np.array(scores, np.float64)
     shift = now - before
     middle, largest = float(np.median(shift)), float(np.abs(shift).max())
     # A threshold that was chosen by costs may lie below the middle of the good scores.
@@ -194,16 +200,30 @@ def _prove_calibration(
             "build it again, or calibrate through it from the version before the calibration"
         )
     figures = {"shift_median": middle, "shift_max": largest}
-    threshold = calibration.whole_threshold
-    if threshold is None:  # regions of interest decide, of which the frames' scores say nothing
+    shares_then = shares_before(calibration, [name for name, _ in kept])
+    if decides is None or shares_then is None:
+        if tolerance != FULL:
+            raise EngineError(_why_unproven(product, known_place=decides is not None))
         return figures
-    crossed = int(((now >= threshold) & (before < threshold)).sum())
-    if tolerance != FULL and crossed:
-        raise EngineError(
-            f"the engine moves {crossed} of {len(now)} good frames over the threshold: build "
-            "another --precision, or calibrate through it from the version before the calibration"
-        )
+    if tolerance != FULL:
+        check_crossings(shares_then, shares)
     return figures | {
-        "rejected_at_calibration": float((before >= threshold).sum()),
-        "rejected_now": float((now >= threshold).sum()),
+        "rejected_at_calibration": float(sum(share >= 1 for share in shares_then)),
+        "rejected_now": float(sum(share >= 1 for share in shares)),
     }
+
+
+def _why_unproven(product: Product, *, known_place: bool) -> str:
+    """Why nobody can say whether a reduced precision moves parts over regions' thresholds."""
+    this = f"{product.name} version {product.version}"
+    if known_place:
+        return (
+            f"the calibration of {this} is from an older program and does not say its regions' "
+            "scores, which a reduced precision is proven by: calibrate again, or build without "
+            "--precision"
+        )
+    return (
+        f"the regions of interest of {this} have no frame size, without which a reduced precision "
+        "cannot be proven: write the camera's as 'frame' into the file for 'draem calibrate "
+        "--geometry', or build without --precision"
+    )

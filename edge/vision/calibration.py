@@ -84,7 +84,8 @@ class Calibration(BaseModel):
     `expected_rate` the rate for the next good part; `rate_bound` and the `bound` of `escapes` are
     upper bounds of the true rates with `confidence`. `frames` are the scores of the fitted frames
     in calibration/, by file name. `roi_thresholds` has one threshold for each of the geometry's
-    regions of interest.
+    regions of interest, `roi_shares` of each of `frames` its worst region's score as a share of
+    that one's threshold.
     """
 
     model_config = CONFIG
@@ -105,6 +106,7 @@ class Calibration(BaseModel):
     created: str
     geometry: Geometry | None = None
     roi_thresholds: dict[str, Level] = {}
+    roi_shares: dict[str, Annotated[float, Field(ge=0)]] = {}
 
     @property
     def whole_threshold(self) -> float | None:

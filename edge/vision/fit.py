@@ -111,6 +111,17 @@ class Fit:
         correction, unit_mm = self.geometry.correction, self.geometry.unit_mm
         return Placement(crop, self.height, self.width, correction, unit_mm)
 
+    def usual_placement(self, geometry: Geometry) -> Placement | None:
+        """Where the input lies in the frames that a geometry was measured for.
+
+        None where it does not say their size, unless a crop fixes the place in frames of any size.
+        """
+        frame = geometry.frame
+        if frame is None and self.crop is not None:
+            x, y, width, height = self.crop
+            frame = (x + width, y + height)
+        return None if frame is None else self.place(frame)
+
     def _method(self, part: NDArray[np.uint8]) -> int:
         """OpenCV's averaging takes the nearest pixel where an image grows: interpolate there."""
         grows = part.shape[0] < self.height or part.shape[1] < self.width

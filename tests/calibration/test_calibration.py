@@ -14,11 +14,13 @@ from edge.base.errors import ImageError
 from edge.base.files import digest
 from edge.camera.simulated.renderer import PartRenderer
 from edge.engine import runtimes
+from edge.engine.plan import drop_other_precisions, read_plan, store_plan
 from edge.events.event import Code
 from edge.product.product import load_product
 from edge.station.event_headers import lost_part
 from edge.vision.near_duplicates import part_numbers
 from tests.conftest import Plant, draem, write_parts
+from tests.support.commands import draem_in_process
 
 
 def test_calibration_is_a_new_version_with_hard_links(calibrated: Plant) -> None:
@@ -117,6 +119,24 @@ def test_calibration_refuses_what_it_cannot_do(
     assert "Traceback" not in done.stderr
 
 
+def test_a_calibration_keeps_the_engine_that_it_went_through(plant: Plant, tmp_path: Path) -> None:
+    """Also in a reduced precision: here the float32 plan under the key of one."""
+    shutil.copytree(plant.products, tmp_path / "products", symlinks=True)
+    write_parts(tmp_path / "good", 8, seed=4)
+    product = load_product(tmp_path / "products", "lid")
+    old = read_plan(product, runtimes.plan_key(product, "openvino"))
+    key = old.record.key.model_copy(update={"precision": "int8"})
+    store_plan(product, old._replace(record=old.record.model_copy(update={"key": key})))
+    drop_other_precisions(product, key)
+    words = ("calibrate", "--product", "lid", "--images", "good", "--each-frame")
+    done = draem_in_process(*words, "--flavour", "openvino", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = load_product(tmp_path / "products", "lid")
+    assert made.version != product.version
+    assert runtimes.proven_plan(made, "openvino").record.key == key
+    runtimes.load(made, "openvino").close()
+
+
 def test_calibration_of_two_regions_of_interest_runs(calibrated: Plant, tmp_path: Path) -> None:
     """From `calibrate --geometry` to a verdict that names the region which decided."""
     shutil.copytree(calibrated.products, tmp_path / "products", symlinks=True)
@@ -135,6 +155,8 @@ def test_calibration_of_two_regions_of_interest_runs(calibrated: Plant, tmp_path
     made = load_product(tmp_path / "products", "lid")
     assert made.calibration is not None
     assert made.calibration.roi_thresholds.keys() == regions.keys()
+    assert made.calibration.roi_shares.keys() == made.calibration.frames.keys()
+    assert max(made.calibration.roi_shares.values()) == max(made.calibration.scores)
     assert max(made.calibration.scores) <= 2
     assert "region left" in (made.path / "calibration.html").read_text()
     told = draem("inspect", "bad", "--product", "lid", "--json", cwd=tmp_path)

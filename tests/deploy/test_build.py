@@ -5,6 +5,7 @@ Its plans compute the mean gray level, so the golden frames of these products sa
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,8 +18,10 @@ from edge.base.errors import EngineError
 from edge.base.files import write_json
 from edge.engine import runtimes, tensorrt
 from edge.engine.plan import Record, records
+from edge.engine.verify import prove
 from edge.product.product import Product
 from edge.vision.calibration import Calibration, Range
+from edge.vision.geometry import Geometry
 from edge.vision.image_files import write_png
 from tests.conftest import Plant
 from tests.support.fake_gpu import FakeGpu, plan
@@ -165,6 +168,40 @@ def test_good_scores_that_moved_towards_the_threshold_are_refused(
     jumped = calibrated(product, [*now[:-1], now[-1] - 0.02], threshold=0.30)
     with pytest.raises(EngineError, match=r"at most by 0\.0200"):
         build(jumped, "tensorrt")
+
+
+def test_a_reduced_precision_moves_no_good_frame_over_a_regions_threshold(
+    product: Product, gpu: FakeGpu
+) -> None:
+    """The frames' own scores are as they were: a region decides, which they do not say."""
+    now = [(50 + i) / 255 for i in range(20)]
+    known = calibrated(product, now, threshold=0.30)
+    part = Geometry(
+        frame=(128, 128), regions_of_interest={"rim": ((8, 8), (60, 8), (60, 60), (8, 60))}
+    )
+    build(product, "tensorrt")
+
+    def proven(precision: str, threshold: float, geometry: Geometry, **shares: float) -> float:
+        assert known.calibration is not None
+        update = {"geometry": geometry, "roi_thresholds": {"rim": threshold}, "roi_shares": shares}
+        made = known.calibration.model_copy(update=update)
+        with runtimes.load_model(product, "tensorrt") as engine:
+            figures = prove(engine, replace(known, calibration=made), precision)
+        return figures.get("rejected_now", -1)
+
+    good = {f"{i:03d}.png": 0.9 for i in range(20)}
+    over = 68.5 / 255
+    assert proven("int8", 0.30, part, **good) == 0
+    with pytest.raises(EngineError, match="moves 1 of 20 good frames over the threshold"):
+        proven("int8", over, part, **good)
+    assert proven("int8", over, part, **good | {"019.png": 1.01}) == 1, "it was a reject before"
+    assert proven("f16", over, part, **good) == 1, "full precision is told, not judged"
+    with pytest.raises(EngineError, match=r"from an older program .*: calibrate again"):
+        proven("int8", 0.30, part)
+    anywhere = part.model_copy(update={"frame": None})
+    with pytest.raises(EngineError, match=r"have no frame size, .* write the camera's as 'frame'"):
+        proven("int8", 0.30, anywhere, **good)
+    assert proven("f16", 0.30, anywhere, **good) == -1
 
 
 def test_what_was_compiled_ahead_serves_once_it_is_proven(product: Product, gpu: FakeGpu) -> None:

@@ -4,21 +4,29 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import openvino as ov
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from deploy.engine.build import AUTO, build
-from deploy.engine.quantise import _float_layers, quantised
+from deploy.engine.quantise import _as_input, _float_layers, _parameters, quantised
 from deploy.engine.tensorrt_int8 import quantised_layers
 from edge.base.errors import EngineError
 from edge.base.files import digest
 from edge.engine import accuracy, openvino, runtimes
 from edge.engine.plan import drop_other_precisions, read_plan, records, store_plan
+from edge.product.model_parts import HEAD, MEMORY
 from edge.product.product import Product, read_version
 from edge.product.simulated import SIMULATED
 from tests.conftest import Plant
+from trainer.network.features.model import FeatureDraem
+from trainer.network.make import make_network
+from trainer.network.onnx_export import build_onnx
+from trainer.network.spec import NetworkSpec
 
-pytest.importorskip("nncf", reason="the extra int8 is not installed")
+nncf = pytest.importorskip("nncf", reason="the extra int8 is not installed")
 
 
 @pytest.fixture
@@ -105,6 +113,45 @@ def test_int8_leaves_everything_behind_the_softmax_in_float() -> None:
     found = _float_layers(ov.Model([heat, nearest], [image], "small"))
     assert set(found) >= {"first", "last", "memory", "softmax", "pooled"}
     assert "nearest" not in found, "nothing is lost in a minimum"
+
+
+def test_int8_leaves_the_memory_and_the_last_convolution_in_float(
+    good_frames: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    """Nothing that they read or give is rounded to eight bits for them, on either runtime."""
+    network = make_network(NetworkSpec("features", 8, 8, 13, "lite0", 64))
+    assert isinstance(network, FeatureDraem)
+    assert network.memory is not None
+    torch.nn.init.normal_(network.memory.get_buffer("patterns"))
+    network.memory.get_buffer("mixture").copy_(torch.tensor([1.0, 0.5, -3]))
+    onnx.save_model(build_onnx(network.eval(), 64, 64), str(tmp_path / "model.onnx"))
+    model = ov.Core().read_model(tmp_path / "model.onnx")
+    model.reshape([1, 64, 64, 3])
+    quantised_model = nncf.quantize(
+        model,
+        nncf.Dataset(list(good_frames[:2]), _as_input),
+        subset_size=2,
+        ignored_scope=nncf.IgnoredScope(names=_float_layers(model), validate=False),
+        advanced_parameters=_parameters(nncf, per_tensor=True),
+    )
+    kept, ahead, rounded = set(), set(), []
+    for operation in quantised_model.get_ordered_ops():
+        name = operation.get_friendly_name()
+        sources = {
+            operation.input_value(i).get_node().get_friendly_name()
+            for i in range(operation.get_input_size())
+        }
+        if name.startswith((HEAD, MEMORY, "sigmoid")) or sources & ahead:
+            ahead.add(name)
+            kept.add(operation.get_type_name())
+            rounded += [source for source in sources if "fq_" in source]
+    assert {"Convolution", "AvgPool", "ReduceMin", "ReduceSum", "Sqrt", "Interpolate", "Sigmoid",
+            "MatMul", "ReduceMax"} <= kept  # fmt: skip
+    assert "FakeQuantize" not in kept
+    assert not rounded
+    layers = quantised_layers(quantised_model)
+    assert len(layers) > 20
+    assert not [name for name in layers if name.startswith((HEAD, MEMORY))]
 
 
 @pytest.mark.skipif("bf16" not in openvino.precisions(), reason="this CPU has no bfloat16")

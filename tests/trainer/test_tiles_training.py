@@ -202,6 +202,7 @@ def test_a_product_in_tiles_from_training_to_its_verdicts(tmp_path: Path) -> Non
         ("build", *lid),
         ("inspect", "set/test/good", *lid, "--json"),
         ("evaluate", "set", *lid, "--json"),
+        ("bench", "line", *lid, "--frames", "2", "--json"),
     ):
         done = draem_in_process(*words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
@@ -210,6 +211,9 @@ def test_a_product_in_tiles_from_training_to_its_verdicts(tmp_path: Path) -> Non
     assert (product.fit.height, product.fit.width, product.shape) == (120, 160, (64, 64))
     assert {json.loads(line)["verdict"] for line in found[4].stdout.splitlines()} <= {"OK", "NG"}
     assert json.loads(found[5].stdout)["defective"] == 3
+    compared = json.loads(found[6].stdout)["compared"]
+    assert "torch eager" in compared
+    assert "torch eager, the paper's 128/64" not in compared, "it has no tiles"
     assert describe(product) == "160x120 in 12 tiles of 64x64"
     eager = torch_engine(
         load_weights(product, tmp_path / "runs"), product.fit, product.manifest.tile

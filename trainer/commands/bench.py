@@ -3,7 +3,8 @@
 Frames (640x480) come from the simulated line unless --source names others; events go to a
 subscriber in another process. The engine is compared with others on the same frames in turn: on a
 CPU with the other precisions (but int8, which only 'draem build' makes), and where torch is found
-with torch eager, with the product's float32 weights and with the paper's 128/64 network.
+with torch eager, with the product's float32 weights and, where it has no tiles, with the paper's
+128/64 network.
 
 'draem bench train' times the steps of a training: the share of the simulation of anomalies, and the
 authors' recipe (float32, contiguous, each image simulated in the loader) in turn with this one. It
@@ -34,6 +35,7 @@ from edge.commands.arguments import (
 from edge.commands.doctor import processor
 from edge.engine import Engine, runtimes
 from edge.engine.plan import Key
+from edge.engine.tiled import for_pictures
 from edge.product.product import Product, load_product
 from edge.vision.frame import Frame
 from edge.vision.tiles import TilePlan
@@ -68,7 +70,7 @@ def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     product = load_product(settings.products, product_name(settings), options.version)
     plan = runtimes.proven_plan(product, settings.flavour)
-    with runtimes.open_plan(plan, product) as engine:
+    with for_pictures(runtimes.open_plan(plan, product), product) as engine:
         pictures = frames(product, settings.source or SOURCE)
         times = stages(engine, product, pictures, options.frames)
         compared = comparison(engine, plan.record.key, product, pictures, options)
@@ -139,7 +141,9 @@ def comparison(
             others = precision_rivals(product, key.precision, options.frames)
             rivals |= opened.enter_context(others)
         if importlib.util.find_spec("torch") is not None:
-            rivals |= torch_rivals(product, options.runs, options.frames, options.paper)
+            # The paper's network has no tiles, and takes no picture of their size.
+            paper = options.paper if product.manifest.tile is None else 0
+            rivals |= torch_rivals(product, options.runs, options.frames, paper)
         return pairs(engine.infer, rivals, fitted, options.frames)
 
 

@@ -1,5 +1,7 @@
 """An ONNX graph as it is written node by node, in float16."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
@@ -21,6 +23,16 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
         self.scales: dict[str, NDArray[np.float64]] = {}
+        self._part = ""
+
+    @contextmanager
+    def part(self, prefix: str) -> Iterator[None]:
+        """What is added inside has names with this prefix, by which it is found in model.onnx."""
+        before, self._part = self._part, prefix
+        try:
+            yield
+        finally:
+            self._part = before
 
     def constant(self, value: NDArray[np.generic]) -> str:
         name = f"weight_{len(self.weights)}"
@@ -35,11 +47,12 @@ class Graph:
         scales: NDArray[np.float64] | None = None,
         **attributes: object,
     ) -> str:
-        output = output or f"{kind.lower()}_{len(self.nodes)}"
+        name = f"{self._part}{output or f'{kind.lower()}_{len(self.nodes)}'}"
+        output = output or name
         if scales is not None:
             self.scales[output] = scales
         self.nodes.append(
-            helper.make_node(kind, list(inputs), [output], name=output, **attributes)  # type: ignore[arg-type]
+            helper.make_node(kind, list(inputs), [output], name=name, **attributes)  # type: ignore[arg-type]
         )
         return output
 

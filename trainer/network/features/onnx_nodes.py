@@ -4,6 +4,7 @@ import numpy as np
 from onnx import TensorProto
 from torch import Tensor
 
+from edge.product.model_parts import HEAD, MEMORY
 from trainer.network.features.efficientnet_lite import TAPS, Bottleneck, EfficientNetLite
 from trainer.network.features.encoder import STRIDES, Encoder
 from trainer.network.features.frozen_conv import FrozenConv
@@ -36,11 +37,13 @@ def add_features(graph: Graph, model: FeatureDraem, image: str) -> str:
     x = graph.sequential(graph.concat(graph.up(x), middle), find.middle)
     x = graph.sequential(graph.concat(graph.up(x), fine), find.fine)
     weight, bias = find.out.weight.detach().cpu(), find.out.bias.detach().cpu()  # type: ignore[union-attr]
-    x = graph.conv(x, weight[1:] - weight[:1], bias[1:] - bias[:1])
-    margin = graph.add("Cast", x, to=TensorProto.FLOAT)
+    with graph.part(HEAD):
+        x = graph.conv(x, weight[1:] - weight[:1], bias[1:] - bias[:1])
+        margin = graph.add("Cast", x, to=TensorProto.FLOAT)
     if model.memory is None or not model.memory.filled:
         return margin
-    return _mixed(graph, margin, features[-1], model.memory)
+    with graph.part(MEMORY):
+        return _mixed(graph, margin, features[-1], model.memory)
 
 
 def _mixed(graph: Graph, margin: str, features: str, memory: Memory) -> str:

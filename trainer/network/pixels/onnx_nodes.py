@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from edge.product.model_parts import HEAD
 from trainer.network.onnx_graph import Graph
 from trainer.network.pixels.model import Draem, Encoder
 
@@ -62,4 +63,5 @@ def add_pixels(graph: Graph, model: Draem, image: str) -> str:
         x = graph.sequential(x, part(segment, f"up{stage}"))
         x = graph.concat(x, skip)
         x = graph.sequential(x, part(segment, f"db{stage}"))
-    return graph.sequential(x, segment.fin_out)
+    with graph.part(HEAD):
+        return graph.sequential(x, segment.fin_out)
