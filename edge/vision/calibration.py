@@ -82,9 +82,9 @@ class Calibration(BaseModel):
     `threshold` is for the score, `pixel_threshold` for the heatmap; `min_area` is in map pixels.
     `scores` are those of the good parts, sorted; `false_reject_rate` is the target,
     `expected_rate` the rate for the next good part; `rate_bound` and the `bound` of `escapes` are
-    upper bounds of the true rates with `confidence`. `frames` are the scores of the fitted frames
-    in calibration/, by file name. `roi_thresholds` has one threshold for each of the geometry's
-    regions of interest.
+    upper bounds of the true rates with `confidence`. `frames` are the engine's scores of the
+    fitted frames in calibration/, by file name. `roi_thresholds` has one threshold for each of the
+    geometry's regions of interest.
     """
 
     model_config = CONFIG
