@@ -68,7 +68,7 @@ def calibrate(
     decision = decide_by_roi(good, bad, aim) if good.roi else decide(good, bad, aim)
     first = good.first_of_part
     reference = mean_frame(good.fitted[i] for i in first)
-    # With regions of interest the engine's own score decides nothing: its highest is a scale.
+    # With regions of interest the score of the whole decides nothing: its highest is a scale.
     highest = min(1.0, float(good.scores.max()))  # the average of many ones may be 1.0000001
     threshold = highest if good.roi else decision.threshold.value
     level = pixel_threshold(good.heatmaps, min(decision.roi.values(), default=threshold))
@@ -84,9 +84,9 @@ def calibrate(
         rate_bound=decision.threshold.bound,
         confidence=aim.confidence,
         escapes=_escape_rate(decision, aim),
-        drift=drift_ranges((good.fitted[i] for i in first), good.scores[first], reference),
+        drift=drift_ranges((good.fitted[i] for i in first), good.engine_scores[first], reference),
         scores=sorted(decision.good.tolist()),
-        frames=dict(zip(kept, good.scores.tolist(), strict=False)),
+        frames=dict(zip(kept, good.engine_scores.tolist(), strict=False)),
         geometry=geometry,
         roi_thresholds=decision.roi,
         roi_shares=_roi_shares(good, decision.roi, kept),
@@ -96,7 +96,7 @@ def calibrate(
 
 
 def decide(good: ScoredFrames, bad: ScoredFrames | None, aim: Aim) -> Decision:
-    """By the engine's own score."""
+    """By the score of the whole picture."""
     scores = good.of_parts(good.scores)
     wrong = None if bad is None else bad.of_parts(bad.scores)
     if wrong is not None and aim.costs is not None:

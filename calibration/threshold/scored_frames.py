@@ -26,13 +26,16 @@ from edge.vision.seen import judged_heat
 class ScoredFrames(NamedTuple):
     """N frames of P parts: fitted [N, H, W, 3], heatmaps [N, H, W]; `part` numbers from 0.
 
-    `scores` are the engine's; with regions of interest `roi` has the score of each, and heat
+    `scores` decide: of an aligned part they are of what lies in the camera's frame.
+    `engine_scores` are of the whole input, as the engine gives them: the proof of an engine and
+    the drift watch compare these. With regions of interest `roi` has the score of each, and heat
     outside of all of them is minus infinity.
     """
 
     paths: list[Path]
     fitted: NDArray[np.uint8]
     scores: NDArray[np.float64]
+    engine_scores: NDArray[np.float64]
     heatmaps: NDArray[np.float32]
     conditions: list[Conditions]
     part: NDArray[np.int64]
@@ -72,13 +75,14 @@ def judge_frames(
         raise ImageError(f"{error}: free space, or give fewer frames") from error
     read: list[Path] = []
     scores: list[float] = []
+    engine_scores: list[float] = []
     rois: list[dict[str, float]] = []
     sizes: Counter[tuple[int, ...]] = Counter()
     for path, image in track(read_images(*paths, bit_depth=bit_depth), text, total=len(paths)):
         row = len(read)
         fitted[row], placement = _fitted(fit, image, path)
-        score, heatmap = _inferred(engine, fitted[row], path)
-        score, heatmap = judged_heat(score, heatmap, placement, window)
+        engine_score, heatmap = _inferred(engine, fitted[row], path)
+        score, heatmap = judged_heat(engine_score, heatmap, placement, window)
         if fit.geometry and fit.geometry.regions_of_interest:
             masks = masks_of(fit.geometry, placement)
             rois.append(roi_scores(heatmap, masks, window))
@@ -86,6 +90,7 @@ def judge_frames(
         heatmaps[row] = heatmap
         read.append(path)
         scores.append(score)
+        engine_scores.append(engine_score)
         sizes[image.shape[:2]] += 1
     warn_of_mixed_sizes(sizes)
     fitted, heatmaps = fitted[: len(read)], heatmaps[: len(read)]
@@ -93,6 +98,7 @@ def judge_frames(
         paths=read,
         fitted=fitted,
         scores=np.array(scores, np.float64),
+        engine_scores=np.array(engine_scores, np.float64),
         heatmaps=heatmaps,
         conditions=[measure(frame) for frame in fitted],
         part=np.arange(len(fitted)) if each_a_part else part_numbers(fitted),

@@ -1,9 +1,10 @@
 """From a frame to its judgement: fit, infer, judge."""
 
+import contextlib
 import logging
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -14,8 +15,8 @@ from edge.engine import Engine
 from edge.events.event import Code
 from edge.product.product import Product
 from edge.vision.alignment import NotAligned
-from edge.vision.fit import Refused, prepare
-from edge.vision.frame import Frame
+from edge.vision.fit import Fit, Refused, prepare
+from edge.vision.frame import Frame, Size
 from edge.vision.judge import Judgement, judge, measure
 from edge.vision.placement import Placement
 from edge.vision.turned_back import turned_back
@@ -98,17 +99,42 @@ def check_geometry(product: Product) -> None:
     """
     geometry = product.fit.geometry
     if geometry is None or geometry.frame is None:
+        _warm_up_search(product.fit)
         return
     width, height = geometry.frame
     try:
-        product.fit(np.zeros((height, width, 3), np.uint8))
+        product.fit(_with_reference(product.fit, (width, height)))
     except NotAligned:
-        return  # there is no part in a black frame
+        return  # a lens or a tilt shows the part otherwise than the reference
     except ValueError as error:
         raise ProductError(
             f"the geometry of {product.name} version {product.version} does not fit it: {error}: "
             "correct the geometry and calibrate again"
         ) from error
+
+
+def _warm_up_search(fit: Fit) -> None:
+    """Align the reference picture itself, in a frame of a size that the product may get.
+
+    Without a crop the frames' proportions are taken to be the input's.
+    """
+    if fit.aligner is None:
+        return
+    x, y, width, height = fit.crop or (0, 0, fit.width, fit.height)
+    # Regions of interest lie in the camera's frame, whose size is not known yet.
+    with contextlib.suppress(NotAligned):
+        replace(fit, geometry=None)(_with_reference(fit, (x + width, y + height)))
+
+
+def _with_reference(fit: Fit, frame: Size) -> NDArray[np.uint8]:
+    """A black frame [H, W, 3]; of an aligned product with the reference picture in its place."""
+    made = np.zeros((frame[1], frame[0], 3), np.uint8)
+    if fit.aligner is not None:
+        x, y, width, height = fit.crop or (0, 0, *frame)
+        place = made[y : y + height, x : x + width]
+        if place.size:  # a crop beyond the frame is refused by the fit
+            place[:] = cv2.resize(fit.aligner.reference, (place.shape[1], place.shape[0]))
+    return made
 
 
 class Stopwatch:

@@ -22,8 +22,11 @@ from edge.engine.runtimes import Flavour
 from edge.engine.verify import prove
 from edge.product.product import Product, load_product
 from edge.vision.frame import Size
+from edge.vision.tiles import TilePlan
 
 PROOF_FRAMES = 24  # of the calibration's, besides all golden ones
+PROOF_TILES = 300
+"""Of a product in tiles so many of those frames' tiles: one slow thread judges them in time."""
 TIMEOUT_S = 300.0
 STARVED_S, STARVED_SHARE = 10.0, 0.2
 """After so long, a child that has had less than this share of one core is starved."""
@@ -156,8 +159,15 @@ def _prove(wanted: Wanted) -> str:
     check_usable(product, (frame[0], frame[1]) if frame else None)
     plan = runtimes.proven_plan(product, wanted["flavour"])
     with runtimes.open_plan(plan, product, threads=1) as engine:
-        prove(engine, product, plan.record.key.precision, most=PROOF_FRAMES)
+        prove(engine, product, plan.record.key.precision, most=frames_to_prove(product))
     return product.version
+
+
+def frames_to_prove(product: Product) -> int:
+    """How many of the calibration's frames are judged: fewer of pictures in many tiles."""
+    tile, fit = product.manifest.tile, product.fit
+    tiles = 1 if tile is None else len(TilePlan(fit.height, fit.width, tile).places)
+    return max(1, min(PROOF_FRAMES, PROOF_TILES // tiles))
 
 
 def _end_with_parent() -> None:

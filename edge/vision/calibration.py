@@ -82,10 +82,10 @@ class Calibration(BaseModel):
     `threshold` is for the score, `pixel_threshold` for the heatmap; `min_area` is in map pixels.
     `scores` are those of the good parts, sorted; `false_reject_rate` is the target,
     `expected_rate` the rate for the next good part; `rate_bound` and the `bound` of `escapes` are
-    upper bounds of the true rates with `confidence`. `frames` are the scores of the fitted frames
-    in calibration/, by file name. `roi_thresholds` has one threshold for each of the geometry's
-    regions of interest, `roi_shares` of each of `frames` its worst region's score as a share of
-    that one's threshold.
+    upper bounds of the true rates with `confidence`. `frames` are the engine's scores of the
+    fitted frames in calibration/, by file name. `roi_thresholds` has one threshold for each of the
+    geometry's regions of interest, `roi_shares` of each of `frames` its worst region's score as a
+    share of that one's threshold.
     """
 
     model_config = CONFIG

@@ -134,7 +134,9 @@ def test_int8_leaves_the_memory_and_the_last_convolution_in_float(
         ignored_scope=nncf.IgnoredScope(names=_float_layers(model), validate=False),
         advanced_parameters=_parameters(nncf, per_tensor=True),
     )
-    kept, ahead, rounded = set(), set(), []
+    kept: set[str] = set()
+    ahead: set[str] = set()
+    rounded = []
     for operation in quantised_model.get_ordered_ops():
         name = operation.get_friendly_name()
         sources = {

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from calibration.threshold.calibrate import Aim, calibrate
 from calibration.threshold.scored_frames import judge_frames
 from edge.base.errors import ImageError, SettingsError
 from edge.engine import Inference
@@ -15,13 +17,15 @@ from edge.product.product import load_product
 from edge.vision.alignment import LEAST_QUALITY
 from edge.vision.fit import Fit
 from edge.vision.image_files import write_png
+from edge.vision.seen import seen_mask
 from tests.support.commands import draem_in_process
 from tests.support.minimal_station import MeanEngine, calibrated_for
 from tests.support.moved_parts import bracket, gear, motion, photograph
-from tests.support.training import SMALL, small_settings
+from tests.support.training import ALONE, SMALL, small_settings
 from trainer.data.fitted import QUALITY_SHARE
 from trainer.data.layout import Sample
-from trainer.evaluation.evaluate import score_all
+from trainer.evaluation.evaluate import ScoredImage, score_all
+from trainer.studies import ablation
 from trainer.training.job import read_sources
 from trainer.training.options import chosen
 
@@ -132,3 +136,59 @@ def test_align_a_calibration_names_the_frame_without_the_part(
             MeanEngine(), aligned(pictures), paths, None, "",
             window=1, each_a_part=True, folder=tmp_path,
         )  # fmt: skip
+
+
+class HotBeyondTheFrame(MeanEngine):
+    """Hot where a part that is cut by the frame's border has no picture."""
+
+    def __init__(self, seen: NDArray[np.bool_]) -> None:
+        self.heatmap = np.where(seen, 0.1, 0.9).astype(np.float32)
+
+    def infer(self, batch: NDArray[np.uint8]) -> Inference:
+        return Inference(
+            np.full(len(batch), 0.9, np.float32), np.stack([self.heatmap] * len(batch))
+        )
+
+
+def test_align_a_calibration_keeps_the_engines_scores_for_proof_and_drift(
+    pictures: Path, tmp_path: Path
+) -> None:
+    """Both compare them with what the engine says later, which knows nothing of the frame."""
+    fit = small_settings(align=pictures / "upright.png", align_shift=0.5, crop=CROP,
+                         height=96, width=128).fit  # fmt: skip
+    cut = photograph(bracket, motion(90, 0, 115))
+    write_png(tmp_path / "cut.png", cut)
+    seen = seen_mask(fit(cut)[1])
+    assert seen is not None
+    paths = [tmp_path / "cut.png"] * 20
+    judged = judge_frames(HotBeyondTheFrame(seen), fit, paths, None, "", window=1,
+                          each_a_part=True, folder=tmp_path)  # fmt: skip
+    made = calibrate(judged, None, Aim(0.2, 0.9, None, promise=False), ["000.png"]).calibration
+    assert made.threshold < 0.2
+    assert max(made.scores) < 0.2
+    assert made.frames == {"000.png": pytest.approx(0.9)}
+    assert made.drift is not None
+    assert made.drift.low[-1] == pytest.approx(0.9)
+
+
+def test_align_an_ablation_refuses_what_a_station_would(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its variants are evaluated with the quality that was learned from the images."""
+    settings = small_settings(images=pictures / "good", align=pictures / "upright.png", crop=CROP,
+                              height=96, width=128, steps=1)  # fmt: skip
+    used: list[Fit] = []
+
+    def scored(fit: Fit, *_: object, **__: object) -> list[ScoredImage]:
+        used.append(fit)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ablation, "train", lambda *_, **__: SimpleNamespace(model=None))
+    monkeypatch.setattr(ablation, "torch_engine", lambda *_: MeanEngine())
+    monkeypatch.setattr(ablation, "_check_masks", lambda folder: None)
+    monkeypatch.setattr(ablation, "samples", lambda folder: [])
+    monkeypatch.setattr(ablation, "score_all", scored)
+    with pytest.raises(KeyboardInterrupt):
+        ablation.ablate(settings, ["full"], tmp_path, ALONE)
+    assert used == [read_sources(settings).fit]
+    assert used != [settings.fit]

@@ -8,12 +8,21 @@ import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from edge.engine import openvino
 from edge.engine.verify import compare
 from trainer.network.features.backbone import find_weights
-from trainer.network.features.memory import USUAL, Memory, smoothed, spread, usual
+from trainer.network.features.memory import (
+    AT_ONCE,
+    FROM_EACH,
+    USUAL,
+    Memory,
+    drawn,
+    smoothed,
+    spread,
+    usual,
+)
 from trainer.network.features.model import FeatureDraem
 from trainer.network.make import make_network
 from trainer.network.onnx_export import build_onnx
@@ -128,3 +137,21 @@ def test_without_a_memory_the_networks_answer_alone(
     found, _ = infer(forgetful.eval(), good_frames[:2])
     assert np.allclose(found, expected, atol=1e-6)
     assert not np.allclose(kept, expected, atol=1e-3)
+
+
+def numbered(count: int) -> list[Tensor]:
+    """Pictures in batches of 8; each feature is its picture's number."""
+    numbers = torch.arange(count, dtype=torch.float32)
+    return [batch[:, None, None, None].expand(-1, 2, 12, 12) for batch in torch.split(numbers, 8)]
+
+
+def test_features_of_many_pictures_are_few_of_each() -> None:
+    most = AT_ONCE // FROM_EACH
+    assert len(drawn(numbered(most), Generator())) == AT_ONCE
+    many = drawn(numbered(3 * most), Generator())
+    assert len(many) <= AT_ONCE
+    counts = many[:, 0].int().bincount()
+    assert counts.tolist() == [FROM_EACH // 4] * (3 * most)
+    again = drawn(numbered(3 * most), Generator())
+    assert torch.equal(again, many)
+    assert many.untyped_storage().nbytes() == many.nbytes

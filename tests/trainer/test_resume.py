@@ -162,3 +162,22 @@ def test_a_training_of_two_processes_is_not_resumed_by_one(images: Path, tmp_pat
     done = draem_in_process("train", "--resume", "--product", "lid", cwd=tmp_path)
     assert done.returncode == 2
     assert "torchrun --nproc-per-node 2 -m trainer --resume --product lid" in done.stderr
+
+
+def test_a_training_that_began_before_there_was_a_memory_is_resumed_without_one(
+    tmp_path: Path,
+) -> None:
+    state = initial_state(small_settings(memory=0), ALONE).saved()
+    Checkpoint(small_settings(memory=0), "digest", 1, state).save(tmp_path)
+    saved = torch.load(tmp_path / checkpoint.NAME, weights_only=True)
+    settings = json.loads(saved["settings"])
+    del settings["memory"]
+    torch.save(saved | {"settings": json.dumps(settings)}, tmp_path / checkpoint.NAME)
+    assert checkpoint.load(tmp_path).settings.memory == 0
+
+
+def test_a_checkpoint_of_other_networks_is_one_line() -> None:
+    saved = initial_state(small_settings(), ALONE).saved()
+    other = initial_state(small_settings(rec_width=8), ALONE)
+    with pytest.raises(checkpoint.TrainingError, match="start again with --restart"):
+        other.restore(saved)

@@ -146,14 +146,17 @@ def test_the_size_of_pictures_in_tiles_is_their_own_or_what_is_asked_for(tmp_pat
         (("--input", "64", "--scale", "1"), "--input and --scale exclude each other"),
         (("--mm-per-pixel", "0.1"), "measure it with 'draem station'"),
         (("--tile", "4096"), "an input has at most"),
+        (("--tile", "64", "--scale", "0.1"), "--scale 0.1 makes the pictures 32x24"),
+        (("--tile", "64", "--mm-per-pixel", "2"), "--mm-per-pixel 2 makes the pictures 32x24"),
     ],
 )
 def test_a_size_for_tiles_that_cannot_be_is_one_line(
     tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
-    write_parts(tmp_path, 3, seed=0)
+    write_parts(tmp_path, 3, seed=0)  # of 320x240
+    measured = Geometry(frame=(320, 240), mm_per_pixel=0.2) if words[-1] == "2" else None
     with pytest.raises(SettingsError, match=message):
-        sizes(tmp_path, *words)
+        sizes(tmp_path, *words, geometry=measured)
 
 
 def test_large_pictures_say_that_tiles_keep_their_scale(

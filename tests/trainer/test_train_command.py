@@ -62,12 +62,15 @@ def test_each_network_has_defaults_of_its_own() -> None:
     assert (features.schedule, features.max_minutes) == ("trapezoid", 10)
     assert (pixels.rec_width, pixels.seg_width, pixels.height, pixels.batch) == (16, 8, 128, 4)
     assert (pixels.schedule, pixels.max_minutes, pixels.steps) == ("one-cycle", None, 4000)
+    assert (features.memory, pixels.memory) == (2048, 0)
     assert settings_from("--size", "tiny").network == "pixels", "sizes are of pixels only"
     assert settings_from("--steps", "9").max_minutes is None
     for words, message in (
         (("--network", "features", "--size", "tiny"), "leave them out"),
         (("--network", "pixels", "--max-minutes", "5"), "--max-minutes is for --network features"),
         (("--size", "tiny", "--backbone", "lite1"), "--backbone is for --network features"),
+        (("--network", "pixels", "--memory", "64"), "--memory is for --network features"),
+        (("--preset", "paper", "--memory", "64"), "--memory is for --network features"),
         (("--steps", "9", "--max-minutes", "5"), "--steps sets the length"),
     ):
         with pytest.raises(SettingsError, match=message):

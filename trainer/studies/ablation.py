@@ -8,6 +8,7 @@ from typing import cast
 
 from edge.base.errors import ImageError
 from edge.base.files import write_json
+from edge.vision.fit import Fit
 from trainer.data.layout import samples
 from trainer.data.sources import Images
 from trainer.evaluation.evaluate import PixelMetrics, measure, score_all
@@ -61,7 +62,8 @@ def _ablate(
     settings = settings.model_copy(update={"max_minutes": None})  # all take the same steps
     for name in names:  # a missing package is reported before the first training
         _ = settings.model_copy(update=VARIANTS[settings.network][name].settings).encoder_weights
-    images = training_images(settings, read_sources(settings))
+    sources = read_sources(settings)
+    images = training_images(settings, sources)
     results = folder / "ablation.json"
     asked = settings.model_dump(mode="json", exclude={"runs"}) | {"images_digest": images.digest}
     kept = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
@@ -79,7 +81,8 @@ def _ablate(
     for name in names:
         if name not in done:
             log.info("variant '%s', %d steps", name, settings.steps)
-            done[name] = _one(name, settings, images, folder / name.replace(" ", "-"), group)
+            place = folder / name.replace(" ", "-")
+            done[name] = _one(name, settings, images, sources.fit, place, group)
             write_json(results, kept | {"rows": [asdict(row) for row in done.values()]})
     return [done[name] for name in names]
 
@@ -94,7 +97,12 @@ def _check_masks(folder: Path) -> None:
 
 
 def _one(
-    name: str, settings: TrainSettings, images: Images, folder: Path, group: ProcessGroup
+    name: str,
+    settings: TrainSettings,
+    images: Images,
+    fit: Fit,
+    folder: Path,
+    group: ProcessGroup,
 ) -> AblationRow:
     """Train one variant, from its checkpoint if there is one, and evaluate it."""
     variant = VARIANTS[settings.network][name]
@@ -107,9 +115,9 @@ def _one(
     simulation = variant.change(make_simulation(settings, images, group.device))
     outcome = train(settings, images, group, folder=folder, saved=saved,
                     simulation=simulation, make=variant.make)  # fmt: skip
-    engine = torch_engine(outcome.model, settings.fit, settings.tile)
+    engine = torch_engine(outcome.model, fit, settings.tile)
     tested = samples(settings.images)
-    metrics = measure(score_all(settings.fit, engine.infer, tested, window=settings.window))
+    metrics = measure(score_all(fit, engine.infer, tested, window=settings.window))
     checkpoint.discard(folder)
     pixels = cast(PixelMetrics, metrics.pixels)  # _check_masks has found some
     figures = (metrics.image_auroc, pixels.auroc, pixels.ap)

@@ -15,6 +15,8 @@ from edge.base.errors import DraemError
 from trainer.training.settings import TrainSettings
 
 NAME = "checkpoint.pt"
+WITHOUT = {"memory": 0}
+"""What a training has that began before there was such a setting."""
 
 
 class TrainingError(DraemError):
@@ -69,7 +71,7 @@ def load(folder: Path) -> Checkpoint:
         raise TrainingError(f"there is no unfinished training in {folder}: leave out --resume")
     try:
         saved = torch.load(path, weights_only=True, map_location="cpu")
-        settings = TrainSettings.model_validate(json.loads(saved["settings"]))
+        settings = TrainSettings.model_validate(WITHOUT | json.loads(saved["settings"]))
         return Checkpoint(**saved | {"settings": settings})
     except Exception as error:  # torch.load raises many kinds
         raise TrainingError(

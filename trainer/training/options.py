@@ -91,7 +91,8 @@ def chosen(given: dict[str, object]) -> dict[str, object]:
     network = str(given.get("network", preset.get("network", implied)))
     if network == "features" and ("size" in given or preset):
         raise SettingsError("--size and --preset paper are for --network pixels: leave them out")
-    for name in {"backbone", "max_minutes"} & given.keys() if network == "pixels" else ():
+    features_only = {"backbone", "memory", "max_minutes"} & given.keys()
+    for name in sorted(features_only) if network == "pixels" else ():
         raise SettingsError(f"{flag(name)} is for --network features: leave it out")
     values = DEFAULTS[network] | preset | {"network": network}
     limits = {"align_turn", "align_shift", "align_quality"} & given.keys()

@@ -13,7 +13,7 @@ from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
 from edge.vision.good_parts import find_good
 from edge.vision.tiles import TilePlan
-from trainer.data.input_size import LARGEST, Seen, round_side, seen_by, usual_size
+from trainer.data.input_size import LARGEST, MULTIPLE, Seen, round_side, seen_by, usual_size
 from trainer.training.settings import tile_of
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,7 @@ def with_size(values: dict[str, Any]) -> dict[str, Any]:
     sides = _scaled(seen, scale)
     if not values.get("tile_height"):
         return values | dict(zip(("height", "width"), map(round_side, sides), strict=True))
+    _check_sides(sides, scale)
     # A side shorter than the tile has a tile as short.
     tile = {n: min(values[f"tile_{n}"], s // 32 * 32) for n, s in zip(SIDES, sides, strict=True)}
     short = {f"tile_{n}": side for n, side in tile.items()}
@@ -114,6 +115,22 @@ def _scaled(seen: Seen, scale: Scale) -> tuple[int, int]:
             f"{LARGEST:g} times: their own pixels show {seen.width_mm / seen.width:.3g} mm"
         )
     return sides
+
+
+def _check_sides(sides: tuple[int, int], scale: Scale) -> None:
+    """Raise SettingsError where pictures at a scale are smaller than any tile."""
+    if min(sides) >= MULTIPLE:
+        return
+    small = f"makes the pictures {sides[1]}x{sides[0]}, and a tile has at least {MULTIPLE} a side"
+    if scale.mm_per_pixel is None:
+        raise SettingsError(
+            f"--tile with --scale {scale.share or 1:g} {small}: choose a larger --scale, or leave "
+            "out --tile"
+        )
+    raise SettingsError(
+        f"--tile with --mm-per-pixel {scale.mm_per_pixel:g} {small}: choose fewer mm, or leave out "
+        "--tile"
+    )
 
 
 def _tell_of_loss(seen: Seen, height: int, width: int) -> None:

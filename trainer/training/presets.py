@@ -5,6 +5,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "pixels": {
         "schedule": "one-cycle",
         "max_minutes": None,
+        "memory": 0,
         "height": 128,
         "width": 128,
         "rec_width": 16,

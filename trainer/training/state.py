@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from trainer.network.make import make_network
 from trainer.network.network import Network, Objective
 from trainer.network.spec import NetworkSpec
+from trainer.training.checkpoint import TrainingError
 from trainer.training.distributed import ProcessGroup
 from trainer.training.schedule import make_schedule
 from trainer.training.settings import TrainSettings
@@ -62,9 +63,17 @@ class TrainingState:
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Continue from what `saved` returned."""
-        for name in STORED:
-            getattr(self, name).load_state_dict(saved[name])
+        """Continue from what `saved` returned. Raises TrainingError where it does not fit."""
+        try:
+            for name in STORED:
+                getattr(self, name).load_state_dict(saved[name])
+        except torch.OutOfMemoryError:
+            raise
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise TrainingError(
+                "the unfinished training is of other networks than this version of the program "
+                "makes: start again with --restart"
+            ) from error
         self.steps, self.step = saved["steps"], saved["step"]
         self.seconds, self.best = saved["seconds"], saved["best"]
         self.curve = [Point(**point) for point in saved["curve"]]

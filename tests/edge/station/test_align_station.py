@@ -5,14 +5,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from edge.base.errors import ProductError
 from edge.camera.capture import CapturedFrame
 from edge.engine import Inference
 from edge.product.alignment_file import write_reference
 from edge.product.product import Product
 from edge.station.event_headers import judged_part
 from edge.station.inspector import Inspector, JudgedFrame, Stopwatch, check_geometry
+from edge.vision import aligner
 from edge.vision.aligner import make_aligner
 from edge.vision.alignment import Alignment
 from edge.vision.fit import Fit
@@ -124,3 +127,29 @@ def test_align_a_station_without_an_alignment_says_nothing_of_one(tmp_path: Path
     assert header.alignment is None
     assert header.mask is not None
     assert header.mask.crop == CROP
+
+
+@pytest.mark.parametrize("regions", [{}, {"hole": ((215, 185), (300, 185), (300, 255))}])
+def test_align_what_a_search_needs_is_made_before_the_first_frame(
+    tmp_path: Path, regions: dict[str, object]
+) -> None:
+    _, product = station(tmp_path)
+    geometry = Geometry.model_validate({"regions_of_interest": regions})
+    update = {"geometry": geometry}
+    product = replace(product, manifest=product.manifest.model_copy(update=update))
+    aligner._search.cache_clear()
+    inspector = Inspector(BrightIsHot(), product)
+    made = aligner._search.cache_info().misses
+    assert made == 1
+    assert product.fit.aligner is not None
+    assert "part" in vars(product.fit.aligner), "the reference itself was found"
+    frame = photograph(bracket, motion(20, 5, 5))
+    assert inspected(inspector, frame).judgement.verdict != "NO_VERDICT"
+    assert aligner._search.cache_info().misses == made
+
+
+def test_align_a_crop_beyond_the_measured_frame_is_one_line(tmp_path: Path) -> None:
+    _, product = station(tmp_path)
+    update = {"geometry": Geometry(frame=(160, 120), mm_per_pixel=0.1)}
+    with pytest.raises(ProductError, match="does not fit it"):
+        check_geometry(replace(product, manifest=product.manifest.model_copy(update=update)))

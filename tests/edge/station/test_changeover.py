@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,12 +19,14 @@ from edge.base.files import digest
 from edge.events.event import Code
 from edge.product.manifest import MANIFEST
 from edge.product.versions import set_current
+from edge.station import proof
 from edge.station.active_product import ActiveProduct, load_verified
 from edge.station.changeover import Changeover
 from edge.station.control import Controls
 from edge.station.last_product import STATE, load_remembered, remember
-from edge.station.proof import ChangeoverError, Stopped
+from edge.station.proof import PROOF_FRAMES, ChangeoverError, Stopped, frames_to_prove
 from edge.vision.frame import Frame
+from edge.vision.tiles import Tile
 from tests.conftest import Plant, draem
 from tests.measure.switching import Station, line, second_product, start_reading
 from tests.support.minimal_station import PRODUCT, MeanEngine
@@ -398,3 +401,33 @@ def test_no_thread_of_the_active_engine_has_the_priority_of_the_proof(calibrated
         tasks = Path("/proc/self/task").iterdir()
         nice = {(t / "stat").read_text().rsplit(")", 1)[1].split()[16] for t in tasks}
     assert nice == {str(os.getpriority(os.PRIO_PROCESS, 0))}
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "tile", "frames"),
+    [(320, 320, None, 24), (544, 544, 320, 24), (3000, 4000, 320, 1), (1216, 1216, 320, 12),
+     (8192, 8192, 320, 1)],
+)  # fmt: skip
+def test_a_proof_judges_fewer_pictures_in_many_tiles(
+    height: int, width: int, tile: int | None, frames: int
+) -> None:
+    """One slow thread would not be done with all of them before the proof times out."""
+    tiles = None if tile is None else Tile(height=tile, width=tile, overlap=96)
+    update = {"height": height, "width": width, "tile": tiles}
+    product = replace(PRODUCT, manifest=PRODUCT.manifest.model_copy(update=update))
+    assert frames_to_prove(product) == frames <= PROOF_FRAMES
+
+
+def test_a_proof_of_a_product_in_tiles_is_bounded(
+    calibrated: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+
+    def prove(*_: object, most: int | None) -> None:
+        asked.append(most)
+
+    monkeypatch.setattr(proof, "frames_to_prove", lambda product: 7)
+    monkeypatch.setattr(proof, "prove", prove)
+    proof._prove({"products": str(calibrated.products), "name": "lid", "version": None,
+                  "flavour": None, "frame": None})  # fmt: skip
+    assert asked == [7]

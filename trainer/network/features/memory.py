@@ -14,7 +14,9 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate
 CANDIDATES = 30_000
 """Features that the choice is made from: more cost seconds and change little."""
 FROM_EACH = 128
-"""Of them from one picture."""
+"""From one picture at most; of many pictures fewer from each."""
+AT_ONCE = 1 << 16
+"""Features that are held before candidates are drawn from them: bounds the memory."""
 PROJECTED = 64
 """Dimensions of the random projection in which features are compared for the choice."""
 WEIGHT = 0.5
@@ -47,9 +49,8 @@ class Memory(nn.Module):
     def fill(self, good: Iterable[Tensor], seed: int) -> None:
         """Choose the patterns from features [N, C, h, w] of good parts."""
         generator = Generator().manual_seed(seed)
-        found = torch.cat([some(smoothed(features), generator) for features in good])
-        order = torch.randperm(len(found), generator=generator)[:CANDIDATES]
-        candidates = found[order.to(found.device)]
+        found = drawn(good, generator)
+        candidates = found[torch.randperm(len(found), generator=generator)[:CANDIDATES]]
         patterns = self.get_buffer("patterns")
         chosen = spread(candidates, len(patterns), generator)
         patterns.copy_(candidates[chosen].half())  # as model.onnx has them
@@ -92,12 +93,27 @@ def enlarged(coarse: Tensor, fine: Tensor) -> Tensor:
     return interpolate(coarse, fine.shape[2:], mode="bilinear", align_corners=False)
 
 
-def some(features: Tensor, generator: Generator) -> Tensor:
-    """Features [M, C] at random places of each picture [N, C, h, w]."""
+def drawn(good: Iterable[Tensor], generator: Generator) -> Tensor:
+    """Smoothed features [M, C] of pictures in batches [N, C, h, w], as many of each, on the CPU.
+
+    At most AT_ONCE of them, unless there are more pictures than that: then one of each.
+    """
+    most, pictures = FROM_EACH, 0
+    held: list[Tensor] = []
+    for features in good:
+        held.append(some(smoothed(features), most, generator).cpu())
+        pictures += len(features)
+        while most > 1 and pictures * held[-1].shape[1] > AT_ONCE:
+            most //= 2
+            held = [batch[:, :most].clone() for batch in held]  # their order is random
+    return torch.cat([batch.flatten(0, 1) for batch in held])
+
+
+def some(features: Tensor, most: int, generator: Generator) -> Tensor:
+    """Features [N, M, C] at up to `most` random places of each picture [N, C, h, w]."""
     flat = features.float().flatten(2).transpose(1, 2)
-    count = min(FROM_EACH, flat.shape[1])
-    rows = [torch.randperm(flat.shape[1], generator=generator)[:count] for _ in flat]
-    return torch.cat([each[row.to(each.device)] for each, row in zip(flat, rows, strict=True)])
+    rows = [torch.randperm(flat.shape[1], generator=generator)[:most] for _ in flat]
+    return torch.stack([each[row.to(each.device)] for each, row in zip(flat, rows, strict=True)])
 
 
 def spread(candidates: Tensor, count: int, generator: Generator) -> Tensor:
