@@ -142,7 +142,7 @@ def test_without_a_memory_the_networks_answer_alone(
 def numbered(count: int) -> list[Tensor]:
     """Pictures in batches of 8; each feature is its picture's number."""
     numbers = torch.arange(count, dtype=torch.float32)
-    return [batch[:, None, None, None].expand(-1, 2, 12, 12) for batch in numbers.split(8)]
+    return [batch[:, None, None, None].expand(-1, 2, 12, 12) for batch in torch.split(numbers, 8)]
 
 
 def test_features_of_many_pictures_are_few_of_each() -> None:
