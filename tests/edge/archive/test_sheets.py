@@ -99,10 +99,10 @@ def test_a_sheet_says_how_far_a_search_came_whose_time_was_over(
 def test_a_sheet_has_a_way_back_to_the_one_before(engine: Engine, writer: Writer) -> None:
     fill(writer)
     with reading(engine) as connection:
-        first = sheet(connection, Query(), 4)
+        first = sheet(connection, Query(), 4, budget_s=60)
         assert first.newer is None
-        second = sheet(connection, Query(), 4, first.older)
-        back = sheet(connection, Query(), 4, second.newer, newer=True)
+        second = sheet(connection, Query(), 4, first.older, budget_s=60)
+        back = sheet(connection, Query(), 4, second.newer, newer=True, budget_s=60)
         assert keys(list(back.parts)) == keys(list(first.parts))
         assert back.newer is None
         with pytest.raises(ArchiveError, match="'x' is no place in the archive"):

@@ -10,7 +10,7 @@ SCRIPT = """
 import os
 from pathlib import Path
 from edge.base.priority import yield_to_the_line
-os.nice({before})
+os.setpriority(os.PRIO_PROCESS, 0, max({before}, os.getpriority(os.PRIO_PROCESS, 0)))
 yield_to_the_line(10)
 print(os.getpriority(os.PRIO_PROCESS, 0))
 print(Path("/proc/self/autogroup").read_text())
