@@ -182,5 +182,7 @@ def test_a_resumed_training_ends_with_the_same_weights(
     resumed = train(settings, images, ALONE, saved=saved.state)
     one, other = whole.model.state_dict(), resumed.model.state_dict()
     assert all(torch.equal(one[name], other[name]) for name in one)
+    assert one["memory.patterns"].any(dim=1).all(), "the good images are remembered"
+    assert one["memory.mixture"][1] > 0, "and weighed"
     frozen = load_encoder("lite0", find_weights("lite0")).state_dict()["stem.weight"]
     assert torch.equal(one["encoder.stem.weight"], frozen), "the averaged network has it too"

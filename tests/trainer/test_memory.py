@@ -116,7 +116,11 @@ def test_a_memory_survives_the_export(
     outputs = compiled(good_frames)
     found = compare(outputs["score"], outputs["heatmap"], *infer(network, good_frames))
     assert found.passes, found
-    other = infer(untrained(network, 1), good_frames)
+    negative = untrained(network, 1)
+    assert isinstance(negative, FeatureDraem)
+    assert negative.memory is not None
+    assert not negative.memory.filled, "what it remembers would make it too much alike"
+    other = infer(negative, good_frames)
     assert not compare(outputs["score"], outputs["heatmap"], *other).passes
 
 
