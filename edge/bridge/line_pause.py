@@ -8,14 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge.base.person import Person
-from edge.bridge.line_requests import (
-    Failure,
-    LineClient,
-    LineRequest,
-    LineRequests,
-    Outcome,
-    parse_reply,
-)
+from edge.bridge.line_requests import LineClient, LineRequest, LineRequests, parse_reply
 from edge.events.control_messages import Health, Request, ask_as
 
 log = logging.getLogger(__name__)
@@ -52,7 +45,5 @@ class LinePause(LineRequests[PauseRequest]):
         log.info("the line has accepted: %s", word)
         return ""
 
-    def _fail(self, request: PauseRequest, failure: Failure, message: str) -> PauseRequest:
-        log.warning("the line was not %s: %s", "paused" if request.paused else "resumed", message)
-        request.outcome = Outcome("failed", failure, message)
-        return request
+    def _not_done(self, request: PauseRequest) -> str:
+        return f"the line was not {'paused' if request.paused else 'resumed'}"

@@ -94,8 +94,14 @@ class LineRequests(Closeable, Generic[Sent]):
         """Return the line's own message, if any. Raises Failed, NoAnswer and other errors."""
 
     @abstractmethod
+    def _not_done(self, request: Sent) -> str:
+        """What does not happen if the request fails, for the log."""
+
     def _fail(self, request: Sent, failure: Failure, message: str) -> Sent:
         """Log the failure, and end the request with it."""
+        log.warning("%s: %s", self._not_done(request), message)
+        request.outcome = Outcome("failed", failure, message)
+        return request
 
     def _work(self) -> None:
         while (request := self._queue.get()) is not None:

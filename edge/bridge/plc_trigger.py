@@ -4,7 +4,6 @@ So a trigger reaches the line within LATEST_S or fails, and the PLC then rejects
 have a thread and a connection of their own: no product change delays them.
 """
 
-import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -17,15 +16,12 @@ from edge.bridge.line_requests import (
     LineClient,
     LineRequest,
     LineRequests,
-    Outcome,
     parse_reply,
 )
 from edge.bridge.stall import StallDetector
 from edge.events.client import NoAnswer
 from edge.events.clock import MonotonicTime
 from edge.events.control_messages import ClockReply, Request, TriggerReply, TriggerRequest
-
-log = logging.getLogger(__name__)
 
 LATEST_S = 0.05
 ANSWER_MS = 200
@@ -120,11 +116,8 @@ class PlcTrigger(LineRequests[Attempt]):
             self._clock = reply.now, time.monotonic()
         return self._clock
 
-    def _fail(self, request: Attempt, failure: Failure, message: str) -> Attempt:
-        number = request.request.trigger_id if request.request else ""
-        log.warning("no picture for trigger %s: %s", number, message)
-        request.outcome = Outcome("failed", failure, message)
-        return request
+    def _not_done(self, request: Attempt) -> str:
+        return f"no picture for trigger {request.request.trigger_id if request.request else ''}"
 
 
 def _check(until_s: float) -> None:

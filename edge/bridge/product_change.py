@@ -18,7 +18,6 @@ from edge.bridge.line_requests import (
     LineClient,
     LineRequest,
     LineRequests,
-    Outcome,
     parse_reply,
 )
 from edge.events.client import NoAnswer
@@ -136,10 +135,8 @@ class ProductChanges(LineRequests[ChangeRequest]):
         if self._stop.wait(POLL_S):
             raise Failed(Failure.NO_ANSWER, if_stopped)
 
-    def _fail(self, request: ChangeRequest, failure: Failure, message: str) -> ChangeRequest:
-        log.warning("no change of product: %s", message)
-        request.outcome = Outcome("failed", failure, message)
-        return request
+    def _not_done(self, request: ChangeRequest) -> str:
+        return "no change of product"
 
     def close(self) -> None:
         """What the line has begun it finishes without the bridge."""

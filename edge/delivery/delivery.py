@@ -1,8 +1,9 @@
 """The loop of a delivery: event, picture, name, file server, cursor.
 
-It reads the log page by page and nothing waits in its memory: while the file server is away the
-loop stands, and the station keeps events and pictures. The order of the steps is what makes a kill
-harmless: the name is on the disk before the file is on the server, the file before the cursor.
+It reads the log page by page and nothing waits in its memory: while the file server cannot be
+reached the loop stands, and the station keeps events and pictures. The order of the steps is what
+makes a kill harmless: the name is on the disk before the file is on the server, the file before the
+cursor.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What a delivery tells Prometheus. How far it is behind, the station says (its cursor)."""
+"""A delivery's metrics for Prometheus; how far it is behind is one of the station's."""
 
 from collections.abc import Iterator
 

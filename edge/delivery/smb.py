@@ -47,7 +47,7 @@ class Smb(SMBFileSystem):  # type: ignore[misc]
                 f"{self._place} cannot encrypt ({error}): update it to SMB 3, or give "
                 "--allow-unencrypted"
             ) from None
-        # It waits for answers without limit: a server that has gone must end the connection.
+        # It waits for answers without limit: a server that has vanished must end the connection.
         session = smbclient.register_session(self.host, port=self.port)
         keep_alive(session.connection.transport._sock)
 

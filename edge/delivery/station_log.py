@@ -105,7 +105,7 @@ class StationLog(Closeable):
                 return found.get(number, b"")
 
     def acknowledge(self, cursor: Cursor) -> None:
-        """Tell the station now and then how far we are, so that it keeps the events after it."""
+        """Report now and then how far we are, so that the station keeps the events after it."""
         is_due = (
             time.monotonic() >= self._acknowledge_at or cursor.stream_id != self._cursor.stream_id
         )

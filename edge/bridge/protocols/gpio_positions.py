@@ -22,7 +22,7 @@ class Positions(ABC):
     counted = True
     """Whether positions are counts, which may fail to come."""
     lost = False
-    """Set where the parts on their way can no longer be told apart; who clears them resets it."""
+    """Set when no part's place is known any more; the caller rejects all parts, and resets it."""
 
     @abstractmethod
     def now(self, now_s: float) -> float | None:

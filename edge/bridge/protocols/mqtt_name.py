@@ -99,7 +99,7 @@ class NameClaim:
     other: str | None = None
     """Another bridge publishes under the name: this one must end."""
     repeat: bool = False
-    """Another has spoken, and has seen that the name is ours: our state must be told again."""
+    """Another has spoken, and has seen that the name is ours: our state must be published again."""
     _free: bool = True
     _ours: bool = False
     _since: float = 0.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from edge.bridge.feed import Feed
 from edge.bridge.line_pause import LinePause
-from edge.bridge.line_requests import Outcome
+from edge.bridge.line_requests import LineRequest, Outcome
 from edge.bridge.plc_trigger import LATEST_S, PlcTrigger
 from edge.bridge.product_change import ChangeRequest, ProductChanges
 from edge.bridge.signals import Inputs
@@ -72,15 +72,13 @@ class OpcuaLine:
 
     async def trigger(self, trigger_id: int, encoder: int | None, part_id: str | None) -> Outcome:
         """A part is under the camera; answers once the line has the trigger, or it has failed."""
-        attempt = self._triggering.begin(trigger_id, encoder, part_id or None)
-        with self._in_turn():
-            while attempt.under_way:
-                await asyncio.sleep(TRIGGER_POLL_S)
-        return attempt.outcome
+        return await self._ended(self._triggering.begin(trigger_id, encoder, part_id or None))
 
     async def pause(self, *, paused: bool) -> Outcome:
         """Pause or resume the line; answers once it has accepted, or it has failed."""
-        request = self._pausing.begin(paused=paused)
+        return await self._ended(self._pausing.begin(paused=paused))
+
+    async def _ended(self, request: LineRequest) -> Outcome:
         with self._in_turn():
             while request.under_way:
                 await asyncio.sleep(TRIGGER_POLL_S)

@@ -61,7 +61,7 @@ class MachineVision:
         await self._ready.send_variants(f"part {inspection.trigger_id}", values)
 
     async def prepared(self, change: ChangeRequest) -> None:
-        """Tell that the line judges the product of a PrepareRecipe."""
+        """Report that the line judges the product of a PrepareRecipe."""
         number = self._line.number_of(change.product)
         values = {
             "ExternalId": ua.Variant(value_of("RecipeIdExternalDataType", Id=number)),

@@ -1,7 +1,7 @@
 """Nodes of the OPC UA server: string ids that are their browse path, descriptions, units, events.
 
 An id that counts the nodes in the order of their creation would change with each new node, and
-clients keep ids. asyncua gives such ids unless it is told otherwise.
+clients keep ids. asyncua gives such ids by default.
 """
 
 import logging

@@ -88,7 +88,7 @@ class Node(Session):
         if names.host is not None:
             topics.append(names.state_topic)
         self._client.subscribe([(topic, 1) for topic in topics])
-        if not self._first:  # whoever has taken the name meanwhile answers
+        if not self._first:  # another node that has taken the name answers
             self._client.publish(names.topic("NCMD"), rebirth_request(), qos=0)
         self._first = False
 
@@ -215,7 +215,7 @@ class Node(Session):
             sent.wait_for_publish(ACKNOWLEDGE_S)
 
     def leave(self) -> None:
-        """The primary host has gone: cut the connection, and begin another that waits for it.
+        """The primary host is offline: cut the connection, and begin another that waits for it.
 
         The broker publishes the death at once, since the cut is no clean end.
         """

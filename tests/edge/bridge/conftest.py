@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import draem
+from tests.support.bridge.mqtt import Broker
 from tests.support.bridge.triggered_line import TriggeredLine
 from tests.support.ports import free_ports
 from tests.support.running_station import Running
@@ -24,6 +25,14 @@ def triggered_line() -> Iterator[TriggeredLine]:
     """A line whose camera is triggered by the program, in a process of its own."""
     with TriggeredLine(f"tcp://127.0.0.1:{free_ports(1)[0]}") as made:
         yield made
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """A mosquitto that listens on this machine."""
+    made = Broker(tmp_path)
+    yield made
+    made.kill()
 
 
 Mistaken = Callable[..., str]

@@ -18,20 +18,11 @@ from edge.bridge.protocols.mqtt import state_of
 from edge.bridge.protocols.mqtt_name import check_free
 from edge.bridge.signals import Signals
 from tests.edge.bridge.conftest import Mistaken
-from tests.support.bridge.mqtt import MOSQUITTO, Bridge, Broker, Ear
+from tests.support.bridge.mqtt import Bridge, Broker, Ear, needs_mosquitto
 from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
-pytestmark = pytest.mark.skipif(
-    MOSQUITTO is None, reason="no mosquitto here: sudo apt-get install mosquitto"
-)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
-    yield made
-    made.kill()
+pytestmark = needs_mosquitto
 
 
 @pytest.fixture

@@ -12,12 +12,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.edge.bridge.conftest import Mistaken
 from tests.support.bridge.certificates import PASSWORD, Authority
-from tests.support.bridge.mqtt import MOSQUITTO, Bridge, Broker
+from tests.support.bridge.mqtt import Bridge, Broker, needs_mosquitto
 from tests.support.running_station import Running
 
-pytestmark = pytest.mark.skipif(
-    MOSQUITTO is None, reason="no mosquitto here: sudo apt-get install mosquitto"
-)
+pytestmark = needs_mosquitto
 
 
 @pytest.fixture

@@ -19,16 +19,14 @@ from edge.events.event import Inspection
 from edge.events.subscriber import events
 from tests.support.bridge.changing_line import changing_line
 from tests.support.bridge.modbus import valid
-from tests.support.bridge.mqtt import MOSQUITTO, Broker
+from tests.support.bridge.mqtt import Broker, needs_mosquitto
 from tests.support.bridge.opcua import Heard, connected
 from tests.support.bridge.process import bridge_process
 from tests.support.bridge.s7 import BLOCK, S7Plc
 from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
-pytestmark = pytest.mark.skipif(
-    MOSQUITTO is None, reason="no mosquitto here: sudo apt-get install mosquitto"
-)
+pytestmark = needs_mosquitto
 RECIPES = ("--recipe", "1=lid", "--recipe", "2=twin")
 Numbers = dict[int, int]
 """inspection id -> the product number that a wire told with it."""

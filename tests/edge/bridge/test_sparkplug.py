@@ -20,21 +20,12 @@ from edge.bridge.signals import Trouble
 from edge.events.event import Inspection, Verdict
 from tests.edge.bridge.conftest import Mistaken
 from tests.support.bridge.events import inspection
-from tests.support.bridge.mqtt import MOSQUITTO, Bridge, Broker
+from tests.support.bridge.mqtt import Bridge, Broker, needs_mosquitto
 from tests.support.bridge.sparkplug import Host, LiveNode, fast_names
 from tests.support.running_station import Running
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(
-    MOSQUITTO is None, reason="no mosquitto here: sudo apt-get install mosquitto"
-)
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    made = Broker(tmp_path)
-    yield made
-    made.kill()
+pytestmark = needs_mosquitto
 
 
 @pytest.fixture

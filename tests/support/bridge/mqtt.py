@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+import pytest
 from paho.mqtt import publish
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -22,6 +23,9 @@ from tests.support.ports import free_ports
 from tests.support.running_station import Running
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
+needs_mosquitto = pytest.mark.skipif(
+    MOSQUITTO is None, reason="no mosquitto here: sudo apt-get install mosquitto"
+)
 
 
 class Broker:
