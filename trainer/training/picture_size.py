@@ -12,8 +12,8 @@ from edge.vision.fit import Fit
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
 from edge.vision.good_parts import find_good
-from edge.vision.tiles import TilePlan
-from trainer.data.input_size import LARGEST, MULTIPLE, Seen, round_side, seen_by, usual_size
+from edge.vision.tiles import MULTIPLE, TilePlan
+from trainer.data.input_size import LARGEST, Seen, round_side, seen_by, usual_size
 from trainer.training.settings import tile_of
 
 log = logging.getLogger(__name__)
