@@ -40,7 +40,9 @@ def measure(
     Raises EngineError for values that are not finite.
     """
     if not (np.isfinite(score).all() and np.isfinite(heatmap).all()):
-        raise EngineError("the engine gives values that are not finite: build it again")
+        raise EngineError(
+            "the engine gives values that are not finite: build it again, or train again"
+        )
     truth = np.concatenate((masks, np.zeros_like(masks)))
     return Accuracy(
         image_auroc=auroc(np.asarray(truth.any(axis=(1, 2))), score),

@@ -57,11 +57,6 @@ class Difference:
         """Whether both lie within the tolerances; never for a NaN."""
         return self.score_max <= tolerance.score and self.map_p999 <= tolerance.map
 
-    @property
-    def passes(self) -> bool:
-        """Whether both lie within what float32 and float16 may miss."""
-        return self.within(FULL)
-
 
 class Tolerance(NamedTuple):
     """How far the score and the map's 99.9th percentile may lie from the trained network's."""

@@ -21,7 +21,7 @@ from edge.vision.alignment import Alignment
 from edge.vision.fit import Interpolation
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
-from edge.vision.tiles import Tile, TilePlan
+from edge.vision.tiles import MULTIPLE, Tile, TilePlan
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -38,8 +38,6 @@ LONGEST_NAME = 99
 
 MOST_PICTURE_PIXELS = 1 << 26
 """Of what is judged at once: 64 megapixels."""
-MULTIPLE = 32
-"""Of the sides of a network's input."""
 Side = Annotated[int, Field(ge=32, le=1 << 14)]
 Width = Annotated[int, Field(ge=1, le=1 << 16)]
 
@@ -134,7 +132,9 @@ class Manifest(BaseModel):
         if self.height * self.width > MOST_PICTURE_PIXELS:
             raise ValueError(f"a picture has at most {MOST_PICTURE_PIXELS} pixels")
         if any(side % MULTIPLE for side in self.input_shape):
-            raise ValueError(f"{self.width}x{self.height}: sides of an input are multiples of 32")
+            raise ValueError(
+                f"{self.width}x{self.height}: sides of an input are multiples of {MULTIPLE}"
+            )
         if self.tile is not None:
             TilePlan(self.height, self.width, self.tile)
             if self.score_window > min(self.input_shape):

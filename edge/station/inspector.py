@@ -39,12 +39,16 @@ class JudgedFrame:
     engine_score: float = math.nan
     quality: float | None = None
 
-    def in_frame(self) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
-        """Mask and heatmap as events and viewers get them: upright in the camera's frame."""
+    def mask_in_frame(self) -> NDArray[np.uint8]:
+        """The mask as events have it: upright in the camera's frame."""
         mask, where = self.judgement.mask, self.placement
-        if where is None or self.heatmap is None:
-            return mask, self.heatmap
-        return turned_back(mask, where), turned_back(self.heatmap, where)
+        return mask if where is None else turned_back(mask, where)
+
+    def heatmap_in_frame(self) -> NDArray[np.float32] | None:
+        """The heatmap as viewers see it, in the same place. Takes time: only for a viewer."""
+        if self.heatmap is None or self.placement is None:
+            return self.heatmap
+        return turned_back(self.heatmap, self.placement)
 
 
 class Inspector:

@@ -6,6 +6,7 @@ JPEG (the heatmap empty where there is none). Nothing is encoded without a subsc
 
 import json
 import time
+from collections.abc import Callable
 from threading import Condition, Thread
 from typing import Any, NamedTuple
 
@@ -22,11 +23,14 @@ LONGEST_SIDE = 1280
 QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
 POLL_S = 0.1
 
+Heat = Callable[[], NDArray[np.float32] | None]
+"""Gives the heatmap in the frame; called only for a picture that is sent, not by the line."""
+
 
 class _Picture(NamedTuple):
     header: Inspection
     image: NDArray[np.uint8]
-    heatmap: NDArray[np.float32] | None
+    heat: Heat
 
 
 class LiveView(Closeable):
@@ -40,16 +44,14 @@ class LiveView(Closeable):
         self._thread = Thread(target=self._send_all, name="live", daemon=True)
         self._thread.start()
 
-    def offer(
-        self, header: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
-    ) -> None:
+    def offer(self, header: Inspection, image: NDArray[np.uint8], heat: Heat) -> None:
         """Show this picture if there is a viewer and the rate allows it; never waits."""
         now = time.monotonic()
         if not self._wanted or now < self._due or image.size == 0:
             return
         self._due = now + self._interval
         with self._changed:
-            self._slot = _Picture(header, image, heatmap)
+            self._slot = _Picture(header, image, heat)
             self._changed.notify()
 
     def _send_all(self) -> None:
@@ -59,7 +61,7 @@ class LiveView(Closeable):
                 self._changed.wait_for(lambda: self._slot or self._closed, POLL_S)
                 shown, self._slot = self._slot, None
             if shown is not None:
-                self._publisher.send(encode_picture(*shown))
+                self._publisher.send(encode_picture(shown.header, shown.image, shown.heat()))
 
     def close(self) -> None:
         with self._changed:

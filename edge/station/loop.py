@@ -22,6 +22,7 @@ from edge.station.active_product import ActiveProduct
 from edge.station.control import Controls
 from edge.station.event_writer import EventWriter
 from edge.station.inspector import Stopwatch
+from edge.station.live_view import Heat
 
 POLL_MS = 50
 FILE_MS = 10_000
@@ -29,8 +30,8 @@ CODES = {CameraError: Code.CAMERA, EngineError: Code.ENGINE}
 DRAIN_S = 0.5
 SILENT = "no frame for {} ms: check the camera and its cable"
 
-Show = Callable[[Inspection, NDArray[np.uint8], NDArray[np.float32] | None], None]
-"""(header, frame, heatmap) -> None; must not wait."""
+Show = Callable[[Inspection, NDArray[np.uint8], Heat], None]
+"""(header, frame, what gives its heatmap) -> None; must not wait."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,12 @@ def _inspect(
     clock = Stopwatch(captured.frame.captured_ns)
     clock.lap("wait")
     judged = active.inspector.inspect(captured.frame, clock)
-    upright, heatmap = judged.in_frame()
-    mask = encode_mask(upright) if judged.placement else b""
+    mask = encode_mask(judged.mask_in_frame()) if judged.placement else b""
     clock.lap("encode")
     header = writer.inspection(captured, judged, clock.laps_ms, mask)
     controls.count(header)
     if show is not None:
-        show(header, captured.frame.image, heatmap)
+        show(header, captured.frame.image, judged.heatmap_in_frame)
     if active.drift.add(judged, captured.frame.trigger_id is not None):
         writer.drift(active.drift.now)
         controls.drift = active.drift.now.code.name.lower() if active.drift.now else ""

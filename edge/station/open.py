@@ -33,7 +33,7 @@ from edge.station.control import Controls, control
 from edge.station.event_writer import EventWriter
 from edge.station.image_store import ImageStore, KeepRules
 from edge.station.last_product import Wanted, load_remembered, naming_the_way_back, remember
-from edge.station.live_view import LiveView
+from edge.station.live_view import Heat, LiveView
 from edge.station.loop import Pace, Show, run
 from edge.station.settings import Station
 
@@ -127,12 +127,10 @@ def open_station(
     images = enter(ImageStore(folder, rules))
     observe = _metrics(settings, controls, opened)
 
-    def show(
-        header: Inspection, image: NDArray[np.uint8], heatmap: NDArray[np.float32] | None
-    ) -> None:
+    def show(header: Inspection, image: NDArray[np.uint8], heat: Heat) -> None:
         images.offer(header, image)
         if header.stream_id:  # else it has no number yet, and a viewer would take it for another
-            live.offer(header, image, heatmap)
+            live.offer(header, image, heat)
         controls.pictures_dropped = images.dropped
         observe(header)
 

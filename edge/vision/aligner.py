@@ -1,6 +1,7 @@
 """Bring a part upright: find it by the reference picture, then warp what surrounds its place."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.vision.alignment import Alignment, NotAligned
 from edge.vision.frame import Box, Size
-from edge.vision.motion import Affine, Motion, chain, of_indices, scaled
+from edge.vision.motion import Affine, Motion, chain, of_indices, scaled, turned_growth
 from edge.vision.part_outline import part_mask
 from edge.vision.placement import Placement
 from edge.vision.pose_search import SIDE, Picture, PoseSearch, detail
@@ -57,10 +58,8 @@ class Aligner:
     def surroundings(self, crop: Box, frame: Size) -> Box:
         """What of the frame can show a part that lies as far from its place as is allowed."""
         x, y, width, height = crop
-        angles = np.deg2rad(np.linspace(0, min(self.settings.turn, 90), 91))
         reach = self.settings.shift * max(width, height)
-        across = (width * np.cos(angles) + height * np.sin(angles)).max() - width
-        down = (height * np.cos(angles) + width * np.sin(angles)).max() - height
+        across, down = turned_growth(width, height, self.settings.turn)
         more_x, more_y = int(np.ceil(across / 2 + reach)), int(np.ceil(down / 2 + reach))
         left, top = max(0, x - more_x), max(0, y - more_y)
         right, bottom = min(frame[0], x + width + more_x), min(frame[1], y + height + more_y)
@@ -124,10 +123,10 @@ def make_aligner(settings: Alignment, fitted: Image) -> Aligner:
     return made
 
 
-def check_seen(placement: Placement, needed: Mask, quality: float) -> None:
-    """Raise NotAligned where something of `needed` [H, W] lies beyond the camera's frame."""
+def check_seen(placement: Placement, needed: Iterable[Mask], quality: float) -> None:
+    """Raise NotAligned where something of a `needed` mask [H, W] lies beyond the camera's frame."""
     seen = seen_mask(placement)
-    if seen is not None and (needed & ~seen).any():
+    if seen is not None and any((mask & ~seen).any() for mask in needed):
         raise NotAligned("a piece of the part lies beyond the camera's frame", quality)
 
 

@@ -1,6 +1,7 @@
 """The one function that prepares a camera's frame for the network: crop, correct, align, resize."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -83,12 +84,11 @@ class Fit:
         check_seen(small, self._needed(small, aligner), motion.quality)
         return upright(around, where, placement), placement
 
-    def _needed(self, placement: Placement, aligner: Aligner) -> Mask:
+    def _needed(self, placement: Placement, aligner: Aligner) -> Iterable[Mask]:
         """What must lie in the camera's frame: the regions of interest, or the part."""
         if self.geometry is None or not self.geometry.regions_of_interest:
-            return aligner.part
-        masks = masks_of(self.geometry, placement).values()
-        return np.asarray(np.logical_or.reduce(list(masks)), np.bool_)
+            return [aligner.part]
+        return masks_of(self.geometry, placement).values()
 
     def place(self, frame: Size) -> Placement:
         """Where the model's input lies in frames of this size. Raises ValueError as a call does."""

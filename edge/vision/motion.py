@@ -54,6 +54,17 @@ def moved(turn: float, centre: tuple[float, float], shift: tuple[float, float]) 
     return np.column_stack([turned, np.array(centre) - turned @ np.array(centre) + shift])
 
 
+def turned_growth(width: float, height: float, turn: float) -> tuple[float, float]:
+    """By how much the upright box around a rectangle grows, at most, when it turns up to `turn`.
+
+    To either side, in degrees.
+    """
+    angles = np.deg2rad(np.linspace(0, min(turn, 90), 91))
+    across = (width * np.cos(angles) + height * np.sin(angles)).max() - width
+    down = (height * np.cos(angles) + width * np.sin(angles)).max() - height
+    return float(across), float(down)
+
+
 def scaled(scale: tuple[float, float], origin: tuple[float, float]) -> Affine:
     """Multiplies by `scale`, then adds `origin`."""
     return np.array([[scale[0], 0, origin[0]], [0, scale[1], origin[1]]], np.float64)

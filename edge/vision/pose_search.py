@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.vision.motion import Affine, chain, moved, of_indices, scaled
+from edge.vision.motion import Affine, chain, moved, of_indices, scaled, turned_growth
 
 Picture = NDArray[np.float32]
 PixelType = TypeVar("PixelType", np.uint8, np.float32)
@@ -88,10 +88,8 @@ class PoseSearch:
     def margin(self) -> tuple[int, int]:
         """What a picture shows beyond the reference's place, left and right, above and below."""
         height, width = self.reference.shape
-        angles = np.deg2rad(np.linspace(0, min(self.turn, 90), 91))
-        wide = (width * np.cos(angles) + height * np.sin(angles)).max() - width
-        high = (height * np.cos(angles) + width * np.sin(angles)).max() - height
-        x, y = (4 * int(np.ceil(more / 8)) + self._reach4 * 4 for more in (wide, high))
+        growth = turned_growth(width, height, self.turn)
+        x, y = (4 * int(np.ceil(more / 8)) + self._reach4 * 4 for more in growth)
         return x, y
 
     @property

@@ -32,8 +32,7 @@ def pooled_maximum(heatmap: NDArray[np.float32], window: int) -> float:
 def masks_of(geometry: Geometry, placement: Placement) -> Mapping[str, Mask]:
     """The mask [H, W] of each region of interest at the model's size; made once, then cached.
 
-    The polygons lie in the frame as it is, or as the reference picture has it where parts are
-    aligned.
+    The polygons lie in the camera's frame, of aligned parts in that of the reference picture.
     A pixel that a polygon only touches belongs to it.
     """
     return _masks(geometry.polygons, placement.of_reference)

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge.vision.roi import Mask
 
-InputSide = Annotated[int, Field(ge=32, le=8192, multiple_of=32)]
-"""Of a network's input: its features come in steps of 32 pixels."""
+MULTIPLE = 32
+"""Of the sides of a network's input: its coarsest features come in steps of so many pixels."""
+InputSide = Annotated[int, Field(ge=MULTIPLE, le=8192, multiple_of=MULTIPLE)]
 
 
 class Tile(BaseModel):

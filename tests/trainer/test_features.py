@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edge.engine import openvino
-from edge.engine.verify import compare
-from tests.support.training import ALONE, small_settings
+from edge.engine.verify import FULL, compare
+from tests.support.training import ALONE, adapt_statistics, run_onnx, small_settings
 from trainer.data.sources import Images
 from trainer.network.features import backbone
 from trainer.network.features.backbone import (
@@ -29,13 +28,11 @@ from trainer.network.onnx_export import build_onnx
 from trainer.network.spec import NetworkSpec
 from trainer.training import checkpoint
 from trainer.training import train as training
-from trainer.training.batches import to_tensor
 from trainer.training.golden import infer, untrained
 from trainer.training.state import TrainingState
 from trainer.training.train import train
 
 SPEC = NetworkSpec("features", 8, 8, 13, "lite0")
-CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -44,15 +41,9 @@ def network(good_frames: NDArray[np.uint8]) -> FeatureDraem:
     torch.manual_seed(0)
     made = make_network(SPEC, encoder_weights=find_weights("lite0"))
     assert isinstance(made, FeatureDraem)
-    images = to_tensor(good_frames, CPU)
-    made.adapt([images])
-    for module in made.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None
     nn.init.normal_(made.discriminative.out.weight, 0, 0.3)
-    made.train()
-    made.heatmap(images)
-    return made.eval()
+    adapt_statistics(made, good_frames)
+    return made
 
 
 def test_the_encoder_is_googles_with_its_padding_and_folded_norms() -> None:
@@ -140,21 +131,17 @@ def test_the_reconstruction_is_compared_with_the_good_part(network: FeatureDraem
 def test_exported_features_survive_and_all_convolutions_are_float16(
     network: FeatureDraem, good_frames: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    import openvino as ov
-
     proto = build_onnx(network, 64, 64)
     weights = {w.name: w.data_type for w in proto.graph.initializer}
     kinds = Counter(weights[n.input[1]] for n in proto.graph.node if n.op_type == "Conv")
     frozen = sum(isinstance(module, FrozenConv) for module in network.modules())
     trained = sum(isinstance(module, nn.Conv2d) for module in network.modules())
     assert kinds == {onnx.TensorProto.FLOAT16: frozen + trained}
-    onnx.save_model(proto, str(tmp_path / "m.onnx"))
-    compiled = ov.Core().compile_model(str(tmp_path / "m.onnx"), "CPU", openvino.CONFIG)
-    outputs = compiled(good_frames)
-    found = compare(outputs["score"], outputs["heatmap"], *infer(network, good_frames))
-    assert found.passes, found
+    exported = run_onnx(proto, good_frames, tmp_path)
+    found = compare(*exported, *infer(network, good_frames))
+    assert found.within(FULL), found
     other = infer(untrained(network, 1), good_frames)
-    assert not compare(outputs["score"], outputs["heatmap"], *other).passes
+    assert not compare(*exported, *other).within(FULL)
 
 
 def test_a_resumed_training_ends_with_the_same_weights(

@@ -4,14 +4,13 @@ import copy
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
-from edge.engine import openvino
-from edge.engine.verify import compare
+from edge.engine.verify import FULL, compare
+from tests.support.training import CPU, adapt_statistics, run_onnx
 from trainer.network.features.backbone import find_weights
 from trainer.network.features.memory import (
     AT_ONCE,
@@ -30,8 +29,6 @@ from trainer.network.spec import NetworkSpec
 from trainer.training.batches import to_tensor
 from trainer.training.golden import infer, untrained
 
-CPU = torch.device("cpu")
-
 
 @pytest.fixture(scope="module")
 def network(good_frames: NDArray[np.uint8]) -> FeatureDraem:
@@ -40,15 +37,10 @@ def network(good_frames: NDArray[np.uint8]) -> FeatureDraem:
     spec = NetworkSpec("features", 8, 8, 13, "lite0", 64)
     made = make_network(spec, encoder_weights=find_weights("lite0"))
     assert isinstance(made, FeatureDraem)
-    images = to_tensor(good_frames, CPU)
-    made.adapt([images])
-    for module in made.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None
     nn.init.normal_(made.discriminative.out.weight, 0, 0.3)
-    made.train()
-    made.heatmap(images)
-    made.eval().remember([images[::2]], [images[1::2]], seed=0)
+    adapt_statistics(made, good_frames)
+    images = to_tensor(good_frames, CPU)
+    made.remember([images[::2]], [images[1::2]], seed=0)
     return made
 
 
@@ -105,23 +97,18 @@ def test_what_no_good_part_has_is_anomalous(
 def test_a_memory_survives_the_export(
     network: FeatureDraem, good_frames: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    import openvino as ov
-
     network = copy.deepcopy(network)
     assert network.memory is not None
     # Random networks vary less between lids than float16 rounds: a mixture as after a training.
     network.memory.get_buffer("mixture").copy_(torch.tensor([0.5, 0.5, -3]))
-    onnx.save_model(build_onnx(network, 64, 64), str(tmp_path / "m.onnx"))
-    compiled = ov.Core().compile_model(str(tmp_path / "m.onnx"), "CPU", openvino.CONFIG)
-    outputs = compiled(good_frames)
-    found = compare(outputs["score"], outputs["heatmap"], *infer(network, good_frames))
-    assert found.passes, found
+    exported = run_onnx(build_onnx(network, 64, 64), good_frames, tmp_path)
+    found = compare(*exported, *infer(network, good_frames))
+    assert found.within(FULL), found
     negative = untrained(network, 1)
     assert isinstance(negative, FeatureDraem)
     assert negative.memory is not None
     assert not negative.memory.filled, "what it remembers would make it too much alike"
-    other = infer(negative, good_frames)
-    assert not compare(outputs["score"], outputs["heatmap"], *other).passes
+    assert not compare(*exported, *infer(negative, good_frames)).within(FULL)
 
 
 def test_without_a_memory_the_networks_answer_alone(

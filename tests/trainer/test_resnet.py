@@ -4,23 +4,20 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import batch_norm, conv2d, max_pool2d, relu
 
 from edge.base.files import digest
-from edge.engine import openvino
-from edge.engine.verify import compare
+from edge.engine.verify import FULL, compare
 from tests.support.commands import draem_in_process
-from tests.support.training import ALONE, small_settings
+from tests.support.training import ALONE, adapt_statistics, run_onnx, small_settings
 from trainer.network.features.backbone import BackboneError, backbone_name, load_encoder
 from trainer.network.make import make_network
 from trainer.network.onnx_export import build_onnx
 from trainer.network.spec import NetworkSpec
-from trainer.training.batches import to_tensor
 from trainer.training.checkpoint import Checkpoint
 from trainer.training.golden import infer
 from trainer.training.job import read_sources
@@ -105,22 +102,13 @@ def test_features_are_those_of_the_state_dict(reference: Reference, tmp_path: Pa
 def test_an_exported_resnet_survives(
     reference: Reference, good_frames: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    import openvino as ov
-
     torch.save(reference.state, tmp_path / "resnet.pth")
     spec = NetworkSpec("features", 8, 8, 13, backbone_name(str(tmp_path / "resnet.pth")))
     torch.manual_seed(0)
     network = make_network(spec, encoder_weights=tmp_path / "resnet.pth")
-    images = to_tensor(good_frames, torch.device("cpu"))
-    network.adapt([images])
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None
-    network.train().heatmap(images)
-    onnx.save_model(build_onnx(network.eval(), 64, 64), str(tmp_path / "m.onnx"))
-    compiled = ov.Core().compile_model(str(tmp_path / "m.onnx"), "CPU", openvino.CONFIG)
-    outputs = compiled(good_frames)
-    assert compare(outputs["score"], outputs["heatmap"], *infer(network, good_frames)).passes
+    adapt_statistics(network, good_frames)
+    exported = run_onnx(build_onnx(network, 64, 64), good_frames, tmp_path)
+    assert compare(*exported, *infer(network, good_frames)).within(FULL)
 
 
 def test_a_product_is_trained_on_a_backbone_of_ones_own(images: Path, tmp_path: Path) -> None:

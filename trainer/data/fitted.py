@@ -83,6 +83,8 @@ def with_quality(aligner: Aligner, qualities: list[float]) -> Aligner:
     log.info(
         "the parts are aligned with a quality of %.2f (median) and at least %.2f: below %.2f there "
         "will be no verdict",
-        *(float(np.median(qualities)), min(qualities), least),
+        float(np.median(qualities)),
+        min(qualities),
+        least,
     )
     return replace(aligner, settings=aligner.settings.model_copy(update={"quality": least}))

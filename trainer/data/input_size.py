@@ -8,12 +8,12 @@ import numpy as np
 from edge.base.errors import ImageError
 from edge.vision.fit import Fit
 from edge.vision.image_files import read_images
+from edge.vision.tiles import MULTIPLE
 
 PIXELS = 320 * 320
 """Of the input, where nobody asks for another: enough for small defects, a training of minutes."""
 LARGEST = 2.0
 """Small pictures are enlarged by no more than this."""
-MULTIPLE = 32
 LOOKED_AT = 9
 
 

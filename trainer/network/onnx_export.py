@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from edge.vision.tiles import MULTIPLE
 from trainer.network.features.model import FeatureDraem
 from trainer.network.features.onnx_nodes import add_features
 from trainer.network.network import Network
@@ -76,8 +77,8 @@ def averaging(count: int, side: int) -> NDArray[np.float64]:
 
 def build_onnx(model: Network, height: int, width: int) -> onnx.ModelProto:
     """The checked ONNX model of trained networks for images of height x width."""
-    if height % 32 or width % 32:
-        raise ValueError(f"{width}x{height}: both sides must be multiples of 32")
+    if height % MULTIPLE or width % MULTIPLE:
+        raise ValueError(f"{width}x{height}: both sides must be multiples of {MULTIPLE}")
     graph = Graph()
     x = graph.add("Cast", "image", to=TensorProto.FLOAT16)
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])

@@ -84,7 +84,7 @@ def stages(
             frame = pictures[i % len(pictures)]
             clock = Stopwatch()
             judged = inspector.inspect(frame, clock)
-            mask = encode_mask(judged.in_frame()[0]) if judged.placement else b""
+            mask = encode_mask(judged.mask_in_frame()) if judged.placement else b""
             clock.lap("encode")
             writer.inspection(CapturedFrame(frame, 0), judged, clock.laps_ms, mask)
             clock.lap("send")

@@ -209,9 +209,8 @@ def _save(
 
 def in_tiles(settings: TrainSettings) -> str:
     """How the pictures are judged, for the line that says what is trained."""
-    if settings.tile is None:
+    tile = settings.tile
+    if tile is None:
         return ""
-    return (
-        f" in {len(TilePlan(settings.height, settings.width, settings.tile).places)} tiles of "
-        + (f"{settings.tile.height}x{settings.tile.width}")
-    )
+    count = len(TilePlan(settings.height, settings.width, tile).places)
+    return f" in {count} tiles of {tile.height}x{tile.width}"

@@ -12,12 +12,13 @@ from edge.vision.fit import Fit
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
 from edge.vision.good_parts import find_good
-from edge.vision.tiles import TilePlan
-from trainer.data.input_size import LARGEST, MULTIPLE, Seen, round_side, seen_by, usual_size
+from edge.vision.tiles import MULTIPLE, TilePlan
+from trainer.data.input_size import LARGEST, Seen, round_side, seen_by, usual_size
 from trainer.training.settings import tile_of
 
 log = logging.getLogger(__name__)
 
+SIDES = ("height", "width")
 SIZE_OPTIONS = ("input", "scale", "mm_per_pixel")
 MUCH_SMALLER = 2.5
 """Camera pixels a side that become one pixel of the input, from which on a hint is given."""
@@ -68,7 +69,7 @@ def sized(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     if "input" in given:
         values["height"], values["width"] = given.pop("input")
     elif named or tile:
-        values = {k: v for k, v in values.items() if k not in ("height", "width")}
+        values = {k: v for k, v in values.items() if k not in SIDES}
         share, mm = given.pop("scale", None), given.pop("mm_per_pixel", None)
         values["scale"] = Scale(share, mm) if named else Scale(share=1.0)
     return values
@@ -90,15 +91,17 @@ def with_size(values: dict[str, Any]) -> dict[str, Any]:
         return values | {"height": height, "width": width}
     sides = _scaled(seen, scale)
     if not values.get("tile_height"):
-        return values | dict(zip(("height", "width"), map(round_side, sides), strict=True))
+        return values | dict(zip(SIDES, map(round_side, sides), strict=True))
     _check_sides(sides, scale)
     # A side shorter than the tile has a tile as short.
-    tile = {n: min(values[f"tile_{n}"], s // 32 * 32) for n, s in zip(SIDES, sides, strict=True)}
+    tile = {n: min(values[f"tile_{n}"], _below(s)) for n, s in zip(SIDES, sides, strict=True)}
     short = {f"tile_{n}": side for n, side in tile.items()}
     return values | dict(zip(SIDES, sides, strict=True)) | short
 
 
-SIDES = ("height", "width")
+def _below(side: int) -> int:
+    """The largest side of an input that is no longer."""
+    return side // MULTIPLE * MULTIPLE
 
 
 def _scaled(seen: Seen, scale: Scale) -> tuple[int, int]:
@@ -139,8 +142,8 @@ def _tell_of_loss(seen: Seen, height: int, width: int) -> None:
     if smaller < MUCH_SMALLER:
         return
     sides = min(USUAL_TILE, int(seen.height)), min(USUAL_TILE, int(seen.width))
-    tile = tile_of(max(32, sides[0] // 32 * 32), max(32, sides[1] // 32 * 32))
-    plan = TilePlan(max(32, int(seen.height)), max(32, int(seen.width)), tile)
+    tile = tile_of(max(MULTIPLE, _below(sides[0])), max(MULTIPLE, _below(sides[1])))
+    plan = TilePlan(max(MULTIPLE, int(seen.height)), max(MULTIPLE, int(seen.width)), tile)
     longer = len(plan.places) * tile.height * tile.width / (height * width)
     log.info(
         "pictures of %.0fx%.0f are judged at %dx%d: a defect narrower than %.0f of their pixels "

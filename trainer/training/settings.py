@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from edge.base.errors import ImageError
 from edge.product.golden import MOST_INPUT_PIXELS
-from edge.product.manifest import MOST_PICTURE_PIXELS, MULTIPLE
+from edge.product.manifest import MOST_PICTURE_PIXELS
 from edge.vision.aligner import make_aligner
 from edge.vision.alignment import LEAST_QUALITY, Alignment, Quality, Shift, Turn
 from edge.vision.fit import Fit
 from edge.vision.frame import Box
 from edge.vision.geometry import Geometry
 from edge.vision.image_files import read_image
-from edge.vision.tiles import InputSide, Tile
+from edge.vision.tiles import MULTIPLE, InputSide, Tile
 from trainer.network.spec import Kind, NetworkSpec
 
 OVERLAP = 96

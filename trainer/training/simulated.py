@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edge.engine.accuracy import measure
 from edge.product.simulated import pairs
-from edge.vision.ranking import auroc, average_precision
 from trainer.network.network import Network
 from trainer.simulation.simulate import Simulation
 from trainer.training.batches import generator_for, to_tensor
@@ -24,8 +24,9 @@ ATTEMPTS = 4
 def write_simulated(
     model: Network, good: NDArray[np.uint8], simulation: Simulation, seed: int, path: Path
 ) -> bool:
-    """Write held-out good frames [N, H, W, 3] with and without anomalies, and the figures of
-    networks in float32; whether enough anomalies could be drawn.
+    """Write held-out good frames [N, H, W, 3] with and without anomalies, and float32 figures.
+
+    Returns whether enough anomalies could be drawn; else nothing is written.
     """
     made = _anomalies(good, simulation, seed)
     if made is None:
@@ -33,14 +34,14 @@ def write_simulated(
     frames, masks = made
     shown, where = pairs(frames, masks, 1)
     score, heatmap = infer(model, shown)
-    truth = np.concatenate((where, np.zeros_like(where)))
+    found = measure(where, score, heatmap)
     np.savez_compressed(
         path,
         frames=frames,
         masks=np.packbits(masks, axis=2),
         score=score,
-        image_auroc=np.float64(auroc(np.asarray(truth.any(axis=(1, 2))), score)),
-        pixel_ap=np.float64(average_precision(truth.ravel(), heatmap.ravel())),
+        image_auroc=np.float64(found.image_auroc),
+        pixel_ap=np.float64(found.pixel_ap),
     )
     return True
 

@@ -87,7 +87,7 @@ def test_align_an_event_says_how_the_part_lies_and_its_mask_lies_upright(tmp_pat
     image = photograph(bad, moved)
     judged = inspected(inspector, image)
     header = judged_part(captured(image), judged, product, {})
-    mask, heatmap = judged.in_frame()
+    mask, heatmap = judged.mask_in_frame(), judged.heatmap_in_frame()
     assert header.mask is not None
     assert header.mask.crop != CROP
     assert mask.shape == (header.mask.height, header.mask.width)

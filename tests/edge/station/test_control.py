@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 import pytest
 import zmq
+from numpy.typing import NDArray
 
 from edge.events.client import service_endpoint
 from edge.events.event import Heartbeat, Inspection, Status
 from edge.events.receiver import live
 from edge.events.subscriber import events
 from edge.station.control import Controls
+from edge.station.inspector import JudgedFrame
 from edge.station.live_view import encode_picture
 from tests.support.commands import draem_in_process
 from tests.support.minimal_station import PRODUCT
@@ -110,9 +112,18 @@ def test_live_pictures_are_encoded_for_viewers_only_and_name_their_event(
         made.append(header.inspection_id)
         return encode_picture(header, *rest)  # type: ignore[arg-type]
 
+    turned: list[JudgedFrame] = []
+    heatmap_in_frame = JudgedFrame.heatmap_in_frame
+
+    def counted_heat(judged: JudgedFrame) -> NDArray[np.float32] | None:
+        turned.append(judged)
+        return heatmap_in_frame(judged)
+
     monkeypatch.setattr("edge.station.live_view.encode_picture", counted)
+    monkeypatch.setattr(JudgedFrame, "heatmap_in_frame", counted_heat)
     time.sleep(1)
     assert made == [], "nothing is encoded for nobody"
+    assert turned == [], "no heatmap is turned back for nobody"
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.set(zmq.LINGER, 0)
         socket.connect(service_endpoint(station.endpoint, "live"))
