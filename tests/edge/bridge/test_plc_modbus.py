@@ -119,6 +119,9 @@ def test_the_documented_map_is_the_one_that_is_served() -> None:
     assert table(WRITE) in page
     assert bit_table(BITS) in page
     assert bit_table(COILS) in page
+    at, verdict = offset(READ, "inspection_id"), offset(READ, "verdict")
+    assert f"read[{at}] << 16 | read[{at + 1}]" in page, "the trial's client reads this map"
+    assert f"[read[{verdict}]]" in page
     words = " ".join(page.split())  # wherever a line ends
     assert f"the whole map of {size(READ)} registers" in words
     text = (docs / "plc.md").read_text(encoding="utf-8")

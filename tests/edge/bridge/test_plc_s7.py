@@ -14,7 +14,7 @@ import pytest
 from edge.bridge.feed import BridgeError
 from edge.bridge.plc_commands import CommandAnswer
 from edge.bridge.protocols.register_docs import SIGNALS, scl
-from edge.bridge.protocols.registers import READ, nothing_written, size, text_of
+from edge.bridge.protocols.registers import READ, nothing_written, offset, size, text_of
 from edge.bridge.protocols.s7 import HEARTBEAT, Block, Plc
 from edge.bridge.signals import COUNTED, Signals, Trouble
 from tests.conftest import draem
@@ -157,5 +157,8 @@ def test_mistakes_are_one_line_each_and_the_type_is_printed(
     assert done.stdout.strip() == scl()
     text = (Path(__file__).parents[3] / "docs/plc/s7.md").read_text(encoding="utf-8")
     assert scl() in text, "the documented type is the one that is written"
+    for kind, name in (("H", "status"), ("I", "inspection_id"), ("H", "verdict")):
+        at = SIGNALS + 2 * offset(READ, name)
+        assert f'({name},) = struct.unpack_from(">{kind}", block, {at})' in text
     place = f"The block has {SIGNALS + 2 * size(READ)} bytes, and `map` is at byte {SIGNALS}."
     assert place in " ".join(text.split())
