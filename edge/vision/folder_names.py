@@ -32,10 +32,10 @@ _GOOD = _words(
 )
 _BAD = _words(
     "bad ng ngs unacceptable nok ko notok abnormal anomaly anomalies anomalous fail failed failure "
-    "failures defect defects defective defekt defekte def fault faults faulty reject rejects rejected "
-    "scrap flaw flaws flawed damage damaged broken dirty missed nonconform nonconforming nonconforme "
-    "invalid schlecht schlechte schlechtteil schlechtteile fehler fehlerhaft ausschuss mauvais "
-    "difettoso difettosi scarto scarti 不良 不良品 不合格 异常 異常"
+    "failures defect defects defective defekt defekte def fault faults faulty reject rejects "
+    "rejected scrap flaw flaws flawed damage damaged broken dirty missed nonconform nonconforming "
+    "nonconforme invalid schlecht schlechte schlechtteil schlechtteile fehler fehlerhaft ausschuss "
+    "mauvais difettoso difettosi scarto scarti 不良 不良品 不合格 异常 異常"
 )
 _GOOD_ALONE, _BAD_ALONE = _words("io bon bons"), _words("nio malo malos")
 """Short words that mean something else inside other names, as in `io_board`."""
