@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import av
 from av.container import InputContainer
@@ -69,6 +69,7 @@ class VideoCamera(Closeable):
         if not self.live and list(_warnings(lines)):
             with suppress(av.FFmpegError):  # a pipe cannot; the rule of LOST_WHILE_OPENING remains
                 self._container.seek(0)  # what FFmpeg has read is read, and reported, again
+        self._waiting: tuple[Any, int, bool] | None = None
         self._pictures = self._read_all()
 
     def _cannot_be_opened(self, source: str, error: Exception, lines: LogLines) -> str:
@@ -113,10 +114,23 @@ class VideoCamera(Closeable):
             if ended:
                 break
             lost, self._lost = self._lost, False
-            yield from self._decoder(packet, captured_ns, lost=lost)
+            yield from self._decode_waiting(lost=lost)
+            self._waiting = packet, captured_ns, lost
+            if self.live or self._stream.codec_context.name == "mjpeg":
+                yield from self._decode_waiting(lost=False)
+        yield from self._decode_waiting(lost=self._lost)
         yield from self._decoder.rest()
         if self._lost:
             yield Picture(None, captured_ns)
+
+    def _decode_waiting(self, *, lost: bool) -> Iterator[Picture]:
+        """Decode the packet before; `lost` says that data are missing in it or behind it.
+
+        A packet of Matroska that was cut takes the bytes behind it; only the next one tells.
+        """
+        if self._waiting is not None:
+            (packet, captured_ns, lost_before), self._waiting = self._waiting, None
+            yield from self._decoder(packet, captured_ns, lost=lost or lost_before)
 
     def _note_lost(self, lines: LogLines) -> None:
         for _, _, text in _warnings(lines):

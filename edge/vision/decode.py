@@ -14,7 +14,7 @@ from edge.vision.tiff import SIGNATURES as TIFF
 from edge.vision.tiff import Samples, decode_tiff, to_bgr
 
 PNG, PNG_EXIF, PNG_END = b"\x89PNG\r\n\x1a\n", b"eXIf", b"IEND\xaeB\x60\x82"
-BMP = b"BM"
+BMP, RUN_LENGTHS = b"BM", (1, 2)
 
 
 def decode(data: bytes) -> tuple[Samples, int | None]:
@@ -56,7 +56,9 @@ def _decode_png(data: bytes) -> Samples:
 
 def _decode_bmp(data: bytes) -> Samples:
     """OpenCV, unlike with other formats, refuses a BMP of which anything is missing."""
-    header, width, height, bits = struct.unpack_from("<IiixxH", data, 14)
+    header, width, height, bits, compression = struct.unpack_from("<IiixxHI", data, 14)
+    if header >= 40 and compression in RUN_LENGTHS:  # it may end, or skip pixels, anywhere
+        raise ImageError("is a BMP with RLE, which does not tell what is missing: save it without")
     if header >= 40 and bits == 16:  # decoders differ in how 5 bits become 8
         raise ImageError("is a BMP of 16 bits a pixel: save it with 24")
     check_size(abs(height), width)

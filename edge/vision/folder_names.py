@@ -26,18 +26,18 @@ def _words(text: str) -> frozenset[str]:
 _NEGATION = _words("no not non un nicht kein keine without ohne")
 _GOOD = _words(
     "good ok okay normal nominal pass passed accept accepted free flawless faultless intact golden "
-    "perfect pristine clean healthy undamaged conform conforming conforme gut gute gutteil "
-    "gutteile fehlerfrei falsereject falserejects falsealarm falsealarms bueno buono "
-    "良品 合格 正常"
+    "oks acceptable nondefective perfect pristine clean healthy undamaged conform conforming "
+    "conforme gut gute gutteil gutteile fehlerfrei falsereject falserejects falsealarm falsealarms "
+    "bueno buenos buono buoni 良品 合格 正常"
 )
 _BAD = _words(
-    "bad ng nok ko notok abnormal anomaly anomalies anomalous fail failed failure failures defect "
-    "defects defective defekt defekte def fault faults faulty reject rejects rejected scrap flaw "
-    "flaws flawed damage damaged broken dirty missed nonconform nonconforming nonconforme invalid "
-    "schlecht schlechte schlechtteil schlechtteile fehler fehlerhaft ausschuss mauvais difettoso "
-    "scarto 不良 不良品 不合格 异常 異常"
+    "bad ng ngs unacceptable nok ko notok abnormal anomaly anomalies anomalous fail failed failure "
+    "failures defect defects defective defekt defekte def fault faults faulty reject rejects "
+    "rejected scrap flaw flaws flawed damage damaged broken dirty missed nonconform nonconforming "
+    "nonconforme invalid schlecht schlechte schlechtteil schlechtteile fehler fehlerhaft ausschuss "
+    "mauvais difettoso difettosi scarto scarti 不良 不良品 不合格 异常 異常"
 )
-_GOOD_ALONE, _BAD_ALONE = _words("io bon"), _words("nio malo")
+_GOOD_ALONE, _BAD_ALONE = _words("io bon bons"), _words("nio malo malos")
 """Short words that mean something else inside other names, as in `io_board`."""
 _GOOD_ANYWHERE = _words("good ok okay gut gute")
 """The other words for good parts may be about something else, as in `normal_light`."""

@@ -158,6 +158,7 @@ def _sort(place: Path, found: Labelled) -> Found:
         good = [path for path in rest if path in found.labels or path.parent in unlabelled]
     else:
         good = [] if bad else rest
+        _warn_of_folders(place, good)
     if unclear := sorted(set(rest) - set(good) - set(strays)):
         raise ImageError(_unclear(place, found, homes, unclear))
     if not good:
@@ -168,6 +169,17 @@ def _sort(place: Path, found: Labelled) -> Found:
             f"{min(homes)}, or the folder of its good ones"
         )
     return Found(good, _left_out(place, found, bad, strays))
+
+
+def _warn_of_folders(place: Path, good: list[Path]) -> None:
+    """Log that all are taken where several folders hold some, such as `crack` and `no_crack`."""
+    folders = {str(path.parent.relative_to(place.parent)) for path in good}
+    if len(folders) > 1:
+        log.warning(
+            "%s: no name says which images are good: all %d of %d folders (%s) are taken as good; "
+            "name one folder if another holds defects",
+            *(place, len(good), len(folders), _few(folders)),
+        )
 
 
 def _left_out(place: Path, found: Labelled, bad: list[Path], strays: list[Path]) -> str:

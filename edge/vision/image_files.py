@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge.base.errors import ImageError
 from edge.base.files import write_atomic
 from edge.vision.decode import as_bgr8, decode
-from edge.vision.image_folders import files_below
+from edge.vision.image_folders import files_below, warn_of_unread
 from edge.vision.tiff import Samples
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,9 @@ def find_images(*places: Path) -> list[Path]:
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            files = [p for p in files_below(place) if p.suffix.lower() in SUFFIXES]
+            there = list(files_below(place))
+            warn_of_unread(place, there)
+            files = [path for path in there if path.suffix.lower() in SUFFIXES]
             if not files:
                 suffixes = ", ".join(sorted(SUFFIXES))
                 raise ImageError(f"{place} holds no images ({suffixes}): name a folder that does")

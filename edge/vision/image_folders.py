@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edge.base.errors import ImageError
@@ -11,9 +11,17 @@ from edge.base.errors import ImageError
 log = logging.getLogger(__name__)
 
 SYSTEM = frozenset({
-    "@eadir", "@recycle", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found",
-    "thumbs.db", "ehthumbs.db", "desktop.ini", "system volume information",
+    "@eadir", "@recycle", "#recycle", "#snapshot", "@tmp", "@synoresource", "@sharebin",
+    "@recently-snapshot", "__macosx", "network trash folder", "temporary items", "$recycle.bin",
+    "recycler", "found.000", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini",
+    "system volume information", "__pycache__",
 })  # fmt: skip
+UNREAD = frozenset({
+    ".webp", ".gif", ".jfif", ".jpe", ".jp2", ".heic", ".heif", ".avif", ".jxl", ".tga", ".pgm",
+    ".ppm", ".pbm", ".pnm", ".exr", ".npy", ".npz", ".dng", ".raw", ".svg",
+})  # fmt: skip
+"""Suffixes of pictures in formats that are not read."""
+NAMED = 3
 SIZES_NAMED = 5
 
 
@@ -38,7 +46,9 @@ def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
         path = folder / entry.name
         if is_left_out(entry.name):
             continue
-        if entry.is_dir():
+        if _leads_nowhere(entry):
+            log.warning("left out: %s is a link to nothing", path)
+        elif entry.is_dir():
             real = _real(path)
             if any(known.is_relative_to(real) for known in above):
                 log.warning("left out: %s is a link to a folder that it lies in", path)
@@ -46,8 +56,11 @@ def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
                 yield from _files(path, (*above, real))
         elif entry.is_file():
             yield path
-        elif entry.is_symlink():
-            log.warning("left out: %s is a link to nothing", path)
+
+
+def _leads_nowhere(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is a link to nothing, or one of links that lead to each other."""
+    return entry.is_symlink() and not os.path.exists(entry.path)
 
 
 def _real(path: Path) -> Path:
@@ -57,6 +70,18 @@ def _real(path: Path) -> Path:
 def is_left_out(name: str) -> bool:
     """Whether a name is a hidden, system or temporary file's."""
     return name.startswith((".", "~")) or name.endswith("~") or name.casefold() in SYSTEM
+
+
+def warn_of_unread(folder: Path, files: Iterable[Path]) -> None:
+    """Log a warning where some of a folder's files are pictures in a format that is not read."""
+    unread = sorted(path for path in files if path.suffix.lower() in UNREAD)
+    if unread:
+        log.warning(
+            "%s: %d pictures are left out, since their format is not read (%s): convert them "
+            "to PNG",
+            *(folder, len(unread)),
+            ", ".join(path.name for path in unread[:NAMED]) + (", ..." * (len(unread) > NAMED)),
+        )
 
 
 def warn_of_mixed_sizes(sizes: Counter[tuple[int, ...]]) -> None:

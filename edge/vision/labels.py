@@ -20,7 +20,7 @@ import numpy as np
 from edge.base.errors import ImageError
 from edge.vision.folder_names import Meaning, meaning, meaning_alone
 from edge.vision.image_files import SUFFIXES
-from edge.vision.image_folders import files_below
+from edge.vision.image_folders import files_below, warn_of_unread
 from edge.vision.label_files import TEXTS, decode, is_annotation
 
 _LABEL = r"(?:masks?|labels?|gt|ground_?truth|seg|segmentation|annotation|anno)"
@@ -52,6 +52,7 @@ class Labelled:
 def match_labels(root: Path, files: Iterable[Path]) -> Labelled:
     """Sort the files below a folder into images and their labels."""
     ordered = sorted(files)
+    warn_of_unread(root, ordered)
     pictures = [path for path in ordered if path.suffix.lower() in SUFFIXES]
     found = Labelled(root, [], {}, [])
     in_folders = [path for path in pictures if _mask_folder(found, path) is not None]

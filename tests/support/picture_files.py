@@ -89,8 +89,12 @@ def bmp_files() -> Iterator[Case]:
     padded = b"".join(row[:, ::-1].tobytes() + b"\0" * (-WIDTH * 3 % 4) for row in rows)
     head = struct.pack("<IiiHHIIiiII", 40, WIDTH, -HEIGHT, 1, 24, 0, 0, 0, 0, 0, 0)
     yield "bmp top-down", b"BM" + struct.pack("<IHHI", 0, 0, 0, 54) + head + padded, expected(rows)
-    head = struct.pack("<IiiHHIIiiII", 40, WIDTH, HEIGHT, 1, 16, 0, 0, 0, 0, 0, 0)
     short = b"".join(row[:, :2].tobytes() + b"\0" * (-WIDTH * 2 % 4) for row in rows)
+    rows_8 = (b"\x01\x80" * WIDTH + b"\0\0") * (HEIGHT // 2) + b"\0\1"  # whole, but half the rows
+    head = struct.pack("<IiiHHIIiiII", 40, WIDTH, HEIGHT, 1, 8, 1, len(rows_8), 0, 0, 256, 0)
+    start = b"BM" + struct.pack("<IHHI", 0, 0, 0, 54 + 1024) + head + bytes(1024)
+    yield "bmp RLE", start + rows_8, None
+    head = struct.pack("<IiiHHIIiiII", 40, WIDTH, HEIGHT, 1, 16, 0, 0, 0, 0, 0, 0)
     yield "bmp 16", b"BM" + struct.pack("<IHHI", 0, 0, 0, 54) + head + short, None
 
 

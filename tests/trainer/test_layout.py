@@ -190,6 +190,19 @@ def test_masks_that_are_empty_or_of_no_image_are_named(
     assert "0_mask.png is empty" in caplog.text
 
 
+def test_a_mask_that_is_white_where_the_part_is_good_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_set(tmp_path, "picture test/good/0.png", "picture test/cut/0.png",
+             "picture test/cut/1.png", "mask ground_truth/cut/0_mask.png",
+             "text ground_truth/cut/1_mask.gif")  # fmt: skip
+    write_mask(tmp_path / "ground_truth/cut/1_mask.png", (1 - MARKED) * 255)
+    assert measured_on(tmp_path)["test/cut/0.png"] == ("cut", True)
+    assert "1_mask.png is more than half marked" in caplog.text
+    assert "0_mask.png" not in caplog.text
+    assert "not read (1_mask.gif)" in caplog.text, "a mask that is not read is no missing one"
+
+
 def test_stray_and_hidden_files_are_no_kind_of_defect(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

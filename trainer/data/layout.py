@@ -25,6 +25,7 @@ from edge.vision.labels import Labelled, add_labels_beside, check_twins, match_l
 log = logging.getLogger(__name__)
 
 OTHER_HALVES = (Meaning.TRAIN, Meaning.VALIDATION)
+MOST_MARKED = 0.5
 FIX = (
     "name a folder that has test/good and test/<defect> (MVTec's layout), good and bad, or images "
     "with their masks (DAGM's Test/Label)"
@@ -63,7 +64,7 @@ def read_samples(found: LabelledImages, bit_depth: int | None = None) -> Iterato
     """Each image with its mask; logs what is left out. Raises ImageError for an unusable mask."""
     for note in found.notes:
         log.warning("%s", note)
-    empty = []
+    empty, large = [], []
     for path, image in read_images(*found.kinds, bit_depth=bit_depth):
         kind, masks = found.kinds[path], found.masks.get(path, [])
         if kind is None:
@@ -73,9 +74,16 @@ def read_samples(found: LabelledImages, bit_depth: int | None = None) -> Iterato
         if truth is not None and not truth.any():
             empty += masks
             truth = None
+        elif truth is not None and truth.mean() > MOST_MARKED:
+            large += masks
         yield Sample(path, image, kind, truth)
     if empty:
         log.warning("%s: such an image counts as a defect without a mask", _named(empty, "empty"))
+    if large:
+        log.warning(
+            "%s: a mask is 0 where the part is good: invert it where it is not",
+            _named(large, "more than half marked"),
+        )
 
 
 def find_labelled(root: Path) -> LabelledImages:

@@ -74,10 +74,17 @@ def test_frames_behind_a_damaged_one_are_not_trusted_until_the_next_key_frame(
                 np.testing.assert_array_equal(frame.image, undamaged[number_of(frame.image)])
 
 
-@pytest.mark.parametrize("name", ["jpeg.avi", "jpeg.mkv", "h264.mkv", "h264.ts", "h264.avi"])
+@pytest.mark.parametrize(
+    "name", ["jpeg.avi", "jpeg.mkv", "h264.mkv", "h264.ts", "h264.avi", "vp9.webm"]
+)
 def test_no_wrong_picture_of_a_file_that_is_cut_or_has_a_gap(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
-    make_jpeg_video(path, 30) if name.startswith("jpeg") else make_video(path, 30)
+    if name.startswith("jpeg"):
+        make_jpeg_video(path, 30)
+    elif name.startswith("vp9"):
+        make_video(path, 30, "libvpx-vp9", tune="psnr", deadline="realtime", speed="8")
+    else:
+        make_video(path, 30)
     whole = {number_of(frame.image): frame.image for frame in read(path)}
     assert len(whole) == 30
     data, chance = path.read_bytes(), random.Random(1)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,7 @@ def names(root: Path, paths: list[Path]) -> list[str]:
         ("iO", "NiO"), ("gut", "schlecht"), ("01_OK", "02_NG"), ("OkParts", "NgParts"),
         ("accepted", "rejected"), ("no_defect", "defect"), ("defect-free", "defective"),
         ("MT_Free", "broken"), ("良品", "不良品"), ("ok", "KO"), ("false-reject", "missed"),
+        ("OKs", "NGs"), ("acceptable", "unacceptable"), ("buoni", "scarti"), ("buenos", "malos"),
     ],
 )  # fmt: skip
 def test_defects_beside_good_parts_are_not_learned_as_good(
@@ -235,11 +237,32 @@ def test_names_that_say_something(name: str, expected: Meaning | None) -> None:
     assert meaning(name) is expected
 
 
+def test_folders_of_which_no_name_says_anything_are_taken_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_set(tmp_path / "parts", "picture crack/1.png", "picture no_crack/1.png")
+    assert len(good_images(tmp_path / "parts")) == 2
+    assert "all 2 of 2 folders (parts/crack, parts/no_crack) are taken as good" in caplog.text
+    caplog.clear()
+    assert len(good_images(tmp_path / "parts/crack")) == 1
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("find", [find_images, good_images])
+def test_pictures_of_formats_that_are_not_read_are_named(
+    find: Callable[[Path], list[Path]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_set(tmp_path, "picture a.png", "text b.webp", "text c.JFIF", "text notes.md")
+    assert names(tmp_path, find(tmp_path)) == ["a.png"]
+    assert "2 pictures are left out, since their format is not read (b.webp, c.JFIF)" in caplog.text
+
+
 def test_system_and_hidden_files_are_no_pictures(tmp_path: Path) -> None:
     make_set(
         tmp_path, "picture a.png", "text ._a.png", "picture .ipynb_checkpoints/a-checkpoint.png",
         "picture @eaDir/a.png/SYNOPHOTO_THUMB_M.jpg", "picture __MACOSX/a.png", "text ~a.png",
         "picture $RECYCLE.BIN/b.png", "picture lost+found/c.png", "text a.png~", "text Thumbs.db",
+        "picture @tmp/d.png", "picture @SynoResource/e.png", "picture Temporary Items/f.png",
     )  # fmt: skip
     assert names(tmp_path, find_images(tmp_path)) == ["a.png"]
     assert find_images(tmp_path / "._a.png") == [tmp_path / "._a.png"], "where it is named itself"
@@ -254,10 +277,12 @@ def test_linked_folders_are_followed_without_loops(
     (root / "deep" / "loop").symlink_to(root)
     (root / "up").symlink_to("/")
     (root / "gone.png").symlink_to(tmp_path / "nothing.png")
+    (root / "one.png").symlink_to(root / "other.png")
+    (root / "other.png").symlink_to(root / "one.png")
     (tmp_path / "disk" / "back").symlink_to(root / "deep")
     (root / "deep" / "there").symlink_to(tmp_path / "disk")
     assert {path.name for path in find_images(root)} == {"a.png", "b.png", "c.png"}
-    for left_out in ("loop", "up", "gone.png"):
+    for left_out in ("loop", "up", "gone.png", "one.png", "other.png"):
         assert f"{root / 'deep' if left_out == 'loop' else root}/{left_out}" in caplog.text
 
 
