@@ -76,7 +76,7 @@ def database_url(address: str) -> URL:
             raise NoSuchModuleError(url.drivername)
         if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
             raise ArgumentError("an archive is a file")
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (ArgumentError, ValueError, NoSuchModuleError, ModuleNotFoundError) as error:
         missing = isinstance(error, ModuleNotFoundError)
         fix = "pip install '.[postgresql]'" if missing else "write a path, or postgresql+psycopg://"
         raise ArchiveError(f"the database's address cannot be used: {fix}") from error
