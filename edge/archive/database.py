@@ -70,6 +70,7 @@ def open_database(address: str, *, create: bool = False) -> Engine:
 def database_url(address: str) -> URL:
     """An SQLAlchemy URL; a path is an SQLite file. Raises ArchiveError."""
     try:
+        address.encode()  # SQLite opens no file whose name is not UTF-8
         url = make_url(address) if "://" in address else URL.create("sqlite", database=address)
         url.get_dialect()
         if url.get_backend_name() not in BACKENDS:

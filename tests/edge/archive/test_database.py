@@ -57,6 +57,7 @@ def test_passwords_are_not_shown() -> None:
         "sqlite://",
         "postgresql://[::1",
         "x://h:n",
+        "\udcff.sqlite",
     ],
 )
 def test_an_address_that_cannot_be_used_says_what_to_write(address: str) -> None:
