@@ -28,6 +28,7 @@ from edge.base.errors import DraemError, EngineLost, SettingsError
 from edge.base.os_errors import how_to_fix
 from edge.base.passwords import without_password
 from edge.base.repeats import RepeatsHandler
+from edge.base.text import on_one_line
 
 COMMANDS = {
     "collect": ("calibration.commands.collect", "save frames of good parts from the camera"),
@@ -128,7 +129,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class Formatter(logging.Formatter):
-    """Log lines without passwords, those of libraries and tracebacks too."""
+    """Log lines without passwords, those of libraries and tracebacks too; a message is one line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return on_one_line(" ".join(super().formatMessage(record).splitlines()))
 
     def format(self, record: logging.LogRecord) -> str:
         return without_password(super().format(record))
@@ -191,13 +195,26 @@ def run_command(words: list[str]) -> int:
         allow_abbrev=False,
     )
     module.add_arguments(parser)
+    check_no_empty(words)
     code: int = module.main(parser.parse_args(words[1:]))
     return code
 
 
+def check_no_empty(words: Sequence[str]) -> None:
+    """Raise SettingsError for an empty word: an empty path would be the current folder."""
+    for before, word in zip(("", *words), words, strict=False):
+        if not word or (word.startswith("--") and word.endswith("=")):
+            name = word.rstrip("=") or (before if before.startswith("--") else "an argument")
+            raise SettingsError(
+                f"{name} is empty, perhaps by an unset variable of a script: give it a value, or "
+                "leave it out"
+            )
+
+
 def fail(message: str) -> int:
     """Print an error as one line; the exit code."""
-    print(f"draem: {' '.join(without_password(message).split())}", file=sys.stderr)
+    line = " ".join(without_password(message).split())
+    print(f"draem: {on_one_line(line)}", file=sys.stderr)
     return 2
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import signal
 import socket
@@ -356,3 +357,26 @@ def test_ctrl_c_ends_a_command_without_a_traceback(
     ended = process.returncode if process.returncode >= 0 else 128 - process.returncode
     assert ended == code, errors
     assert not list((tmp_path / "products").glob("cap/*"))
+
+
+@pytest.mark.parametrize(
+    "words", [("collect", "--to="), ("inspect", ""), ("build", "--version", "")]
+)
+def test_an_empty_word_is_not_the_current_folder_or_version(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    name = next((word.rstrip("=") for word in words if word.startswith("--")), "an argument")
+    refused(draem_in_process(*words, cwd=tmp_path), f"{name} is empty", "leave it out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_text_of_a_message_acts_on_the_terminal_or_looks_like_another_line(
+    tmp_path: Path,
+) -> None:
+    name = "a\x1b[31m\x07\ndraem: OK"
+    done = draem_in_process("inspect", name, "--product", "lid", cwd=tmp_path)
+    refused(done, "does not exist")
+    assert "\x1b" not in done.stderr
+    record = logging.LogRecord("x", 40, "x", 1, "%s cannot be read", (name,), None)
+    shown = program.Formatter("%(message)s").format(record)
+    assert shown == "a\ufffd[31m\ufffd draem: OK cannot be read"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.base.errors import EngineError, ProductError
+from edge.base.text import on_one_line
 from edge.engine.runtimes import Flavour, proven_plan
 from edge.product.manifest import MANIFEST, content_of, read_manifest
 from edge.product.product import Product, versions
@@ -39,13 +40,8 @@ def rows(folder: Path, flavour: Flavour | None) -> Iterator[ListingRow]:
             continue
         engine = has_engine(Product(path, manifest, None, seal), flavour)
         calibrated = "calibration.json" in manifest.files
-        created = printable(manifest.created)
+        created = on_one_line(manifest.created)
         yield ListingRow(version, version == current, created, calibrated, seal, engine)
-
-
-def printable(text: str) -> str:
-    """A text that came with a release, without power over the terminal."""
-    return text if text.isprintable() else ascii(text)
 
 
 def has_engine(product: Product, flavour: Flavour | None) -> bool:
@@ -83,7 +79,7 @@ def described(product: Product, flavour: Flavour | None) -> Iterator[tuple[str, 
     manifest, seal, calibration = product.manifest, product.seal, product.calibration
     size = sum((product.path / name).stat().st_size for name in manifest.files)
     yield "product", f"{product.name} version {product.version}"
-    yield "created", printable(manifest.created)
+    yield "created", on_one_line(manifest.created)
     yield "current", _yes(current_version(product.path.parent) == product.version)
     yield "input", f"{manifest.height}x{manifest.width}, {manifest.interpolation}"
     yield "crop", str(manifest.crop or "-")
@@ -96,7 +92,7 @@ def described(product: Product, flavour: Flavour | None) -> Iterator[tuple[str, 
     else:
         yield (
             "calibrated",
-            f"{printable(calibration.created)}, {len(calibration.scores)} good frames",
+            f"{on_one_line(calibration.created)}, {len(calibration.scores)} good frames",
         )
         if calibration.whole_threshold is not None:
             yield "threshold", f"{calibration.threshold:.4f}"

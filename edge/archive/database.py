@@ -70,13 +70,14 @@ def open_database(address: str, *, create: bool = False) -> Engine:
 def database_url(address: str) -> URL:
     """An SQLAlchemy URL; a path is an SQLite file. Raises ArchiveError."""
     try:
+        address.encode()  # SQLite opens no file whose name is not UTF-8
         url = make_url(address) if "://" in address else URL.create("sqlite", database=address)
         url.get_dialect()
         if url.get_backend_name() not in BACKENDS:
             raise NoSuchModuleError(url.drivername)
         if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
             raise ArgumentError("an archive is a file")
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (ArgumentError, ValueError, NoSuchModuleError, ModuleNotFoundError) as error:
         missing = isinstance(error, ModuleNotFoundError)
         fix = "pip install '.[postgresql]'" if missing else "write a path, or postgresql+psycopg://"
         raise ArchiveError(f"the database's address cannot be used: {fix}") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
 from edge.archive.errors import ArchiveError, PictureLost
 from edge.base.files import fsync, write_atomic
@@ -28,6 +29,8 @@ class PictureStore:
         self._address = address
         try:
             self._fs, self._root = fsspec.core.url_to_fs(address)
+            if isinstance(self._fs, MemoryFileSystem):
+                raise ValueError("they would be lost at the end of the program")
             self._fs.makedirs(self._root, exist_ok=True)
         except (ImportError, ValueError) as error:
             raise ArchiveError(

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from edge.archive.errors import ArchiveError
 from edge.base.text import printable
+from edge.base.validation import reason
 from edge.events.event import Code, Verdict
 
 LARGEST = 2**63  # of a database
@@ -98,7 +99,7 @@ def parse_query(words: Iterable[str]) -> Query:
     except (ValidationError, KeyError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
         name = str(first["loc"][0]) if first else "code"
-        why = first["msg"] if first else f"there is no code {error}"
+        why = reason(first) if first else f"there is no code {error}"
         field = Query.model_fields[name].description
         raise ArchiveError(f"'{name}={given[name]}' cannot be used ({why}): {field}") from error
 

@@ -11,6 +11,17 @@ def printable(text: object) -> str:
     return shown.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def on_one_line(text: object) -> str:
+    """For a terminal or a log, over which names of files and texts of others have no power.
+
+    Control characters, such as those that colour, erase or begin a line, become U+FFFD.
+    """
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else "\ufffd" for c in shown)
+
+
 def decode_text(data: bytes) -> str:
     """A text in UTF-8, with or without the byte order mark that Windows programs write.
 

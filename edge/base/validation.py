@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from edge.base.text import decode_text
 
@@ -21,8 +22,13 @@ def first_cause(error: Exception) -> str:
         return str(error).split("\n", 1)[0]
     first = error.errors()[0]
     field = ".".join(map(str, first["loc"]))
-    text = first["msg"].removeprefix("Value error, ")
+    text = reason(first)
     return f"{field}: {text}" if field else text
+
+
+def reason(error: ErrorDetails) -> str:
+    """What is wrong, without pydantic's words before a message of ours."""
+    return error["msg"].removeprefix("Value error, ")
 
 
 def read_json(path: Path, model: type[Model]) -> Model:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from edge.base.validation import reason
 from edge.bridge.line_requests import (
     Failed,
     Failure,
@@ -69,7 +70,7 @@ class PlcTrigger(LineRequests[Attempt]):
             request = TriggerRequest(trigger_id=trigger_id, encoder=encoder, part_id=part_id)
         except ValidationError as error:
             first = error.errors()[0]
-            return self._fail(Attempt(None), Failure.REFUSED, f"{first['loc'][0]}: {first['msg']}")
+            return self._fail(Attempt(None), Failure.REFUSED, f"{first['loc'][0]}: {reason(first)}")
         attempt = Attempt(request, asked_s if since_s is None else min(since_s, asked_s))
         if trigger_id == 0:
             return self._fail(attempt, Failure.REFUSED, "the trigger's id is 0, which is none")

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from edge.base.errors import CameraError
 from edge.base.passwords import without_password as without_password
+from edge.base.validation import reason
+from edge.events.endpoints import MAX_PORT
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -38,7 +40,15 @@ def validate(
         if first["type"] == "extra_forbidden":
             known = ", ".join(sorted(settings.model_fields))
             raise CameraError(f"'{source}': no option '{name}', there are {known}") from error
-        raise CameraError(f"'{source}': {name} ({first['msg']}); write {example}") from error
+        raise CameraError(f"'{source}': {name} ({reason(first)}); write {example}") from error
+
+
+def check_port(source: str) -> None:
+    """Raise CameraError for a port that there is not: libraries take it modulo 65536."""
+    address = source.partition("://")[2].rpartition("@")[2]
+    port = re.match(r"(?:\[[^]/]*\]|[^:/?#\[]*):(-?[0-9]+)(?:[/?#]|$)", address)
+    if port and not 1 <= int(port[1][:6]) <= MAX_PORT:
+        raise CameraError(f"'{source}' has no port between 1 and {MAX_PORT}: correct it")
 
 
 def login_hint(source: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge.base.errors import CameraError
 from edge.camera import Camera
-from edge.camera.address import without_password
+from edge.camera.address import check_port, without_password
 from edge.vision.image_files import SUFFIXES
 
 KINDS = (
@@ -39,6 +39,8 @@ def open_camera(
         from edge.camera.recording import ReplayCamera
 
         return ReplayCamera(source, triggered=triggered)
+    if source.startswith(NETWORK):
+        check_port(source)
     path = Path(source)
     if source.isdecimal() or source.startswith((*NETWORK, "gst://")) or path.is_char_device():
         return _video(source, triggered=triggered, deadline_ms=deadline_ms)

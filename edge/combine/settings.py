@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from edge.base.errors import SettingsError
 from edge.base.files import read_text
+from edge.base.validation import reason
 from edge.combine.products import Products
 from edge.combine.sight import By
 from edge.events.journal import Durability
@@ -153,7 +154,7 @@ def load_combine(given: Mapping[str, Any], file: Path | None = None) -> Combine:
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"]))
-    why = first["msg"].removeprefix("Value error, ")
+    why = reason(first)
     if first["type"] == "extra_forbidden":
         known = ", ".join(Combine.model_fields)
         return f"the setting '{name}' is unknown: choose from {known}"

@@ -28,10 +28,11 @@ from dataclasses import asdict, dataclass, fields
 from io import StringIO
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from edge.base.errors import SettingsError
 from edge.base.files import exclusive_lock, write_atomic
+from edge.base.validation import first_cause
 
 FOLDER = Path("all")
 ARCHIVE_OPTIONS = ("--archive-database", "--archive-pictures")
@@ -109,9 +110,8 @@ def read_tasks(command: str, path: Path, folder: Path) -> list[Task]:
     try:
         products = _FILE.validate_python(tomllib.loads(path.read_text("utf-8-sig")))
     except (OSError, ValueError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise SettingsError(
-            f"{path} cannot be used ({why}): write a table for each product, "
+            f"{path} cannot be used ({first_cause(error)}): write a table for each product, "
             f'{command} = ["..."] in each'
         ) from error
     chosen = {name: words[command] for name, words in products.items() if command in words}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge.base.errors import ImageError
 from edge.base.progress_file import report_progress_to, tell_progress
-from edge.base.text import printable
+from edge.base.text import on_one_line, printable
 from edge.camera import NO_PICTURE
 from edge.commands.arguments import add_progress, add_settings, product_name, settings_of
 from edge.engine import runtimes
@@ -100,7 +100,7 @@ def _line(path: Path, judged: JudgedFrame) -> str:
     if judged.quality is not None:
         why = f"{why} alignment {judged.quality:.2f}".lstrip()
     shown = f"score {score:.4f}" if math.isfinite(score) else "no score"
-    return f"{verdict:<10} {shown}  {limit}  {printable(path)}  {why}".rstrip()
+    return f"{verdict:<10} {shown}  {limit}  {on_one_line(path)}  {why}".rstrip()
 
 
 def write_maps(stem: Path, image: Image, judged: JudgedFrame) -> None:

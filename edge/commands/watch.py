@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from edge.base.text import on_one_line
 from edge.commands.arguments import add_station, credentials, expected_station, settings_of
 from edge.commands.stations import refuse_another
 from edge.events.event import AnyHeader, Inspection
@@ -95,7 +96,8 @@ def local_time(published_at: str, iso: bool = False) -> str:
 def line(header: AnyHeader, iso: bool = False) -> str:
     """One event as one line of text."""
     number, time, name, verdict, score, detail = _cells(header, iso)
-    return f"{number:>8}  {time}  {name:<12} {verdict:<10} {score:>6}  {detail}"
+    shown = f"{number:>8}  {time}  {name:<12} {verdict:<10} {score:>6}  {detail}"
+    return on_one_line(shown)
 
 
 def _cells(header: AnyHeader, iso: bool) -> tuple[str, str, str, str, str, str]:

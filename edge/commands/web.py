@@ -6,6 +6,8 @@ loopback it prints an address that makes the first account; other machines need 
 """
 
 import argparse
+import ipaddress
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,16 +26,17 @@ from edge.web.settings import StationAddresses, WebSettings
 from edge.web.texts import LANGUAGES
 
 WEB = Path("web")
+HOST_NAME = r"(?=.{1,253}\Z)[A-Za-z0-9_](-*[A-Za-z0-9_])*(\.[A-Za-z0-9_](-*[A-Za-z0-9_])*)*"
 NICE = 5  # below the line, above the jobs that the page starts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--host", default="127.0.0.1", metavar="ADDRESS",
+    add("--host", type=parse_host_name, default="127.0.0.1", metavar="ADDRESS",
         help="the address to serve on (default 127.0.0.1: this machine only)")  # fmt: skip
     add("--port", type=whole_number(1, MAX_PORT), default=8090, metavar="N",
         help="the port (default 8090)")  # fmt: skip
-    add("--name", dest="names", action="append", default=[], metavar="HOST",
+    add("--name", dest="names", type=parse_host_name, action="append", default=[], metavar="HOST",
         help="a host name that browsers use; again for each")  # fmt: skip
     add("--certificate", type=Path, metavar="FILE", help="the server's certificate chain, PEM")
     add("--certificate-key", type=Path, metavar="FILE", help="its private key, PEM")
@@ -47,6 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shifts(parser)
     add_archive(parser)
     add_settings(parser, "endpoint", "key", "server_key", "products")
+
+
+def parse_host_name(text: str) -> str:
+    """A host's name, or an address; no pattern of names, which would let any site in."""
+    if not re.fullmatch(HOST_NAME, text):
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                "write a name or an address alone, as draem.plant.local or 192.168.0.10"
+            ) from None
+    return text
 
 
 def main(options: argparse.Namespace) -> int:

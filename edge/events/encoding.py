@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from edge.base.errors import DraemError
+from edge.base.validation import reason
 from edge.events.event import MESSAGE, SCHEMA, AnyHeader, Event, Heartbeat
 
 
@@ -75,7 +76,7 @@ def decode_live(parts: list[bytes]) -> Event | Heartbeat:
     try:
         header = MESSAGE.validate_python(fields)
     except ValidationError as error:
-        raise EventError(f"the event's header is not valid: {error.errors()[0]['msg']}") from error
+        raise EventError(f"the event's header is not valid: {reason(error.errors()[0])}") from error
     if isinstance(header, Heartbeat):
         return header
     return Event(header, _decode_mask(parts[2]) if parts[2] else None, parts[2])

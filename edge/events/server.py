@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.base.closeable import Closeable
 from edge.base.errors import DraemError
+from edge.base.validation import reason
 from edge.events.cursors import Role
 from edge.events.sockets import Sockets, bound_address
 
@@ -90,7 +91,7 @@ class RequestServer(Closeable):
         try:
             return handle(request, self._peer(frame))
         except ValidationError as error:
-            text = f"{error.errors()[0]['msg']}; see docs/events.md"
+            text = f"{reason(error.errors()[0])}; see docs/events.md"
         except DraemError as error:
             text = str(error)
         except Exception as error:  # one request that fails must not end the answers to others

@@ -17,6 +17,7 @@ from edge.vision.alignment import REFERENCE_FILE
 from edge.vision.calibration import Calibration
 from edge.vision.drift_features import REFERENCE
 from edge.vision.fit import Fit
+from edge.vision.geometry import Geometry
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
@@ -203,12 +204,9 @@ def _reads_other_files(model: Path) -> bool:
 
 
 def _check_geometry(product: Product) -> None:
-    """Raise ProductError where the crop does not lie in the frames that the geometry is for."""
-    geometry = product.fit.geometry
-    if geometry is None or geometry.frame is None:
-        return
+    """Raise ProductError where crop, regions of interest and alignment cannot be used together."""
     try:
-        product.fit.place(geometry.frame)
+        product.fit.usual_placement(product.fit.geometry or Geometry())
     except ValueError as error:
         raise ProductError(
             f"the geometry of {product.name} version {product.version} does not fit it: {error}: "

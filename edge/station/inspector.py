@@ -126,7 +126,7 @@ def _warm_up_search(fit: Fit) -> None:
         return
     x, y, width, height = fit.crop or (0, 0, fit.width, fit.height)
     # Regions of interest lie in the camera's frame, whose size is not known yet.
-    with contextlib.suppress(NotAligned):
+    with contextlib.suppress(ValueError):  # frames of other proportions may be usable
         replace(fit, geometry=None)(_with_reference(fit, (x + width, y + height)))
 
 

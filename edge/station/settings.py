@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from edge.base.errors import SettingsError
 from edge.base.files import read_text
+from edge.base.validation import reason
 from edge.engine.runtimes import Flavour
 from edge.events.journal import Durability
 from edge.product.product import NAME, NAME_RULE
@@ -224,7 +225,7 @@ def load_settings(given: Mapping[str, object], file: Path | None = None) -> Stat
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        why = first["msg"].removeprefix("Value error, ")
+        why = reason(first)
         if first["type"] == "string_pattern_mismatch":
             why = NAME_RULE
         value = repr(first["input"])[:80]

@@ -27,6 +27,8 @@ LEAST_DETAIL = 2.0
 """Gray levels, standard deviation: a reference with less is empty, or out of focus."""
 LONGEST_SIDE, SHORTEST_SIDE = 1024, 32
 """Of the reference picture."""
+MOST_STRETCHED = 100
+"""Length of a crop's longer side by that of its shorter one: the search grid has 128 pixels."""
 
 Image = NDArray[np.uint8]
 
@@ -108,6 +110,15 @@ def reference_size(height: int, width: int) -> tuple[int, int]:
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     rows, columns = (max(SHORTEST_SIDE, round(side * scale)) for side in (height, width))
     return rows, columns
+
+
+def check_extent(width: float, height: float) -> None:
+    """Raise ValueError where a crop of these sides is too narrow to find a part in it."""
+    if max(width, height) > MOST_STRETCHED * min(width, height):
+        raise ValueError(
+            f"{width:g} x {height:g} is too narrow to find a part in it: one side may be "
+            f"{MOST_STRETCHED} times as long as the other; choose another crop"
+        )
 
 
 def make_aligner(settings: Alignment, fitted: Image) -> Aligner:

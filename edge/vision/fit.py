@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.events.event import Code
-from edge.vision.aligner import Aligner, check_seen, upright
+from edge.vision.aligner import Aligner, check_extent, check_seen, upright
 from edge.vision.alignment import NotAligned
 from edge.vision.frame import Box, Frame, Size
 from edge.vision.geometry import Geometry
@@ -99,6 +99,13 @@ class Fit:
                 f"the frame is {columns}x{rows}, but the product's crop "
                 f"{x},{y},{width},{height} reaches beyond it"
             )
+        placement = self._place(crop, frame)
+        if self.aligner is not None:
+            check_extent(*placement.bounds[2:])
+        return placement
+
+    def _place(self, crop: Box, frame: Size) -> Placement:
+        columns, rows = frame
         if self.geometry is None:
             return Placement(crop, self.height, self.width)
         measured = self.geometry.frame

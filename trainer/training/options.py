@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from edge.archive.places import parse_place, split_places
 from edge.base.errors import SettingsError
 from edge.base.files import digest
+from edge.base.validation import reason
 from edge.commands.arguments import parse_box, parse_widths
 from edge.vision.geometry import read_geometry
 from trainer.training.picture_size import SIZE_OPTIONS, add_sizes, sized, with_size
@@ -145,4 +146,4 @@ def make_settings(values: dict[str, object]) -> TrainSettings:
     except ValidationError as error:
         first = error.errors()[0]
         name = flag(str(first["loc"][0]))
-        raise SettingsError(f"{name} {first['input']}: {first['msg']}; correct it") from error
+        raise SettingsError(f"{name} {first['input']}: {reason(first)}; correct it") from error

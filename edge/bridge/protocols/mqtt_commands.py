@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge.base.validation import reason
 from edge.bridge.line_requests import Failure, Outcome
 from edge.bridge.product_change import ChangeRequest, ProductChanges
 
@@ -42,7 +43,7 @@ class Commands:
         try:
             asked = MqttRequest.model_validate_json(payload[: MAX_BYTES + 1])
         except ValidationError as error:
-            why = f"this is no command ({error.errors()[0]['msg']}): see docs/plc/mqtt.md"
+            why = f"this is no command ({reason(error.errors()[0])}): see docs/plc/mqtt.md"
             return self._refuse(MqttRequest(product=""), Failure.NO_COMMAND, why)
         if kept:
             why = "the broker has kept this command: publish it anew, without retain"

@@ -261,6 +261,6 @@ def _rate(text: str) -> SimulatedLine:
         value = float(text)
     except ValueError:
         value = 0
-    if not 0 < value <= 1000:
-        raise argparse.ArgumentTypeError("parts a second, up to 1000")
+    if not 0.001 <= value <= 1000:
+        raise argparse.ArgumentTypeError("write 0.001 to 1000 parts a second")
     return SimulatedLine(value)

@@ -47,7 +47,18 @@ def test_passwords_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["nosuch://x", "://", "mysql://a/b", "", ":memory:", "sqlite://"]
+    "address",
+    [
+        "nosuch://x",
+        "://",
+        "mysql://a/b",
+        "",
+        ":memory:",
+        "sqlite://",
+        "postgresql://[::1",
+        "x://h:n",
+        "\udcff.sqlite",
+    ],
 )
 def test_an_address_that_cannot_be_used_says_what_to_write(address: str) -> None:
     with pytest.raises(ArchiveError, match="the database's address cannot be used"):

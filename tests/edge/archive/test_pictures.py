@@ -72,6 +72,11 @@ def test_an_object_is_never_written_again(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [path.name]
 
 
+def test_pictures_are_not_kept_in_the_memory_of_the_program() -> None:
+    with pytest.raises(ArchiveError, match="would be lost at the end of the program"):
+        PictureStore("memory://pictures")
+
+
 def test_an_altered_object_is_refused(tmp_path: Path) -> None:
     store = PictureStore(str(tmp_path))
     (digest,) = store.put_all([b"one"])

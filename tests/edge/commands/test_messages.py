@@ -148,6 +148,21 @@ def test_an_address_of_another_kind_is_not_a_missing_file(tmp_path: Path) -> Non
     assert "does not exist" not in text
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["http://camera:99999/x", "rtsp://user:pw@[fd00::1]:65536", "http://camera:0", "rtsp://c:-1/x"],
+)
+def test_a_port_of_a_camera_that_there_is_not_is_no_other_port(tmp_path: Path, source: str) -> None:
+    text = said(tmp_path, "record", "--to", "x", "--source", source)
+    assert "has no port between 1 and 65535" in text
+    assert "pw" not in text
+
+
+def test_a_message_of_ours_has_no_words_of_a_library_before_it(tmp_path: Path) -> None:
+    text = said(tmp_path, "record", "--to", "x", "--source", "line://moulded?rate=1e-300")
+    assert "rate (give 0, or 0.001 to 1000 parts a second)" in text
+
+
 def test_every_error_of_the_disk_has_its_own_fix() -> None:
     fixes = {how_to_fix(OSError(n, "")) for n in (errno.EMFILE, errno.ENOSPC, errno.EACCES)}
     assert len(fixes) == 3

@@ -11,11 +11,13 @@ from edge.base.errors import ProductError
 from edge.base.files import digest
 from edge.product.alignment_file import read_aligner, write_reference
 from edge.product.manifest import Manifest, parse_manifest
+from edge.product.product import load_product
 from edge.vision.aligner import make_aligner
 from edge.vision.alignment import REFERENCE_FILE, Alignment
 from edge.vision.fit import Fit
 from tests.support.minimal_station import PRODUCT
 from tests.support.moved_parts import bracket, photograph
+from tests.support.release_files import make
 
 LIMITS = Alignment(turn=180, shift=0.2, quality=0.7)
 
@@ -80,3 +82,17 @@ def test_align_digests_differ_where_pictures_do(tmp_path: Path) -> None:
     before = digest(tmp_path / REFERENCE_FILE)
     write_reference(tmp_path, make_aligner(LIMITS, Fit(64, 96)(photograph(bracket, seed=5))[0]))
     assert digest(tmp_path / REFERENCE_FILE) != before
+
+
+@pytest.mark.parametrize("crop", [[0, 0, 65536, 1], [0, 0, 1, 65536], [5, 5, 12900, 128]])
+def test_align_a_crop_too_narrow_to_find_a_part_in_is_refused_at_load(
+    tmp_path: Path, crop: list[int]
+) -> None:
+    path = make(tmp_path).path
+    aligned = version(path, 64, 64)
+    known = json.loads((path / "manifest.json").read_text())
+    files = known["files"] | {REFERENCE_FILE: digest(path / REFERENCE_FILE)}
+    values = {"alignment": aligned.model_dump()["alignment"], "files": files, "crop": crop}
+    (path / "manifest.json").write_text(json.dumps(known | values))
+    with pytest.raises(ProductError, match="too narrow to find a part in it"):
+        load_product(tmp_path, "lid", "1")

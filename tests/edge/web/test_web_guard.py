@@ -123,6 +123,10 @@ def test_web_with_a_self_made_certificate_cookies_stay_on_tls(tmp_path: Path) ->
         (["--certificate", "missing.pem", "--certificate-key", "k.pem"], "there is no file"),
         (["--certificate", "chain.pem"], "belong together"),
         (["--self-made", "--certificate", "chain.pem"], "exclude each other"),
+        (["--name", "*"], "write a name or an address alone"),
+        (["--name", "*.plant"], "write a name or an address alone"),
+        (["--name", "https://draem.plant/"], "write a name or an address alone"),
+        (["--host", "*"], "write a name or an address alone"),
     ],
 )
 def test_web_does_not_serve_others_unsafely(tmp_path: Path, words: list[str], fix: str) -> None:
