@@ -16,7 +16,9 @@ from trainer.network.features.memory import (
     AT_ONCE,
     FROM_EACH,
     USUAL,
+    Maps,
     Memory,
+    best_weight,
     drawn,
     smoothed,
     spread,
@@ -40,7 +42,9 @@ def network(good_frames: NDArray[np.uint8]) -> FeatureDraem:
     nn.init.normal_(made.discriminative.out.weight, 0, 0.3)
     adapt_statistics(made, good_frames)
     images = to_tensor(good_frames, CPU)
-    made.remember([images[::2]], [images[1::2]], seed=0)
+    anomalous = images[1::2].clone()
+    anomalous[:, :, 20:44, 20:44] = torch.tensor([0.0, 0, 1])[:, None, None]
+    made.remember([images[::2]], [images[1::2]], [anomalous], seed=0)
     return made
 
 
@@ -72,6 +76,35 @@ def test_highest_margins_of_good_parts_are_usual(
     mixed = network.memory.mixed(network.margin(features), features[-1]).detach()
     highest = float(smoothed(mixed).amax(dim=(1, 2, 3)).mean())
     assert USUAL - 3 < highest <= USUAL + 0.01, "both are not highest at the same place"
+
+
+def maps(margins: list[float], distances: list[float]) -> Maps:
+    """One picture for each value, which it has everywhere."""
+    size = (-1, 1, 1, 1)
+    return Maps(*(torch.tensor(v).reshape(size).expand(-1, 1, 4, 4) for v in (margins, distances)))
+
+
+@pytest.mark.parametrize(
+    ("margins", "distances", "expected"),
+    [
+        ([0.0, 1.0], [0.0, 9.0], 0.0),  # as far from all that is known as good parts are
+        ([-1.0, 0.0], [30.0, 30.0], 0.25),  # the networks see nothing, the memory does
+        ([9.0, 9.0], [9.0, 9.0], 0.0),  # both see everything: the networks alone do
+    ],
+)
+def test_the_memory_counts_only_where_it_finds_more(
+    margins: list[float], distances: list[float], expected: float
+) -> None:
+    good = maps([-0.9, 0.9], [-9.0, 9.0])
+    assert best_weight(good, maps(margins, distances), 1, 1) == expected
+
+
+def test_a_memory_without_weight_changes_nothing() -> None:
+    memory = Memory(8, 16)
+    memory.fill([torch.randn(4, 16, 5, 5, generator=Generator())], seed=0)
+    same = maps([-1.0, 1.0], [-1.0, 1.0])
+    memory.balance(same, same)
+    assert not memory.filled
 
 
 def test_one_part_alone_has_a_deviation() -> None:

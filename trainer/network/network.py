@@ -28,10 +28,16 @@ class Network(nn.Module, ABC):
     def adapt(self, good: Iterable[Tensor]) -> None:
         """Measure on good images what the network needs to know before its first step."""
 
-    def remember(self, good: Iterable[Tensor], held_out: Iterable[Tensor], seed: int) -> None:
+    def remember(
+        self,
+        good: Iterable[Tensor],
+        held_out: Iterable[Tensor],
+        anomalous: Iterable[Tensor],
+        seed: int,
+    ) -> None:
         """Keep of good images what the trained network compares others with.
 
-        `held_out` are good images that are in none of `good`.
+        `held_out` are good images that are in none of `good`, `anomalous` the same with anomalies.
         """
 
     def score(self, heatmap: Tensor) -> Tensor:

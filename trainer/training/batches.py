@@ -31,8 +31,8 @@ MAX_STEPS = 2**24
 
 
 TYPICAL_BATCHES = 16
-MIN_VARIED = 512
-"""Images: few are varied several times."""
+MIN_CROPS = 512
+"""Of large images that are remembered: of few images several crops."""
 VALIDATION_CROPS = 64
 
 
@@ -96,11 +96,12 @@ def typical(batches: Batches) -> Iterator[Tensor]:
     return (same.good(step) for step in range(TYPICAL_BATCHES))
 
 
-def varied(batches: Batches) -> Iterator[Tensor]:
-    """Each good image at least once, varied as in the training, in batches."""
-    same = replace(batches, stream="varied", rank=0, processes=1)
-    count = max(len(batches.images), MIN_VARIED)
-    return (same.good(step) for step in range(-(-count // batches.batch)))
+def unvaried(batches: Batches) -> Iterator[Tensor]:
+    """Each good image at least once as it is, in batches; of large ones many crops."""
+    plain = Augmentation()
+    same = replace(batches, augmentation=plain, stream="unvaried", rank=0, processes=1)
+    crops = MIN_CROPS if isinstance(batches.images, Crops) else 0
+    return (same.good(step) for step in range(-(-max(len(batches.images), crops) // batches.batch)))
 
 
 def generator_for(device: torch.device, *names: object, step: int = 0) -> Generator:

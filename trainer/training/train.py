@@ -23,7 +23,7 @@ from trainer.training.batches import (
     make_simulation,
     to_pool,
     typical,
-    varied,
+    unvaried,
 )
 from trainer.training.checkpoint import Checkpoint, TrainingError
 from trainer.training.distributed import ProcessGroup
@@ -206,6 +206,7 @@ def outcome(
     if state.best:
         device = batches.images.device
         model.load_state_dict(state.best)
-        good = held_out.images[len(held_out.images) // 2 :]
-        model.to(device).remember(varied(batches), torch.split(good, AT_ONCE), settings.seed)
+        halves = torch.tensor_split(held_out.images, 2)
+        anomalous, good = (torch.split(half, AT_ONCE) for half in halves)
+        model.to(device).remember(unvaried(batches), good, anomalous, settings.seed)
     return TrainingOutcome(model.cpu(), state.curve, state.step, state.seconds)

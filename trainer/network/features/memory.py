@@ -5,9 +5,12 @@ greedy choice of those that differ most. The networks know what simulated anomal
 memory knows what good parts look like, and sees what nobody simulated.
 """
 
+import logging
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Generator, Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
@@ -19,17 +22,32 @@ AT_ONCE = 1 << 16
 """Features that are held before candidates are drawn from them: bounds the memory."""
 PROJECTED = 64
 """Dimensions of the random projection in which features are compared for the choice."""
-WEIGHT = 0.5
-"""Of the distance beside the networks' margin, each in deviations of good parts' highest values."""
+WEIGHTS = (0.0, 0.25, 0.5)
+"""Of the distance beside the networks' margin, each in deviations of good parts' highest values.
+
+Which of them is chosen for each product: where good parts differ much in what no defect is (another
+background), the distance sees nothing, and with any weight it hides what the networks see.
+"""
+FALSE_REJECTS = 0.05
+"""The weights are compared by the ROC curve up to here: only few false rejects are of use."""
 USUAL = -2.0
 """The margin of a good part's highest value."""
 SMALLEST = 0.05
 """A deviation is at least this share of the range of good parts: few parts have hardly any."""
 
+log = logging.getLogger(__name__)
+
+
+class Maps(NamedTuple):
+    """The networks' margins and the distances of the same pictures, both [N, 1, H, W]."""
+
+    margins: Tensor
+    distances: Tensor
+
 
 class Memory(nn.Module):
     """`patterns` [K, C] of good parts, and `mixture`: what margin and distance are multiplied by,
-    and what is added. Empty until `fill` and `balance`.
+    and what is added. Without effect until `fill` and `balance`, and where its weight is 0.
     """
 
     def __init__(self, size: int, channels: int) -> None:
@@ -55,13 +73,17 @@ class Memory(nn.Module):
         chosen = spread(candidates, len(patterns), generator)
         patterns.copy_(candidates[chosen].half())  # as model.onnx has them
 
-    def balance(self, margins: Tensor, distances: Tensor) -> None:
-        """Measure what is usual, on good parts that nothing was chosen or trained on.
-
-        Both are maps [N, 1, h, w].
+    def balance(self, good: Maps, anomalous: Maps) -> None:
+        """Measure what is usual on good parts that nothing was chosen or trained on, and choose the
+        weight that separates them best from the same with simulated anomalies.
         """
-        margin, distance = usual(margins), usual(distances)
-        first, second = 1 / margin[1], WEIGHT / distance[1]
+        margin, distance = usual(good.margins), usual(good.distances)
+        weight = best_weight(good, anomalous, margin[1], distance[1])
+        log.info("remembered good parts count with a weight of %g beside the networks", weight)
+        if weight == 0:
+            self.get_buffer("mixture").copy_(torch.tensor([1.0, 0.0, 0.0]))
+            return
+        first, second = 1 / margin[1], weight / distance[1]
         offset = USUAL - first * margin[0] - second * distance[0]
         self.get_buffer("mixture").copy_(torch.tensor([first, second, offset]))
 
@@ -130,9 +152,30 @@ def spread(candidates: Tensor, count: int, generator: Generator) -> Tensor:
     return torch.tensor(chosen, device=candidates.device)
 
 
+def best_weight(good: Maps, anomalous: Maps, margin: float, distance: float) -> float:
+    """That of WEIGHTS with the largest area under the ROC curve up to FALSE_REJECTS; of equals the
+    smallest. `margin` and `distance` are deviations of good parts.
+    """
+    truth = [False] * len(good.margins) + [True] * len(anomalous.margins)
+
+    def area(weight: float) -> float:
+        scores = [
+            highest(maps.margins / margin + weight * maps.distances / distance)
+            for maps in (good, anomalous)
+        ]
+        return float(roc_auc_score(truth, torch.cat(scores).cpu(), max_fpr=FALSE_REJECTS))
+
+    return max(WEIGHTS, key=area)
+
+
+def highest(maps: Tensor) -> Tensor:
+    """The highest value [N] of each map [N, 1, H, W], 3x3 pixels averaged."""
+    return smoothed(maps.float()).amax(dim=(1, 2, 3))
+
+
 def usual(maps: Tensor) -> tuple[float, float]:
-    """Mean and deviation of the maps' highest values, 3x3 pixels averaged."""
-    highest = smoothed(maps.float()).amax(dim=(1, 2, 3))
-    mean = float(highest.mean())
+    """Mean and deviation of the maps' highest values."""
+    values = highest(maps)
+    mean = float(values.mean())
     least = SMALLEST * (mean - float(maps.float().median()))
-    return mean, max(float(highest.std(correction=0)), least, 1e-6)
+    return mean, max(float(values.std(correction=0)), least, 1e-6)

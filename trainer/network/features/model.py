@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, interpolate, max_pool2d, mse_loss
 
 from trainer.network.features.encoder import STRIDES, Encoder
-from trainer.network.features.memory import Memory, enlarged
+from trainer.network.features.memory import Maps, Memory, enlarged
 from trainer.network.focal import focal
 from trainer.network.network import Network, anomalous
 from trainer.network.spec import NetworkSpec
@@ -161,16 +161,26 @@ class FeatureDraem(Network):
         return logits[:, 1:] - logits[:, :1]
 
     @torch.no_grad()
-    def remember(self, good: Iterable[Tensor], held_out: Iterable[Tensor], seed: int) -> None:
+    def remember(
+        self,
+        good: Iterable[Tensor],
+        held_out: Iterable[Tensor],
+        anomalous: Iterable[Tensor],
+        seed: int,
+    ) -> None:
         if self.memory is None:
             return
         self.memory.fill((self.features(images)[-1] for images in good), seed)
+        self.memory.balance(self._maps(self.memory, held_out), self._maps(self.memory, anomalous))
+
+    def _maps(self, memory: Memory, batches: Iterable[Tensor]) -> Maps:
+        """What networks and memory say of images."""
         margins, distances = [], []
-        for images in held_out:
+        for images in batches:
             features = self.features(images)
             margins.append(self.margin(features))
-            distances.append(enlarged(self.memory(features[-1]), margins[-1]))
-        self.memory.balance(torch.cat(margins), torch.cat(distances))
+            distances.append(enlarged(memory(features[-1]), margins[-1]))
+        return Maps(torch.cat(margins), torch.cat(distances))
 
     def losses(self, good: Tensor, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
         seen = self.features(image)
