@@ -87,12 +87,12 @@ def maps(margins: list[float], distances: list[float]) -> Maps:
 @pytest.mark.parametrize(
     ("margins", "distances", "expected"),
     [
-        ([0.0, 1.0], [0.0, 9.0], 0.0),  # as far from all that is known as good parts are
-        ([-1.0, 0.0], [30.0, 30.0], 0.25),  # the networks see nothing, the memory does
-        ([9.0, 9.0], [9.0, 9.0], 0.0),  # both see everything: the networks alone do
+        ([2.0, 2.0], [-9.0, -9.0], 0.0),  # the memory hides what the networks see
+        ([2.0, 2.0], [6.0, 6.0], 0.25),  # it hides it with the larger weight
+        ([-1.0, 0.0], [30.0, 30.0], 0.5),  # the networks see nothing, the memory does
     ],
 )
-def test_the_memory_counts_only_where_it_finds_more(
+def test_the_memory_counts_only_where_it_hides_nothing(
     margins: list[float], distances: list[float], expected: float
 ) -> None:
     good = maps([-0.9, 0.9], [-9.0, 9.0])
@@ -102,8 +102,7 @@ def test_the_memory_counts_only_where_it_finds_more(
 def test_a_memory_without_weight_changes_nothing() -> None:
     memory = Memory(8, 16)
     memory.fill([torch.randn(4, 16, 5, 5, generator=Generator())], seed=0)
-    same = maps([-1.0, 1.0], [-1.0, 1.0])
-    memory.balance(same, same)
+    memory.balance(maps([-0.9, 0.9], [-9.0, 9.0]), maps([1.2, 1.2], [-9.0, -9.0]))
     assert not memory.filled
 
 

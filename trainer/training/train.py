@@ -36,6 +36,7 @@ from trainer.training.validate import (
     AT_ONCE,
     Point,
     best_of,
+    fresh_anomalies,
     recompute_statistics,
     validate,
     validation_set,
@@ -206,7 +207,7 @@ def outcome(
     if state.best:
         device = batches.images.device
         model.load_state_dict(state.best)
-        halves = torch.tensor_split(held_out.images, 2)
-        anomalous, good = (torch.split(half, AT_ONCE) for half in halves)
+        good = torch.split(held_out.images[len(held_out.images) // 2 :], AT_ONCE)
+        anomalous = fresh_anomalies(good, batches.simulation, settings.seed)
         model.to(device).remember(unvaried(batches), good, anomalous, settings.seed)
     return TrainingOutcome(model.cpu(), state.curve, state.step, state.seconds)

@@ -1,5 +1,6 @@
 """How good the networks are so far: simulated anomalies on held-out good images."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +15,8 @@ from trainer.training.checkpoint import TrainingError
 MIN_PAIRS, MAX_PAIRS = 32, 64
 STATISTICS_IMAGES = 160
 AT_ONCE = 8
+FRESH = 3
+"""Fresh anomalies for each image."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,16 @@ def validation_set(images: Tensor, simulation: Simulation, seed: int) -> Simulat
     return Simulated(
         torch.cat([made.images, good]), torch.cat([made.mask, torch.zeros_like(made.mask)])
     )
+
+
+def fresh_anomalies(good: Sequence[Tensor], simulation: Simulation, seed: int) -> Iterator[Tensor]:
+    """Batches of good images several times over, with other anomalies than the weights were chosen
+    by.
+    """
+    everywhere = replace(simulation, good_share=0)
+    for step in range(FRESH * len(good)):
+        images = good[step % len(good)]
+        yield everywhere(images, generator_for(images.device, seed, "fresh", step=step)).images
 
 
 def validate(model: Network, held_out: Simulated, step: int) -> Point:

@@ -30,6 +30,9 @@ background), the distance sees nothing, and with any weight it hides what the ne
 """
 FALSE_REJECTS = 0.05
 """The weights are compared by the ROC curve up to here: only few false rejects are of use."""
+TOLERANCE = 0.02
+"""Of the area under it that a larger weight may cost: simulated anomalies are what the networks
+have learned, the memory is for what they have not."""
 USUAL = -2.0
 """The margin of a good part's highest value."""
 SMALLEST = 0.05
@@ -74,8 +77,8 @@ class Memory(nn.Module):
         patterns.copy_(candidates[chosen].half())  # as model.onnx has them
 
     def balance(self, good: Maps, anomalous: Maps) -> None:
-        """Measure what is usual on good parts that nothing was chosen or trained on, and choose the
-        weight that separates them best from the same with simulated anomalies.
+        """Measure what is usual on good parts that nothing was trained on, and choose the weight by
+        how well they and the same with simulated anomalies are told apart.
         """
         margin, distance = usual(good.margins), usual(good.distances)
         weight = best_weight(good, anomalous, margin[1], distance[1])
@@ -153,8 +156,9 @@ def spread(candidates: Tensor, count: int, generator: Generator) -> Tensor:
 
 
 def best_weight(good: Maps, anomalous: Maps, margin: float, distance: float) -> float:
-    """That of WEIGHTS with the largest area under the ROC curve up to FALSE_REJECTS; of equals the
-    smallest. `margin` and `distance` are deviations of good parts.
+    """The largest of WEIGHTS that costs no more than TOLERANCE of the area under the ROC curve.
+
+    `margin` and `distance` are deviations of good parts.
     """
     truth = [False] * len(good.margins) + [True] * len(anomalous.margins)
 
@@ -165,7 +169,8 @@ def best_weight(good: Maps, anomalous: Maps, margin: float, distance: float) -> 
         ]
         return float(roc_auc_score(truth, torch.cat(scores).cpu(), max_fpr=FALSE_REJECTS))
 
-    return max(WEIGHTS, key=area)
+    areas = [area(weight) for weight in WEIGHTS]
+    return max(w for w, a in zip(WEIGHTS, areas, strict=True) if a >= max(areas) - TOLERANCE)
 
 
 def highest(maps: Tensor) -> Tensor:
