@@ -1,6 +1,7 @@
 """SFTP as fsspec has it, but only with a server whose key is known, and with timeouts."""
 
 import codecs
+import os
 from pathlib import Path
 
 import paramiko
@@ -14,7 +15,7 @@ TIMEOUT_S = 20.0
 KEEPALIVE_S = 10
 UNDECIDED = ("Authentication timeout", "saw EOF")
 """What paramiko raises as a refusal, although the server has not answered."""
-USER_HOSTS = Path("~/.ssh/known_hosts")
+USER_HOSTS = "~/.ssh/known_hosts"
 SYSTEM_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
 
@@ -47,7 +48,7 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]
     def _load_hosts(self) -> None:
         """The given file alone, or the user's and the machine's."""
         given = self._access.known_hosts
-        files = (given,) if given else (USER_HOSTS.expanduser(), SYSTEM_HOSTS)
+        files = (given,) if given else (Path(os.path.expanduser(USER_HOSTS)), SYSTEM_HOSTS)
         for path in files:
             if given or path.is_file():
                 _check_text(path)
