@@ -1,14 +1,16 @@
 """One command for many products: logs, results, resumption, and a Ray cluster."""
 
+import codecs
 import csv
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from edge.commands.all_products import Task, resumed
+from edge.base.errors import SettingsError
+from edge.commands.all_products import Result, Task, read_results, resumed, write_results
 from tests.support.commands import draem_in_process
 
 FILE = """
@@ -64,6 +66,27 @@ def test_an_interrupted_training_is_resumed(
     assert resumed(task) == [*task.command, "--restart"], "it was begun with other words"
     (tmp_path / "lid.words").write_text(task.digest())
     assert resumed(task) == ["train", "--resume", "--product", "lid"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda data: data + b"S\xfcd", r"results\.csv is not UTF-8: byte \d+ \(0xfc"),
+        (lambda data: data.replace(b",", b";"), r"results\.csv is not as it was written"),
+        (lambda data: data.replace(b"done,0", b"done,x"), r"written \(exit_code: .*delete it"),
+    ],
+)
+def test_results_that_another_program_has_saved_are_read_or_named(
+    change: Callable[[bytes], bytes], says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "results.csv"
+    write_results(path, {"lid": Result("lid", "done", 0, 1.5, "größer", "abc")})
+    good = path.read_bytes()
+    path.write_bytes(codecs.BOM_UTF8 + good)
+    assert read_results(path)["lid"].seconds == 1.5
+    path.write_bytes(change(good))
+    with pytest.raises(SettingsError, match=says):
+        read_results(path)
 
 
 @pytest.mark.parametrize(

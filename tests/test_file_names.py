@@ -12,6 +12,7 @@ from edge.base.text import printable
 from edge.events.event import CodeName
 from edge.product.product import load_product
 from tests.conftest import Plant, draem, write_parts
+from tests.support.commands import draem_in_process
 from tests.support.ports import free_ports
 
 LATIN, FOLDER = os.fsdecode(b"teil_\xfc.png"), os.fsdecode(b"gepr\xfcft")
@@ -109,3 +110,15 @@ def test_a_product_trained_from_such_a_folder_can_be_loaded(plant_here: Path, la
     )
     made = load_product(plant_here / "products", "cap")
     assert str(made.manifest.origin["images"]).endswith("gepr\ufffdft")
+
+
+@pytest.mark.parametrize("scheme", ["gst", "rtsp", "http", "tcp", "ipc"])
+def test_an_address_that_is_not_utf_8_is_refused_in_one_line(scheme: str, tmp_path: Path) -> None:
+    address = f"{scheme}://{LATIN}:1"
+    words = ("collect", "--to", "x", "--source", address)
+    if scheme in ("tcp", "ipc"):
+        words = ("control", "health", "--endpoint", address)
+    done = draem_in_process(*words, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "teil_\ufffd.png:1" in done.stderr
+    assert "is not UTF-8, as an address must be" in done.stderr

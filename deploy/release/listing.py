@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from edge.base.errors import EngineError, ProductError
 from edge.base.text import on_one_line
+from edge.base.validation import load_json, read_bytes
 from edge.engine.runtimes import Flavour, proven_plan
-from edge.product.manifest import MANIFEST, content_of, read_manifest
+from edge.product.manifest import MANIFEST, content_of, raw_manifest, read_manifest
 from edge.product.product import Product, versions
 from edge.product.seal import Seal
 from edge.product.versions import current_version
@@ -114,11 +115,11 @@ def difference(one: Product, other: Product) -> Iterator[str]:
 
 
 def _fields(product: Product) -> dict[str, object]:
-    manifest = json.loads((product.path / MANIFEST).read_text(encoding="utf-8"))
+    manifest = raw_manifest(read_bytes(product.path / MANIFEST))
     del manifest["files"], manifest["version"]
     calibration: object = None
     if product.calibration is not None:
-        calibration = json.loads((product.path / "calibration.json").read_text(encoding="utf-8"))
+        calibration = load_json(read_bytes(product.path / "calibration.json"))
     return dict(_flat(manifest, "")) | dict(_flat(calibration, "calibration"))
 
 

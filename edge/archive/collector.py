@@ -20,6 +20,7 @@ from edge.archive.restored_log import where_to_go_on
 from edge.archive.rows import microseconds
 from edge.archive.writer import Writer
 from edge.base.closeable import Closeable
+from edge.base.service import Watchdog, notify
 from edge.events.cursor_file import Cursor
 from edge.events.event import Event
 from edge.events.keys import Credentials
@@ -61,7 +62,7 @@ class Collector(Closeable):
     ) -> None:
         self._writer, self._credentials, self._name = writer, credentials, name
         self._queue: Queue[Received] = Queue(QUEUED)
-        self._stop = StopEvent()
+        self._stop, self._watchdog = StopEvent(), Watchdog()
         self.progress = {s.endpoint: Progress(writer.cursor(s.endpoint)) for s in stations}
         self.failing = False
         self._threads = [
@@ -72,7 +73,9 @@ class Collector(Closeable):
         """Write batches until `stop`, with a call of `between` after each."""
         for thread in self._threads:
             thread.start()
+        notify("READY=1")
         while not self._stop.is_set():
+            self._watchdog.feed()
             if batch := self._batch():
                 self._write(batch)
             between()
@@ -120,6 +123,7 @@ class Collector(Closeable):
     def _write(self, batch: Sequence[Received]) -> None:
         """Write a batch, again and again while the database or the store cannot be used."""
         while not self._stop.is_set():
+            self._watchdog.feed()
             try:
                 self._write_all(batch)
             except ArchiveError as error:

@@ -25,11 +25,13 @@ def served_metrics(address: str, collector: object) -> Iterator[None]:
     registry.register(collector)  # type: ignore[arg-type]
     try:
         server, thread = start_http_server(port, host, registry)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for a name such as a..b
+        why = getattr(error, "strerror", None) or "no name of a machine"
         raise SettingsError(
-            f"metrics cannot be served on {address} ({error.strerror}): choose another --metrics"
+            f"metrics cannot be served on {address} ({why}): choose another --metrics"
         ) from error
-    log.info("metrics on http://%s:%d/metrics", host, server.server_port)
+    shown = f"[{host}]" if ":" in host else host
+    log.info("metrics on http://%s:%d/metrics", shown, server.server_port)
     try:
         yield
     finally:

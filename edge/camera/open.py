@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from edge.base.errors import CameraError
+from edge.base.text import printable
 from edge.camera import Camera
 from edge.camera.address import check_port, without_password
 from edge.vision.image_files import SUFFIXES
@@ -13,6 +14,9 @@ KINDS = (
 )
 DEADLINE_MS = 800
 GENICAM_FIRST_FRAME_S = 1.5  # a second connection after a silent one then gives frames within 3 s
+BARE_IPV6 = re.compile(
+    r"(?:rtsps?|https?)://(?:\S+@)?[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:[/?%]|$)"
+)
 NETWORK = ("rtsp://", "rtsps://", "http://", "https://")
 
 
@@ -39,6 +43,7 @@ def open_camera(
         from edge.camera.recording import ReplayCamera
 
         return ReplayCamera(source, triggered=triggered)
+    _check_network_address(source)
     if source.startswith(NETWORK):
         check_port(source)
     path = Path(source)
@@ -55,6 +60,17 @@ def open_camera(
     from edge.camera.video import VideoCamera
 
     return VideoCamera(source, triggered=triggered)
+
+
+def _check_network_address(source: str) -> None:
+    """Raise CameraError for what the libraries behind it refuse with another reason, or crash."""
+    if source.startswith((*NETWORK, "gst://")) and printable(source) != source:
+        raise CameraError(f"'{source}' is not UTF-8, as an address must be: correct --source")
+    if BARE_IPV6.match(source):
+        raise CameraError(
+            f"'{source}' needs brackets around its IPv6 address, as in rtsp://[fd00::5]:554/: "
+            "correct --source"
+        )
 
 
 def _genicam(source: str, *, triggered: bool, deadline_ms: int) -> Camera:

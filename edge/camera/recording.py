@@ -39,13 +39,8 @@ class RecordingRing:
 
     def __init__(self, folder: Path, frames: int, megabytes: float) -> None:
         self._folder, self._max_frames, self._max_bytes = folder, frames, megabytes * 1e6
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._sizes = deque((path, path.stat().st_size) for path in _files(folder))
-        except OSError as error:
-            raise CameraError(
-                f"{folder} cannot be written ({error.strerror}): choose another"
-            ) from error
+        make_folder(folder)
+        self._sizes = deque((path, path.stat().st_size) for path in _files(folder))
         self._bytes = sum(size for _, size in self._sizes)
         self._next = 1 + (int(self._sizes[-1][0].stem) if self._sizes else 0)
 
@@ -69,6 +64,16 @@ class RecordingRing:
 
     def _is_full(self, more: int) -> bool:
         return len(self._sizes) >= self._max_frames or self._bytes + more > self._max_bytes
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a recording, where it is missing. Raises CameraError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CameraError(
+            f"{folder} cannot be written ({error.strerror}): choose another"
+        ) from error
 
 
 def _files(folder: Path) -> list[Path]:

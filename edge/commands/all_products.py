@@ -31,7 +31,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from edge.base.errors import SettingsError
-from edge.base.files import exclusive_lock, write_atomic
+from edge.base.files import exclusive_lock, read_text, write_atomic
 from edge.base.validation import first_cause
 
 FOLDER = Path("all")
@@ -50,6 +50,9 @@ class Result:
     seconds: float
     message: str
     words: str  # digest of the command's words: other words are done again
+
+
+_RESULT = TypeAdapter(Result)
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def _run_tasks(command: str, options: argparse.Namespace, folder: Path) -> int:
 def read_tasks(command: str, path: Path, folder: Path) -> list[Task]:
     """The tasks of a file, in its order. Raises SettingsError."""
     try:
-        products = _FILE.validate_python(tomllib.loads(path.read_text("utf-8-sig")))
+        products = _FILE.validate_python(tomllib.loads(read_text(path, SettingsError)))
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"{path} cannot be used ({first_cause(error)}): write a table for each product, "
@@ -210,21 +213,18 @@ def _in_folder(task: Task, folder: str) -> Result:
 
 
 def read_results(path: Path) -> dict[str, Result]:
-    """The results of earlier runs; none if there are none."""
+    """The results of earlier runs; none if there are none. Raises SettingsError."""
     if not path.is_file():
         return {}
-    rows: list[Mapping[str, str]] = list(csv.DictReader(StringIO(path.read_text("utf-8"))))
-    return {
-        row["product"]: Result(
-            row["product"],
-            row["state"],
-            int(row["exit_code"]),
-            float(row["seconds"]),
-            row["message"],
-            row["words"],
-        )
-        for row in rows
-    }
+    try:
+        rows = csv.DictReader(StringIO(read_text(path, SettingsError)), strict=True)
+        results = [_RESULT.validate_strings(row) for row in rows]
+    except (csv.Error, ValidationError) as error:
+        raise SettingsError(
+            f"{path} is not as it was written ({first_cause(error)}): restore it, or delete it to "
+            "do all products again"
+        ) from None
+    return {result.product: result for result in results}
 
 
 def write_results(path: Path, results: Mapping[str, Result]) -> None:

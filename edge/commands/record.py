@@ -10,13 +10,15 @@ from pathlib import Path
 from threading import Event as StopEvent
 
 from edge.base.errors import CameraError
+from edge.base.files import exclusive_lock
 from edge.camera import Camera
 from edge.camera.capture import CaptureEnded, capturing
 from edge.camera.open import open_camera
-from edge.camera.recording import RecordingRing
+from edge.camera.recording import RecordingRing, make_folder
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.commands.arguments import add_settings, parse_count, parse_whole, settings_of
 from edge.events.event import Code
+from edge.station.settings import Station
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
+    refusal = CameraError(f"another recording into {options.to} is under way: choose another --to")
+    make_folder(options.to)
+    with exclusive_lock(options.to, refusal):
+        return _record(options, settings)
+
+
+def _record(options: argparse.Namespace, settings: Station) -> int:
     ring, stop = RecordingRing(options.to, options.keep, options.mb), StopEvent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

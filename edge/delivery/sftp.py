@@ -1,10 +1,13 @@
 """SFTP as fsspec has it, but only with a server whose key is known, and with timeouts."""
 
+import codecs
+import os
 from pathlib import Path
 
 import paramiko
 from fsspec.implementations.sftp import SFTPFileSystem
 
+from edge.base.files import read_text
 from edge.delivery.errors import TargetRefused
 from edge.delivery.place import Access, Place
 
@@ -12,6 +15,7 @@ TIMEOUT_S = 20.0
 KEEPALIVE_S = 10
 UNDECIDED = ("Authentication timeout", "saw EOF")
 """What paramiko raises as a refusal, although the server has not answered."""
+USER_HOSTS = "~/.ssh/known_hosts"
 SYSTEM_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
 
@@ -29,6 +33,8 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]
         self.client.set_missing_host_key_policy(paramiko.RejectPolicy())
         try:
             self._load_hosts()
+            if self._access.ssh_key is not None:
+                _check_text(self._access.ssh_key)
             self._log_in()
             transport = self.client.get_transport()
             assert transport is not None
@@ -42,12 +48,11 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]
     def _load_hosts(self) -> None:
         """The given file alone, or the user's and the machine's."""
         given = self._access.known_hosts
-        if given is not None:
-            self.client.load_system_host_keys(str(given))
-            return
-        self.client.load_system_host_keys()
-        if SYSTEM_HOSTS.is_file():
-            self.client.load_system_host_keys(str(SYSTEM_HOSTS))
+        files = (given,) if given else (Path(os.path.expanduser(USER_HOSTS)), SYSTEM_HOSTS)
+        for path in files:
+            if given or path.is_file():
+                _check_text(path)
+                self.client.load_system_host_keys(str(path))
 
     def _log_in(self) -> None:
         access, place = self._access, self._place
@@ -95,3 +100,12 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]
 
     def close(self) -> None:
         self.client.close()
+
+
+def _check_text(path: Path) -> None:
+    """Raise TargetRefused for a file of keys that SSH cannot read, or not its first line."""
+    read_text(path, TargetRefused)
+    if path.read_bytes().startswith(codecs.BOM_UTF8):
+        raise TargetRefused(
+            f"{path} begins with a byte order mark, which SSH does not read: save it without one"
+        )

@@ -9,6 +9,7 @@ from typing import Any
 import zmq
 
 from edge.base.errors import PublishError
+from edge.base.text import printable
 
 HOST = re.compile(r"\[[0-9A-Fa-f:.]+(%[\w.-]+)?\]|[^\s:/\[\]]+")
 MAX_PORT = 65535
@@ -32,6 +33,8 @@ def check_endpoint(endpoint: str, option: str) -> None:
     """
     transport, separator, rest = endpoint.partition("://")
     fix = f"correct {option}, for example tcp://127.0.0.1:5570"
+    if printable(endpoint) != endpoint:
+        raise PublishError(f"{endpoint} is not UTF-8, as an address must be: {fix}")
     if not separator or transport not in ("tcp", "ipc", "inproc"):
         raise PublishError(f"{endpoint} is no address: {fix}")
     if transport == "ipc" and not 0 < len(os.fsencode(rest)) <= zmq.IPC_PATH_MAX_LEN:
@@ -77,11 +80,11 @@ def _needs_ipv6(host: str) -> bool:
         return False
     try:
         socket.getaddrinfo(host, None, socket.AF_INET)
-    except OSError:
+    except (OSError, UnicodeError):  # a name such as a..b
         pass
     else:
         return False
     try:
         return bool(socket.getaddrinfo(host, None, socket.AF_INET6))
-    except OSError:
+    except (OSError, UnicodeError):
         return False

@@ -1,6 +1,8 @@
 """What a label says: a mask at full depth, or an annotation file of labelme, Pascal VOC or YOLO."""
 
+import codecs
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from edge.vision.image_files import read_samples
 TEXTS = frozenset({".json", ".xml", ".txt"})
 JPEG_NOISE = 16
 YOLO_COLUMNS = 5
+XML_OBJECT = re.compile(r"<object\b")
 
 
 def decode(path: Path) -> NDArray[np.float64] | None:
@@ -48,28 +51,40 @@ def marks_defect(label: Path) -> bool:
     """Whether a mask or an annotation file marks anything."""
     if is_mask(label):
         return bool(read_mask(label).any())
-    data = label.read_bytes()
+    text = _text(label)
     if label.suffix.lower() == ".json":
-        return bool(json.loads(data)["shapes"])
-    return b"<object>" in data if label.suffix.lower() == ".xml" else bool(data.strip())
+        return bool(json.loads(text)["shapes"])
+    return bool(XML_OBJECT.search(text) if label.suffix.lower() == ".xml" else text.strip())
 
 
 def is_annotation(path: Path) -> bool:
     """Whether a text file is a label of labelme, Pascal VOC or YOLO."""
     try:
-        data = path.read_bytes()
+        text = _text(path)
         if path.suffix.lower() == ".xml":
-            return b"<annotation" in data
+            return "<annotation" in text
         if path.suffix.lower() == ".txt":
-            return all(_is_yolo(line.split()) for line in data.splitlines())
-        content = json.loads(data)
+            return all(_is_yolo(line.split()) for line in text.splitlines())
+        content = json.loads(text)
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(content, dict) and "shapes" in content
 
 
-def _is_yolo(row: list[bytes]) -> bool:
+def _text(path: Path) -> str:
+    """An annotation as labelling programs of any system write it: only its ASCII counts here.
+
+    One that could not be read would leave its image among the good parts.
+    """
+    data = path.read_bytes()
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if is_utf16 else "utf-8-sig", "replace")
+
+
+def _is_yolo(row: list[str]) -> bool:
     """A class, and coordinates as shares of the image."""
     return (
-        len(row) >= YOLO_COLUMNS and row[0].isdigit() and all(0 <= float(v) <= 1 for v in row[1:])
+        len(row) >= YOLO_COLUMNS
+        and row[0].isdigit()
+        and all(0 <= round(float(share), 3) <= 1 for share in row[1:])
     )

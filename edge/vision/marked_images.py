@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.base.errors import ImageError
+from edge.base.text import decode_text
 from edge.events.event import Inspection
 
 Label = Literal["false-reject", "missed"]
@@ -94,7 +95,7 @@ def shown_name(path: Path) -> str:
 
 def _read(path: Path) -> Inspection | ArchivedPart | None:
     try:
-        text = path.with_suffix(".json").read_text(encoding="utf-8")
+        text = decode_text(path.with_suffix(".json").read_bytes())
     except (OSError, ValueError):
         return None
     for kind in (Inspection, ArchivedPart):

@@ -1,5 +1,6 @@
 """Releases: sealed versions stay as they are, only ready ones run, and there is a way back."""
 
+import codecs
 import json
 import shutil
 import subprocess
@@ -219,6 +220,8 @@ def test_two_releases_differ_in_what_was_changed(tmp_path: Path) -> None:
     one, other = make(tmp_path), make(tmp_path, b"other")
     bare = make(tmp_path, calibrated=False)
     assert list(difference(one, one)) == []
+    manifest = one.path / "manifest.json"
+    manifest.write_bytes(codecs.BOM_UTF8 + manifest.read_bytes())
     assert list(difference(one, other)) == ["model.onnx: changed"]
     lines = list(difference(one, bare))
     assert "calibration.threshold: 0.5 -> -" in lines

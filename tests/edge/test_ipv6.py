@@ -17,7 +17,8 @@ import pytest
 import zmq
 from asyncua.client.client import Client
 
-from edge.base.errors import PublishError
+from edge.base.errors import CameraError, PublishError, SettingsError
+from edge.base.metrics import served_metrics
 from edge.camera import all_frames
 from edge.camera.open import open_camera
 from edge.events.access_list import AccessList, AllowedClient, write_allowed
@@ -205,3 +206,27 @@ def test_a_network_camera_has_an_ipv6_address() -> None:
         with open_camera(source, triggered=False) as camera:
             assert next(all_frames(camera)).image.shape == (48, 64, 3)
         server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "source", ["rtsp://fd00::5/x", "http://u:pw@::1/x", "https://fe80::1%eth0"]
+)
+def test_a_camera_s_address_without_brackets_is_refused_for_that(source: str) -> None:
+    with pytest.raises(CameraError, match="needs brackets around its IPv6 address"):
+        open_camera(source, triggered=False)
+
+
+def test_metrics_are_served_on_ipv6_under_an_address_that_a_browser_takes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("INFO"), served_metrics("[::1]:0", Nothing()):
+        assert "http://[::1]:" in caplog.text
+    with pytest.raises(SettingsError, match="no name of a machine"):
+        served_metrics("a..b:0", Nothing()).__enter__()
+
+
+class Nothing:
+    """Has no metrics."""
+
+    def collect(self) -> list[object]:
+        return []

@@ -35,6 +35,8 @@ ADDRESSES = (
     *("http://h/x?loginuse=admin&loginpas=S3CRET", "http://h/x?usr=a&psw=S3CRET"),
     *("rtsp://h/user=admin&password=S3CRET&channel=1", "rtsp://h/user=a_password=S3CRET_c=1.sdp"),
     *("https://b.s3.x/v.mp4?X-Amz-Signature=S3CRET", "https://b/v?X-Amz-Credential=S3CRET/x"),
+    *("u:S3CRET@h:1883", "rtsp:/u:S3CRET@h/x", "rtsp//u:a/S3CRET@h", "/tmp/u:S3CRET@[::1]:/in"),
+    *("http://h/x?passwort=S3CRET", "http://h/x?a=b&sessionid=S3CRET", "http://h/x?login=u:S3CRET"),
     "gst://rtspsrc location=rtsp://h/x user-id=u user-pw=S3CRET ! decodebin",
     'gst://rtspsrc location=rtsp://h/x user-pw="a S3CRET" ! decodebin',
     *("gst://rtspsrc user-pw = S3CRET ! x", "gst://rtspsrc user-pw=a\\ S3CRET ! x"),
@@ -51,12 +53,18 @@ def test_no_password_in_a_message_that_names_an_address(address: str) -> None:
         assert SECRET not in str(CameraError(text))
 
 
+def test_a_space_in_a_secret_option_ends_at_the_closing_quote() -> None:
+    shown = without_password("'http://h/x?pwd=a'b S3CRET' cannot be opened: run 'draem doctor'")
+    assert shown == "'http://h/x?pwd=***' cannot be opened: run 'draem doctor'"
+
+
 @pytest.mark.parametrize(
     "text",
     [
         *("http://h/x?to=me@home", "ipc://@draem", "rtsp://camera:554/live", "http://[::1]:80/x"),
         "publishing on tcp://127.0.0.1:5570, answering on tcp://127.0.0.1:5571; me@home",
         *("line://moulded?rate=5&seed=3", "genicam://Acme?trigger=software&line=Line0"),
+        "copy x to plant@server:/srv; at 12:30 me@home; udp://@239.0.0.1:1234; http://h:80/x",
         "each client is [name] with role = one of watch, bridge and key = its public key",
     ],
 )

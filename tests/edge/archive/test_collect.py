@@ -7,16 +7,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event as StopEvent
+from threading import Thread
 
 import pytest
 from sqlalchemy import Engine
 
+from edge.archive.collector import Collector
 from edge.archive.database import open_database
+from edge.archive.picture_store import PictureStore
 from edge.archive.tables import fault
+from edge.archive.writer import Writer
 from edge.events.cursors import Cursors
 from tests.support.archived import rows
 from tests.support.logging_line import Line, line
 from tests.support.ports import free_ports
+from tests.support.service_manager import ServiceManager
 from tests.support.waiting import wait_until
 
 
@@ -103,3 +109,23 @@ def test_a_wrong_database_ends_in_one_line(tmp_path: Path) -> None:
         (printed,) = process.stderr.read().splitlines()
     assert "secret" not in printed
     assert "check that the database runs" in printed
+
+
+def test_an_archive_that_hangs_feeds_no_watchdog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, goes_on = open_database(str(tmp_path / "archive.db"), create=True), StopEvent()
+    writer = Writer(engine, PictureStore(str(tmp_path / "pictures")), 1, [])
+    with ServiceManager(tmp_path) as systemd:
+        monkeypatch.setenv("NOTIFY_SOCKET", systemd.path)
+        collector = Collector(writer, [], None, "archive")
+        thread = Thread(target=collector.run, args=(goes_on.wait,))
+        thread.start()
+        systemd.wait_for("READY=1")
+        systemd.wait_for("WATCHDOG=1")
+        assert systemd.next(1.2) is None
+        goes_on.set()
+        systemd.wait_for("WATCHDOG=1")
+        collector.stop()
+        thread.join()
+    engine.dispose()

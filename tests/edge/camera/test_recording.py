@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge.base.errors import CameraError
+from edge.base.files import exclusive_lock
 from edge.camera import CameraNotice, EndOfStream, FrameTimeout
 from edge.camera.open import open_camera
 from edge.camera.recording import RecordingRing, ReplayCamera
@@ -192,3 +193,14 @@ def test_a_recorded_outage_is_replayed(tmp_path: Path) -> None:
         station.close()
     assert station.fault_names() == ["camera_lost", "camera_back"]
     assert [i.frame_id for i in station.inspections()] == ids
+
+
+def test_two_recordings_in_one_folder_do_not_mix(tmp_path: Path) -> None:
+    words = ("record", "--source", "line://moulded", "--to", "kept", "--frames", "1")
+    (tmp_path / "kept").mkdir()
+    with exclusive_lock(tmp_path / "kept", CameraError("another")):
+        done = draem_in_process(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "another recording into kept is under way: choose another --to" in done.stderr
+    assert not list((tmp_path / "kept").iterdir())
+    assert draem_in_process(*words, cwd=tmp_path).returncode == 0

@@ -1,5 +1,6 @@
 """`draem deliver` as a user meets it: over SFTP, killed and cut; mistakes of one line; secrets."""
 
+import codecs
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,6 +105,20 @@ def test_deliver_refuses_a_server_that_it_does_not_know(server: SftpServer, tmp_
     assert f"ssh-keyscan -p {server.port} 127.0.0.1 >> {server.known_hosts}" in line
     server.trust(asyncssh.generate_private_key("ssh-ed25519"))
     assert "another host key than before" in refusal(tmp_path, *access(server))
+
+
+def test_a_file_of_keys_that_ssh_cannot_read_is_named(server: SftpServer, tmp_path: Path) -> None:
+    good = server.known_hosts.read_bytes()
+    for data, says in {
+        good.rstrip() + b" S\xfcd\n": "is not UTF-8: byte",
+        codecs.BOM_UTF8 + good: "begins with a byte order mark, which SSH does not read",
+    }.items():
+        server.known_hosts.write_bytes(data)
+        assert f"{server.known_hosts} {says}" in refusal(tmp_path, *access(server))
+    server.known_hosts.write_bytes(good)
+    key = tmp_path / "key"
+    key.write_text("-----BEGIN", encoding="utf-16")
+    assert f"{key} is in UTF-16" in refusal(tmp_path, *access(server), "--ssh-key", str(key))
 
 
 def test_deliver_refuses_a_wrong_password_and_a_missing_folder(

@@ -148,7 +148,7 @@ def test_a_line_without_systemd_sends_nothing(
             assert recorded.headers[-1].kind == "status"
 
 
-@pytest.mark.parametrize("name", ["draem.service", "draem@.service"])
+@pytest.mark.parametrize("name", ["draem.service", "draem@.service", "draem-archive.service"])
 def test_the_unit_has_a_watchdog_that_is_longer_than_the_deadline_of_an_engine(name: str) -> None:
     unit = configparser.RawConfigParser(strict=False)
     unit.optionxform = str  # type: ignore[assignment, method-assign]

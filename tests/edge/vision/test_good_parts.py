@@ -194,18 +194,19 @@ def test_a_label_among_named_files_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("1.json", json.dumps({"shapes": [{"label": "scratch"}]})),
-        ("1.xml", "<annotation><object><name>dent</name></object></annotation>"),
-        ("1.txt", "0 0.5 0.5 0.1 0.1\n"),
+        ("1.json", json.dumps({"shapes": [{"label": "Kratzer groß"}]}, ensure_ascii=False)),
+        ("1.xml", "<annotation><object ><name>größer</name></object></annotation>"),
+        ("1.txt", "0 0.5 0.5 0.1 1.000001\n"),
         ("labels/1.txt", "1 0.2 0.5 0.1 0.1\n"),
     ],
 )
 def test_annotation_files_mark_defects_too(name: str, text: str, tmp_path: Path) -> None:
     make_set(tmp_path, "picture 1.png")
     (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text(text)
-    with pytest.raises(ImageError, match="defects only"):
-        good_images(tmp_path)
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "latin-1"):
+        (tmp_path / name).write_text(text, encoding=encoding)
+        with pytest.raises(ImageError, match="defects only"):
+            good_images(tmp_path)
 
 
 def test_files_about_a_picture_are_no_label(tmp_path: Path) -> None:
