@@ -1,6 +1,7 @@
 """Messages on the wire: three ZeroMQ parts, topic (the kind), JSON header, mask (PNG, or empty)."""
 
 import json
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -44,10 +45,18 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     A large mask is reduced to its `mask_size`, so that no marked pixel is lost.
     """
     step = _mask_step(*mask.shape[:2])
+    if not mask.any():
+        return _blank(*mask_size(*mask.shape[:2]))
     if step > 1:  # the maximum of each block
         kernel = np.ones((step, step), np.uint8)
         mask = np.asarray(cv2.dilate(mask, kernel, anchor=(0, 0))[::step, ::step], np.uint8)
     return cv2.imencode(".png", mask, RUNS)[1].tobytes()
+
+
+@lru_cache(maxsize=8)
+def _blank(height: int, width: int) -> bytes:
+    """The mask of most parts."""
+    return cv2.imencode(".png", np.zeros((height, width), np.uint8), RUNS)[1].tobytes()
 
 
 def encode(header: AnyHeader | Heartbeat, mask_png: bytes = b"") -> list[bytes]:
