@@ -116,6 +116,10 @@ combine *ARGS: setup
 plc-timing: setup
     @python -m tests.measure.plc_timing
 
+# where a frame's milliseconds go, and what this machine could at best  [--frames N] [--products DIR]
+floor *ARGS: setup
+    @python -m tests.measure.floor {{ARGS}}
+
 # what a station's geometry costs in `fit`, in pairs with and without
 fit-cost: setup
     @python -m tests.measure.fit_cost

@@ -1,6 +1,7 @@
 """Messages on the wire: three ZeroMQ parts, topic (the kind), JSON header, mask (PNG, or empty)."""
 
 import json
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -19,6 +20,11 @@ class EventError(DraemError):
 MOST_MASK_PIXELS = 1 << 21
 """Of a mask in an event: as a PNG it is never larger than so many bytes and a few more."""
 
+RUNS = [
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE),  # else each filter is tried in turn
+]
+
 
 def mask_size(height: int, width: int) -> tuple[int, int]:
     """Height and width of the mask in the event of a picture of this size: a whole part of it."""
@@ -35,15 +41,23 @@ def _mask_step(height: int, width: int) -> int:
 
 
 def encode_mask(mask: NDArray[np.uint8]) -> bytes:
-    """An 8-bit single-channel PNG; level 1 is enough, since masks have large uniform areas.
+    """An 8-bit single-channel PNG; runs are enough, since masks have large uniform areas.
 
     A large mask is reduced to its `mask_size`, so that no marked pixel is lost.
     """
     step = _mask_step(*mask.shape[:2])
+    if not mask.any():
+        return _blank(*mask_size(*mask.shape[:2]))
     if step > 1:  # the maximum of each block
         kernel = np.ones((step, step), np.uint8)
         mask = np.asarray(cv2.dilate(mask, kernel, anchor=(0, 0))[::step, ::step], np.uint8)
-    return cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    return cv2.imencode(".png", mask, RUNS)[1].tobytes()
+
+
+@lru_cache(maxsize=8)
+def _blank(height: int, width: int) -> bytes:
+    """The mask of most parts."""
+    return cv2.imencode(".png", np.zeros((height, width), np.uint8), RUNS)[1].tobytes()
 
 
 def encode(header: AnyHeader | Heartbeat, mask_png: bytes = b"") -> list[bytes]:

@@ -70,6 +70,7 @@ class Inspector:
         if isinstance(prepared, Refused):
             return self._no_verdict(prepared.code, prepared.quality)
         fitted, placement = prepared
+        conditions = measure(fitted)  # while the caches hold it: the engine fills them
         clock.lap("fit")
         try:
             inference = self._engine.infer(fitted[None])
@@ -80,9 +81,7 @@ class Inspector:
         clock.lap("infer")
         heatmap = inference.heatmap[0]
         score = float(inference.score[0])
-        judgement = judge(
-            score, heatmap, measure(fitted), self._calibration, placement, self._window
-        )
+        judgement = judge(score, heatmap, conditions, self._calibration, placement, self._window)
         clock.lap("judge")
         quality = placement.motion.quality if placement.motion else None
         return JudgedFrame(judgement, placement, heatmap, fitted, score, quality)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edge.events.event import Code
 from edge.vision.aligner import Aligner, check_extent, check_seen, upright
 from edge.vision.alignment import NotAligned
+from edge.vision.area import area_resize
 from edge.vision.frame import Box, Frame, Size
 from edge.vision.geometry import Geometry
 from edge.vision.placement import Placement
@@ -23,8 +24,6 @@ from edge.vision.roi import Mask, masks_of
 log = logging.getLogger(__name__)
 
 Interpolation = Literal["area", "linear"]
-
-_METHODS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,7 @@ class Fit:
             fitted = warp_for(placement, self.interpolation == "area")(image)
         else:
             x, y, width, height = placement.crop
-            part, size = image[y : y + height, x : x + width], (self.width, self.height)
-            fitted = np.asarray(cv2.resize(part, size, interpolation=self._method(part)), np.uint8)
+            fitted = self._resized(image[y : y + height, x : x + width])
         if fitted.ndim == 2:
             fitted = np.asarray(cv2.cvtColor(fitted, cv2.COLOR_GRAY2BGR), np.uint8)
         return np.ascontiguousarray(fitted, np.uint8), placement
@@ -129,10 +127,13 @@ class Fit:
             frame = (x + width, y + height)
         return None if frame is None else self.place(frame)
 
-    def _method(self, part: NDArray[np.uint8]) -> int:
-        """OpenCV's averaging takes the nearest pixel where an image grows: interpolate there."""
+    def _resized(self, part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Averaging takes the nearest pixel where an image grows: interpolate there."""
+        size = self.width, self.height
         grows = part.shape[0] < self.height or part.shape[1] < self.width
-        return cv2.INTER_LINEAR if grows else _METHODS[self.interpolation]
+        if self.interpolation == "area" and not grows:
+            return area_resize(part, size)
+        return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 class Prepared(NamedTuple):

@@ -147,24 +147,33 @@ def find_regions(
     the mask shows these.
     """
     hot = (heatmap >= level).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(hot, connectivity=8)
+    mask = np.zeros(heatmap.shape, np.uint8)
+    x, y, width, height = cv2.boundingRect(hot)  # most pictures are cold, labels take long
+    if width == 0:
+        return mask, []
+    around = slice(y, y + height), slice(x, x + width)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(hot[around], connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
     kept = [i for i in range(1, count) if areas[i] >= min_area]
     kept = sorted(kept, key=lambda i: -int(areas[i]))[:limit]
     shown = np.zeros(count, np.uint8)
     shown[kept] = 255
-    return shown[labels], [_region(heatmap, labels, i, stats[i], placement) for i in kept]
+    mask[around] = shown[labels]
+    there = heatmap[around], labels, (x, y)
+    return mask, [_region(*there, i, stats[i], placement) for i in kept]
 
 
 def _region(
     heatmap: NDArray[np.float32],
     labels: cv2.typing.MatLike,
+    corner: tuple[int, int],
     label: int,
     stats: NDArray[np.int32],
     placement: Placement,
 ) -> Region:
+    """Of a label in a part of the heatmap that begins at `corner` (x, y) of it."""
     x, y, width, height, area = (int(v) for v in stats)
-    box, pixel_mm2 = (x, y, width, height), placement.pixel_mm2()
+    box, pixel_mm2 = (corner[0] + x, corner[1] + y, width, height), placement.pixel_mm2()
     around = slice(y, y + height), slice(x, x + width)
     return Region(
         box=placement.box_to_frame(box),

@@ -32,6 +32,10 @@ def test_a_large_mask_of_tiles_is_reduced_and_says_its_size(
     assert {(y // step, x // step) for y, x in marked} == set(
         map(tuple, np.argwhere(sent == 255).tolist())
     )
+    blank = decode(encode(header, encode_mask(np.zeros_like(mask)))).mask
+    assert blank is not None
+    assert blank.shape == sent.shape
+    assert not blank.any()
 
 
 def test_a_mask_of_specks_stays_small() -> None:
