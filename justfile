@@ -155,4 +155,4 @@ gpu *ARGS:
 
 # write docs/event.schema.json from the code
 schema: setup
-    python -m edge.events.event > docs/event.schema.json
+    python -m edge.events.schema > docs/event.schema.json

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge.base.errors import CameraError, ImageError
 from edge.camera import Camera, all_frames
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.events.stamps import wall_clock
 from edge.vision.calibration import Calibration
 from edge.vision.fit import Fit, Refused, prepare

@@ -27,7 +27,7 @@ from edge.base.validation import first_cause
 from edge.camera import all_frames
 from edge.camera.open import open_camera
 from edge.commands.arguments import add_settings, parse_count, settings_of
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.station.settings import Station
 from edge.vision.geometry import Geometry, GeometryError, read_geometry
 from edge.vision.image_files import find_images, read_image, write_png

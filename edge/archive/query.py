@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from edge.archive.errors import ArchiveError
 from edge.base.text import printable
 from edge.base.validation import reason
-from edge.events.event import Code, Verdict
+from edge.events.codes import Code
+from edge.events.event import Verdict
 
 LARGEST = 2**63  # of a database
 Label = Literal["defect", "false-reject", "missed", "good", "unsure"]

@@ -34,7 +34,7 @@ from edge.archive.tables import (
     stream,
     version,
 )
-from edge.events.event import Code
+from edge.events.codes import Code
 
 PART = inspection.c
 ORDER = (PART.at, PART.stream, PART.seq)

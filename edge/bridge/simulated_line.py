@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from edge.camera.trigger_matching import Trigger
 from edge.events.clock import MonotonicTime, boot_id
+from edge.events.codes import Code
 from edge.events.control_messages import (
     ChangeStatus,
     ClockReply,
@@ -20,7 +21,7 @@ from edge.events.control_messages import (
     TriggerReply,
     TriggerRequest,
 )
-from edge.events.event import Code, CodeName, Event, Heartbeat, Inspection, Region, Verdict
+from edge.events.event import CodeName, Event, Heartbeat, Inspection, Region, Verdict
 from edge.events.notices import Notice, Notify
 
 NG_EVERY, NO_VERDICT_EVERY = 10, 25

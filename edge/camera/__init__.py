@@ -22,7 +22,7 @@ import numpy as np
 
 from edge.base.closeable import Closeable
 from edge.base.errors import CameraError
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from edge.base.errors import CameraError
 from edge.camera import NO_PICTURE, Camera, CameraNotice, EndOfStream, FrameTimeout, ReportsOutages
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 
 MAX_WAITING = 100_000

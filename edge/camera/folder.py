@@ -8,7 +8,7 @@ from edge.base.closeable import Closeable
 from edge.base.errors import ImageError
 from edge.base.text import printable
 from edge.camera import NO_PICTURE, EndOfStream
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from edge.vision.image_files import find_images, read_image
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from edge.camera.frame_ids import FrameIds
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from edge.vision.image_files import Image
 

@@ -15,7 +15,7 @@ from edge.base.closeable import Closeable
 from edge.base.errors import CameraError, ImageError
 from edge.camera import NO_PICTURE, FrameTimeout
 from edge.camera.address import login_hint, without_password
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from edge.vision.image_files import decode_image
 

@@ -12,7 +12,7 @@ from edge.base.errors import CameraError, ImageError
 from edge.camera import NO_PICTURE
 from edge.camera.address import without_password
 from edge.camera.multipart import MultipartReader
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from edge.vision.image_files import decode_image
 

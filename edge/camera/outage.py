@@ -3,7 +3,7 @@
 import time
 
 from edge.camera import CameraNotice
-from edge.events.event import Code
+from edge.events.codes import Code
 
 FIRST_WAIT_S, MAX_WAIT_S = 0.1, 1.0
 

@@ -15,7 +15,7 @@ from edge.camera.frame_checks import COUNTERS, FrameChecks
 from edge.camera.frame_ids import FrameIds
 from edge.camera.outage import Outages
 from edge.camera.trigger_matching import Trigger, TriggerMatcher
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 
 POLL_S = 0.1

@@ -23,7 +23,7 @@ from edge.base.text import printable
 from edge.camera import CameraNotice, EndOfStream, FrameTimeout, ReportsOutages
 from edge.camera.address import split, validate
 from edge.camera.frame_ids import FrameIds
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 
 SUFFIX = ".npz"

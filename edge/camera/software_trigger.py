@@ -15,7 +15,7 @@ from edge.base.closeable import Closeable
 from edge.camera import Camera
 from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.trigger_matching import MAX_DELAY_S, Trigger, TriggerMatcher
-from edge.events.event import Code
+from edge.events.codes import Code
 
 log = logging.getLogger(__name__)
 

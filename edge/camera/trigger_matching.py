@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from edge.camera import NO_PICTURE
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from edge.base.text import printable
 from edge.camera import NO_PICTURE, EndOfStream
 from edge.camera.address import login_hint, without_password
 from edge.camera.video_decoder import Picture, VideoDecoder
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 
 log = logging.getLogger(__name__)

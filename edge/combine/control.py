@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from edge.base.errors import DraemError
 from edge.combine.products import DIFFERENT
 from edge.events.clock import MonotonicTime
+from edge.events.codes import Code
 from edge.events.control_messages import (
     ClockReply,
     CountersReply,
@@ -24,7 +25,6 @@ from edge.events.control_messages import (
     TriggerRequest,
     health_state,
 )
-from edge.events.event import Code
 from edge.events.logged_writer import Standing
 from edge.events.server import Peer, RequestHandler, RequestServer
 from edge.events.sockets import Sockets

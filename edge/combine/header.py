@@ -4,7 +4,8 @@ from edge.combine.joiner import Released, Rules
 from edge.combine.part import Part
 from edge.combine.products import common_version
 from edge.combine.sight import Sight
-from edge.events.event import Code, CodeName, Inspection, View
+from edge.events.codes import Code
+from edge.events.event import CodeName, Inspection, View
 from edge.events.stamps import UNSTAMPED
 
 

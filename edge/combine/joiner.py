@@ -15,7 +15,7 @@ from edge.combine.memory import Memory
 from edge.combine.part import Decision, Part
 from edge.combine.products import Products
 from edge.combine.sight import By, Key, Now, Sight, key_of
-from edge.events.event import Code
+from edge.events.codes import Code
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from edge.combine.products import Products
 from edge.combine.sight import Key, Sight
-from edge.events.event import Code, Verdict
+from edge.events.codes import Code
+from edge.events.event import Verdict
 
 
 class Decision(NamedTuple):

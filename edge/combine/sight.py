@@ -7,7 +7,8 @@ from functools import cache
 from typing import Literal
 
 from edge.events.clock import boot_id
-from edge.events.event import Code, Inspection
+from edge.events.codes import Code
+from edge.events.event import Inspection
 
 By = Literal["part-id", "trigger-id"]
 Key = str | int

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.combine.products import Products, common_version
-from edge.events.event import Code, Heartbeat
+from edge.events.codes import Code
+from edge.events.event import Heartbeat
 from edge.events.logged_writer import Standing
 from edge.events.notices import Notice
 

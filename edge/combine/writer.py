@@ -8,7 +8,8 @@ from typing import Literal
 from edge.combine.header import joined_part
 from edge.combine.joiner import Released, Rules
 from edge.combine.products import DIFFERENT
-from edge.events.event import AnyHeader, Code, Inspection, Status
+from edge.events.codes import Code
+from edge.events.event import AnyHeader, Inspection, Status
 from edge.events.journal import Journal
 from edge.events.logged_writer import EventSink, LoggedWriter, Standing
 from edge.events.retention import Retention

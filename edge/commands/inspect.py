@@ -20,7 +20,7 @@ from edge.base.text import on_one_line, printable
 from edge.camera import NO_PICTURE
 from edge.commands.arguments import add_progress, add_settings, product_name, settings_of
 from edge.engine import runtimes
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.product.product import load_product
 from edge.station.event_headers import aligned
 from edge.station.inspector import Inspector, JudgedFrame, Stopwatch

@@ -17,7 +17,7 @@ from edge.camera.open import open_camera
 from edge.camera.recording import RecordingRing, make_folder
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.commands.arguments import add_settings, parse_count, parse_whole, settings_of
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.station.settings import Station
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,9 @@ from itertools import repeat
 from typing import Literal, NamedTuple, Protocol
 
 from edge.events.clock import boot_id
+from edge.events.codes import Code
 from edge.events.encoding import encode
-from edge.events.event import UINT32_MAX, AnyHeader, Code, CodeName, Fault, Heartbeat, Inspection
+from edge.events.event import UINT32_MAX, AnyHeader, CodeName, Fault, Heartbeat, Inspection
 from edge.events.journal import Journal, JournalError
 from edge.events.retention import Retention
 from edge.events.stamps import UNSTAMPED, Stamp, without_verdict

@@ -4,7 +4,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
-from edge.events.event import AnyHeader, Code, CodeName, Inspection
+from edge.events.codes import Code
+from edge.events.event import AnyHeader, CodeName, Inspection
 
 
 class Stamp(TypedDict):

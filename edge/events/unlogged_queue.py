@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
-from edge.events.event import AnyHeader, Code, CodeName, Fault
+from edge.events.codes import Code
+from edge.events.event import AnyHeader, CodeName, Fault
 from edge.events.stamps import UNSTAMPED
 
 MAX_WAITING = 20_000

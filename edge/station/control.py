@@ -12,6 +12,7 @@ from edge.base.person import Person
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.camera.trigger_matching import Trigger
 from edge.events.clock import MonotonicTime
+from edge.events.codes import Code
 from edge.events.control_messages import (
     ChangeStatus,
     ClockReply,
@@ -25,7 +26,7 @@ from edge.events.control_messages import (
     TriggerRequest,
     health_state,
 )
-from edge.events.event import Code, Inspection, RecordedChange
+from edge.events.event import Inspection, RecordedChange
 from edge.events.server import Peer, RequestHandler, RequestServer, require_role
 from edge.events.sockets import Sockets
 from edge.product.change_journal import new_change

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.base.errors import ProductError
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.product.product import Product
 from edge.station.inspector import JudgedFrame
 from edge.vision.calibration import DriftLimits

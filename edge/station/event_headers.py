@@ -6,8 +6,9 @@ import time
 import numpy as np
 
 from edge.camera.capture import CapturedFrame
+from edge.events.codes import Code
 from edge.events.encoding import mask_size
-from edge.events.event import Code, CodeName, Inspection, MaskPlacement, PartAlignment
+from edge.events.event import CodeName, Inspection, MaskPlacement, PartAlignment
 from edge.events.stamps import UNSTAMPED, wall_clock
 from edge.product.product import Product
 from edge.station.inspector import JudgedFrame

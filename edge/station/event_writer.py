@@ -7,7 +7,8 @@ from typing import Literal
 
 from edge.camera import CameraNotice
 from edge.camera.capture import CapturedFrame
-from edge.events.event import AnyHeader, Code, Inspection, RecordedChange, Status
+from edge.events.codes import Code
+from edge.events.event import AnyHeader, Inspection, RecordedChange, Status
 from edge.events.journal import Journal
 from edge.events.logged_writer import EventSink, LoggedWriter, Standing
 from edge.events.retention import Retention

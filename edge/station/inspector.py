@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge.base.errors import EngineError, EngineLost, ProductError
 from edge.engine import Engine
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.product.product import Product
 from edge.vision.alignment import NotAligned
 from edge.vision.fit import Fit, Refused, prepare

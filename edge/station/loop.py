@@ -16,8 +16,9 @@ from edge.base.service import Watchdog, notify
 from edge.camera import Camera, CameraNotice, ReportsOutages
 from edge.camera.capture import CapturedFrame, CaptureEnded, FrameQueue, capturing
 from edge.engine import Engine
+from edge.events.codes import Code
 from edge.events.encoding import encode_mask
-from edge.events.event import Code, Inspection
+from edge.events.event import Inspection
 from edge.station.active_product import ActiveProduct
 from edge.station.control import Controls
 from edge.station.event_writer import EventWriter

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.aligner import Aligner, check_extent, check_seen, upright
 from edge.vision.alignment import NotAligned
 from edge.vision.area import area_resize

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.events.event import Code
+from edge.events.codes import Code
 
 Size = tuple[int, int]
 """Width and height of a camera's frame in pixels."""

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.events.event import Code, Region, Verdict
+from edge.events.codes import Code
+from edge.events.event import Region, Verdict
 from edge.vision.calibration import Calibration
 from edge.vision.placement import Placement
 from edge.vision.roi import mask_out, masks_of, roi_scores, worst

@@ -1,6 +1,6 @@
 """The codes of events in words for people: what is wrong, and how to fix it."""
 
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.web.texts import Texts, mark
 
 CAUSES = {

@@ -15,7 +15,7 @@ from edge.base.files import digest
 from edge.camera.simulated.renderer import PartRenderer
 from edge.engine import runtimes
 from edge.engine.plan import drop_other_precisions, read_plan, store_plan
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.product.product import load_product
 from edge.station.event_headers import lost_part
 from edge.vision.near_duplicates import part_numbers

@@ -18,7 +18,7 @@ from draem import INTERRUPTED
 from edge.base.errors import CameraError
 from edge.base.files import exclusive_lock
 from edge.camera.simulated.renderer import PartRenderer
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.fit import Fit
 from edge.vision.frame import Frame
 from tests.conftest import Plant, draem

@@ -16,7 +16,7 @@ from edge.base.passwords import without_password
 from edge.camera import CameraNotice
 from edge.camera import open as cameras
 from edge.camera.recording import RecordingRing
-from edge.events.event import Code
+from edge.events.codes import Code
 from tests.support.commands import draem_in_process
 
 SECRET = "S3CRET"

@@ -20,7 +20,7 @@ from edge.base.errors import CameraError
 from edge.camera import Camera
 from edge.camera.http_jpeg import open_http
 from edge.camera.video import VideoCamera
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from edge.vision.image_files import Image, decode_image
 from tests.support.http_camera import HttpCamera, part

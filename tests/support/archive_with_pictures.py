@@ -14,7 +14,8 @@ from edge.archive.database import open_database, writing
 from edge.archive.picture_store import PictureStore
 from edge.archive.tables import inspection
 from edge.archive.writer import Writer
-from edge.events.event import Code, Event, MaskPlacement, Region
+from edge.events.codes import Code
+from edge.events.event import Event, MaskPlacement, Region
 from tests.support.archived import inspected, reported, write
 
 PARTS = 120

@@ -9,7 +9,8 @@ from sqlalchemy import Engine, Table, select
 from edge.archive.batch import Received
 from edge.archive.database import reading
 from edge.archive.writer import Writer
-from edge.events.event import Code, CodeName, Event, Fault, Inspection, Region, Status
+from edge.events.codes import Code
+from edge.events.event import CodeName, Event, Fault, Inspection, Region, Status
 
 BEGIN = datetime(2026, 11, 2, 6, tzinfo=UTC)
 HEADER = {"boot_id": "boot", "published_ns": 1}

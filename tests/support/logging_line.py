@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event as StopEvent
 from threading import Thread
 
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.events.journal import DATABASE_NAME, Journal
 from edge.events.notices import Notice
 from edge.events.publisher import Publisher

@@ -11,7 +11,7 @@ from edge.base.errors import CameraError
 from edge.camera import Camera, CameraNotice, FrameTimeout
 from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.trigger_matching import TriggerMatcher
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from tests.support.minimal_station import FakeCamera
 

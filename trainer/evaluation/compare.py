@@ -10,7 +10,8 @@ from edge.archive.data_set import ArchivedPicture
 from edge.base.console import track
 from edge.base.errors import ImageError, ProductError, SettingsError
 from edge.base.text import printable
-from edge.events.event import Code, Verdict
+from edge.events.codes import Code
+from edge.events.event import Verdict
 from edge.product.product import Product
 from edge.vision.alignment import NotAligned
 from edge.vision.image_files import read_images

@@ -22,8 +22,9 @@ from edge.camera.address import without_password
 from edge.camera.capture import CapturedFrame
 from edge.camera.open import open_camera
 from edge.engine import Engine
+from edge.events.codes import Code
 from edge.events.encoding import encode_mask
-from edge.events.event import Code, Event, Inspection
+from edge.events.event import Event, Inspection
 from edge.events.journal import Journal
 from edge.events.publisher import Publisher
 from edge.events.receiver import live

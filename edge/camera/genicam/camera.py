@@ -20,7 +20,7 @@ from edge.camera.genicam.chunks import ENCODER, TRIGGER, ChunkReader, number
 from edge.camera.genicam.configure import apply
 from edge.camera.genicam.pixel_formats import pixel_format, to_image
 from edge.camera.trigger_matching import Trigger, TriggerMatcher
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 
 from edge.base.closeable import Closeable
 from edge.base.errors import PublishError
-from edge.events.event import Code, Event, Fault, Heartbeat, Inspection
+from edge.events.codes import Code
+from edge.events.event import Event, Fault, Heartbeat, Inspection
 from edge.events.receiver import live
 from edge.web.settings import StationAddresses
 from edge.web.texts import mark

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from edge.archive.archive import Archive
 from edge.archive.follow import Arrived, Log
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.web.accounts.database import reading, writing
 from edge.web.webhooks.hooks import Hook, Hooks
 from edge.web.webhooks.queue import Message, add_messages

@@ -14,7 +14,7 @@ from edge.archive.database import open_database
 from edge.archive.picture_store import PictureStore
 from edge.archive.tables import fault, stream
 from edge.archive.writer import Writer
-from edge.events.event import Code
+from edge.events.codes import Code
 from tests.support.archived import rows
 from tests.support.logging_line import Line, line
 from tests.support.ports import free_ports

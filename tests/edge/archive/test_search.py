@@ -17,7 +17,8 @@ from edge.archive.picture_store import PictureStore
 from edge.archive.query import Query, parse_query
 from edge.archive.search import Found, find
 from edge.archive.writer import Writer
-from edge.events.event import Code, Event, Inspection
+from edge.events.codes import Code
+from edge.events.event import Event, Inspection
 from tests.support.archived import BEGIN, inspected, write
 
 PARTS = 60

@@ -12,7 +12,7 @@ from edge.archive.errors import ArchiveError
 from edge.archive.query import Query
 from edge.archive.statistics import Of, Shifts, counts, pareto, score_distribution
 from edge.archive.writer import Writer
-from edge.events.event import Code
+from edge.events.codes import Code
 from tests.support.archived import inspected, write
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from edge.camera import CameraNotice, EndOfStream, all_frames
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from tests.support.scripted_camera import ScriptedCamera, good, silent
 

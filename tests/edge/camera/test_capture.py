@@ -10,7 +10,7 @@ import pytest
 from edge.base.errors import CameraError
 from edge.camera import NO_PICTURE, CameraNotice, EndOfStream, FrameTimeout
 from edge.camera.capture import CaptureEnded, FrameQueue, capturing
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from tests.support.minimal_station import FakeCamera
 

@@ -10,7 +10,7 @@ from edge.camera.frame_ids import FrameIds
 from edge.camera.genicam.camera import GenicamCamera
 from edge.camera.genicam.camera_settings import parse
 from edge.camera.genicam.chunks import ENCODER, TRIGGER, ChunkReader, number
-from edge.events.event import Code
+from edge.events.codes import Code
 from tests.support.cameras import needs_genicam
 
 try:

@@ -16,7 +16,7 @@ from edge.camera.genicam.camera_settings import parse
 from edge.camera.genicam.configure import apply
 from edge.camera.genicam.pixel_formats import FORMATS
 from edge.camera.open import open_camera
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from tests.support.cameras import CameraStation, FakeGige, needs_genicam, wait_for
 from tests.support.commands import draem_in_process

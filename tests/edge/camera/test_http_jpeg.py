@@ -15,7 +15,7 @@ from edge.base.errors import CameraError
 from edge.camera.http_jpeg import HttpJpegCamera, open_http
 from edge.camera.multipart import MultipartReader
 from edge.camera.open import open_camera
-from edge.events.event import Code
+from edge.events.codes import Code
 from tests.support.cameras import CameraStation, wait_for
 from tests.support.http_camera import BOUNDARY, HttpCamera, part
 from tests.support.numbered_pictures import number_of, picture, pictures

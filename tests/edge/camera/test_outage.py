@@ -6,7 +6,7 @@ import pytest
 
 from edge.camera import CameraNotice
 from edge.camera.outage import Outages
-from edge.events.event import Code
+from edge.events.codes import Code
 
 
 def test_the_wait_between_connections_doubles_up_to_a_second(

@@ -14,7 +14,7 @@ import pytest
 from edge.base.errors import CameraError
 from edge.camera import NO_PICTURE, Camera, CameraNotice, SettingsRefused
 from edge.camera.reconnecting import MAX_HUNG, ReconnectingCamera
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from tests.support.cameras import wait_for
 from tests.support.scripted_camera import (

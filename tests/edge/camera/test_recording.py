@@ -18,7 +18,7 @@ from edge.camera import CameraNotice, EndOfStream, FrameTimeout
 from edge.camera.open import open_camera
 from edge.camera.recording import RecordingRing, ReplayCamera
 from edge.commands.record import record
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from tests.support.cameras import CameraStation, FakeGige, needs_genicam, wait_for
 from tests.support.commands import draem_in_process

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.camera.trigger_matching import MAX_WAITING, Trigger, TriggerMatcher
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 
 

@@ -11,7 +11,7 @@ from edge.camera import Camera, FrameTimeout
 from edge.camera.reconnecting import ReconnectingCamera
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.camera.trigger_matching import MAX_DELAY_S, MAX_WAITING, Trigger, TriggerMatcher
-from edge.events.event import Code
+from edge.events.codes import Code
 from tests.support.cameras import wait_for
 from tests.support.scripted_camera import (
     ScriptedCamera,

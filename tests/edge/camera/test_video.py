@@ -15,7 +15,7 @@ from edge.camera.address import without_password
 from edge.camera.gstreamer import GstCamera
 from edge.camera.open import open_camera
 from edge.camera.video import VideoCamera
-from edge.events.event import Code
+from edge.events.codes import Code
 from tests.support.cameras import (
     CameraStation,
     needs_ffmpeg,

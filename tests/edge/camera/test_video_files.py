@@ -12,7 +12,7 @@ import pytest
 from edge.base.errors import CameraError
 from edge.camera import EndOfStream
 from edge.camera.open import open_camera
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.frame import Frame
 from tests.support.commands import draem_in_process
 from tests.support.numbered_pictures import number_of, picture

@@ -18,7 +18,8 @@ from edge.combine.products import Products
 from edge.combine.settings import load_combine
 from edge.combine.sight import EPOCH, Now, Sight, sight_of
 from edge.combine.view_state import ViewState, standing
-from edge.events.event import Code, Heartbeat, Inspection, Verdict
+from edge.events.codes import Code
+from edge.events.event import Heartbeat, Inspection, Verdict
 from edge.events.notices import Notice
 from tests.support.combine.clock import Clock
 from tests.support.combine.simulated_view import SimulatedView, inspection

@@ -10,7 +10,7 @@ import cv2
 import pytest
 
 from edge.commands.watch import local_time
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.events.journal import Journal
 from edge.station.event_writer import EventWriter
 from tests.conftest import Plant, write_parts

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from edge.commands.watch import _table, line
-from edge.events.event import AnyHeader, Code, CodeName, Fault
+from edge.events.codes import Code
+from edge.events.event import AnyHeader, CodeName, Fault
 from edge.events.notices import Notice, NoticeKind, log_once
 from tests.edge.events.test_event import COMMON, inspection
 

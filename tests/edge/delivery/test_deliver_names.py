@@ -12,7 +12,8 @@ from edge.base.errors import SettingsError
 from edge.delivery.safe_names import FORBIDDEN, RESERVED
 from edge.delivery.template import DEFAULT, FIELDS, parse_template
 from edge.delivery.wanted import stems
-from edge.events.event import Code, Inspection
+from edge.events.codes import Code
+from edge.events.event import Inspection
 from tests.support.archived import inspected
 
 

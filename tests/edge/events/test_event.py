@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.events.codes import Code
 from edge.events.encoding import EventError, decode, encode, encode_mask
-from edge.events.event import Code, CodeName, Fault, Inspection, MaskPlacement, Region, schema
+from edge.events.event import CodeName, Fault, Inspection, MaskPlacement, Region
+from edge.events.schema import schema
 
 COMMON = {
     "stream_id": "s",

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.events.codes import Code
 from edge.events.encoding import decode
-from edge.events.event import Code, Inspection
+from edge.events.event import Inspection
 from edge.events.journal import DATABASE_NAME, Durability, Journal, JournalError
 from edge.events.journal_reader import JournalReader
 from edge.station.event_writer import EventWriter

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from edge.events.codes import Code
 from edge.events.cursors import CURSORS_NAME, Cursors
-from edge.events.event import Code
 from edge.events.journal import DATABASE_NAME, Journal, JournalError
 from edge.events.journal_reader import JournalReader
 from edge.station.event_writer import EventWriter

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from edge.events.codes import Code
 from edge.events.encoding import MOST_MASK_PIXELS, decode, encode, encode_mask, mask_size
-from edge.events.event import Code
 from edge.station.event_headers import lost_part, placed
 from edge.vision.judge import MOST_REGIONS, find_regions
 from edge.vision.placement import Placement

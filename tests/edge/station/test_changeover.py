@@ -16,7 +16,7 @@ import pytest
 
 from edge.base.errors import EngineError, ProductError
 from edge.base.files import digest
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.product.manifest import MANIFEST
 from edge.product.versions import set_current
 from edge.station import proof

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.camera import CameraNotice
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.events.journal import Journal
 from edge.station.control import Controls
 from edge.station.event_writer import EventWriter

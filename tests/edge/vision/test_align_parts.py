@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.aligner import Aligner, make_aligner
 from edge.vision.alignment import Alignment, NotAligned
 from edge.vision.crops import corrected_crop

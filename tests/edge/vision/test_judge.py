@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.vision.calibration import Calibration, Range
 from edge.vision.judge import Conditions, judge, measure
 from edge.vision.placement import Placement

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from edge.camera.simulated.renderer import PartRenderer
 from edge.engine import Inference, runtimes
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.station.inspector import Inspector, Stopwatch
 from edge.vision.calibration import Calibration, Range
 from edge.vision.fit import Fit

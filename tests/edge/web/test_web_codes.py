@@ -1,6 +1,6 @@
 """Every code of an event has words for people."""
 
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.web.codes import CAUSES, FIXES
 
 NOTHING_TO_FIX = {Code.NONE, Code.CAMERA_BACK, Code.VIEW_BACK}

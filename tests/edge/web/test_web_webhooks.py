@@ -19,7 +19,8 @@ from edge.archive.archive import Archive
 from edge.archive.database import open_database
 from edge.archive.picture_store import PictureStore
 from edge.archive.writer import Writer
-from edge.events.event import Code, CodeName, Event
+from edge.events.codes import Code
+from edge.events.event import CodeName, Event
 from edge.web.accounts.accounts import Accounts
 from edge.web.background import Background
 from edge.web.server import open_site

@@ -1,7 +1,8 @@
 """Events without a camera."""
 
 from edge.events.clock import boot_id
-from edge.events.event import Code, CodeName, Fault, Header, Inspection, Region, Status, Verdict
+from edge.events.codes import Code
+from edge.events.event import CodeName, Fault, Header, Inspection, Region, Status, Verdict
 
 
 def inspection(number: int, verdict: Verdict = "OK", **values: object) -> Inspection:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from edge.bridge.signals import Inputs, Trouble
-from edge.events.event import AnyHeader, Code, CodeName, Event, Heartbeat, Verdict
+from edge.events.codes import Code
+from edge.events.event import AnyHeader, CodeName, Event, Heartbeat, Verdict
 from edge.events.notices import Notice, NoticeKind, Notify
 from tests.support.bridge.events import inspection
 

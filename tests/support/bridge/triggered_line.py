@@ -17,7 +17,7 @@ from typing import Any, cast
 from edge.base.closeable import Closeable
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.camera.trigger_matching import Trigger, TriggerMatcher
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.events.sockets import Sockets
 from edge.station.control import Controls, control
 from tests.support.minimal_station import PRODUCT

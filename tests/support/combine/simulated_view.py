@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from edge.combine.sight import EPOCH
 from edge.events.clock import boot_id
+from edge.events.codes import Code
 from edge.events.cursor_file import Cursor
-from edge.events.event import Code, CodeName, Event, Heartbeat, Inspection, Region, Verdict
+from edge.events.event import CodeName, Event, Heartbeat, Inspection, Region, Verdict
 from tests.support.combine.clock import Clock
 
 
