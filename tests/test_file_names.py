@@ -115,9 +115,9 @@ def test_a_product_trained_from_such_a_folder_can_be_loaded(plant_here: Path, la
 @pytest.mark.parametrize("scheme", ["gst", "rtsp", "http", "tcp", "ipc"])
 def test_an_address_that_is_not_utf_8_is_refused_in_one_line(scheme: str, tmp_path: Path) -> None:
     address = f"{scheme}://{LATIN}:1"
-    words = ("collect", "--to", "x", "--source", address)
-    if scheme in ("tcp", "ipc"):
-        words = ("control", "health", "--endpoint", address)
+    collect = ("collect", "--to", "x", "--source", address)
+    control = ("control", "health", "--endpoint", address)
+    words = control if scheme in ("tcp", "ipc") else collect
     done = draem_in_process(*words, cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "teil_\ufffd.png:1" in done.stderr

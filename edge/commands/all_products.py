@@ -219,7 +219,7 @@ def read_results(path: Path) -> dict[str, Result]:
     try:
         rows = csv.DictReader(StringIO(read_text(path, SettingsError)), strict=True)
         results = [_RESULT.validate_strings(row) for row in rows]
-    except (csv.Error, ValidationError) as error:
+    except (csv.Error, ValueError) as error:
         raise SettingsError(
             f"{path} is not as it was written ({first_cause(error)}): restore it, or delete it to "
             "do all products again"

@@ -88,15 +88,16 @@ def maps(margins: list[float], distances: list[float]) -> Maps:
     ("margins", "distances", "expected"),
     [
         ([2.0, 2.0], [-9.0, -9.0], 0.0),  # the memory hides what the networks see
-        ([2.0, 2.0], [6.0, 6.0], 0.25),  # it hides it with the larger weight
-        ([-1.0, 0.0], [30.0, 30.0], 0.5),  # the networks see nothing, the memory does
+        ([2.0, 2.0], [30.0, 30.0], 0.0),  # both see everything: the networks alone do
+        ([0.5, 0.5], [30.0, 30.0], 0.25),  # the networks see nothing, both together do
+        ([-1.0, 0.0], [30.0, 30.0], 0.5),  # what little the networks see is too little even so
     ],
 )
-def test_the_memory_counts_only_where_it_hides_nothing(
+def test_the_memory_counts_only_where_more_is_found(
     margins: list[float], distances: list[float], expected: float
 ) -> None:
     good = maps([-0.9, 0.9], [-9.0, 9.0])
-    assert best_weight(good, maps(margins, distances), 1, 1) == expected
+    assert best_weight(good, maps(margins, distances), 1, 9) == expected
 
 
 def test_a_memory_without_weight_changes_nothing() -> None:

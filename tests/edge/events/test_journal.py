@@ -78,7 +78,7 @@ def test_journal_refuses_events_that_do_not_follow_the_last(tmp_path: Path) -> N
 WRITER = """
 import sys
 from pathlib import Path
-from edge.events.event import Code
+from edge.events.codes import Code
 from edge.events.journal import Journal
 from edge.station.event_writer import EventWriter
 from tests.support.minimal_station import PRODUCT

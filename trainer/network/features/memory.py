@@ -28,11 +28,9 @@ WEIGHTS = (0.0, 0.25, 0.5)
 Which of them is chosen for each product: where good parts differ much in what no defect is (another
 background), the distance sees nothing, and with any weight it hides what the networks see.
 """
-FALSE_REJECTS = 0.05
-"""The weights are compared by the ROC curve up to here: only few false rejects are of use."""
-TOLERANCE = 0.02
-"""Of the area under it that a larger weight may cost: simulated anomalies are what the networks
-have learned, the memory is for what they have not."""
+FALSE_REJECTS = 0.1
+"""The weights are compared by the ROC curve up to here: only few false rejects are of use, but less
+than this is not one part of those that are set aside."""
 USUAL = -2.0
 """The margin of a good part's highest value."""
 SMALLEST = 0.05
@@ -156,9 +154,8 @@ def spread(candidates: Tensor, count: int, generator: Generator) -> Tensor:
 
 
 def best_weight(good: Maps, anomalous: Maps, margin: float, distance: float) -> float:
-    """The largest of WEIGHTS that costs no more than TOLERANCE of the area under the ROC curve.
-
-    `margin` and `distance` are deviations of good parts.
+    """That of WEIGHTS with the largest area under the ROC curve up to FALSE_REJECTS; of equals the
+    smallest. `margin` and `distance` are deviations of good parts.
     """
     truth = [False] * len(good.margins) + [True] * len(anomalous.margins)
 
@@ -169,8 +166,7 @@ def best_weight(good: Maps, anomalous: Maps, margin: float, distance: float) -> 
         ]
         return float(roc_auc_score(truth, torch.cat(scores).cpu(), max_fpr=FALSE_REJECTS))
 
-    areas = [area(weight) for weight in WEIGHTS]
-    return max(w for w, a in zip(WEIGHTS, areas, strict=True) if a >= max(areas) - TOLERANCE)
+    return max(WEIGHTS, key=area)
 
 
 def highest(maps: Tensor) -> Tensor:
