@@ -191,7 +191,7 @@ def test_mistakes_are_one_line_each(tmp_path: Path, mistaken: Mistaken) -> None:
     for words, says in (
         (["--broker", f"127.0.0.1:{port}"], "cannot be reached"),
         (["--topic-prefix", "a/#"], "--topic-prefix 'a/#' cannot be a topic"),
-        (["--topic-prefix", ""], "--topic-prefix '' cannot be a topic"),
+        (["--topic-prefix", ""], "--topic-prefix is empty"),
         (["--topic-prefix", "/a"], "--topic-prefix '/a' cannot be a topic"),
         (["--station", "a/b"], "a name has at most"),
         (["--broker", "192.0.2.1:8883"], "name its certificate with --ca"),

@@ -240,7 +240,7 @@ def found(host: Host) -> set[int]:
 def test_sparkplug_mistakes_are_one_line_each(mistaken: Mistaken, tmp_path: Path) -> None:
     for words, says in (
         (["--sparkplug", "a/b/c"], "write it as plant or plant/node"),
-        (["--sparkplug", ""], "cannot be a name"),
+        (["--sparkplug", ""], "--sparkplug is empty"),
         (["--sparkplug", "a/"], "cannot be a name"),
         (["--sparkplug", "a#"], "cannot be a name"),
         (["--sparkplug-host", "scada"], "belongs to --sparkplug"),
