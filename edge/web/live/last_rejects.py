@@ -9,6 +9,7 @@ from edge.events.event import Inspection
 from edge.web.codes import cause
 from edge.web.live.archive_watch import Archived
 from edge.web.live.live_station import LiveStation
+from edge.web.live.outlines import boxes
 from edge.web.live.panel_values import part_name, picture_address, reason
 from edge.web.live.station_feed import REJECTS, Key, captured
 from edge.web.parts import picture_address as archived_address
@@ -18,7 +19,10 @@ from edge.web.texts import Texts
 
 @dataclass(frozen=True)
 class Reject:
-    """A part that was not OK; addresses are empty where there is no picture, or no page yet."""
+    """A part that was not OK; addresses are empty where there is no picture, or no page yet.
+
+    `outline` is an SVG path in pixels of a `frame` of this width and height.
+    """
 
     id: str
     at: datetime
@@ -30,6 +34,8 @@ class Reject:
     small: str
     large: str
     page: str
+    outline: str = ""
+    frame: tuple[int, int] | None = None
 
 
 def last_rejects(station: LiveStation, texts: Texts) -> list[Reject]:
@@ -47,10 +53,12 @@ def _published(
     key = Key(header.stream_id, header.seq)
     name = archived.keys.get(key, "")
     small, large = _pictures(station, key, archived.parts.get(name))
+    picture = station.pictures.find(key)
+    frame = picture.frame if picture is not None else None
     return Reject(
         f"{key.stream_id}:{key.seq}", captured(header), header.verdict,
         part_name(header, texts), reason(header, texts), header.score, header.threshold,
-        small, large, page_address(name),
+        small, large, page_address(name), boxes(header) if frame else "", frame,
     )  # fmt: skip
 
 

@@ -21,7 +21,11 @@ class RejectDialog:
                 self._time = ui.label().classes("number muted")
             self._reason = ui.label()
             self._score = ui.label().classes("number")
-            self._picture = ui.element("img").props('alt=""')
+            with ui.element("div").classes("live-large-picture"):
+                self._picture = ui.element("img").props('alt=""')
+                with ui.element("svg").classes("live-outline") as self._over:
+                    self._over.props("aria-hidden=true")
+                    self._paths = [ui.element("path").classes("live-halo"), ui.element("path")]
             self._no_picture = ui.label(say("no picture")).classes("muted")
             with ui.element("div").classes("row-wrap"):
                 self._link = ui.link(say("All about this part"), "").classes("action-link")
@@ -53,6 +57,15 @@ class RejectDialog:
             )  # fmt: skip
         self._picture.props["src"], self._picture.visible = reject.large, bool(reject.large)
         self._picture.props["alt"] = f"{reject.name}, {reject.reason}"
+        self._draw_outline(reject)
         self._no_picture.visible = not reject.large
         self._link.props["href"], self._link.visible = reject.page, bool(reject.page)
         self._no_link.visible = not reject.page
+
+    def _draw_outline(self, reject: Reject) -> None:
+        self._over.visible = bool(reject.large and reject.outline and reject.frame)
+        if reject.frame is not None:
+            self._over.props["viewBox"] = "0 0 {} {}".format(*reject.frame)
+        for path in self._paths:
+            path.props["d"] = reject.outline
+        self._over.update()

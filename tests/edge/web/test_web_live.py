@@ -90,6 +90,8 @@ def test_web_live_rejects_and_shift_come_from_the_archive_too(
             expect(dialog.get_by_role("link", name="All about this part")).to_have_attribute(
                 "href", re.compile(r"^/parts/\d+-\d+$")
             )
+            outline = dialog.locator(".live-outline path").first
+            expect(outline).to_have_attribute("d", re.compile(r"^M\d+ \d+h"))
             assert serious_findings(page, within=".live-large") == []
 
 
