@@ -21,7 +21,8 @@ from edge.web.texts import Texts
 class Reject:
     """A part that was not OK; addresses are empty where there is no picture, or no page yet.
 
-    `outline` is an SVG path in pixels of a `frame` of this width and height.
+    `outline` is an SVG path in pixels of a `frame` of this width and height; None where the large
+    picture is the archive's, which has the size of the frame.
     """
 
     id: str
@@ -52,13 +53,15 @@ def _published(
 ) -> Reject:
     key = Key(header.stream_id, header.seq)
     name = archived.keys.get(key, "")
-    small, large = _pictures(station, key, archived.parts.get(name))
-    picture = station.pictures.find(key)
-    frame = picture.frame if picture is not None else None
+    part, picture = archived.parts.get(name), station.pictures.find(key)
+    small, large = _pictures(station, key, part)
+    is_archived = part is not None and part.picture is not None
+    frame = picture.frame if picture is not None and not is_archived else None
+    outline = boxes(header) if frame or is_archived else ""
     return Reject(
         f"{key.stream_id}:{key.seq}", captured(header), header.verdict,
         part_name(header, texts), reason(header, texts), header.score, header.threshold,
-        small, large, page_address(name), boxes(header) if frame else "", frame,
+        small, large, page_address(name), outline, frame,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from edge.web.review.agreement import agreements, disagreements
 from edge.web.review.choice import Choice
 from edge.web.review.session import ReviewSession
 from edge.web.review.threshold import labelled
-from edge.web.review.threshold_page import with_the_only
+from edge.web.review.threshold_page import _options, with_the_only
 from edge.web.texts import Texts
 from tests.support.found_parts import found_part
 
@@ -82,6 +82,13 @@ def test_web_the_only_product_and_version_need_no_choice() -> None:
     assert with_the_only(Choice({"since": "1d"}), two).words == {"since": "1d"}
     chosen = Choice({"product": "lid", "version": "2"})
     assert with_the_only(chosen, two) == chosen
+
+
+def test_web_a_chart_draws_the_threshold_where_it_is() -> None:
+    """The library rounds marks to two decimals by itself."""
+    found = labelled([replace(found_part(threshold=0.4217), score=0.5, label="defect")])
+    line = _options(Texts("en"), found)["series"][0]["markLine"]
+    assert round(line["data"][0]["xAxis"], line.get("precision", 2)) == pytest.approx(0.4217)
 
 
 def test_web_several_thresholds_are_changed_by_one_factor() -> None:

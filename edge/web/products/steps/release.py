@@ -97,7 +97,7 @@ def _what_follows(context: Context, version: Version) -> list[str]:
 
 def _other_threshold(context: Context, version: Version) -> list[str]:
     texts, current = context.viewer.texts, context.bench.current
-    old, new = current and current.calibration, version.calibration
+    old, new = current.calibration if current else None, version.calibration
     if old is None or new is None or old.threshold == new.threshold:
         return []
     values = {"old": texts.number(old.threshold, 4), "new": texts.number(new.threshold, 4)}
