@@ -10,6 +10,7 @@ from edge.base.person import LONGEST_REASON
 from edge.web.accounts.accounts import LEAST_PASSWORD, MOST_PASSWORD
 from edge.web.attributes import attributes
 from edge.web.page import guarded
+from edge.web.texts import Texts
 from edge.web.viewer import Viewer
 
 
@@ -85,13 +86,17 @@ class NewPassword(NamedTuple):
     present: str
 
 
+def password_rule(texts: Texts) -> str:
+    """What a password must be, said before somebody writes one."""
+    return texts.say("{least} to {most} characters", least=LEAST_PASSWORD, most=MOST_PASSWORD)
+
+
 async def ask_password(
     viewer: Viewer, question: str, do: str, *, present: bool = False
 ) -> NewPassword | None:
     """A new password, written twice, and the `present` one; None if the person gives none."""
     say = viewer.texts.say
-    lengths = {"least": LEAST_PASSWORD, "most": MOST_PASSWORD}
-    rule = say("{least} to {most} characters", **lengths)
+    rule = password_rule(viewer.texts)
     with titled_dialog(question) as dialog:
         old = ui.input(say("Present password"), password=True).classes("dialog-field")
         old.props("autocomplete=current-password").visible = present
@@ -100,6 +105,7 @@ async def ask_password(
             password=True,
             validation={rule: lambda v: LEAST_PASSWORD <= len(v or "") <= MOST_PASSWORD},
         )
+        first.props["hint"] = rule
         again = ui.input(
             say("The same again"),
             password=True,

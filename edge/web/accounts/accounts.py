@@ -14,10 +14,12 @@ from edge.base.closeable import Closeable
 from edge.web.accounts.database import AccountsError, open_accounts, reading, writing
 from edge.web.accounts.roles import Role
 from edge.web.accounts.tables import account, session
+from edge.web.texts import mark
 
 NAME = re.compile(r"[^\W_][\w.@ -]{0,63}")
 TOKEN = "token "
 LEAST_PASSWORD, MOST_PASSWORD = 10, 200
+WRONG = mark("name or password is wrong")
 FREE_FAILURES = 4
 LOCK_S, LONGEST_LOCK_S = 30.0, 3600.0
 HASHER = PasswordHasher()  # argon2id with the library's parameters
@@ -112,7 +114,6 @@ class Accounts(Closeable):
 
         After some failures an account is locked, each time for twice as long.
         """
-        wrong = "name or password is wrong"
         with reading(self.engine) as connection:
             row = connection.execute(select(account).where(_is(name))).first()
         if row and row.locked_until > self.clock():
@@ -120,7 +121,7 @@ class Accounts(Closeable):
             raise AccountsError(f"too many failures: try again in {minutes} minutes")
         if not _verified(row.password if row else NOBODY, password) or row is None:
             is_locked = self._count_failure(name)
-            raise AccountLocked(wrong) if is_locked else AccountsError(wrong)
+            raise AccountLocked(WRONG) if is_locked else AccountsError(WRONG)
         with writing(self.engine) as connection:
             connection.execute(
                 update(account).where(_is(name)).values(failures=0, locked_until=0.0)

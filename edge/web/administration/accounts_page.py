@@ -124,11 +124,12 @@ def _new_account(site: Site, viewer: Viewer) -> None:
             given = await ask_password(viewer, question, say("Make the account"))
             if given is None:
                 return
+            language = viewer.texts.language  # until its owner chooses another one
             await viewer.change(
                 ADMINISTRATOR,
                 "account added",
                 name.value,
-                lambda: site.accounts.add(name.value, given.new, Role.of(role.value)),
+                lambda: site.accounts.add(name.value, given.new, Role.of(role.value), language),
                 new=role.value,
             )
             ui.navigate.reload()

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from edge.archive.search import Found
 from edge.web.attributes import attributes
+from edge.web.codes import cause
 from edge.web.history.meanings import label_text
 from edge.web.history.query_words import address
 from edge.web.parts import ICONS, WORDS, thumbnail_address
@@ -74,5 +75,5 @@ def score_text(texts: Texts, part: Found) -> str:
 
 def note(texts: Texts, part: Found) -> str:
     """What is special: why there is no verdict, and what people said."""
-    code = "" if part.code == "none" else part.code
+    code = "" if part.code == "none" else cause(texts, part.code)
     return " · ".join(text for text in (code, label_text(texts, part.label, part.kind)) if text)

@@ -9,6 +9,7 @@ from edge.events.event import Inspection
 from edge.web.codes import cause
 from edge.web.live.archive_watch import Archived
 from edge.web.live.live_station import LiveStation
+from edge.web.live.outlines import boxes
 from edge.web.live.panel_values import part_name, picture_address, reason
 from edge.web.live.station_feed import REJECTS, Key, captured
 from edge.web.parts import picture_address as archived_address
@@ -18,7 +19,11 @@ from edge.web.texts import Texts
 
 @dataclass(frozen=True)
 class Reject:
-    """A part that was not OK; addresses are empty where there is no picture, or no page yet."""
+    """A part that was not OK; addresses are empty where there is no picture, or no page yet.
+
+    `outline` is an SVG path in pixels of a `frame` of this width and height; None where the large
+    picture is the archive's, which has the size of the frame.
+    """
 
     id: str
     at: datetime
@@ -30,6 +35,8 @@ class Reject:
     small: str
     large: str
     page: str
+    outline: str = ""
+    frame: tuple[int, int] | None = None
 
 
 def last_rejects(station: LiveStation, texts: Texts) -> list[Reject]:
@@ -46,11 +53,15 @@ def _published(
 ) -> Reject:
     key = Key(header.stream_id, header.seq)
     name = archived.keys.get(key, "")
-    small, large = _pictures(station, key, archived.parts.get(name))
+    part, picture = archived.parts.get(name), station.pictures.find(key)
+    small, large = _pictures(station, key, part)
+    is_archived = part is not None and part.picture is not None
+    frame = picture.frame if picture is not None and not is_archived else None
+    outline = boxes(header) if frame or is_archived else ""
     return Reject(
         f"{key.stream_id}:{key.seq}", captured(header), header.verdict,
         part_name(header, texts), reason(header, texts), header.score, header.threshold,
-        small, large, page_address(name),
+        small, large, page_address(name), outline, frame,
     )  # fmt: skip
 
 

@@ -21,11 +21,12 @@ def outlines(event: Event) -> str:
     if not isinstance(header, Inspection) or not header.regions:
         return ""
     if event.mask_png and header.mask and not header.mask.corrected:
-        return _contours(event.mask_png, header.mask) or _boxes(header)
-    return _boxes(header)
+        return _contours(event.mask_png, header.mask) or boxes(header)
+    return boxes(header)
 
 
-def _boxes(header: Inspection) -> str:
+def boxes(header: Inspection) -> str:
+    """The boxes of its regions as an SVG path in pixels of the camera's frame."""
     return "".join(
         f"M{x} {y}h{width}v{height}h{-width}Z"
         for x, y, width, height in (r.box for r in header.regions)

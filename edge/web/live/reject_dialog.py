@@ -1,10 +1,13 @@
 """The large picture of a reject."""
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from edge.web.live.last_rejects import Reject
 from edge.web.parts import VerdictBadge
 from edge.web.viewer import Viewer
+
+SIZE = "(e) => emit(e.target.naturalWidth, e.target.naturalHeight)"
 
 
 class RejectDialog:
@@ -12,6 +15,7 @@ class RejectDialog:
 
     def __init__(self, viewer: Viewer) -> None:
         self._texts, self._shown = viewer.texts, ""
+        self._frame: tuple[int, int] | None = None
         say = viewer.texts.say
         with ui.dialog() as self._dialog, ui.element("div").classes("card live-large"):
             self._dialog.props["aria-label"] = say("Reject")
@@ -21,7 +25,12 @@ class RejectDialog:
                 self._time = ui.label().classes("number muted")
             self._reason = ui.label()
             self._score = ui.label().classes("number")
-            self._picture = ui.element("img").props('alt=""')
+            with ui.element("div").classes("live-large-picture"):
+                self._picture = ui.element("img").props('alt=""')
+                self._picture.on("load", self._take_size, js_handler=SIZE)
+                with ui.element("svg").classes("live-outline") as self._over:
+                    self._over.props("aria-hidden=true")
+                    self._paths = [ui.element("path").classes("live-halo"), ui.element("path")]
             self._no_picture = ui.label(say("no picture")).classes("muted")
             with ui.element("div").classes("row-wrap"):
                 self._link = ui.link(say("All about this part"), "").classes("action-link")
@@ -53,6 +62,22 @@ class RejectDialog:
             )  # fmt: skip
         self._picture.props["src"], self._picture.visible = reject.large, bool(reject.large)
         self._picture.props["alt"] = f"{reject.name}, {reject.reason}"
+        self._draw_outline(reject)
         self._no_picture.visible = not reject.large
         self._link.props["href"], self._link.visible = reject.page, bool(reject.page)
         self._no_link.visible = not reject.page
+
+    def _take_size(self, event: GenericEventArguments) -> None:
+        """An archived picture has the size of the frame."""
+        if self._frame is None:
+            width, height = (int(side) for side in event.args)
+            self._over.props["viewBox"] = f"0 0 {width} {height}"
+
+    def _draw_outline(self, reject: Reject) -> None:
+        self._frame = reject.frame
+        self._over.visible = bool(reject.large and reject.outline)
+        if reject.frame is not None:
+            self._over.props["viewBox"] = "0 0 {} {}".format(*reject.frame)
+        for path in self._paths:
+            path.props["d"] = reject.outline
+        self._over.update()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from pathlib import Path
+from urllib.parse import urlencode
 
 import jinja2
 from fastapi import FastAPI, Request
@@ -11,10 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.archive.audit import Change
-from edge.web.accounts.accounts import Account, AccountLocked
+from edge.web.accounts.accounts import WRONG, Account, AccountLocked
 from edge.web.accounts.database import AccountsError
 from edge.web.accounts.roles import Role
 from edge.web.attempts import Attempts
+from edge.web.dialogs import password_rule
 from edge.web.security import COOKIE, cookie_of
 from edge.web.site import Site
 from edge.web.texts import LANGUAGES, Texts
@@ -55,7 +57,8 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
             log.warning("a log-in from %s failed", origin)
             if isinstance(error, AccountLocked):
                 await run_in_threadpool(_record, site, request, "account locked", name)
-            return _form(site, request, str(error), 403)
+            said = _texts(request).say(WRONG) if str(error) == WRONG else str(error)
+            return _form(site, request, said, 403, name=name)
         return await run_in_threadpool(_entered, site, request, found)
 
     @app.get("/logout")
@@ -82,10 +85,12 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
         try:
             _refuse_unless_first(site, request, code)
             await run_in_threadpool(_record, site, request, "account added", name)
-            await run_in_threadpool(site.accounts.add, name, password, Role.ADMINISTRATOR)
+            language = _texts(request).language
+            add = site.accounts.add
+            await run_in_threadpool(add, name, password, Role.ADMINISTRATOR, language)
         except AccountsError as error:
-            return _form(site, request, str(error), 403, first=True)
-        made = Account(name, Role.ADMINISTRATOR, "en")
+            return _form(site, request, str(error), 403, first=True, name=name)
+        made = Account(name, Role.ADMINISTRATOR, language)
         return await run_in_threadpool(_entered, site, request, made)
 
 
@@ -124,7 +129,13 @@ def _origin(request: Request) -> str:
 
 
 def _form(
-    site: Site, request: Request, error: str = "", status: int = 200, *, first: bool = False
+    site: Site,
+    request: Request,
+    error: str = "",
+    status: int = 200,
+    *,
+    first: bool = False,
+    name: str = "",
 ) -> HTMLResponse:
     texts = _texts(request)
     is_here = request.client is not None and request.client.host in ("127.0.0.1", "::1")
@@ -138,8 +149,16 @@ def _form(
         "say": texts.say,
         "states": states,
         "query": query,
+        "name": name,
+        "rule": password_rule(texts),
+        "languages": [(c, word, _in_language(request, c)) for c, word in LANGUAGES.items()],
     }
-    return HTMLResponse(page.render(**values, languages=LANGUAGES), status)
+    return HTMLResponse(page.render(**values), status)
+
+
+def _in_language(request: Request, code: str) -> str:
+    """This address in a language; it keeps the first account's code, and where to go next."""
+    return "?" + urlencode({**request.query_params, "language": code})
 
 
 def _texts(request: Request) -> Texts:

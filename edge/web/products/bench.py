@@ -154,7 +154,8 @@ def _release(bench: Bench) -> tuple[StepKind, str]:
         return "running", bench.waiting(*RELEASING)
     if bench.calibrated is None:
         return "needs", mark("needs a threshold")
-    is_released = bench.current is not None and bench.current.seal is not None
+    # A newer threshold that no line takes yet is not the end of the way.
+    is_released = bench.current is bench.calibrated and bench.calibrated.seal is not None
     return ("done" if is_released else "now"), ""
 
 

@@ -24,13 +24,18 @@ Redraw = Callable[[], Awaitable[None]]
 
 @dataclass
 class Context:
-    """One product in one browser; made again with each drawing."""
+    """One product in one browser; made again with each drawing.
+
+    `kept` is what a person has written and not sent yet: it survives a drawing.
+    """
 
     site: Site
     viewer: Viewer
     bench: Bench
     query: QueryParams
     redraw: Redraw
+    redraw_steps: Redraw
+    kept: dict[str, Any]
     panels: list[JobPanel] = field(default_factory=list)
     on_turn: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 

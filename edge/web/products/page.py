@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from nicegui import ui
 from starlette.concurrency import run_in_threadpool
@@ -40,6 +41,7 @@ DRAW: dict[str, Callable[[Context], Awaitable[None]]] = {
     "try": try_step,
     "release": release_step,
 }
+GO_ON = ("train", "build", "threshold", "try")
 KINDS: dict[StepKind, tuple[str, str]] = {
     "done": (mark("done"), "check_circle"),
     "now": (mark("can be done now"), "radio_button_unchecked"),
@@ -58,6 +60,7 @@ class ProductPage:
         self._context: Context | None = None
         self._key = query.get("step", "")
         self._drawing = asyncio.Lock()
+        self._kept: dict[str, Any] = {}
 
     async def show(self) -> None:
         """Build the page. Raises DraemError for a product that there is not."""
@@ -86,20 +89,40 @@ class ProductPage:
         self._signature = tuple((job.id, job.state) for job in bench.jobs)
         self._key = self._key if self._key in DRAW else next_step(bench)
         self._context = context = Context(
-            self._site, self._viewer, bench, self._query, self._redraw
-        )
-        self._steps.clear()
-        with self._steps:
-            self._draw_steps(bench)
+            self._site, self._viewer, bench, self._query, self._redraw, self._redraw_steps,
+            self._kept,
+        )  # fmt: skip
+        self._draw_steps(bench)
         self._content.clear()
         with self._content:
             try:
                 await DRAW[self._key](context)
+                self._go_on(bench)
             except DraemError as error:
                 show_error(str(error))
         await self._update(context)
 
+    def _go_on(self, bench: Bench) -> None:
+        """Below a step that has no button of its own for it: the way to the next one."""
+        keys = [step.key for step in STEPS]
+        at = keys.index(self._key)
+        if self._key not in GO_ON or STEPS[at].judge(bench)[0] not in ("done", "optional"):
+            return
+        say, following = self._viewer.texts.say, STEPS[at + 1]
+        text = say("Go on: {step}", step=say(following.title))
+        ui.link(text, f"/products/{self._name}?step={following.key}").classes("next")
+
+    async def _redraw_steps(self) -> None:
+        """Read again what can be done now; the chosen step stays as it is."""
+        async with self._drawing:
+            self._draw_steps(await run_in_threadpool(read_bench, self._site, self._name))
+
     def _draw_steps(self, bench: Bench) -> None:
+        self._steps.clear()
+        with self._steps:
+            self._fill_steps(bench)
+
+    def _fill_steps(self, bench: Bench) -> None:
         say = self._viewer.texts.say
         for number, step in enumerate(STEPS, start=1):
             kind, missing = step.judge(bench)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.archive.statistics import Counts
+from edge.web.history.meanings import code_text
 from edge.web.report.shift_report import MOST_ROWS, ShiftReport, parts_of
 from edge.web.shifts import shift_name
 from edge.web.texts import Texts
@@ -78,7 +79,7 @@ def tables_of(report: ShiftReport, texts: Texts) -> list[ReportTable]:
     """All tables in the order of the report."""
     return [
         _lines(report, texts),
-        _pareto(texts.say("Reasons without verdict"), texts, report.codes),
+        _pareto(texts.say("Reasons without verdict"), texts, _reasons(report, texts)),
         _pareto(texts.say("Kinds of defects, labelled in this shift"), texts, report.kinds),
         _faults(report, texts),
         _states(report, texts),
@@ -115,6 +116,10 @@ def _lines(report: ShiftReport, texts: Texts) -> ReportTable:
         else say("No parts were inspected in this shift.")
     )
     return ReportTable(say("Stations and products"), columns, rows, widths, empty, numbers=7)
+
+
+def _reasons(report: ShiftReport, texts: Texts) -> list[tuple[str, int]]:
+    return [(code_text(texts, name), count) for name, count in report.codes]
 
 
 def _pareto(title: str, texts: Texts, found: Sequence[tuple[str, int]]) -> ReportTable:

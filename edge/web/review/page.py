@@ -39,7 +39,8 @@ def add_queue(site: Site) -> None:
         queue_card(viewer.texts, choice, names, is_open=not queue.items)
         _say_what(viewer, choice, queue)
         if queue.items:
-            await Reviewer(viewer, archive, ReviewSession(queue.items), kinds).build()
+            session, after = ReviewSession(queue.items), choice.address(THRESHOLD)
+            await Reviewer(viewer, archive, session, kinds, after).build()
 
     add_page(site, Room(PATH, mark("Review"), Role.OPERATOR, icon="rate_review"), build)
 

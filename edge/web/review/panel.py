@@ -24,7 +24,7 @@ Do = Callable[[str], Awaitable[None]]
 class Panel:
     """Buttons name the keys that do the same."""
 
-    def __init__(self, viewer: Viewer, kinds: list[str], do: Do) -> None:
+    def __init__(self, viewer: Viewer, kinds: list[str], do: Do, after: str) -> None:
         self._viewer, self._texts, self._kinds, self._do = viewer, viewer.texts, kinds, do
         self._buttons: dict[Label, ui.button] = {}
         say = self._texts.say
@@ -40,7 +40,10 @@ class Panel:
                 self._why = ui.label().classes("muted")
                 self._name = ui.label().classes("review-name")
                 self._given = ui.label().classes("state-good review-given")
-            self._end = ui.label(say("The end of the queue: there is nothing more to review here."))
+            with ui.element("div") as self._end:
+                ui.label(say("The end of the queue: there is nothing more to review here."))
+                text = say("See what another threshold would change")
+                ui.link(text, after).classes("action-link")
             self._label_buttons()
             with ui.element("div").classes("part-actions"):
                 self._button("arrowleft", "←", say("Previous")).props("flat")

@@ -28,10 +28,16 @@ class Reviewer:
     """The screen of one review: it follows the session at once, labels are stored after that."""
 
     def __init__(
-        self, viewer: Viewer, archive: Archive, session: ReviewSession, kinds: Sequence[str]
+        self,
+        viewer: Viewer,
+        archive: Archive,
+        session: ReviewSession,
+        kinds: Sequence[str],
+        after: str,
     ) -> None:
+        """`after` is the address of what follows the review."""
         self._viewer, self._archive, self._session = viewer, archive, session
-        self._kinds = list(kinds)
+        self._kinds, self._after = list(kinds), after
         self._regions: dict[str, list[dict[str, Any]]] = {}
         self._storing = asyncio.Lock()
         self._awaits_kind = False
@@ -41,7 +47,7 @@ class Reviewer:
         with ui.element("div").classes("review"):
             with ui.element("section").classes("card review-picture"):
                 self._view = PictureView(self._viewer.texts)
-            self._panel = Panel(self._viewer, self._kinds, self._do)
+            self._panel = Panel(self._viewer, self._kinds, self._do, self._after)
         with ui.element("div").classes("review-ahead").props("aria-hidden=true"):
             self._ahead = [ui.element("img").props('alt=""') for _ in range(2 * AHEAD)]
         ui.keyboard(self._on_key, repeating=False, ignore=["input", "select", "textarea"])

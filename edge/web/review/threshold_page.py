@@ -1,5 +1,6 @@
 """/review/threshold: what another threshold would change, by the labels of one version."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -7,6 +8,7 @@ from nicegui import ui
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from edge.archive.around import Names
 from edge.web.attributes import attributes
 from edge.web.page import Room, add_page
 from edge.web.plain_table import plain_table
@@ -29,6 +31,7 @@ def add_threshold(site: Site) -> None:
         ui.add_head_html(STYLE)
         choice, texts = Choice.of(request.query_params, site.settings.shifts.zone), viewer.texts
         names = await run_in_threadpool(site.archive.names)
+        choice = with_the_only(choice, names)
         links(viewer, choice, THRESHOLD)
         choice_card(texts, choice, names, path=THRESHOLD)
         if "product" not in choice.words or "version" not in choice.words:
@@ -38,6 +41,17 @@ def add_threshold(site: Site) -> None:
         _show(texts, choice, found)
 
     add_page(site, Room(THRESHOLD, mark("Another threshold"), within=PATH), build)
+
+
+def with_the_only(choice: Choice, names: Names) -> Choice:
+    """Nobody needs to choose where there is one product, or one version of it."""
+    words = dict(choice.words)
+    if len(names.versions) == 1:
+        words.setdefault("product", *names.versions)
+    versions = names.versions.get(words.get("product", ""), ())
+    if len(versions) == 1:
+        words.setdefault("version", *versions)
+    return replace(choice, words=words)
 
 
 def _show(texts: Texts, choice: Choice, found: Labelled) -> None:
@@ -95,7 +109,9 @@ def _options(texts: Texts, found: Labelled) -> dict[str, Any]:
     say, curve = texts.say, found.curve()
     shown = [(_axis(found, one.factor), one.false_rejects, one.escapes) for one in curve]
     now = {"xAxis": _axis(found, 1.0), "label": {"formatter": say("present")}}
-    line = {"symbol": "none", "lineStyle": {"color": PRESENT, "type": "dotted"}, "data": [now]}
+    style = {"color": PRESENT, "type": "dotted"}
+    # The library rounds a mark to two decimals unless told otherwise.
+    line = {"symbol": "none", "precision": 6, "lineStyle": style, "data": [now]}
     several = say("Threshold, as a multiple of the present one")
     return {
         "animation": False,

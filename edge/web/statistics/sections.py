@@ -1,7 +1,12 @@
 """The sections of the statistics page, each a chart with its table."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 from nicegui import ui
 
+from edge.web.codes import cause
+from edge.web.history.meanings import label_text
 from edge.web.report.tables import count_cells, count_columns
 from edge.web.statistics import charts
 from edge.web.statistics.choice import Choice
@@ -12,6 +17,7 @@ from edge.web.texts import Texts
 
 MOST_SAID = 12
 MOST_BARS = 15
+Counted = Sequence[tuple[str, int]]
 
 
 def control_section(texts: Texts, choice: Choice, numbers: Numbers) -> None:
@@ -105,9 +111,9 @@ def pareto_sections(texts: Texts, numbers: Numbers) -> None:
     say = texts.say
     everywhere = say("Of all stations and products, by the time of the label.")
     for title, found, about in (
-        (say("Reasons without verdict"), numbers.codes, ""),
+        (say("Reasons without verdict"), said(numbers.codes, partial(cause, texts)), ""),
         (say("Kinds of labelled defects"), numbers.kinds, everywhere),
-        (say("Labels"), numbers.labels, everywhere),
+        (say("Labels"), said(numbers.labels, partial(label_text, texts)), everywhere),
     ):
         columns = [say("What"), say("Number")]
         rows = [[name, texts.number(count)] for name, count in found]
@@ -117,3 +123,8 @@ def pareto_sections(texts: Texts, numbers: Numbers) -> None:
         else:
             with titled_card(title, "chart-card"):
                 ui.label(say("None in this period.")).classes("muted")
+
+
+def said(found: Counted, word: Callable[[str], str]) -> Counted:
+    """Counts by what the archive's names mean to the reader."""
+    return [(word(name), count) for name, count in found]

@@ -90,6 +90,10 @@ def test_web_live_rejects_and_shift_come_from_the_archive_too(
             expect(dialog.get_by_role("link", name="All about this part")).to_have_attribute(
                 "href", re.compile(r"^/parts/\d+-\d+$")
             )
+            outline = dialog.locator(".live-outline path").first
+            expect(outline).to_have_attribute("d", re.compile(r"^M\d+ \d+h"))
+            frame = dialog.locator(".live-outline")
+            expect(frame).to_have_attribute("viewBox", re.compile(r"^0 0 [1-9]\d* [1-9]\d*$"))
             assert serious_findings(page, within=".live-large") == []
 
 

@@ -32,3 +32,17 @@ def test_web_without_a_session_only_the_login_is_shown(site: WebSite, browser: B
     with opened_page(browser, site.address) as page:
         page.goto("/history?verdict=NG")
         expect(page).to_have_url(re.compile(r"/login\?next=/history%3Fverdict%3DNG$"))
+
+
+def test_web_a_language_keeps_what_the_address_says(site: WebSite, browser: Browser) -> None:
+    with opened_page(browser, site.address) as page:
+        page.goto("/login?next=/history%3Fverdict%3DNG")
+        page.get_by_role("link", name="Deutsch").click()
+        page.fill("input[name=name]", "viewer")
+        page.fill("input[name=password]", PASSWORD + "!")
+        page.click("button[type=submit]")
+        expect(page.get_by_role("alert")).to_have_text("Name oder Passwort ist falsch")
+        expect(page.locator("input[name=name]")).to_have_value("viewer")
+        page.fill("input[name=password]", PASSWORD)
+        page.click("button[type=submit]")
+        expect(page).to_have_url(re.compile(r"/history\?verdict=NG$"))

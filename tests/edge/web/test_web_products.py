@@ -117,6 +117,45 @@ def test_web_products_wrong_uploads_are_refused_and_said(
     assert not list((site.folder / "images").rglob(".new-*")), "nothing half-written"
 
 
+def test_web_products_the_next_step_opens_as_soon_as_a_picture_is_there(
+    site: WebSite, browser: Browser, tmp_path: Path
+) -> None:
+    with opened_page(browser, site.address) as page:
+        log_in(page, Role.ENGINEER)
+        page.goto("/products/new")
+        page.get_by_label("Name of the product").fill("cup")
+        page.get_by_role("button", name="Make the product").click()
+        expect(page.locator(".step-needs")).to_have_count(7)
+        page.locator("input[type=file]").set_input_files(write_parts(tmp_path, 1, seed=8))
+        expect(page.locator(".step-needs")).to_have_count(5)
+
+
+def test_web_products_a_newer_threshold_is_compared_before_it_is_released(
+    site: WebSite, browser: Browser
+) -> None:
+    product = site.folder / "products" / "lid"
+    shutil.copytree(product / "2", product / "3")
+    try:
+        path = product / "3" / "calibration.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"threshold": 0.9876}))
+        path = product / "3" / "manifest.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"version": "3"}))
+        with opened_page(browser, site.address) as page:
+            log_in(page, Role.ENGINEER)
+            page.goto("/products/lid?step=threshold")
+            expect(page.get_by_text("Version 3 is not released")).to_be_visible()
+            table = page.get_by_role("region", name="What a release would change")
+            expect(table.locator("tbody tr").first).to_contain_text("0.9876")
+            expect(table).to_contain_text("Labelled defects missed")
+            assert serious_findings(page) == []
+            page.get_by_role("link", name="Go on: Release and start").click()
+            expect(page.locator(".step-now", has_text="Release and start")).to_be_visible()
+            page.get_by_role("button", name="Seal and activate version 3").click()
+            expect(page.get_by_role("dialog")).to_contain_text("to 0.9876.")
+    finally:
+        shutil.rmtree(product / "3")
+
+
 def test_web_products_pictures_are_thrown_out_and_put_back(site: WebSite, browser: Browser) -> None:
     folder = site.folder / "images" / "lid"
     with opened_page(browser, site.address) as page:
@@ -195,6 +234,8 @@ def test_web_products_a_release_is_sealed_activated_exported_and_imported(
         log_in(other, Role.ENGINEER)
         other.goto("/products/lid?step=release")
         page.goto("/products/lid?step=release")
+        expect(page.get_by_text("press-4 does not run: start it with")).to_be_visible()
+        other.get_by_label("Reason").fill("the next order")
         page.get_by_role("button", name="Seal and activate version 2").click()
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text("No file of it, threshold included, can be changed")
@@ -207,6 +248,7 @@ def test_web_products_a_release_is_sealed_activated_exported_and_imported(
         dialog.get_by_role("button", name="Seal and activate").click()
         expect_job(page, "activate")
         expect_job(other, "activate")  # the second browser sees it too
+        expect(other.get_by_label("Reason")).to_have_value("the next order")  # still written
         assert (site.folder / "products" / "lid" / "2" / "seal.json").is_file()
         page.get_by_role("button", name="Export").click()
         expect_job(page, "export")

@@ -185,7 +185,7 @@ def test_web_a_job_that_the_queue_refuses_changes_nothing(site: Site, viewer: Vi
     async def redraw() -> None:
         pass
 
-    context = Context(site, viewer, read_bench(site, "lid"), QueryParams(), redraw)
+    context = Context(site, viewer, read_bench(site, "lid"), QueryParams(), redraw, redraw, {})
     spec, prepared = context.commands.release("export", "1", "--to", "exports"), []
 
     async def submit() -> None:

@@ -6,13 +6,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from edge.archive.around import Names
 from edge.archive.labels import Given
 from edge.archive.query import Label
 from edge.archive.review_queue import Item
+from edge.web.products.steps.comparison import labelled_rows
 from edge.web.review.agreement import agreements, disagreements
 from edge.web.review.choice import Choice
 from edge.web.review.session import ReviewSession
 from edge.web.review.threshold import labelled
+from edge.web.review.threshold_page import _options, with_the_only
+from edge.web.texts import Texts
 from tests.support.found_parts import found_part
 
 
@@ -57,6 +61,34 @@ def test_web_outcomes_follow_the_rule_of_the_judge() -> None:
     rejects = [found[f].false_rejects for f in (0.8, 0.9, 1.0, 1.2, 1.3, 1.5)]
     escapes = [found[f].escapes for f in (0.8, 0.9, 1.0, 1.2, 1.3, 1.5)]
     assert (rejects, escapes) == ([2, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 2])
+
+
+def test_web_a_release_says_what_becomes_of_labelled_parts() -> None:
+    part, texts = found_part(threshold=0.5), Texts("en")
+    good = [replace(part, score=score, label="false-reject") for score in (0.52, 0.7)]
+    bad = [replace(part, score=score, label="defect") for score in (0.55, 0.58, 0.9)]
+    rows = labelled_rows(texts, labelled([*good, *bad]), 1.2)
+    assert [row[1:] for row in rows] == [["2 of 2", "1 of 2"], ["0 of 3", "2 of 3"]]
+
+
+def test_web_the_only_product_and_version_need_no_choice() -> None:
+    one = Names(("line-1",), {"lid": ("3",)})
+    assert with_the_only(Choice({"since": "1d"}), one).words == {
+        "since": "1d",
+        "product": "lid",
+        "version": "3",
+    }
+    two = Names(("line-1",), {"lid": ("3", "2"), "cap": ("1",)})
+    assert with_the_only(Choice({"since": "1d"}), two).words == {"since": "1d"}
+    chosen = Choice({"product": "lid", "version": "2"})
+    assert with_the_only(chosen, two) == chosen
+
+
+def test_web_a_chart_draws_the_threshold_where_it_is() -> None:
+    """The library rounds marks to two decimals by itself."""
+    found = labelled([replace(found_part(threshold=0.4217), score=0.5, label="defect")])
+    line = _options(Texts("en"), found)["series"][0]["markLine"]
+    assert round(line["data"][0]["xAxis"], line.get("precision", 2)) == pytest.approx(0.4217)
 
 
 def test_web_several_thresholds_are_changed_by_one_factor() -> None:

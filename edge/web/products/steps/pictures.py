@@ -55,15 +55,16 @@ def _upload(context: Context) -> None:
         address = f"/products/{context.name}/pictures"
 
         async def finished() -> None:
-            show_taken(context, results, end_series(context.viewer, context.name))
+            await show_taken(context, results, end_series(context.viewer, context.name))
 
         label = say("Pictures, or a zip of pictures")
         FileField(context.viewer, label, address, f"{PICTURES},.zip", finished)
         results = ui.element("div").props("aria-live=polite")
 
 
-def show_taken(context: Context, place: ui.element, taken: Taken) -> None:
-    """What came in, and what was refused and why."""
+async def show_taken(context: Context, place: ui.element, taken: Taken) -> None:
+    """What came in, and what was refused and why; the steps may now be open."""
+    await context.redraw_steps()
     texts, say = context.viewer.texts, context.viewer.texts.say
     place.clear()
     with place:
@@ -148,7 +149,7 @@ def _archive(context: Context) -> None:
                 taken = await context.viewer.change(
                     Role.ENGINEER, "add pictures", context.name, work, new=f"archive: {asked}"
                 )
-                show_taken(context, results, taken)
+                await show_taken(context, results, taken)
 
             context.button(say("Take"), take, icon="inventory_2")
         results = ui.element("div").props("aria-live=polite")
@@ -171,7 +172,7 @@ def _folder(context: Context) -> None:
                 taken = await context.viewer.change(
                     Role.ENGINEER, "add pictures", context.name, work, new=f"folder {path.value}"
                 )
-                show_taken(context, results, taken)
+                await show_taken(context, results, taken)
 
             path.on("keydown.enter", guarded(context.viewer, take))
             context.button(say("Take"), take, icon="folder")

@@ -11,12 +11,11 @@ from edge.web.page import guarded
 from edge.web.products.bench import RELEASING
 from edge.web.products.context import Context, heading
 from edge.web.products.files import export_folder
-from edge.web.products.running import RunningStations
+from edge.web.products.running import NO_CONNECTION, RunningStations
 from edge.web.products.steps.threshold import when
 from edge.web.products.steps.versions import version_cards
 from edge.web.products.versions import Version
 
-NO_CONNECTION = "no connection"
 SHOWN = 31  # of the changes
 
 
@@ -91,8 +90,18 @@ def _what_follows(context: Context, version: Version) -> list[str]:
                 number=current.number,
             )
         )
+    lines += _other_threshold(context, version)
     lines.append(say("Lines that run go on with theirs until they are changed below."))
     return [*lines, say("'Roll back' undoes the activation, but not the seal.")]
+
+
+def _other_threshold(context: Context, version: Version) -> list[str]:
+    texts, current = context.viewer.texts, context.bench.current
+    old, new = current.calibration if current else None, version.calibration
+    if old is None or new is None or old.threshold == new.threshold:
+        return []
+    values = {"old": texts.number(old.threshold, 4), "new": texts.number(new.threshold, 4)}
+    return [texts.say("The threshold changes from {old} to {new}.", **values)]
 
 
 def _start(context: Context) -> None:
@@ -101,19 +110,25 @@ def _start(context: Context) -> None:
     versions = [one.number for one in bench.versions if one.calibration and one.is_built]
     with ui.element("section").classes("card"):
         heading(say("Start on a station"))
-        context.on_turn.append(RunningStations(context.site, context.viewer, context.name).update)
+        context.on_turn.append(
+            RunningStations(context.site, context.viewer, context.name, stopped=True).update
+        )
         if not versions:
             ui.label(say("First build and calibrate a version.")).classes("state-warning")
             return
         start = bench.current.number if bench.current else versions[0]
         with ui.element("div").classes("row-wrap"):
+            # A job that ends draws this again: what is written here must not be lost with it.
+            context.kept.setdefault("station", min(feeds, default=None))
+            context.kept.setdefault("reason", "")
             station_field = ui.select(
-                sorted(feeds), label=say("Station"), value=min(feeds, default=None)
-            )
+                sorted(feeds), label=say("Station"), value=context.kept["station"]
+            ).bind_value_to(context.kept, "station")
             version_field = ui.select(
                 versions, label=say("Version"), value=start if start in versions else versions[0]
             )
-            reason = ui.input(say("Reason")).props("maxlength=300")
+            reason = ui.input(say("Reason"), value=context.kept["reason"]).props("maxlength=300")
+            reason.bind_value_to(context.kept, "reason")
 
             async def switch() -> None:
                 why = str(reason.value or "").strip()
@@ -126,6 +141,7 @@ def _start(context: Context) -> None:
                         "product of its settings"
                     )
                 spec = context.commands.switch(feed.addresses, str(version_field.value), why)
+                context.kept["reason"] = ""
                 await context.submit(spec, reason=why)
 
             question = say("Change what this station judges? It goes on between two parts.")

@@ -1,5 +1,6 @@
 """Threshold: which share of good parts would be rejected at which threshold, and another choice."""
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from edge.vision.calibration import Calibration
 from edge.web.attributes import attributes
 from edge.web.products.context import Context, heading
 from edge.web.products.files import PLAIN
+from edge.web.products.steps.comparison import compare
 from edge.web.products.versions import Version
 from edge.web.texts import Texts
 
@@ -24,6 +26,7 @@ async def threshold_step(context: Context) -> None:
     context.panel("calibrate")
     version = bench.calibrated
     if version is not None and version.calibration is not None:
+        await compare(context, version)
         _facts(context, version, version.calibration)
         _nearest(context, version, version.calibration)
 
@@ -44,7 +47,7 @@ def _form(context: Context) -> None:
             rate = ui.number(
                 say("Good parts that may be rejected (percent)"),
                 value=round(percent, 4), min=0.01, max=50, step=0.1,
-            )  # fmt: skip
+            ).classes("label-field")  # fmt: skip
             words = ui.input(
                 say("Good parts of the archive (empty: those set aside)"), value=query
             ).classes("wide-field")
@@ -88,13 +91,21 @@ def _facts(context: Context, version: Version, made: Calibration) -> None:
                 missed = say("{missed} of {bad}", missed=made.escapes.missed, bad=made.escapes.bad)
                 fact(say("bad parts missed"), missed)
         if (made.expected_rate or 0) > made.false_reject_rate + 1e-9:
-            ui.label(
-                say("These are too few good parts for the rate: calibrate with more of them.")
-            ).classes("state-warning")
+            text = say(
+                "These are too few good parts for the rate: calibrate with {count} or more.",
+                count=texts.number(parts_needed(made)),
+            )
+            ui.label(text).classes("state-warning")
         if made.scores:
             ui.echart(curve_options(texts, made), renderer="svg").classes("chart job-curve")
         address = f"/products/{context.name}/versions/{version.number}/report"
         ui.link(say("Report of the calibration"), address, new_tab=True).classes("action-link")
+
+
+def parts_needed(made: Calibration) -> int:
+    """How many good parts make the wanted rate the expected one, which is 1 / (parts + 1)."""
+    rate = max(made.false_reject_rate, 1e-6) / max(1, len(made.roi_thresholds))
+    return math.ceil(1 / rate - 1e-9) - 1
 
 
 def fact(name: str, value: str) -> None:
@@ -133,7 +144,8 @@ def curve_options(texts: Texts, made: Calibration) -> dict[str, Any]:
         "series": [{
             "type": "line", "step": "start", "symbol": "none", "data": points, "name": name,
             "areaStyle": {"opacity": 0.15},
-            "markLine": {"symbol": "none", "data": [{"xAxis": round(limit, 5)}],
+            # The library rounds a mark to two decimals unless told otherwise.
+            "markLine": {"symbol": "none", "precision": 6, "data": [{"xAxis": limit}],
                          "label": {"formatter": texts.say("threshold")}},
         }],
     }  # fmt: skip

@@ -73,18 +73,18 @@ class _Form:
             self._tile = ui.number(
                 say("Tiles (pixels a side), for large pictures"),
                 value=draft.tile, step=32, precision=0,
-            )  # fmt: skip
+            ).classes("label-field")  # fmt: skip
             self._minutes = ui.number(
                 say("Minutes at most (default 10)"), value=draft.max_minutes, min=0
-            )
+            ).classes("label-field")
             self._steps = ui.number(
                 say("Steps, instead of minutes"), value=draft.steps, min=1, precision=0
-            )
+            ).classes("label-field")
         query = self._context.query.get("query", "").removeprefix("archive:")
         self._also = ui.input(
-            say("Also good parts of the archive, as label=false-reject since=30d"),
-            value=query or draft.also,
-        ).classes("wide")
+            say("Also good parts of the archive"), value=query or draft.also
+        ).classes("wide-field")
+        self._also.props["hint"] = say("as label=false-reject since=30d, labelled in Review")
 
     async def keep(self) -> Draft:
         """The fields as a draft that is on the disk."""
