@@ -7,16 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from edge.archive import (
-    around,
-    follow,
-    labels,
-    period,
-    score_drift,
-    search,
-    sheets,
-    statistics,
-)
+from edge.archive import around, follow, labels, period, score_drift, search, sheets, statistics
 from edge.archive.around import Incident, Names
 from edge.archive.audit_trail import AuditTrail
 from edge.archive.database import open_database, reading, writing

@@ -6,16 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    Table,
-    and_,
-    select,
-    tuple_,
-)
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, select, tuple_
 
 from edge.archive.conditions import conditions
 from edge.archive.errors import ArchiveError

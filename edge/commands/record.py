@@ -5,7 +5,6 @@ Nothing is judged. `draem run --source replay://DIR` replays them, on any machin
 
 import argparse
 import logging
-import signal
 from pathlib import Path
 from threading import Event as StopEvent
 
@@ -16,6 +15,7 @@ from edge.camera.open import open_camera
 from edge.camera.recording import RecordingRing
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.commands.arguments import add_settings, parse_count, parse_whole, settings_of
+from edge.commands.signals import stop_on_signal
 from edge.events.codes import Code
 
 log = logging.getLogger(__name__)
@@ -38,15 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    ring, stop = RecordingRing(options.to, options.keep, options.mb), StopEvent()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with open_camera(
-        settings.source,
-        triggered=settings.mode == "triggered",
-        bit_depth=settings.bit_depth,
-        deadline_ms=settings.read_deadline_ms,
-    ) as camera:
+    ring = RecordingRing(options.to, options.keep, options.mb)
+    with (
+        stop_on_signal() as stop,
+        open_camera(
+            settings.source,
+            triggered=settings.mode == "triggered",
+            bit_depth=settings.bit_depth,
+            deadline_ms=settings.read_deadline_ms,
+        ) as camera,
+    ):
         if SoftwareTriggers.of(camera):
             raise CameraError(
                 "nothing triggers the camera here: record it with trigger=off or hardware"
