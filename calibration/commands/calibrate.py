@@ -9,23 +9,20 @@ threshold rests on (calibration.html). It becomes the current one, unless that w
 import argparse
 import logging
 import math
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from calibration.threshold.calibrate import Aim, Made, calibrate, deciding_scores
-from calibration.threshold.held_out import check_marks, held_out, listed, unseen
-from calibration.threshold.quantiles import Costs, Threshold, parts_needed
-from calibration.threshold.report import write_report
+from calibration.threshold.calibrate import Aim, calibrate
+from calibration.threshold.held_out import check_marks, held_out, unseen
+from calibration.threshold.outcome import log_highest, log_outcome
+from calibration.threshold.quantiles import Costs
+from calibration.threshold.save_calibrated import save_calibrated
 from calibration.threshold.scored_frames import ScoredFrames, judge_frames
 from edge.archive.data_set import Wanted, archived_pictures
 from edge.archive.places import fixed_query, parse_place, split_places
-from edge.base.errors import ImageError, ProductError, SettingsError
-from edge.base.files import write_json
-from edge.base.person import Person
+from edge.base.errors import ImageError, SettingsError
 from edge.base.progress_file import report_progress_to
 from edge.commands.archives.address import add_archive_of_queries, address_of_queries
 from edge.commands.arguments import (
@@ -37,26 +34,17 @@ from edge.commands.arguments import (
     settings_of,
 )
 from edge.engine import runtimes
-from edge.engine.plan import Key
-from edge.product.change_journal import described, record_change
 from edge.product.product import Product, load_product
-from edge.product.sources import SEEN, sources
-from edge.product.versions import activate_unless_released, finish_version, new_version
 from edge.station.settings import Station
-from edge.vision.drift_features import REFERENCE
 from edge.vision.fit import Fit
 from edge.vision.geometry import Geometry, read_geometry
 from edge.vision.good_parts import bad_images
-from edge.vision.image_files import write_png
-from edge.vision.marked_images import shown_name
 
 log = logging.getLogger(__name__)
 
 KEPT_FRAMES, KEPT_PIXELS = 200, 50_000_000
 """Of the good frames, those that stay with the version; of large pictures there are fewer."""
 FEWEST = 5
-MADE = ("calibration.json", "calibration.html", "calibration", REFERENCE, "sources.json")
-"""What a calibration writes afresh; everything else of the version before it is linked."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,10 +134,10 @@ def run(
     aim = Aim(options.false_reject_rate, options.confidence, options.costs, options.promise)
     kept = [f"{i:03d}.png" for i in range(min(len(good.paths), frames_to_keep(fit)))]
     made = calibrate(good, bad, aim, kept, geometry)
-    _tell_highest(good, made.decision.roi)
+    log_highest(good, made.decision.roi)
     key = runtimes.serving_key(product, runtimes.pick(settings.flavour))
-    new = save(product, made, good, bad, key, person_of(options))
-    _tell(new, made.decision.threshold, aim)
+    new = save_calibrated(product, made, good, bad, key, person_of(options))
+    log_outcome(new, made.decision.threshold, aim)
 
 
 def frames_to_keep(fit: Fit) -> int:
@@ -189,92 +177,6 @@ def _check_count(good: ScoredFrames) -> None:
         log.info(
             "%d frames show %d different parts (--each-frame counts each)", len(good.paths), parts
         )
-
-
-def _tell_highest(good: ScoredFrames, roi: dict[str, float]) -> None:
-    """Name the frames that decide, for a second look."""
-    ranking = sorted(zip(deciding_scores(good, roi), good.paths, strict=True), reverse=True)
-    for highest, path in ranking[:3]:
-        log.info("among the highest scores: %.4f %s", highest, shown_name(path))
-
-
-def _tell(new: Product, threshold: Threshold, aim: Aim) -> None:
-    calibration = new.calibration
-    assert calibration is not None
-    parts = len(calibration.scores)
-    values = ", ".join(f"{v:.4f} ({n})" for n, v in calibration.roi_thresholds.items())
-    log.info(
-        "%s version %s is calibrated: threshold %s from %d good parts",
-        *(new.name, new.version, values or f"{calibration.threshold:.4f}", parts),
-    )
-    log.info(
-        "false rejects: %.2f %% expected; at most %.2f %% with %g %% confidence",
-        *(100 * threshold.expected, 100 * threshold.bound, 100 * aim.confidence),
-    )
-    if missed := calibration.escapes:
-        log.info(
-            "escapes: %d of %d bad parts; at most %.1f %% with %g %% confidence",
-            *(missed.missed, missed.bad, 100 * missed.bound, 100 * aim.confidence),
-        )
-    if calibration.drift is None:
-        log.warning("%d parts are too few for a watch on drift: some 10 are needed", parts)
-    regions = max(1, len(calibration.roi_thresholds))
-    expected, bound = parts_needed(aim.rate / regions, 1 - (1 - aim.confidence) / regions)
-    reached = threshold.bound if aim.promise else threshold.expected
-    if reached > aim.rate + 1e-9 and aim.costs is None:
-        log.warning(
-            "%d parts are too few for a false-reject rate of %g %%: %d are needed to expect it, "
-            "%d to promise it with %g %% confidence (--promise)",
-            *(parts, 100 * aim.rate, expected, bound, 100 * aim.confidence),
-        )
-    log.info("what this rests on: %s", new.path / "calibration.html")
-
-
-def save(
-    product: Product,
-    made: Made,
-    good: ScoredFrames,
-    bad: ScoredFrames | None,
-    key: Key,
-    by: Person | None = None,
-) -> Product:
-    """A new version: the old one's files by hard link, the calibration beside them.
-
-    Of the engines it takes the one with `key`, that the thresholds were found through; another has
-    to be built again, and to show that it gives the same scores. `by` calibrates it, for the audit
-    trail.
-    """
-    rows = [s for s in sources(product) if s["split"] in SEEN]
-    rows += listed(good.paths, "calibration") + (listed(bad.paths, "bad") if bad else [])
-    with new_version(product.path.parent.parent, product.name) as draft:
-        old = [Path(name) for name in product.manifest.files if Path(name).parts[0] not in MADE]
-        plans = [p.relative_to(product.path) for p in product.engines.glob(f"{key.name}[-.]*")]
-        for path in (*old, *plans):
-            (draft / path).parent.mkdir(exist_ok=True)
-            _link(product.path / path, draft / path)
-        write_json(draft / "calibration.json", made.calibration.model_dump())
-        write_json(draft / "sources.json", {"images": rows})
-        write_png(draft / REFERENCE, made.reference)
-        (draft / "calibration").mkdir()
-        for name, frame in zip(made.calibration.frames, good.fitted, strict=False):
-            write_png(draft / "calibration" / name, frame)
-        write_report(draft / "calibration.html", product, made, good, bad)
-        new = finish_version(draft, product.manifest)
-    target = f"{new.name} version {new.version}"
-    record_change(new.path.parent, by, "calibrate", target, described(product), described(new))
-    try:
-        activate_unless_released(new, by)
-    except ProductError as error:
-        raise ProductError(f"version {new.version} is made, but not current: {error}") from error
-    return new
-
-
-def _link(source: Path, target: Path) -> None:
-    """A hard link, or a copy where the disk knows none."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _share(text: str) -> float:

@@ -1,27 +1,15 @@
 """`Archive`: what the page, commands and scripts ask an archive, and what people add to it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from threading import Lock
 from typing import Any
 
 from sqlalchemy import select
 
-from edge.archive import (
-    around,
-    audit,
-    follow,
-    labels,
-    period,
-    score_drift,
-    search,
-    sheets,
-    statistics,
-)
+from edge.archive import around, follow, labels, period, score_drift, search, sheets, statistics
 from edge.archive.around import Incident, Names
-from edge.archive.audit import Change, Entry
+from edge.archive.audit_trail import AuditTrail
 from edge.archive.database import open_database, reading, writing
 from edge.archive.errors import ArchiveError
 from edge.archive.follow import Arrived, Log
@@ -39,7 +27,7 @@ from edge.archive.streams import Stream, last_events, streams
 from edge.archive.tables import region
 from edge.archive.thumbnails import Thumbnails
 from edge.base.closeable import Closeable
-from edge.base.person import LONGEST_REASON, here
+from edge.base.person import here
 
 PAGE = 500
 
@@ -49,6 +37,7 @@ class Archive(Closeable):
 
     def __init__(self, database: str, pictures: str | None = None) -> None:
         self._engine = open_database(database)
+        self.audit = AuditTrail(self._engine)
         self._pictures = pictures
         self._store: PictureStore | None = None
         self._thumbnails: Thumbnails | None = None
@@ -181,11 +170,6 @@ class Archive(Closeable):
         with reading(self._engine) as connection:
             return period.states(connection, since, until, limit)
 
-    def changes(self, since: datetime, until: datetime, limit: int = PAGE) -> list[Entry]:
-        """The first entries of the audit trail in a period."""
-        with reading(self._engine) as connection:
-            return audit.entries_between(connection, since, until, limit)
-
     def logs(self) -> list[Log]:
         """The stations' logs, each with its last archived event."""
         with reading(self._engine) as connection:
@@ -240,61 +224,6 @@ class Archive(Closeable):
         """A new kind of defect."""
         with writing(self._engine) as connection:
             labels.add_kind(connection, name, who, origin or here(), reason)
-
-    def record(self, change: Change) -> int:
-        """Add an entry to the audit trail; its number."""
-        audit.check(change)
-        with writing(self._engine) as connection:
-            return audit.add_entry(connection, change)
-
-    @contextmanager
-    def recorded(self, change: Change) -> Iterator[None]:
-        """Record a change before it is made in the block, and an error that ends it.
-
-        Where the entry cannot be written, the block is not run.
-        """
-        self.record(change)
-        try:
-            yield
-        except Exception as error:
-            why = str(error)[:LONGEST_REASON]
-            self.record(replace(change, action=f"{change.action} failed", reason=why))
-            raise
-
-    def audit_trail(self, limit: int = 50, before: int | None = None) -> Sequence[Entry]:
-        """Entries of the audit trail, newest first; the next page is `before` the last number."""
-        with reading(self._engine) as connection:
-            return audit.newest_entries(connection, limit, before)
-
-    def all_audit_entries(self) -> Iterator[Entry]:
-        """The whole audit trail, oldest first, read page by page."""
-        number = 0
-        while True:
-            with reading(self._engine) as connection:
-                page = audit.entries_after(connection, number, PAGE)
-            yield from page
-            if len(page) < PAGE:
-                return
-            number = page[-1].number
-
-    def audit_head(self) -> str:
-        """Number and digest of the last entry."""
-        with reading(self._engine) as connection:
-            return audit.head_of(connection)
-
-    def audit_faults(self) -> list[str]:
-        """What is wrong with the audit trail; this reads all of it."""
-        with reading(self._engine, of_one_moment=True) as connection:
-            return audit.faults_of(connection)
-
-    def whole_audit_trail(self) -> tuple[list[Entry], list[str], str]:
-        """All of it, oldest first; what is wrong with it; number and digest of its head."""
-        with reading(self._engine, of_one_moment=True) as connection:
-            return (
-                audit.entries(connection),
-                audit.faults_of(connection),
-                audit.head_of(connection),
-            )
 
     def close(self) -> None:
         self._engine.dispose()

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, literal, select
 
 from edge.archive.rows import EPOCH, microseconds
-from edge.archive.search import CODE_NAMES, PART, Found, find_one, found_of, is_key, selected
-from edge.archive.tables import fault, inspection, product, status, stream, version
+from edge.archive.search import Found, find_one, found_of, is_key, selected
+from edge.archive.tables import PART, fault, inspection, product, status, stream, version
+from edge.events.codes import code_name
 
 WITHIN = timedelta(minutes=5)
 MOST = 50
@@ -50,7 +51,7 @@ def incidents(connection: Connection, part: Found, within: timedelta = WITHIN) -
     changes = changes.join(version, version.c.id == status.c.version)
     made: list[Incident] = []
     for at, code, message in connection.execute(faults.where(fault.c.at.between(first, last))):
-        made.append(Incident(_time(at), "fault", CODE_NAMES.get(code, str(code)), message))
+        made.append(Incident(_time(at), "fault", code_name(code), message))
     for at, state, name in connection.execute(changes.where(status.c.at.between(first, last))):
         made.append(Incident(_time(at), "status", state, name))
     return sorted(made, key=lambda one: one.at)

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, literal, select, union_all
 
 from edge.archive.rows import EPOCH
-from edge.archive.search import CODE_NAMES
 from edge.archive.tables import VERDICTS, fault, inspection, product, status, stream, version
+from edge.events.codes import code_name
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def arrived(connection: Connection, of: Log, after: int, last: int) -> list[Arri
             row.version,
             VERDICTS[row.verdict] if row.kind == "inspection" else "",
             row.part_id or "",
-            CODE_NAMES.get(row.code, str(row.code)),
+            code_name(row.code),
             row.message,
         )
         for row in rows

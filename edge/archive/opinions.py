@@ -4,10 +4,10 @@ from itertools import groupby
 
 from sqlalchemy import Connection, func, select
 
+from edge.archive.conditions import conditions
 from edge.archive.labels import Given, given_of, standing
 from edge.archive.query import Query
-from edge.archive.search import PART, conditions
-from edge.archive.tables import inspection, label
+from edge.archive.tables import PART, inspection, label
 
 Opinions = dict[str, dict[str, Given]]
 

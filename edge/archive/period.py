@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Select, select
 
 from edge.archive.query import Query
 from edge.archive.rows import EPOCH, microseconds
-from edge.archive.search import CODE_NAMES, Found, find_worst
+from edge.archive.search import Found, find_worst
 from edge.archive.tables import fault, product, status, stream, version
+from edge.events.codes import code_name
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,7 @@ def faults(connection: Connection, since: datetime, until: datetime, limit: int)
     statement = select(fault.c.at, stream.c.station, fault.c.code, fault.c.message)
     statement = statement.join(stream, stream.c.id == fault.c.stream)
     rows = connection.execute(_within(statement, fault.c.at, since, until, limit))
-    return [
-        FaultRow(_at(row.at), row.station, CODE_NAMES.get(row.code, str(row.code)), row.message)
-        for row in rows
-    ]
+    return [FaultRow(_at(row.at), row.station, code_name(row.code), row.message) for row in rows]
 
 
 def states(connection: Connection, since: datetime, until: datetime, limit: int) -> list[StatusRow]:

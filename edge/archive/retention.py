@@ -18,13 +18,12 @@ from edge.archive.errors import ArchiveError
 from edge.archive.objects import delete_unwanted, note_unwanted
 from edge.archive.picture_store import PictureStore
 from edge.archive.rows import microseconds
-from edge.archive.tables import HAS_OBJECT, VERDICTS, PictureState, inspection, label
+from edge.archive.tables import HAS_OBJECT, PART, VERDICTS, PictureState, inspection, label
 from edge.base.closeable import Closeable
 
 log = logging.getLogger(__name__)
 
 BATCH, ROUND_S = 200, 60.0
-PART = inspection.c
 
 
 @dataclass(frozen=True)

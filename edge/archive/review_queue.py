@@ -10,12 +10,13 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
+from edge.archive.conditions import conditions
 from edge.archive.labels import WITHDRAWN
 from edge.archive.query import Query
 from edge.archive.rows import EPOCH
-from edge.archive.search import ORDER, PART, Found, conditions, found_of, selected
+from edge.archive.search import ORDER, Found, found_of, selected
 from edge.archive.sheets import span, timeless, windows
-from edge.archive.tables import VERDICTS, PictureState, inspection, label
+from edge.archive.tables import PART, VERDICTS, PictureState, inspection, label
 
 Why = Literal["near", "ng", "sample", "second"]
 NEAR = 0.2  # of the threshold

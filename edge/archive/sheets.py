@@ -13,20 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, tuple_
 
+from edge.archive.conditions import conditions, touched
 from edge.archive.query import Query
 from edge.archive.rows import EPOCH, microseconds
-from edge.archive.search import (
-    ORDER,
-    PART,
-    Found,
-    conditions,
-    found_of,
-    position_of,
-    selected,
-    touched,
-)
+from edge.archive.search import ORDER, Found, found_of, position_of, selected
 from edge.archive.statistics import narrowed
-from edge.archive.tables import BUCKET_US, inspection, tally
+from edge.archive.tables import BUCKET_US, PART, inspection, tally
 
 BUDGET_S = 0.25
 WINDOW_S = 0.05  # how long one window's question should take

@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, fun
 from edge.archive.errors import ArchiveError
 from edge.archive.query import Query
 from edge.archive.rows import BINS_PER_OCTAVE, EPOCH, microseconds
-from edge.archive.search import CODE_NAMES
 from edge.archive.tables import (
     VERDICTS,
     label,
@@ -22,6 +21,7 @@ from edge.archive.tables import (
     tally,
     version,
 )
+from edge.events.codes import code_name
 
 T = tally.c
 By = Literal["hour", "day", "shift", "station", "product", "version"]
@@ -138,7 +138,7 @@ def pareto(connection: Connection, query: Query, of: Of) -> list[tuple[str, int]
 def _codes(connection: Connection, query: Query) -> list[tuple[str, int]]:
     statement = narrowed(select(T.code, func.sum(T.count)), query).where(T.code > 0)
     rows = connection.execute(statement.group_by(T.code))
-    return [(CODE_NAMES.get(code, str(code)), int(count)) for code, count in rows]
+    return [(code_name(code), int(count)) for code, count in rows]
 
 
 def _labels(connection: Connection, query: Query, column: Any) -> list[tuple[str, int]]:

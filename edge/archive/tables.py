@@ -6,6 +6,7 @@ need not read the inspections. Migrations (migrations/versions) make these table
 """
 
 from enum import IntEnum
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -110,6 +111,7 @@ inspection = Table(
     Column("picture_state", SmallInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+PART = inspection.c
 region = Table(
     "region",
     metadata,
@@ -217,48 +219,23 @@ unwanted = Table(  # objects whose rows are gone: deleted from the store next
 NOT_OK = "verdict <> 0"  # written so in the queries too: SQLite compares the text
 AWAITED = "picture_state = 1"
 HAS_OBJECT = "(picture IS NOT NULL OR mask IS NOT NULL)"
-Index("inspection_at", inspection.c.at)
-Index(
-    "inspection_rejects",
-    inspection.c.product,
-    inspection.c.verdict,
-    inspection.c.at,
-    sqlite_where=text(NOT_OK),
-    postgresql_where=text(NOT_OK),
-)
-Index(
-    "inspection_not_ok",
-    inspection.c.verdict,
-    inspection.c.at,
-    sqlite_where=text(NOT_OK),
-    postgresql_where=text(NOT_OK),
-)
-Index(
-    "inspection_objects",
-    inspection.c.verdict,
-    inspection.c.archived,
-    sqlite_where=text(HAS_OBJECT),
-    postgresql_where=text(HAS_OBJECT),
-)
-for column in (inspection.c.part_id, inspection.c.trigger_id):
-    present = text(f"{column.name} IS NOT NULL")
-    Index(
-        f"inspection_{column.name}",
-        column,
-        inspection.c.at,
-        sqlite_where=present,
-        postgresql_where=present,
-    )
-Index(
-    "inspection_awaited",
-    inspection.c.stream,
-    inspection.c.seq,
-    sqlite_where=text(AWAITED),
-    postgresql_where=text(AWAITED),
-)
-for column in (inspection.c.picture, inspection.c.mask):
-    present = text(f"{column.name} IS NOT NULL")
-    Index(f"inspection_{column.name}", column, sqlite_where=present, postgresql_where=present)
+
+
+def _partial_index(name: str, *columns: Column[Any], where: str) -> None:
+    """An index of the rows that fulfil `where`."""
+    Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+Index("inspection_at", PART.at)
+_partial_index("inspection_rejects", PART.product, PART.verdict, PART.at, where=NOT_OK)
+_partial_index("inspection_not_ok", PART.verdict, PART.at, where=NOT_OK)
+_partial_index("inspection_objects", PART.verdict, PART.archived, where=HAS_OBJECT)
+_partial_index("inspection_awaited", PART.stream, PART.seq, where=AWAITED)
+for column in (PART.part_id, PART.trigger_id):
+    name = column.name
+    _partial_index(f"inspection_{name}", column, PART.at, where=f"{name} IS NOT NULL")
+for column in (PART.picture, PART.mask):
+    _partial_index(f"inspection_{column.name}", column, where=f"{column.name} IS NOT NULL")
 Index("audit_change_id", audit.c.change_id, unique=True)
 Index("region_place", region.c.product, region.c.at)
 Index("fault_at", fault.c.at)

@@ -65,7 +65,7 @@ def main(options: argparse.Namespace) -> int:
             reason=options.reason,
         )
         open_database(options.database, create=True).dispose()
-        with opened(options) as archive, archive.recorded(change):
+        with opened(options) as archive, archive.audit.recorded(change):
             if options.action == "add":
                 accounts.add(options.name, password, role or Role.VIEWER)
             elif options.action == "remove":

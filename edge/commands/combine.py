@@ -8,16 +8,15 @@ archive run' and 'draem watch'. The settings may also stand in combine.toml (doc
 
 import argparse
 import logging
-import signal
 from collections.abc import Iterable
 from pathlib import Path
-from threading import Event as StopEvent
 from typing import Any
 
 from edge.base.errors import SettingsError
 from edge.combine.open import run_combine
 from edge.combine.settings import Combine, load_combine
 from edge.commands.arguments import add_settings
+from edge.commands.signals import stop_on_signal
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +44,8 @@ def main(options: argparse.Namespace) -> int:
     for name in ("views", "products"):
         given[name] = _each_once(name, given[name] or ())
     settings = load_combine(given, options.file)
-    stop = StopEvent()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    verdicts = run_combine(settings, stop)
+    with stop_on_signal() as stop:
+        verdicts = run_combine(settings, stop)
     log.info("ended: %s", ", ".join(f"{v} {n}" for v, n in sorted(verdicts.items())) or "no part")
     return 0
 

@@ -27,7 +27,7 @@ from edge.commands.arguments import (
     parse_whole,
     settings_of,
 )
-from edge.commands.bridges.shared import stop_on_signal
+from edge.commands.signals import stop_on_signal
 from edge.commands.stations import refuse_another
 from edge.delivery.delivery import Delivery
 from edge.delivery.errors import DeliveryError

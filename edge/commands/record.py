@@ -5,7 +5,6 @@ Nothing is judged. `draem run --source replay://DIR` replays them, on any machin
 
 import argparse
 import logging
-import signal
 from pathlib import Path
 from threading import Event as StopEvent
 
@@ -17,6 +16,7 @@ from edge.camera.open import open_camera
 from edge.camera.recording import RecordingRing, make_folder
 from edge.camera.software_trigger import SoftwareTriggers
 from edge.commands.arguments import add_settings, parse_count, parse_whole, settings_of
+from edge.commands.signals import stop_on_signal
 from edge.events.codes import Code
 from edge.station.settings import Station
 
@@ -47,15 +47,16 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _record(options: argparse.Namespace, settings: Station) -> int:
-    ring, stop = RecordingRing(options.to, options.keep, options.mb), StopEvent()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with open_camera(
-        settings.source,
-        triggered=settings.mode == "triggered",
-        bit_depth=settings.bit_depth,
-        deadline_ms=settings.read_deadline_ms,
-    ) as camera:
+    ring = RecordingRing(options.to, options.keep, options.mb)
+    with (
+        stop_on_signal() as stop,
+        open_camera(
+            settings.source,
+            triggered=settings.mode == "triggered",
+            bit_depth=settings.bit_depth,
+            deadline_ms=settings.read_deadline_ms,
+        ) as camera,
+    ):
         if SoftwareTriggers.of(camera):
             raise CameraError(
                 "nothing triggers the camera here: record it with trigger=off or hardware"

@@ -6,12 +6,11 @@ a folder, a video and a simulated line with a number of parts end by themselves.
 
 import argparse
 import logging
-import signal
-from threading import Event as StopEvent
 
 from edge.base.errors import SettingsError
 from edge.commands.arguments import add_settings, product_name, settings_of
 from edge.commands.run_all import run_all
+from edge.commands.signals import stop_on_signal
 from edge.station.open import run_station
 
 log = logging.getLogger(__name__)
@@ -36,10 +35,8 @@ def main(options: argparse.Namespace) -> int:
     if options.all:
         return _run_all(options)
     settings = settings_of(options)
-    stop = StopEvent()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    verdicts = run_station(settings, (product_name(settings), options.version), stop)
+    with stop_on_signal() as stop:
+        verdicts = run_station(settings, (product_name(settings), options.version), stop)
     log.info("ended: %s", ", ".join(f"{v} {n}" for v, n in sorted(verdicts.items())) or "no frame")
     return 0
 

@@ -2,11 +2,9 @@
 
 import argparse
 import logging
-import signal
 from collections import Counter, deque
 from contextlib import nullcontext
 from datetime import datetime
-from threading import Event as StopEvent
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -15,6 +13,7 @@ from rich.table import Table
 
 from edge.base.text import on_one_line
 from edge.commands.arguments import add_station, credentials, expected_station, settings_of
+from edge.commands.signals import stop_on_signal
 from edge.commands.stations import refuse_another
 from edge.events.event import AnyHeader, Inspection
 from edge.events.subscriber import events
@@ -37,25 +36,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    stop = StopEvent()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    headers = (
-        event.header
-        for event in events(
-            settings.endpoint,
-            replay=settings.replay,
-            credentials=credentials(settings),
-            stopped=stop.is_set,
-        )
-    )
     console = Console()
     live = console.is_terminal and not options.json
     recent: deque[AnyHeader] = deque(maxlen=ROWS)
     verdicts: Counter[str] = Counter()
     station = ""
-    with Live(console=console, refresh_per_second=8) if live else nullcontext() as view:
-        for header in headers:
+    with (
+        stop_on_signal() as stop,
+        Live(console=console, refresh_per_second=8) if live else nullcontext() as view,
+    ):
+        for event in events(
+            settings.endpoint,
+            replay=settings.replay,
+            credentials=credentials(settings),
+            stopped=stop.is_set,
+        ):
+            header = event.header
             if not station:
                 station = header.station
                 refuse_another(expected_station(options, settings), station, settings.endpoint)

@@ -49,3 +49,11 @@ class Code(IntEnum):
     INTERNAL = 401  # the program failed: its log has the reason
     UNLOGGED = 501  # the log could not be written when this part passed: disk full or failing
     CURSOR_DROPPED = 502  # events that a bridge has not acknowledged may be trimmed
+
+
+CODE_NAMES = {int(code): code.name.lower() for code in Code}
+
+
+def code_name(number: int) -> str:
+    """The name of a code; of one that a newer program has added, its number."""
+    return CODE_NAMES.get(number, str(number))

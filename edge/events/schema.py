@@ -2,7 +2,7 @@
 
 import json
 
-from edge.events.codes import Code
+from edge.events.codes import CODE_NAMES
 from edge.events.event import MESSAGE, SCHEMA
 
 
@@ -10,7 +10,7 @@ def schema() -> str:
     """The JSON Schema of all headers, with the table of codes."""
     made = MESSAGE.json_schema(mode="serialization")
     made["title"] = f"Header of a DRAEM message, schema {SCHEMA}"
-    made["x-codes"] = {str(int(code)): code.name.lower() for code in Code}
+    made["x-codes"] = {str(number): name for number, name in CODE_NAMES.items()}
     return json.dumps(made, indent=2) + "\n"
 
 

@@ -82,7 +82,7 @@ class Viewer:
         change = Change(by.who, by.origin, action, target, old, new, by.reason)
 
         def recorded() -> Result:
-            with self.archive.recorded(change):
+            with self.archive.audit.recorded(change):
                 return do()
 
         done: Result = await run_in_threadpool(recorded)

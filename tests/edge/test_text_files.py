@@ -10,7 +10,7 @@ import pytest
 
 from edge.base.errors import DraemError, SettingsError
 from edge.base.files import read_text
-from edge.commands.bridges.shared import read_login
+from edge.commands.bridges.options import read_login
 from edge.events.access_list import AccessList, read_allowed
 from edge.events.keys import make_pair, read_pair, read_public
 from edge.station.settings import load_settings

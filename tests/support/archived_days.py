@@ -88,4 +88,6 @@ def _label(database: str) -> None:
         bad = archive.find(Query(verdict="NG"), 6).parts
         for i, part in enumerate(bad):
             archive.label(part.key, Given("defect", "qe", "scratch" if i % 3 else "dent"))
-        archive.record(Change("admin", "web 10.0.0.7", "pause", "line-1", reason="Werkzeug öffnen"))
+        archive.audit.record(
+            Change("admin", "web 10.0.0.7", "pause", "line-1", reason="Werkzeug öffnen")
+        )

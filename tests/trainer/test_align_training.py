@@ -24,7 +24,7 @@ from tests.support.moved_parts import bracket, gear, motion, photograph
 from tests.support.training import ALONE, SMALL, small_settings
 from trainer.data.fitted import QUALITY_SHARE
 from trainer.data.layout import Sample
-from trainer.evaluation.evaluate import ScoredImage, score_all
+from trainer.evaluation.scored_images import ScoredImage, score_all
 from trainer.studies import ablation
 from trainer.training.job import read_sources
 from trainer.training.options import chosen

@@ -17,7 +17,8 @@ from edge.vision.geometry import Geometry
 from tests.conftest import Plant, write_masks, write_parts
 from tests.support.commands import draem_in_process
 from trainer.data.layout import samples
-from trainer.evaluation.evaluate import Metrics, measure, score_all
+from trainer.evaluation.evaluate import Metrics, measure
+from trainer.evaluation.scored_images import score_all
 
 CROP = (40, 20, 64, 64)
 WIDE = Range(low=0, high=1e9)

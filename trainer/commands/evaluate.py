@@ -104,8 +104,9 @@ def evaluate(
     from edge.base.console import track
     from edge.engine import runtimes
     from trainer.data.layout import read_samples
-    from trainer.evaluation.evaluate import measure, score_all
+    from trainer.evaluation.evaluate import measure
     from trainer.evaluation.report import write_report
+    from trainer.evaluation.scored_images import score_all
 
     with runtimes.load(product, settings.flavour) as engine:
         labelled = read_samples(found, settings.bit_depth)

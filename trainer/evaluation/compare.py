@@ -17,7 +17,7 @@ from edge.vision.alignment import NotAligned
 from edge.vision.image_files import read_images
 from edge.vision.judge import judge, measure
 from trainer.data.layout import LabelledImages
-from trainer.evaluation.evaluate import Infer
+from trainer.evaluation.scored_images import Infer
 
 Truth = Literal["good", "defective", "-"]
 

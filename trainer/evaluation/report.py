@@ -14,8 +14,9 @@ from edge.vision.crops import corrected_crop
 from edge.vision.image_files import Image, read_image
 from trainer.evaluation import plots
 from trainer.evaluation.compare import Comparison, Part, said, shown
-from trainer.evaluation.evaluate import Metrics, ScoredImage, with_masks
+from trainer.evaluation.evaluate import Metrics, with_masks
 from trainer.evaluation.metrics import SIDE
+from trainer.evaluation.scored_images import ScoredImage
 
 SHOWN, COMPARED = 8, 48
 SIDES = "left the image, right the heatmap, the mask outlined in green"

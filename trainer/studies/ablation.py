@@ -11,7 +11,8 @@ from edge.base.files import write_json
 from edge.vision.fit import Fit
 from trainer.data.layout import samples
 from trainer.data.sources import Images
-from trainer.evaluation.evaluate import PixelMetrics, measure, score_all
+from trainer.evaluation.evaluate import PixelMetrics, measure
+from trainer.evaluation.scored_images import score_all
 from trainer.studies.variants import VARIANTS
 from trainer.training import checkpoint
 from trainer.training.batches import make_simulation, training_images

@@ -135,7 +135,7 @@ class Session(Closeable):
             self._refused = "it ends the connection: does it want --ca, --client-cert or --login?"
             self._up.set()
         elif reason.is_failure:
-            log.warning("the broker has gone (%s): connecting again", reason)
+            log.warning("the connection to the broker is lost (%s): connecting again", reason)
 
     def _end(self) -> None:
         """A clean end: the broker does not publish the will."""

@@ -9,6 +9,7 @@ from asyncua.common.node import Node
 
 from edge.bridge.line_requests import Failure
 from edge.bridge.product_change import ChangeRequest
+from edge.bridge.protocols.opcua_job_methods import JobMethods
 from edge.bridge.protocols.opcua_jobs import Jobs
 from edge.bridge.protocols.opcua_line import OpcuaLine
 from edge.bridge.protocols.opcua_methods import Methods
@@ -43,7 +44,8 @@ class MachineVision:
 
     async def build(self, nodes: Nodes, system: Node) -> None:
         """Add what VisionSystemType leaves open."""
-        await self._jobs.link(self._standard, *await self._machines.build(nodes, system))
+        methods = JobMethods(self._line, self._machines, self._jobs)
+        await methods.link(self._standard, *await self._machines.build(nodes, system))
         self._ready = await nodes.event_of(system, self._standard.type("ResultReadyEventType"))
         self._recipe = await nodes.event_of(system, self._standard.type("RecipePreparedEventType"))
         await self._build_recipes(nodes, system)

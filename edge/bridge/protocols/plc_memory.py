@@ -147,7 +147,7 @@ def _exchange_until(
             if not ever:
                 raise BridgeError(memory.explain(error)) from error
             if not wait_s or (isinstance(error, memory.to_be_fixed) and str(error) != said):
-                log.warning("the PLC has gone (%s): connecting again", error)
+                log.warning("the connection to the PLC is lost (%s): connecting again", error)
                 said = str(error)
             wait_s = max(AGAIN_S[0], wait_s)
             memory.drop()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from edge.base.closeable import Closeable
+from edge.base.epoch import now_ms
 from edge.bridge.feed import Feed, check_station
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols.sparkplug_commands import SparkplugCommands
@@ -22,7 +23,6 @@ from edge.bridge.protocols.sparkplug_metrics import (
     samples_of,
     state_values,
 )
-from edge.bridge.protocols.sparkplug_name import now_ms
 from edge.bridge.protocols.sparkplug_node import Node
 from edge.bridge.protocols.sparkplug_payload import Value
 from edge.bridge.signals import Signals, Trouble

@@ -2,11 +2,11 @@
 
 import logging
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge.base.epoch import now_ms
 from edge.bridge.feed import BridgeError
 from edge.bridge.protocols.mqtt_name import LISTEN_S, Spoken, new_client_id
 from edge.bridge.protocols.mqtt_session import Broker, Session
@@ -38,11 +38,6 @@ class Names:
     def state_topic(self) -> str:
         """Where the primary host says whether it is online."""
         return f"{NAMESPACE}/STATE/{self.host}"
-
-
-def now_ms() -> int:
-    """Milliseconds since 1970, UTC."""
-    return round(time.time() * 1000)
 
 
 def rebirth_request() -> bytes:

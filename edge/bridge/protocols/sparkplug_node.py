@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edge.base.epoch import now_ms
 from edge.bridge.protocols.mqtt_name import NameClaim, Spoken, new_client_id
 from edge.bridge.protocols.mqtt_session import Broker, Session
 from edge.bridge.protocols.sparkplug_metrics import BD_SEQ, OWNER, REBIRTH
@@ -23,7 +24,6 @@ from edge.bridge.protocols.sparkplug_name import (
     DeathNumbers,
     Names,
     check_free,
-    now_ms,
     owner_of,
     rebirth_request,
     taken,

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     with opened(options) as archive:
-        entries, faults, head = archive.whole_audit_trail()
+        entries, faults, head = archive.audit.verified()
     if options.csv:
         write_atomic(options.csv, csv_table(COLUMNS, map(asdict, entries)))
     if options.html:

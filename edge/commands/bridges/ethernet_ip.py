@@ -6,12 +6,9 @@ import re
 from edge.base.errors import SettingsError
 from edge.bridge.protocols.logix_docs import l5x
 from edge.commands.arguments import parse_address, settings_of, whole_number
-from edge.commands.bridges.shared import (
-    add_common,
-    add_handshake,
-    exchange_memory,
-    ipv4,
-)
+from edge.commands.bridges.addresses import ipv4
+from edge.commands.bridges.opened import exchange_memory
+from edge.commands.bridges.options import add_common, add_handshake
 
 TAG = re.compile(r"(Program:[A-Za-z_]\w*\.)?[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 TAG_LENGTH = 60  # three times in a request, which must not be too long

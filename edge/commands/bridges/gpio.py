@@ -10,7 +10,9 @@ from edge.base.errors import SettingsError
 from edge.bridge.gate import Rules
 from edge.bridge.pass_queue import PassQueue, Way
 from edge.commands.arguments import add_station, parse_count, settings_of, whole_number
-from edge.commands.bridges.shared import add_results, no_handshake, opened_feed, stop_on_signal
+from edge.commands.bridges.opened import opened_feed
+from edge.commands.bridges.options import add_results, no_handshake
+from edge.commands.signals import stop_on_signal
 
 if TYPE_CHECKING:
     from edge.bridge.protocols.gpio_lines import Line, Pins, Wiring

@@ -9,17 +9,10 @@ from edge.base.errors import SettingsError
 from edge.bridge.feed import Feed
 from edge.bridge.plc_commands import PlcCommand
 from edge.commands.arguments import parse_address, parse_host, settings_of
-from edge.commands.bridges.shared import (
-    add_common,
-    add_handshake,
-    check_listen,
-    handshake,
-    in_address,
-    is_here,
-    opened_command,
-    opened_feed,
-    stop_in_loop,
-)
+from edge.commands.bridges.addresses import check_listen, in_address, is_here
+from edge.commands.bridges.opened import opened_command, opened_feed
+from edge.commands.bridges.options import add_common, add_handshake, handshake
+from edge.commands.signals import stop_in_loop
 
 log = logging.getLogger(__name__)
 

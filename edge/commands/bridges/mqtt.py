@@ -13,17 +13,9 @@ from edge.base.errors import SettingsError
 from edge.base.files import exclusive_lock
 from edge.bridge.feed import BridgeError
 from edge.commands.arguments import credentials, parse_server, settings_of
-from edge.commands.bridges.shared import (
-    add_common,
-    add_login,
-    in_address,
-    is_here,
-    no_handshake,
-    opened_changes,
-    opened_feed,
-    read_login,
-    stop_on_signal,
-)
+from edge.commands.bridges.addresses import in_address, is_here
+from edge.commands.bridges.opened import opened_changes, opened_feed
+from edge.commands.bridges.options import add_common, add_login, no_handshake, read_login
 from edge.commands.bridges.sparkplug import (
     add_sparkplug,
     check_sparkplug,
@@ -32,6 +24,7 @@ from edge.commands.bridges.sparkplug import (
     served_sparkplug,
     slower,
 )
+from edge.commands.signals import stop_on_signal
 from edge.events.event import Inspection
 from edge.events.subscriber import Acknowledging, events
 from edge.station.settings import Station

@@ -7,19 +7,15 @@ from queue import SimpleQueue
 
 from edge.base.errors import SettingsError
 from edge.commands.arguments import parse_address, settings_of
-from edge.commands.bridges.shared import (
-    add_common,
-    add_login,
-    check_listen,
-    is_here,
-    no_handshake,
+from edge.commands.bridges.addresses import check_listen, is_here
+from edge.commands.bridges.opened import (
     opened_changes,
     opened_feed,
     opened_pausing,
     opened_triggering,
-    read_login,
-    stop_in_loop,
 )
+from edge.commands.bridges.options import add_common, add_login, no_handshake, read_login
+from edge.commands.signals import stop_in_loop
 from edge.events.event import Inspection
 
 

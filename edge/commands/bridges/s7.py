@@ -5,12 +5,9 @@ import argparse
 from edge.base.errors import SettingsError
 from edge.bridge.protocols.register_docs import scl
 from edge.commands.arguments import parse_address, settings_of, whole_number
-from edge.commands.bridges.shared import (
-    add_common,
-    add_handshake,
-    exchange_memory,
-    ipv4,
-)
+from edge.commands.bridges.addresses import ipv4
+from edge.commands.bridges.opened import exchange_memory
+from edge.commands.bridges.options import add_common, add_handshake
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

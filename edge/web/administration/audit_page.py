@@ -37,7 +37,7 @@ def add_audit(app: FastAPI, site: Site) -> None:
         say = viewer.texts.say
         before = request.query_params.get("before", "")
         number = int(before) if before.isdecimal() else None
-        entries = await run_in_threadpool(site.archive.audit_trail, ROWS, number)
+        entries = await run_in_threadpool(site.archive.audit.newest, ROWS, number)
         head = await run_in_threadpool(site.archive.audit_head)
         with ui.element("section").classes("card"):
             _state(viewer, head)
@@ -57,7 +57,7 @@ def add_audit(app: FastAPI, site: Site) -> None:
         site.viewer_of(request).require(Role.ENGINEER)
         names = [field.name for field in fields(Entry)]
         headers = {"content-disposition": "attachment; filename=audit.csv"}
-        lines = csv_lines(names, map(asdict, site.archive.all_audit_entries()))
+        lines = csv_lines(names, map(asdict, site.archive.audit.entries()))
         return StreamingResponse(lines, media_type="text/csv", headers=headers)
 
 

@@ -60,4 +60,4 @@ def add_records(router: APIRouter, site: Site) -> None:
         """The first entries of the audit trail in a period. Role engineer."""
         viewer.require(Role.ENGINEER)
         end = until or datetime.now(UTC)
-        return site.archive.changes(since.astimezone(), end.astimezone(), ENTRIES)
+        return site.archive.audit.between(since.astimezone(), end.astimezone(), ENTRIES)

@@ -1,6 +1,6 @@
 """What codes, labels and states of pictures mean, in words with a translation."""
 
-from edge.archive.search import CODE_NAMES
+from edge.events.codes import CODE_NAMES
 from edge.web.codes import cause
 from edge.web.texts import Texts, mark
 

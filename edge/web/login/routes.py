@@ -96,7 +96,7 @@ def add_login(app: FastAPI, site: Site, code: str) -> None:
 
 def _record(site: Site, request: Request, action: str, name: str) -> None:
     who = "the first account" if action == "account added" else "draem web"
-    site.archive.record(Change(who, f"web {_origin(request)}", action, name[:64]))
+    site.archive.audit.record(Change(who, f"web {_origin(request)}", action, name[:64]))
 
 
 def _refuse_unless_first(site: Site, request: Request, code: str) -> None:

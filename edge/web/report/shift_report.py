@@ -79,7 +79,7 @@ def shift_report(archive: Archive, shifts: Shifts, shift: Shift) -> ShiftReport:
 def _changes(archive: Archive, since: datetime, until: datetime) -> Iterator[Entry]:
     """Without those of accounts, which not everybody may see who sees a report."""
     hidden = tuple(f"{word} " for word in NOT_OF_THE_LINE)
-    for change in archive.changes(since, until, MOST_ROWS):
+    for change in archive.audit.between(since, until, MOST_ROWS):
         if not change.action.startswith(hidden):
             yield change
 

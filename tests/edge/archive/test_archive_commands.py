@@ -61,7 +61,7 @@ def test_archive_kinds_say_who_added_them_and_why(folder: Path) -> None:
     words = ("archive", "kinds", "--add", "dent", "--who", "eva", "--reason", "new tool")
     assert draem_in_process(*words, cwd=folder).returncode == 0
     with Archive(str(folder / "archive" / "archive.db")) as archive:
-        (entry,) = archive.audit_trail()
+        (entry,) = archive.audit.newest()
     assert (entry.who, entry.reason) == ("eva", "new tool")
     for text, says in (("a\tb\u202ec", "cannot be printed"), ("x" * 101, "at most 100")):
         done = draem_in_process("archive", "kinds", "--add", "cut", "--who", text, cwd=folder)
@@ -70,7 +70,7 @@ def test_archive_kinds_say_who_added_them_and_why(folder: Path) -> None:
 
 def test_archive_exports_its_trail_as_table_and_page(folder: Path) -> None:
     with Archive(str(folder / "archive" / "archive.db")) as archive:
-        archive.record(
+        archive.audit.record(
             Change("<b>eva</b>", "eva@panel", "threshold", "lid 4", "0.4", "0.5", "=1+1")
         )
     words = ("archive", "verify", "--csv", "trail.csv", "--html", "trail.html")

@@ -123,27 +123,26 @@ def test_archive_keeps_the_changes_of_an_event_that_it_refuses(
 
 def test_archive_gives_its_trail_in_pages_newest_first(archive: Archive) -> None:
     for number in range(1, 8):
-        assert archive.record(Change("eva", "page", "login", f"user {number}")) == number
-    pages = [archive.audit_trail(3)]
+        assert archive.audit.record(Change("eva", "page", "login", f"user {number}")) == number
+    pages = [archive.audit.newest(3)]
     while pages[-1]:
-        pages.append(archive.audit_trail(3, pages[-1][-1].number))
+        pages.append(archive.audit.newest(3, pages[-1][-1].number))
     assert [[entry.number for entry in page] for page in pages] == [[7, 6, 5], [4, 3, 2], [1], []]
-    whole, faults, head = archive.whole_audit_trail()
+    whole, faults, head = archive.audit.verified()
     assert [entry.number for entry in whole] == [1, 2, 3, 4, 5, 6, 7]
     assert faults == []
-    assert head == f"7 {whole[-1].digest}" == archive.audit_head()
-    assert archive.audit_faults() == []
+    assert head == f"7 {whole[-1].digest}"
 
 
 @pytest.mark.parametrize("page", [3, 7, 8])
 def test_archive_gives_its_whole_trail_page_by_page(
     archive: Archive, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
-    monkeypatch.setattr("edge.archive.archive.PAGE", page)
-    assert list(archive.all_audit_entries()) == []
+    monkeypatch.setattr("edge.archive.audit_trail.PAGE", page)
+    assert list(archive.audit.entries()) == []
     for number in range(7):
-        archive.record(Change("eva", "page", "login", f"user {number}"))
-    assert list(archive.all_audit_entries()) == archive.whole_audit_trail()[0]
+        archive.audit.record(Change("eva", "page", "login", f"user {number}"))
+    assert list(archive.audit.entries()) == archive.audit.verified()[0]
 
 
 def test_archive_knows_the_last_event_of_each_station(archive: Archive, writer: Writer) -> None:
@@ -171,8 +170,8 @@ def test_archive_refuses_an_entry_that_says_too_little_or_too_much(
     archive: Archive, change: Change, says: str
 ) -> None:
     with pytest.raises(ArchiveError, match=says):
-        archive.record(change)
-    assert archive.audit_trail() == []
+        archive.audit.record(change)
+    assert archive.audit.newest() == []
 
 
 def test_archive_finds_a_time_or_an_id_of_an_entry_that_was_changed(

@@ -31,7 +31,7 @@ def archiving(folder: Path, station: Running) -> Iterator[None]:
 
 def trail(folder: Path) -> Counter[tuple[str, str, str]]:
     with Archive(str(folder / DATABASE)) as archive:
-        entries, faults, _ = archive.whole_audit_trail()
+        entries, faults, _ = archive.audit.verified()
     assert faults == []
     return Counter((entry.who, entry.action, entry.reason) for entry in entries)
 

@@ -106,7 +106,7 @@ def test_archive_of_the_first_schema_is_migrated_with_its_data(first: str, tmp_p
         (part,) = archive.find(Query(product="lid", label="defect")).parts
         assert (part.key, part.part_id, part.verdict, part.kind) == ("1-2", "A-1", "NG", "scratch")
         assert [region["area"] for region in archive.regions("1-2")] == [5]
-        trail, faults, _ = archive.whole_audit_trail()
+        trail, faults, _ = archive.audit.verified()
     assert faults == []
     assert [(entry.action, entry.reason) for entry in trail] == [
         ("defect kind", "ü"),

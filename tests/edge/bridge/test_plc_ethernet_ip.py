@@ -98,7 +98,7 @@ def test_an_ethernet_ip_controller_that_has_gone_is_logged_once_and_found_again(
     said = bridge.stderr.read().splitlines()
     assert len(said) > 2, said
     assert all("exchanging" in line for line in said[::2]), said
-    assert all("the PLC has gone" in line for line in said[1::2]), said
+    assert all("connection to the PLC is lost" in line for line in said[1::2]), said
 
 
 def test_an_ethernet_ip_controller_that_hangs_is_left_and_its_heartbeat_stands_still(

@@ -157,7 +157,7 @@ def test_a_second_bridge_of_a_name_is_refused_and_nothing_of_it_is_published(
     assert {event["station"] for event in ear.heard["result"]} == {"station-1"}
     assert len({state["owner"] for state in ear.heard["state"]}) == 1
     assert all(state["bridge"] for state in ear.heard["state"]), "no will, no state of the other"
-    assert "broker has gone" not in bridge.close(), "neither throws the other out"
+    assert "connection to the broker is lost" not in bridge.close(), "neither throws the other out"
     bridge.start()
 
 

@@ -22,6 +22,7 @@ from edge.bridge.line_requests import Failure
 from edge.bridge.plc_trigger import PlcTrigger
 from edge.bridge.product_change import ProductChanges
 from edge.bridge.protocols import opcua
+from edge.bridge.protocols.opcua_job_methods import JobMethods
 from edge.bridge.protocols.opcua_jobs import Jobs
 from edge.bridge.protocols.opcua_line import LineParts
 from edge.bridge.protocols.opcua_nodeset import MACHINE_VISION, read_nodeset, value_of
@@ -146,7 +147,7 @@ def test_opcua_single_job_ends_with_its_result_or_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("edge.bridge.protocols.opcua_jobs.milliseconds", clock.milliseconds)
+    monkeypatch.setattr("edge.bridge.protocols.opcua_jobs.now_ms", clock.milliseconds)
 
     async def talk() -> None:
         line = SimulatedLine(1)
@@ -232,13 +233,15 @@ def test_opcua_forgets_the_cause_of_a_client_that_leaves() -> None:
             await asyncio.Event().wait()
 
     async def talk() -> None:
-        jobs: Any = Jobs(cast(Any, Silent()), cast(Any, None))
-        pausing = asyncio.create_task(jobs._pause("Stop"))
+        line, machines = cast(Any, Silent()), cast(Any, None)
+        jobs = Jobs(line, machines)
+        methods: Any = JobMethods(line, machines, jobs)
+        pausing = asyncio.create_task(methods._pause("Stop"))
         await asyncio.sleep(0)
-        assert jobs._cause == "Stop"
+        causes = [jobs.cause]
         pausing.cancel()
         await asyncio.gather(pausing, return_exceptions=True)
-        assert jobs._cause == ""
+        assert [*causes, jobs.cause] == ["Stop", ""]
 
     asyncio.run(talk())
 

@@ -72,7 +72,7 @@ def test_a_plc_that_has_gone_is_logged_once_and_found_again(
     plc.until(lambda v: valid(v) and v["inspection_id"] > before["inspection_id"], 20)
     bridge.terminate()
     said = bridge.communicate(timeout=20)[1].splitlines()
-    assert ["the PLC has gone" in line for line in said] == [False, True, False], said
+    assert ["connection to the PLC is lost" in line for line in said] == [False, True, False], said
 
 
 def test_a_plc_that_ends_the_connection_between_two_cycles_is_logged_too(
@@ -89,7 +89,7 @@ def test_a_plc_that_ends_the_connection_between_two_cycles_is_logged_too(
         assert bridge.stderr is not None
         said = [bridge.stderr.readline() for _ in range(3)]
     assert ["exchanging" in line for line in said] == [True, False, True], said
-    assert "the PLC has gone (it has closed the connection): connecting again" in said[1]
+    assert "PLC is lost (it has closed the connection): connecting again" in said[1]
 
 
 def test_a_second_bridge_on_one_data_block_ends_and_the_first_goes_on(

@@ -13,13 +13,7 @@ from edge.camera.software_trigger import SoftwareTriggers
 from edge.camera.trigger_matching import MAX_DELAY_S, MAX_WAITING, Trigger, TriggerMatcher
 from edge.events.codes import Code
 from tests.support.cameras import wait_for
-from tests.support.scripted_camera import (
-    ScriptedCamera,
-    codes_until,
-    fails,
-    frames,
-    reconnecting,
-)
+from tests.support.scripted_camera import ScriptedCamera, codes_until, fails, frames, reconnecting
 
 
 def lost(matcher: TriggerMatcher) -> ReconnectingCamera:

@@ -16,12 +16,7 @@ from edge.camera.gstreamer import GstCamera
 from edge.camera.open import open_camera
 from edge.camera.video import VideoCamera
 from edge.events.codes import Code
-from tests.support.cameras import (
-    CameraStation,
-    needs_ffmpeg,
-    needs_gstreamer,
-    wait_for,
-)
+from tests.support.cameras import CameraStation, needs_ffmpeg, needs_gstreamer, wait_for
 from tests.support.http_camera import HttpCamera, part
 from tests.support.numbered_pictures import number_of, pictures
 from tests.support.ports import free_ports

@@ -76,7 +76,7 @@ def test_web_background_work_goes_on_after_kill(tmp_path: Path, browser: Browser
     assert list(out.iterdir()) == []  # that shift's report was written
     assert (seen.console_errors, seen.foreign_requests) == ([], [])
     with Archive(database) as archive:
-        trail = [e for e in archive.whole_audit_trail()[0] if e.action.startswith("webhook ")]
+        trail = [e for e in archive.audit.verified()[0] if e.action.startswith("webhook ")]
     assert [one.action for one in trail] == ["webhook added", "webhook test"]
     host = receiver.url.removesuffix("/hook")
     assert [one.target.split(" ")[0] for one in trail] == [host, host]

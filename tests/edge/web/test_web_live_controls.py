@@ -59,7 +59,7 @@ def confirm(page: Page, name: str, reason: str) -> None:
 def audit_trail(site: WebSite) -> list[Entry]:
     """The entries of the page's archive."""
     with Archive(str(site.folder / DATABASE)) as archive:
-        return archive.whole_audit_trail()[0]
+        return archive.audit.verified()[0]
 
 
 def test_web_live_pause_and_resume_are_confirmed_and_on_record(

@@ -73,7 +73,7 @@ def zipped(files: list[bytes]) -> bytes:
 
 
 def actions(site: Site) -> list[str]:
-    return [entry.action for entry in site.archive.audit_trail()]
+    return [entry.action for entry in site.archive.audit.newest()]
 
 
 @pytest.mark.parametrize("where", ["pictures", "try"])

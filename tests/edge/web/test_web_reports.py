@@ -75,8 +75,8 @@ def test_web_report_says_what_the_shift_made(archive: Archive) -> None:
 
 
 def test_web_report_leaves_out_what_administrators_did(archive: Archive) -> None:
-    archive.record(Change("admin", "web", "account added", "maria"))
-    archive.record(Change("admin", "web", "resume", "line-1"))
+    archive.audit.record(Change("admin", "web", "account added", "maria"))
+    archive.audit.record(Change("admin", "web", "resume", "line-1"))
     now = datetime.now(UTC)
     shift = Shift("now", now - timedelta(hours=1), now + timedelta(hours=1), "now")
     actions = [change.action for change in shift_report(archive, SHIFTS, shift).changes]
@@ -97,7 +97,7 @@ def test_web_report_as_csv_can_be_read_by_programs(archive: Archive) -> None:
 
 
 def test_web_report_as_csv_has_no_formulas(archive: Archive) -> None:
-    archive.record(Change("=1+1", "web", "pause", "@line", reason="+x"))
+    archive.audit.record(Change("=1+1", "web", "pause", "@line", reason="+x"))
     now = datetime.now(UTC)
     shift = Shift("now", now - timedelta(hours=1), now + timedelta(hours=1), "2026-11-02T06:00")
     [made] = report_files(archive, SHIFTS, shift, Texts("en"), "csv")

@@ -55,7 +55,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
         archive.add_kind(SCRIPT, "qe")
         [part] = archive.find(Query(), 1).parts
         archive.label(part.key, Given("defect", "qe", SCRIPT, SCRIPT))
-        archive.record(Change(SCRIPT, SCRIPT, SCRIPT, SCRIPT, SCRIPT, SCRIPT, SCRIPT))
+        archive.audit.record(Change(SCRIPT, SCRIPT, SCRIPT, SCRIPT, SCRIPT, SCRIPT, SCRIPT))
     with WebSite(folder, "--endpoint", "tcp://127.0.0.1:9") as site:
         yield site
 
@@ -201,7 +201,7 @@ def test_web_guesses_of_passwords_are_slowed_by_account_and_by_address(tmp_path:
         assert 0 < int(found[-1].headers["retry-after"]) <= 61
         assert send(site.port, "GET", "/api/", headers=token).status == 429
     with Archive(str(tmp_path / "archive" / "archive.db")) as archive:
-        trail = [entry.action for entry in archive.whole_audit_trail()[0]]
+        trail = [entry.action for entry in archive.audit.verified()[0]]
     assert trail == ["account locked"]
 
 
