@@ -62,6 +62,16 @@ class AuditTrail:
                 return
             number = page[-1].number
 
+    def head(self) -> str:
+        """Number and digest of the last entry."""
+        with reading(self._engine) as connection:
+            return audit.head_of(connection)
+
+    def faults(self) -> list[str]:
+        """What is wrong with it; this reads all of it."""
+        with reading(self._engine, of_one_moment=True) as connection:
+            return audit.faults_of(connection)
+
     def verified(self) -> tuple[list[Entry], list[str], str]:
         """All entries, oldest first; what is wrong with them; number and digest of the head."""
         with reading(self._engine, of_one_moment=True) as connection:

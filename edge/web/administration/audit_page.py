@@ -38,7 +38,7 @@ def add_audit(app: FastAPI, site: Site) -> None:
         before = request.query_params.get("before", "")
         number = int(before) if before.isdecimal() else None
         entries = await run_in_threadpool(site.archive.audit.newest, ROWS, number)
-        head = await run_in_threadpool(site.archive.audit_head)
+        head = await run_in_threadpool(site.archive.audit.head)
         with ui.element("section").classes("card"):
             _state(viewer, head)
         with ui.element("section").classes("card"):
@@ -69,7 +69,7 @@ def _state(viewer: Viewer, head: str) -> None:
     found = ui.element("div").props("role=status")
 
     async def check() -> None:
-        faults = await run_in_threadpool(viewer.archive.audit_faults)
+        faults = await run_in_threadpool(viewer.archive.audit.faults)
         found.clear()
         with found:
             for fault in faults:
