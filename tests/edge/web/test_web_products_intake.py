@@ -12,6 +12,7 @@ from nicegui import Client, ui
 from starlette.datastructures import QueryParams
 
 from edge.archive.archive import Archive
+from edge.archive.audit_trail import AuditTrail
 from edge.archive.errors import ArchiveError
 from edge.vision.image_folders import files_below
 from edge.web.jobs.job import JobError
@@ -86,7 +87,7 @@ def test_web_no_picture_is_taken_without_an_audit_entry(
         raise ArchiveError("the archive is full: make room")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Archive, "record", refused)
+        broken.setattr(AuditTrail, "record", refused)
         for _ in range(2):  # the second file of a series too
             assert send(where, data) == (422, "the archive is full: make room")
     folder = picture_folder(site.settings.images, "lid")
